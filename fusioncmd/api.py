@@ -1,0 +1,245 @@
+"""The vocabulary of `fc.api.…`: what a tier node can be asked, and what it replies. Pure.
+
+A request is a MessagePack map sent to `fc.api.<verb>`; the reply is a map with either `ok` or `problem`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fusioncmd import limits
+from fusioncmd.errors import BadMessage, Problem, problem_from
+from fusioncmd.messages import AnswerIndex, Code, Id, MsgType, Order, Report, Role, Selector, Severity, Status
+
+# One bitmap each (tally.py says how they relate); `waiting` is silent or unreachable.
+Standing = Literal["targeted", "sent", "received", "answered", "reported", "silent", "unreachable", "waiting"]
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An order before it is issued. `id` is made by who asks, so that asking again after a lost reply is safe.
+
+    For `update` and `cancel`, `refs` names the open order; audience and status are taken from it.
+    """
+
+    id: Id
+    msg_type: MsgType = "alert"
+    status: Status = "actual"
+    refs: Id | None = None
+    issuer: str
+    text: str
+    severity: Severity = "severe"
+    answers: tuple[str, ...] = ()
+    audience: Selector | None = None
+    receive_within_s: int = 120
+    answer_within_s: int = 600
+    open_s: int = limits.ORDER_OPEN_S_DEFAULT
+
+
+class Health(Struct, frozen=True):
+    """`health`: is the node there, and how is it."""
+
+
+class HealthReply(Struct, frozen=True):
+    node: str
+    version: str
+    people: int
+    towns: int
+    orders: int
+    reachable: int
+    gateways: tuple[str, ...]
+    ready_s: float  # from process start to ready
+    caught_up: bool  # the ledger has folded all that is stored
+    problems: tuple[str, ...]
+
+
+class Issue(Struct, frozen=True):
+    draft: Draft
+
+
+class Issued(Struct, frozen=True):
+    order: Order
+    targeted: int
+    reachable: int
+
+
+class Preview(Struct, frozen=True):
+    audience: Selector
+
+
+class PreviewReply(Struct, frozen=True):
+    targeted: int
+    reachable: int
+
+
+class Tally(Struct, frozen=True):
+    """`tally`: the counts of `node` (the whole tree where empty) and, one line each, of the places right below."""
+
+    order: Id
+    node: Code | Literal[""] = ""
+
+
+class Row(Struct, frozen=True):
+    code: str
+    name: str
+    targeted: int
+    sent: int
+    received: int
+    answered: int
+    by_answer: tuple[int, ...]  # sums to `answered`: one person, one answer
+    reported: int
+    silent: int
+    unreachable: int
+
+
+OrderState = Literal["open", "replaced", "cancelled", "expired"]
+
+
+class OrderLine(Struct, frozen=True):
+    order: Order
+    state: OrderState
+    successor: Id | None  # the update or cancel that ended it
+    targeted: int
+    answered: int
+
+
+class TallyReply(Struct, frozen=True):
+    line: OrderLine
+    now_ms: int
+    total: Row
+    below: tuple[Row, ...]
+    outside: int  # receipts from people outside the audience: shown, never counted
+
+
+class Who(Struct, frozen=True):
+    """`who`: people of one standing, by number; `after` is the last number of the page before, -1 at first."""
+
+    order: Id
+    standing: Standing
+    node: Code | Literal[""] = ""
+    answer: AnswerIndex | None = None
+    after: int = -1
+    limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 1000
+
+
+class Person(Struct, frozen=True):
+    number: int
+    id: str
+    name: str
+    phone: str
+    place: str  # village code, or the town's
+    place_name: str
+    roles: tuple[str, ...]
+    reachable: bool
+    stage: str = ""  # the highest rung, or silent / unreachable where that is what matters
+    answer: str = ""
+
+
+class People(Struct, frozen=True):
+    people: tuple[Person, ...]
+    total: int
+    after: int | None  # where the next page starts; None on the last
+
+
+class Orders(Struct, frozen=True):
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    open_only: bool = False
+
+
+class OrdersReply(Struct, frozen=True):
+    lines: tuple[OrderLine, ...]
+
+
+class Reports(Struct, frozen=True):
+    order: Id
+    node: Code | Literal[""] = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+    after: Id | None = None
+
+
+class ReportLine(Struct, frozen=True):
+    report: Report
+    person: Person
+
+
+class ReportsReply(Struct, frozen=True):
+    lines: tuple[ReportLine, ...]
+    total: int
+
+
+class Find(Struct, frozen=True):
+    """`find`: people by id, part of a name or of a phone number, within `node` and with `role` where given."""
+
+    query: str = ""
+    node: Code | Literal[""] = ""
+    role: Role | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 100
+
+
+Request = Health | Issue | Preview | Tally | Who | Orders | Reports | Find
+VERBS: dict[type[Any], tuple[str, type[Any]]] = {
+    Health: ("health", HealthReply),
+    Issue: ("issue", Issued),
+    Preview: ("preview", PreviewReply),
+    Tally: ("tally", TallyReply),
+    Who: ("who", People),
+    Orders: ("orders", OrdersReply),
+    Reports: ("reports", ReportsReply),
+    Find: ("find", People),
+}
+
+
+class Trouble(Struct, frozen=True):
+    code: str
+    en: str
+    zh: str
+
+
+class Envelope(Struct, frozen=True, omit_defaults=True):
+    ok: msgspec.Raw | None = None
+    problem: Trouble | None = None
+
+
+T = TypeVar("T")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_request(request: Request) -> bytes:
+    return _bounded(_encoder.encode(request), limits.API_REQUEST_BYTES_MAX)
+
+
+def encode_reply(reply: object) -> bytes:
+    return _bounded(_encoder.encode(Envelope(ok=msgspec.Raw(_encoder.encode(reply)))), limits.API_REPLY_BYTES_MAX)
+
+
+def encode_problem(problem: Problem) -> bytes:
+    return _encoder.encode(Envelope(problem=Trouble(problem.code, problem.en, problem.zh)))
+
+
+def decode_request(kind: type[T], data: bytes) -> T:
+    return _decode(kind, _bounded(data, limits.API_REQUEST_BYTES_MAX))
+
+
+def decode_reply(kind: type[T], data: bytes) -> T:
+    """The reply in `data`; the problem that it carries is raised."""
+    envelope = _decode(Envelope, data)
+    if envelope.problem is not None:
+        raise problem_from(envelope.problem.code, envelope.problem.en, envelope.problem.zh)
+    return _decode(kind, bytes(envelope.ok or b""))
+
+
+def _decode(kind: type[T], data: bytes) -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadMessage(f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__}：{error}。") from None
+
+
+def _bounded(data: bytes, bytes_max: int) -> bytes:
+    if len(data) > bytes_max:
+        raise BadMessage(
+            f"{len(data)} bytes exceed the bound of {bytes_max}.", f"{len(data)} 字节超过上限 {bytes_max}。"
+        )
+    return data

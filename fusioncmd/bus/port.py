@@ -1,0 +1,104 @@
+"""What every process asks of the bus, and nothing more. `nats.py` and `memory.py` implement it alike.
+
+Durable: `store` returns only when the message is on disk. Live: `say`, `hear`, `ask`, `serve` keep nothing.
+A `tail` delivers a stream from a sequence on, in order, without gaps, across every loss of the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fusioncmd import limits, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """A durable stream: file storage, limits retention, new messages refused when full."""
+
+    name: str
+    subjects: tuple[str, ...]
+    bytes_max: int
+    per_subject_max: int = -1  # 1 keeps the last message of each subject
+
+
+CALL = StreamSpec("FC_CALL", (subjects.CALL_ALL, subjects.AUDIENCE_ALL), limits.CALL_STREAM_BYTES_MAX)
+RECEIPT = StreamSpec("FC_RECEIPT", (subjects.RECEIPT_ALL,), limits.RECEIPT_STREAM_BYTES_MAX)
+ROSTER = StreamSpec("FC_ROSTER", (subjects.ROSTER_ALL,), limits.ROSTER_STREAM_BYTES_MAX, per_subject_max=1)
+REPORT = StreamSpec("FC_REPORT", (subjects.REPORT_ALL,), limits.REPORT_STREAM_BYTES_MAX)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of a stream, and where it stands in it (the first is 1)."""
+
+    subject: str
+    data: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEdge:
+    """The first and last sequence that a stream holds; `first > last` when it is empty."""
+
+    first: int
+    last: int
+
+
+class Tail(Protocol):
+    """A running delivery. `caught_up` waits until everything stored when it was called has been handled."""
+
+    async def caught_up(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+Handler = Callable[[Stored], None]
+Heard = Callable[[str, bytes], None]
+Server = Callable[[bytes], Awaitable[bytes]]
+
+
+class Bus(Protocol):
+    async def ensure_streams(self) -> None:
+        """Create what is missing; leave what exists."""
+
+    async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+        """Put a message on disk and return its sequence.
+
+        `expect_last`: only if the subject's last sequence is this (0: none yet), else `Conflict`. `StorageFull` when
+        a bound or the disk is reached; `BusDown` when no answer comes: the message may or may not be stored.
+        """
+
+    async def edge(self, stream: StreamSpec) -> StreamEdge: ...
+
+    async def last(self, subject: str) -> Stored | None: ...
+
+    def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+        """Everything that the stream holds now, in order, and then end."""
+
+    async def forget(self, stream: StreamSpec, below_seq: int) -> None:
+        """Remove the messages before `below_seq`."""
+
+    async def tail(
+        self,
+        stream: StreamSpec,
+        handler: Handler,
+        *,
+        from_seq: int | None = None,
+        from_ms: int | None = None,
+        filters: tuple[str, ...] = (),
+    ) -> Tail:
+        """Deliver from `from_seq`, or from the time `from_ms`, on to `handler`, which must not block."""
+
+    async def say(self, subject: str, data: bytes) -> None: ...
+
+    async def hear(self, subject: str, heard: Heard) -> None: ...
+
+    async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
+        """A reply, or `BusDown` / `Unavailable` when nobody gives one."""
+
+    async def serve(self, subject: str, server: Server) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,51 @@
+"""A commander's end of the bus: a question of the `api` vocabulary in, its reply out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, overload
+
+from fusioncmd import api, subjects
+from fusioncmd.bus.port import Bus
+from fusioncmd.errors import Unavailable
+
+ASK_S_MAX = 10.0
+RETRY_S = 0.3
+
+
+class Commander:
+    """Asks the tier node on `bus`. A question may be asked again after a lost reply: each is idempotent."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    @overload
+    async def ask(self, request: api.Health, timeout_s: float = ...) -> api.HealthReply: ...
+    @overload
+    async def ask(self, request: api.Issue, timeout_s: float = ...) -> api.Issued: ...
+    @overload
+    async def ask(self, request: api.Preview, timeout_s: float = ...) -> api.PreviewReply: ...
+    @overload
+    async def ask(self, request: api.Tally, timeout_s: float = ...) -> api.TallyReply: ...
+    @overload
+    async def ask(self, request: api.Who, timeout_s: float = ...) -> api.People: ...
+    @overload
+    async def ask(self, request: api.Find, timeout_s: float = ...) -> api.People: ...
+    @overload
+    async def ask(self, request: api.Orders, timeout_s: float = ...) -> api.OrdersReply: ...
+    @overload
+    async def ask(self, request: api.Reports, timeout_s: float = ...) -> api.ReportsReply: ...
+    async def ask(self, request: Any, timeout_s: float = ASK_S_MAX) -> Any:
+        """The node's reply; its `Problem` is raised here. While nobody answers, ask again until `timeout_s`."""
+        verb, kind = api.VERBS[type(request)]
+        data = api.encode_request(request)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout_s
+        while True:
+            try:
+                left_s = max(give_up - loop.time(), 0.05)
+                return api.decode_reply(kind, await self.bus.ask(subjects.api(verb), data, left_s))
+            except Unavailable:
+                if loop.time() + RETRY_S >= give_up:
+                    raise
+                await asyncio.sleep(RETRY_S)

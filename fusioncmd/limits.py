@@ -1,0 +1,87 @@
+"""Every bound of the system, once, with its unit last in the name and its outcome beside it.
+
+Outcomes: *reject* (one clear sentence, nothing changed), *shed* (dropped and counted), *disconnect* (closed with a
+code that tells the terminal what to do), *wait* (back-pressure on the sender).
+"""
+
+# Numbers: 16 bits of town, 16 bits of slot (DESIGN, idea II).
+TOWNS_MAX = 1 << 16  # reject: a further town gets no number
+SLOTS_PER_TOWN_MAX = 1 << 16  # reject: a further person in the town gets no number
+
+# Messages on the bus; checked before decoding. Outcome: reject.
+ORDER_BYTES_MAX = 16 * 1024
+AUDIENCE_BYTES_MAX = 4 * 1024 * 1024
+RECEIPTS_BYTES_MAX = 4 * 1024 * 1024
+SLICE_BYTES_MAX = 7 * 1024 * 1024
+TOWN_TABLE_BYTES_MAX = 1024 * 1024
+REPORT_BYTES_MAX = 8 * 1024
+PRESENCE_BYTES_MAX = 4 * 1024 * 1024
+API_REQUEST_BYTES_MAX = 64 * 1024
+API_REPLY_BYTES_MAX = 7 * 1024 * 1024
+BUS_PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
+
+# Orders. Outcome: reject.
+TEXT_CHARS_MAX = 2_000
+ANSWERS_MAX = 8
+ANSWER_CHARS_MAX = 32
+ISSUER_CHARS_MAX = 64
+SELECTOR_NODES_MAX = 64
+SELECTOR_ROLES_MAX = 32
+ROLE_CHARS_MAX = 32
+DEADLINE_S_MAX = 7 * 86_400
+ORDER_OPEN_S_DEFAULT = 24 * 3_600
+ORDER_OPEN_S_MAX = 7 * 86_400
+ORDERS_HELD_MAX = 64  # a terminal names at most so many in its hello; disconnect beyond
+
+# The roster. Outcome: reject, with line and reason.
+PERSON_ID_CHARS_MAX = 64
+NAME_CHARS_MAX = 64
+PHONE_CHARS_MAX = 32
+ROLES_PER_PERSON_MAX = 16
+ROLES_PER_TOWN_MAX = 62  # a person's roles in a slice are one 62-bit mask
+ROSTER_FILE_BYTES_MAX = 512 * 1024 * 1024
+ROSTER_PROBLEMS_SHOWN_MAX = 1_000
+
+# The terminal protocol. Outcome: disconnect, unless another is named.
+FRAME_BYTES_MAX = 16 * 1024
+HANDSHAKE_BYTES_MAX = 8 * 1024
+HANDSHAKE_S_MAX = 10  # from accept to a good hello
+HEARTBEAT_S = 60  # a terminal says something at least so often
+SILENCE_S_MAX = 150
+TICKET_BYTES_MAX = 1_024
+TICKET_S_MAX = 366 * 86_400
+REPORT_CHARS_MAX = 2_000
+REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
+OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
+DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files and logs; disconnect: "wait"
+
+# Fan-out and receipts of one gateway process. Outcome: wait.
+FANOUT_BURST = 64
+FANOUT_UNANSWERED_MAX = 256
+FANOUT_ESCAPE_MS = 200
+GATHER_MS_MAX = 50
+PUBLISHES_IN_FLIGHT_MAX = 64
+PUBLISH_ACK_S_MAX = 5
+PRESENCE_EVERY_S = 1
+PRESENCE_LOST_S = 5
+
+# Streams. Outcome: reject (`discard: new`): nobody is told that something was stored when it was not.
+CALL_STREAM_BYTES_MAX = 4 * 1024**3
+RECEIPT_STREAM_BYTES_MAX = 4 * 1024**3
+ROSTER_STREAM_BYTES_MAX = 2 * 1024**3
+REPORT_STREAM_BYTES_MAX = 1 * 1024**3
+
+# The ledger.
+SNAPSHOT_EVERY_S = 30
+REPORTS_PER_ORDER_MAX = 100_000  # shed from memory and counted; the stream keeps them
+WHO_PAGE_MAX = 5_000  # reject
+
+assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
+assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX
+assert API_REPLY_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
+assert TEXT_CHARS_MAX * 4 < ORDER_BYTES_MAX < FRAME_BYTES_MAX * 2
+assert OUTBOX_BYTES_MAX >= 2 * ORDER_BYTES_MAX
+assert HEARTBEAT_S * 2 < SILENCE_S_MAX
+assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
+assert FANOUT_BURST < FANOUT_UNANSWERED_MAX
+assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX

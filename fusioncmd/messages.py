@@ -1,0 +1,187 @@
+"""The wire vocabulary of the bus: every message that crosses NATS, typed, versioned and bounded. Pure.
+
+MessagePack maps whose `kind` field names type and version (`order.1`). Unknown fields are ignored, missing ones and
+unknown kinds are errors, and a size is checked before a byte is decoded. Nothing else spells a field name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fusioncmd import limits
+from fusioncmd.errors import BadMessage
+
+Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Code = Annotated[str, Meta(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
+Role = Annotated[str, Meta(min_length=1, max_length=limits.ROLE_CHARS_MAX)]
+Millis = Annotated[int, Meta(ge=0, le=1 << 48)]
+Seconds = Annotated[int, Meta(ge=1, le=limits.DEADLINE_S_MAX)]
+GatewayName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+ReportText = Annotated[str, Meta(max_length=limits.REPORT_CHARS_MAX)]
+
+# CAP 1.2: status (3.2.1), msgType and severity (3.2.2), in lower case.
+Status = Literal["actual", "exercise"]
+MsgType = Literal["alert", "update", "cancel"]
+Severity = Literal["extreme", "severe", "moderate", "minor", "unknown"]
+
+# The stage ladder of one person and order (DESIGN, idea IV); `targeted` is the rung before the first.
+SENT, RECEIVED, ANSWERED, REPORTED = 1, 2, 3, 4
+Stage = Annotated[int, Meta(ge=SENT, le=REPORTED)]
+AnswerIndex = Annotated[int, Meta(ge=0, lt=limits.ANSWERS_MAX)]
+
+SelectorNodes = Annotated[tuple[Code, ...], Meta(max_length=limits.SELECTOR_NODES_MAX)]
+SelectorRoles = Annotated[tuple[Role, ...], Meta(max_length=limits.SELECTOR_ROLES_MAX)]
+
+
+class Selector(Struct, frozen=True, omit_defaults=True):
+    """Who is meant: anyone in any of `nodes`, with any of `roles` (none given: everyone), less the exclusions."""
+
+    nodes: Annotated[SelectorNodes, Meta(min_length=1)]
+    roles: SelectorRoles = ()
+    not_nodes: SelectorNodes = ()
+    not_roles: SelectorRoles = ()
+
+
+class Order(Struct, frozen=True, tag="order.1", tag_field="kind"):
+    """A call-down, immutable once issued. `receive_within_s` and `answer_within_s` are deadlines for people to meet
+    and commanders to watch; `open_s` is how long it is delivered to those who connect late, and answers are taken.
+    """
+
+    id: Id
+    msg_type: MsgType
+    status: Status
+    refs: Id | None  # update and cancel: the order that this one replaces or ends
+    node: Code  # the tier node that issued it
+    issuer: Annotated[str, Meta(min_length=1, max_length=limits.ISSUER_CHARS_MAX)]
+    issued_ms: Millis
+    text: Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX)]
+    severity: Severity
+    answers: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=limits.ANSWER_CHARS_MAX)], ...],
+        Meta(max_length=limits.ANSWERS_MAX),
+    ]
+    audience: Selector
+    receive_within_s: Seconds
+    answer_within_s: Seconds
+    open_s: Annotated[int, Meta(ge=1, le=limits.ORDER_OPEN_S_MAX)]
+
+    @property
+    def expires_ms(self) -> int:
+        return self.issued_ms + self.open_s * 1000
+
+
+class Audience(Struct, frozen=True, tag="audience.1", tag_field="kind"):
+    """The numbers that an order's selector meant when it was issued: a portable Roaring bitmap."""
+
+    order: Id
+    numbers: bytes
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """One rung for many people: `answer` is set exactly when `stage` is ANSWERED."""
+
+    order: Id
+    stage: Stage
+    answer: AnswerIndex | None
+    numbers: bytes  # portable Roaring bitmap
+
+
+class Receipts(Struct, frozen=True, tag="receipts.1", tag_field="kind"):
+    """A batch of evidence from one gateway process. Folding it twice changes nothing."""
+
+    gateway: GatewayName
+    marks: tuple[Mark, ...]
+
+
+class TownTable(Struct, frozen=True, tag="towns.1", tag_field="kind"):
+    """Town numbers: the index of a code in `towns`. It only ever grows at its end."""
+
+    edition: int
+    towns: Annotated[tuple[Code, ...], Meta(max_length=limits.TOWNS_MAX)]
+
+
+class RosterSlice(Struct, frozen=True, tag="slice.1", tag_field="kind"):
+    """One town's people in columns; the index into each column is the slot. Slots are never reused.
+
+    `villages` holds the last three digits of the village code, 0 for a person of the town itself. `role_masks` are
+    bits into `role_names`. A person who left keeps the slot and the id, and is listed in `left`.
+    """
+
+    town: Code
+    edition: int
+    ids: list[str]
+    names: list[str]
+    phones: list[str]
+    villages: list[int]
+    role_names: list[str]
+    role_masks: list[int]
+    left: list[int]
+
+
+class Report(Struct, frozen=True, tag="report.1", tag_field="kind"):
+    """What one person says about an order, beyond the answer. Found again by `id`, so it may arrive twice."""
+
+    id: Id
+    order: Id
+    number: int
+    at_ms: Millis
+    text: ReportText
+    lat: Latitude | None
+    lon: Longitude | None
+
+
+class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
+    """Who has a live channel through one gateway process, said again every second while it runs."""
+
+    gateway: GatewayName
+    channel: str
+    numbers: bytes  # portable Roaring bitmap
+
+
+Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | Presence
+M = TypeVar("M", bound=Message)
+
+_BYTES_MAX: dict[type, int] = {
+    Order: limits.ORDER_BYTES_MAX,
+    Audience: limits.AUDIENCE_BYTES_MAX,
+    Receipts: limits.RECEIPTS_BYTES_MAX,
+    TownTable: limits.TOWN_TABLE_BYTES_MAX,
+    RosterSlice: limits.SLICE_BYTES_MAX,
+    Report: limits.REPORT_BYTES_MAX,
+    Presence: limits.PRESENCE_BYTES_MAX,
+}
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {kind: msgspec.msgpack.Decoder(kind) for kind in _BYTES_MAX}
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of `message`; `BadMessage` when they would exceed its bound."""
+    data = _encoder.encode(message)
+    _check_size(type(message), len(data))
+    return data
+
+
+def decode(kind: type[M], data: bytes) -> M:
+    """The `kind` that `data` holds; `BadMessage` for anything else."""
+    _check_size(kind, len(data))
+    try:
+        message: M = _decoders[kind].decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadMessage(
+            f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__} 消息：{error}。"
+        ) from None
+    return message
+
+
+def _check_size(kind: type, size: int) -> None:
+    if size > _BYTES_MAX[kind]:
+        bound = _BYTES_MAX[kind]
+        raise BadMessage(
+            f"A {kind.__name__} of {size} bytes exceeds the bound of {bound}.",
+            f"{kind.__name__} 消息长 {size} 字节，超过上限 {bound} 字节。",
+        )

@@ -1,0 +1,58 @@
+"""NATS subjects: how every kind of message is addressed, and what each listener hears. Pure.
+
+The tokens after the kind spell the administrative path, so a subscription to a subtree is a wildcard.
+"""
+
+from __future__ import annotations
+
+from fusioncmd.codes import Path, parse
+
+ROOT = "fc"
+
+CALL_ALL = "fc.call.>"
+AUDIENCE_ALL = "fc.audience.>"
+RECEIPT_ALL = "fc.receipt.>"
+ROSTER_ALL = "fc.roster.>"
+REPORT_ALL = "fc.report.>"
+PRESENCE_ALL = "fc.presence.>"
+
+
+def call(path: Path) -> str:
+    """An order to the subtree at `path`."""
+    return f"fc.call.{path.dotted}"
+
+
+def audience(order_text: str) -> str:
+    """The numbers that an order is meant for, resolved once when it was issued."""
+    return f"fc.audience.{order_text}"
+
+
+def receipt(gateway: str) -> str:
+    return f"fc.receipt.{gateway}"
+
+
+def roster(path: Path) -> str:
+    """A town's slice; at the province's path, the table of town numbers."""
+    return f"fc.roster.{path.dotted}"
+
+
+def report(town: Path) -> str:
+    return f"fc.report.{town.dotted}"
+
+
+def presence(gateway: str) -> str:
+    return f"fc.presence.{gateway}"
+
+
+def api(verb: str) -> str:
+    return f"fc.api.{verb}"
+
+
+def calls_heard_at(path: Path) -> list[str]:
+    """What a gateway that serves `path` listens to: orders to any ancestor, to itself, and to anything below."""
+    return [*(call(above) for above in path.ancestors()), call(path), f"{call(path)}.>"]
+
+
+def path_of(subject: str) -> Path:
+    """The path that a `fc.<kind>.<path>` subject spells; `BadCode` when it spells none."""
+    return parse(subject.split(".", 2)[-1])

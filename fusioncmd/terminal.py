@@ -1,0 +1,135 @@
+"""The terminal protocol: what a responder's device and the responder gateway say to each other. Pure.
+
+Each WebSocket message is one binary frame: a MessagePack array whose first element is the type (an integer below).
+PROTOCOL.md is the description for those who write a terminal; this file is the same in types.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fusioncmd import limits
+from fusioncmd.errors import BadMessage
+from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, ReportText
+
+T = TypeVar("T")
+
+PATH = "/terminal"
+VERSION = 1
+
+
+class Hello(Struct, frozen=True, array_like=True, tag=1):
+    """The first frame. `held` are the orders that the device shows as open: it has received those."""
+
+    version: int
+    ticket: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
+    held: Annotated[tuple[Id, ...], Meta(max_length=limits.ORDERS_HELD_MAX)] = ()
+
+
+class Received(Struct, frozen=True, array_like=True, tag=2):
+    order: Id
+
+
+class Answer(Struct, frozen=True, array_like=True, tag=3):
+    order: Id
+    answer: AnswerIndex
+
+
+class SendReport(Struct, frozen=True, array_like=True, tag=4):
+    """`report` is an id that the device makes; a report that was not confirmed is sent again under the same id."""
+
+    order: Id
+    report: Id
+    text: ReportText
+    lat: Latitude | None = None
+    lon: Longitude | None = None
+
+
+class Alive(Struct, frozen=True, array_like=True, tag=5):
+    """Said when nothing else was for `heartbeat_s`; echoed."""
+
+
+class Welcome(Struct, frozen=True, array_like=True, tag=16):
+    number: int
+    server_ms: int
+    heartbeat_s: int
+
+
+class Deliver(Struct, frozen=True, array_like=True, tag=17):
+    """`order` is an `order.1` message, byte for byte as it was issued."""
+
+    order: bytes
+
+
+class Counted(Struct, frozen=True, array_like=True, tag=18):
+    """The answer is on disk (✓✓)."""
+
+    order: Id
+    answer: AnswerIndex
+
+
+class Stored(Struct, frozen=True, array_like=True, tag=19):
+    """The report is on disk."""
+
+    order: Id
+    report: Id
+
+
+class Refused(Struct, frozen=True, array_like=True, tag=20):
+    """A frame was understood and not taken; the connection stays."""
+
+    code: str
+    order: Id
+    sentence: str
+
+
+FromTerminal = Hello | Received | Answer | SendReport | Alive
+ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Alive
+
+
+class Close(IntEnum):
+    """WebSocket close codes. 40xx: retry at once, with jitter. 41xx: stop. 42xx: wait the seconds given as reason."""
+
+    RESTART = 4000  # the gateway goes down; another one, or the same, is there soon
+    SLOW = 4001  # the outbox bound was reached: connect again to be resumed
+    SILENT = 4002  # nothing was heard for SILENCE_S_MAX
+    REPLACED = 4100  # the same number connected again
+    BAD_FRAME = 4101  # not this protocol: mend the terminal
+    BAD_TICKET = 4102  # forged or malformed
+    EXPIRED_TICKET = 4103  # get a new one
+    WRONG_GATEWAY = 4104  # the ticket's place is not served here
+    NO_HELLO = 4105  # the first frame was not a hello, or none came in time
+    FULL = 4200  # no room for one more terminal
+    NOT_READY = 4201  # the orders are not loaded yet
+
+
+def advice(code: int) -> str:
+    """What a terminal does after a close with `code`: `retry`, `stop` or `wait`. Standard codes mean retry, but
+    those that say the terminal itself is at fault (RFC 6455, 7.4.1)."""
+    if 4100 <= code < 4200 or code in (1002, 1003, 1007, 1009):
+        return "stop"
+    return "wait" if 4200 <= code < 4300 else "retry"
+
+
+encode = msgspec.msgpack.Encoder().encode
+_from_terminal: msgspec.msgpack.Decoder[FromTerminal] = msgspec.msgpack.Decoder(FromTerminal)
+_to_terminal: msgspec.msgpack.Decoder[ToTerminal] = msgspec.msgpack.Decoder(ToTerminal)
+
+
+def decode_from_terminal(data: bytes) -> FromTerminal:
+    return _decode(_from_terminal, data)
+
+
+def decode_to_terminal(data: bytes) -> ToTerminal:
+    return _decode(_to_terminal, data)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadMessage(f"Not a frame of this protocol: {error}.", f"不是本协议的帧：{error}。") from None
