@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from fusioncmd import api, subjects
 from fusioncmd.bus.port import Bus
-from fusioncmd.errors import Unavailable
+from fusioncmd.errors import BusDown
 
 ASK_S_MAX = 10.0
 RETRY_S = 0.3
@@ -45,7 +45,7 @@ class Commander:
             try:
                 left_s = max(give_up - loop.time(), 0.05)
                 return api.decode_reply(kind, await self.bus.ask(subjects.api(verb), data, left_s))
-            except Unavailable:
+            except BusDown:
                 if loop.time() + RETRY_S >= give_up:
                     raise
                 await asyncio.sleep(RETRY_S)

@@ -1,0 +1,231 @@
+"""The bus on NATS and JetStream. With `nats_tail`, the only file that knows nats-py; its errors become ours here.
+
+Traps met here: reconnecting gives up after 60 tries unless told not to; `publish_async` futures never time out, so
+each store is a request with a deadline; `async for` makes a task per message, callbacks do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.js import api as js
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from fusioncmd import limits
+from fusioncmd.bus.nats_tail import NatsTail
+from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
+from fusioncmd.bus.sequence import HEARTBEAT_S
+from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull, Unavailable
+
+log = structlog.get_logger("bus")
+
+WRONG_LAST_SEQUENCE = 10071
+STORAGE_ERRORS = {10023, 10047, 10077, 10122, 10167}  # resources, storage, max bytes (nats-server errors.json)
+PENDING_BYTES_MAX = 64 * 1024 * 1024
+FETCH_QUEUE_MAX = 65_536
+
+
+async def open_bus(url: str, name: str, wait_s: float = 3.0) -> NatsBus:
+    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`. Later losses are ridden out."""
+
+    async def errored(error: Exception) -> None:
+        log.warning("bus.error", error=repr(error))
+
+    async def lost() -> None:
+        log.warning("bus.lost", url=url)
+
+    async def back() -> None:
+        log.info("bus.back", url=url)
+
+    client = Client()
+    try:
+        async with asyncio.timeout(wait_s):
+            await client.connect(
+                url,
+                name=name,
+                connect_timeout=2,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # seconds; it only sleeps for them
+                ping_interval=5,
+                max_outstanding_pings=2,
+                pending_size=PENDING_BYTES_MAX,
+                error_cb=errored if name != "cli" else _quiet,
+                disconnected_cb=lost if name != "cli" else None,
+                reconnected_cb=back,
+            )
+    except (TimeoutError, OSError, NatsError):
+        with contextlib.suppress(NatsError, OSError):
+            await client.close()
+        raise BusDown(
+            f"No NATS server answers at {url}. Is `fusioncmd up` running?",
+            f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？",
+        ) from None
+    return NatsBus(client)
+
+
+class NatsBus:
+    """Implements `port.Bus`."""
+
+    def __init__(self, client: Client) -> None:
+        self._nc = client
+        self._js = client.jetstream(timeout=limits.PUBLISH_ACK_S_MAX)
+        self._jsm = client.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+
+    async def ensure_streams(self) -> None:
+        for spec in STREAMS:
+            config = js.StreamConfig(
+                name=spec.name,
+                subjects=list(spec.subjects),
+                retention=js.RetentionPolicy.LIMITS,
+                discard=js.DiscardPolicy.NEW,
+                storage=js.StorageType.FILE,
+                max_bytes=spec.bytes_max,
+                max_msgs_per_subject=spec.per_subject_max,
+                allow_direct=True,
+                num_replicas=1,
+            )
+            with _translated():
+                try:
+                    await self._jsm.stream_info(spec.name)
+                except NotFoundError:
+                    await self._jsm.add_stream(config)
+
+    async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+        headers = None if expect_last is None else {"Nats-Expected-Last-Subject-Sequence": str(expect_last)}
+        with _translated():
+            ack = await self._js.publish(subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers)
+        return int(ack.seq)
+
+    async def edge(self, stream: StreamSpec) -> StreamEdge:
+        with _translated():
+            state = (await self._jsm.stream_info(stream.name)).state
+        return StreamEdge(state.first_seq, state.last_seq)
+
+    async def last(self, subject: str) -> Stored | None:
+        stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
+        with _translated():
+            try:
+                found = await self._jsm.get_msg(stream.name, subject=subject, direct=True)
+            except NotFoundError:
+                return None
+        return Stored(subject, found.data or b"", int(found.seq or 0))
+
+    async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+        end = (await self.edge(stream)).last
+        queue: asyncio.Queue[Stored] = asyncio.Queue(FETCH_QUEUE_MAX)
+        tail = await self.tail(stream, queue.put_nowait)
+        whole = asyncio.create_task(tail.caught_up())
+        try:
+            while not (whole.done() and queue.empty()):
+                if queue.empty():
+                    first = asyncio.create_task(queue.get())
+                    await asyncio.wait({whole, first}, return_when=asyncio.FIRST_COMPLETED)
+                    if not first.done():
+                        first.cancel()
+                        continue
+                    stored = first.result()
+                else:
+                    stored = queue.get_nowait()
+                if stored.seq > end:
+                    return
+                yield stored
+        finally:
+            whole.cancel()
+            await tail.stop()
+
+    async def forget(self, stream: StreamSpec, below_seq: int) -> None:
+        with _translated():
+            await self._jsm.purge_stream(stream.name, seq=below_seq)
+
+    async def tail(
+        self,
+        stream: StreamSpec,
+        handler: Handler,
+        *,
+        from_seq: int | None = None,
+        from_ms: int | None = None,
+        filters: tuple[str, ...] = (),
+    ) -> NatsTail:
+        config = js.ConsumerConfig(
+            ack_policy=js.AckPolicy.NONE,
+            idle_heartbeat=HEARTBEAT_S,
+            flow_control=True,
+            mem_storage=True,
+            num_replicas=1,
+            inactive_threshold=30.0,
+            filter_subjects=list(filters) or None,
+        )
+        if from_ms is not None:
+            config.deliver_policy = js.DeliverPolicy.BY_START_TIME
+            config.opt_start_time = datetime.fromtimestamp(from_ms / 1000, UTC)
+        tail = NatsTail(self._nc, stream, handler, config, (from_seq or 1) - 1)
+        tail.task = asyncio.create_task(tail.run(), name=f"tail {stream.name}")
+        return tail
+
+    async def say(self, subject: str, data: bytes) -> None:
+        with _translated():
+            await self._nc.publish(subject, data)
+
+    async def hear(self, subject: str, heard: Heard) -> None:
+        async def deliver(msg: Msg) -> None:
+            heard(msg.subject, msg.data)
+
+        await self._nc.subscribe(subject, cb=deliver)
+
+    async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
+        with _translated():
+            return bytes((await self._nc.request(subject, data, timeout=timeout_s)).data)
+
+    async def serve(self, subject: str, server: Server) -> None:
+        """Each request is answered in its own task, so that a slow one delays nobody."""
+        running: set[asyncio.Task[None]] = set()
+
+        async def answer(msg: Msg) -> None:
+            reply = await server(msg.data)
+            with contextlib.suppress(NatsError):  # the asker is gone, or asks again after a reconnect
+                await msg.respond(reply)
+
+        async def accept(msg: Msg) -> None:
+            task = asyncio.create_task(answer(msg))
+            running.add(task)
+            task.add_done_callback(running.discard)
+
+        await self._nc.subscribe(subject, cb=accept)
+
+    async def close(self) -> None:
+        with contextlib.suppress(NatsError, asyncio.TimeoutError):
+            await self._nc.close()
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except APIError as error:
+        raise _problem(error) from None
+    except (NoStreamResponseError, NoRespondersError):
+        raise BusDown("Nobody answers on the bus yet.", "总线上暂无应答。") from None
+    except (TimeoutError, NatsError, OSError) as error:
+        raise BusDown(f"The bus does not answer ({error!r}).", f"总线没有应答（{error!r}）。") from None
+
+
+def _problem(error: APIError) -> Problem:
+    said = error.description or str(error)
+    if error.err_code == WRONG_LAST_SEQUENCE:
+        return Conflict(f"Somebody else wrote first ({said}).", f"已被他人先行写入（{said}）。")
+    if error.err_code in STORAGE_ERRORS or "maximum" in said or "insufficient" in said:
+        return StorageFull(f"The store is full: {said}.", f"存储已满：{said}。")
+    return Unavailable(f"JetStream refuses: {said}.", f"JetStream 拒绝：{said}。")
+
+
+async def _quiet(_: Exception) -> None:
+    """The CLI says what failed in its own sentence."""

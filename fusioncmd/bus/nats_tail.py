@@ -1,0 +1,106 @@
+"""A JetStream push consumer that never loses its place: what `tail` returns on NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import api as js
+
+from fusioncmd import limits
+from fusioncmd.bus.port import Handler, Stored, StreamSpec
+from fusioncmd.bus.sequence import HEARTBEAT_S, Sequence
+
+log = structlog.get_logger("bus")
+
+
+class NatsTail:
+    """A push consumer that is made anew, after the last message handled, whenever `Sequence` finds a loss."""
+
+    def __init__(
+        self, nc: Client, stream: StreamSpec, handler: Handler, config: js.ConsumerConfig, handled: int
+    ) -> None:
+        self._nc, self._stream, self._handler, self._config = nc, stream, handler, config
+        self._at = Sequence(handled=handled)
+        self._broken = asyncio.Event()
+        self._whole = asyncio.Event()
+        self._generation = 0
+        self.task: asyncio.Task[None] | None = None
+
+    async def caught_up(self) -> None:
+        await self._whole.wait()
+
+    async def stop(self) -> None:
+        self._generation += 1
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._consume()
+            except (NatsError, OSError, TimeoutError) as error:
+                log.warning("tail.retry", stream=self._stream.name, after=self._at.handled, error=repr(error))
+                await asyncio.sleep(0.5)
+
+    async def _consume(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._generation += 1
+        generation = self._generation
+        self._broken.clear()
+
+        async def deliver(msg: Msg) -> None:
+            if generation == self._generation:
+                await self._take(msg, loop.time())
+
+        inbox = self._nc.new_inbox()
+        subscription = await self._nc.subscribe(inbox, cb=deliver)
+        jsm = self._nc.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+        name = ""
+        try:
+            if self._at.handled or self._config.deliver_policy is js.DeliverPolicy.ALL:
+                self._config.deliver_policy = js.DeliverPolicy.BY_START_SEQUENCE
+                self._config.opt_start_seq, self._config.opt_start_time = self._at.handled + 1, None
+            self._config.deliver_subject = inbox
+            self._at.begin(loop.time())
+            made = await jsm.add_consumer(self._stream.name, self._config)
+            name = made.name
+            if not made.num_pending:
+                self._whole.set()
+            while not self._at.silent(loop.time()):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._broken.wait(), HEARTBEAT_S)
+                    break
+            log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)
+        finally:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+                if name and self._nc.is_connected:
+                    await jsm.delete_consumer(self._stream.name, name)
+
+    async def _take(self, msg: Msg, now_s: float) -> None:
+        headers: dict[str, Any] = msg.headers or {}
+        if headers.get("Status") == "100":
+            if msg.reply:
+                await self._nc.publish(msg.reply)
+            elif "Nats-Consumer-Stalled" in headers:
+                await self._nc.publish(headers["Nats-Consumer-Stalled"])
+            if "Nats-Last-Consumer" in headers and not self._at.heartbeat(int(headers["Nats-Last-Consumer"]), now_s):
+                self._broken.set()
+            return
+        if headers.get("Status"):
+            self._broken.set()
+            return
+        meta = msg.metadata
+        if not self._at.take(meta.sequence.stream, meta.sequence.consumer, now_s):
+            self._broken.set()
+            return
+        self._handler(Stored(msg.subject, msg.data, meta.sequence.stream))
+        if not meta.num_pending:
+            self._whole.set()

@@ -1,0 +1,1 @@
+"""A tier node: its NATS server, its ledger, and the answers that it gives to commanders."""
