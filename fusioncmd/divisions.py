@@ -1,4 +1,4 @@
-"""The tree of places of one province, from a CSV of `code,name`. Pure but for `guangdong()`, which reads the package.
+"""The tree of places of one province, from a CSV of `code,name`. Pure but for `load` and `guangdong`.
 
 A parent that the file leaves out is implied: a city without counties has one county token, `00`, that carries the
 city's name (Dongguan, Zhongshan and their like elsewhere). A functional zone that stands where a county or a town
@@ -12,6 +12,7 @@ import io
 from bisect import bisect_left
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from pathlib import Path as FilePath
 
 from fusioncmd import codes
 from fusioncmd.codes import Path, Tier
@@ -135,6 +136,22 @@ def parse_csv(text: str, source: str) -> Divisions:
 def guangdong() -> Divisions:
     """Guangdong, which ships with the package (see geo/README.md for source and licence)."""
     return parse_csv((files("fusioncmd") / "geo" / "guangdong.csv").read_text("utf-8"), "guangdong.csv")
+
+
+def load(file: FilePath | None) -> Divisions:
+    """Another province's divisions from a CSV file (UTF-8, with or without BOM, or GB 18030); Guangdong without one."""
+    if file is None:
+        return guangdong()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。") from None
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return parse_csv(data.decode(encoding), file.name)
+        except UnicodeDecodeError:
+            continue
+    raise BadInput(f"{file} is neither UTF-8 nor GB 18030.", f"{file} 既非 UTF-8 也非 GB 18030 编码。")
 
 
 def _implied_name(code: str, names: dict[str, str]) -> str:

@@ -95,8 +95,7 @@ class Close(IntEnum):
     """WebSocket close codes. 40xx: retry at once, with jitter. 41xx: stop. 42xx: wait the seconds given as reason."""
 
     RESTART = 4000  # the gateway goes down; another one, or the same, is there soon
-    SLOW = 4001  # the outbox bound was reached: connect again to be resumed
-    SILENT = 4002  # nothing was heard for SILENCE_S_MAX
+    SILENT = 4001  # nothing was heard for SILENCE_S_MAX
     REPLACED = 4100  # the same number connected again
     BAD_FRAME = 4101  # not this protocol: mend the terminal
     BAD_TICKET = 4102  # forged or malformed

@@ -1,0 +1,49 @@
+"""The tier's secrets on disk: made at random at the first start, readable by their owner only. There is no default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fusioncmd.errors import NotFound
+from fusioncmd.tickets import KEY_BYTES
+
+
+def data_folder(node: str) -> Path:
+    """Where a tier node keeps its files unless told otherwise: FUSIONCMD_DATA, else one folder per node at home."""
+    given = os.environ.get("FUSIONCMD_DATA")
+    return Path(given) if given else Path.home() / ".fusioncmd" / node
+
+
+def ticket_key_file(data: Path) -> Path:
+    return data / "keys" / "ticket.key"
+
+
+def ensure_ticket_key(data: Path) -> bytes:
+    """The ticket key, made now if there is none."""
+    file = ticket_key_file(data)
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = os.open(file.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(made, "wb") as out:
+            out.write(os.urandom(KEY_BYTES))
+            out.flush()
+            os.fsync(out.fileno())
+        file.with_suffix(".new").rename(file)
+    return read_ticket_key(data)
+
+
+def read_ticket_key(data: Path) -> bytes:
+    file = ticket_key_file(data)
+    try:
+        key = file.read_bytes()
+    except OSError as error:
+        raise NotFound(
+            f"The ticket key {file} cannot be read ({error.strerror}); `fusioncmd up` makes it.",
+            f"无法读取票据密钥 {file}（{error.strerror}）；请先运行 fusioncmd up。",
+        ) from None
+    if len(key) != KEY_BYTES:
+        raise NotFound(
+            f"The ticket key {file} is not {KEY_BYTES} bytes long.", f"票据密钥 {file} 长度不是 {KEY_BYTES} 字节。"
+        )
+    return key

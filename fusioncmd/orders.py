@@ -1,0 +1,141 @@
+"""The life of an order: composed, open, replaced, cancelled, expired. Pure; time is an argument.
+
+Orders are a grow-only set. What state one is in follows from the set and the time alone, so two nodes that hold the
+same orders agree, in whatever order they learned of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fusioncmd import ids, limits
+from fusioncmd.api import Draft, OrderState
+from fusioncmd.codes import Path, common_ancestor
+from fusioncmd.errors import BadOrder, NotFound
+from fusioncmd.messages import Order, Selector
+
+CLOCK_APART_MS_MAX = 3_600_000
+
+
+class Book:
+    """The orders that a process knows, by id."""
+
+    def __init__(self) -> None:
+        self.orders: dict[bytes, Order] = {}
+        self._after: dict[bytes, list[bytes]] = {}  # id → updates and cancels that refer to it
+
+    def add(self, order: Order) -> bool:
+        """True when the order is new; the same order again changes nothing."""
+        if order.id in self.orders:
+            return False
+        self.orders[order.id] = order
+        if order.refs is not None:
+            self._after.setdefault(order.refs, []).append(order.id)
+        return True
+
+    def get(self, ident: bytes) -> Order:
+        order = self.orders.get(ident)
+        if order is None:
+            raise NotFound(f"There is no order {ids.to_text(ident)}.", f"没有编号为 {ids.to_text(ident)} 的指令。")
+        return order
+
+    def successor(self, ident: bytes) -> Order | None:
+        """What ended this order: a cancel before any update, and of several the first by id."""
+        after = sorted(self.orders[i].id for i in self._after.get(ident, ()))
+        cancels = [i for i in after if self.orders[i].msg_type == "cancel"]
+        chosen = next(iter(cancels or after), None)
+        return None if chosen is None else self.orders[chosen]
+
+    def state(self, order: Order, now_ms: int) -> OrderState:
+        successor = self.successor(order.id)
+        if successor is not None:
+            return "cancelled" if successor.msg_type == "cancel" else "replaced"
+        return "open" if now_ms < order.expires_ms else "expired"
+
+    def chain(self, order: Order) -> list[Order]:
+        """The order and those that it refers to, back to the alert (as far as they are known)."""
+        chain = [order]
+        while (ref := chain[-1].refs) is not None and (before := self.orders.get(ref)) is not None:
+            chain.append(before)
+        return chain
+
+    def alert(self, order: Order) -> Order:
+        """The alert that an update or cancel goes back to: it fixed the audience."""
+        return self.chain(order)[-1]
+
+    def ending(self, ident: bytes) -> Order | None:
+        """The cancel that a terminal which still shows `ident` has to be told of, however many updates lie between."""
+        order = self.orders.get(ident)
+        while order is not None and order.msg_type != "cancel":
+            order = self.successor(order.id)
+        return order
+
+    def deliverable(self, now_ms: int) -> list[Order]:
+        """The alerts and updates that are open, oldest first."""
+        found = [o for o in self.orders.values() if o.msg_type != "cancel" and self.state(o, now_ms) == "open"]
+        return sorted(found, key=lambda o: o.id)
+
+
+def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
+    """The order that `draft` asks for, issued by `node` now; `BadOrder` says what is wrong with it."""
+    if abs(ids.time_ms(draft.id) - now_ms) > CLOCK_APART_MS_MAX:
+        raise BadOrder(
+            "The clock of the asking machine is more than an hour off; set it and try again.",
+            "请求方时钟误差超过一小时，请校时后重试。",
+        )
+    audience, status, answers = draft.audience, draft.status, draft.answers
+    if draft.msg_type == "alert":
+        if draft.refs is not None or audience is None:
+            raise BadOrder(
+                "An alert names its audience and refers to no order.", "新指令须指定对象，且不引用其他指令。"
+            )
+    else:
+        before = _open_order(draft, book, now_ms)
+        audience, status = book.alert(before).audience, before.status
+        answers = () if draft.msg_type == "cancel" else (draft.answers or before.answers)
+        if draft.status != before.status:
+            raise BadOrder(
+                f"The order is {before.status}; it cannot be followed by one that is {draft.status}.",
+                "演练与实战不可混用：后续指令须与原指令一致。",
+            )
+    if len(set(answers)) != len(answers):
+        raise BadOrder("Two answers read the same.", "答复选项重复。")
+    if draft.receive_within_s > draft.answer_within_s or draft.answer_within_s > draft.open_s:
+        raise BadOrder(
+            "Deadlines must not fall: receive-within ≤ answer-within ≤ open-for.",
+            "期限须满足：接收期限 ≤ 答复期限 ≤ 有效期。",
+        )
+    order = Order(
+        id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, node=node.code, issuer=draft.issuer,
+        issued_ms=now_ms, text=draft.text.strip(), severity=draft.severity, answers=answers, audience=audience,
+        receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s, open_s=draft.open_s,
+    )  # fmt: skip
+    return _within_bounds(order)
+
+
+def address(selector: Selector) -> Path:
+    """The place whose subtree an order is published to: the deepest that covers every node meant."""
+    return common_ancestor([Path(code) for code in selector.nodes])
+
+
+def _open_order(draft: Draft, book: Book, now_ms: int) -> Order:
+    if draft.refs is None:
+        raise BadOrder("An update or cancel must name the order it refers to.", "更新或取消须指明原指令。")
+    before = book.get(draft.refs)
+    state = book.state(before, now_ms)
+    if before.msg_type == "cancel" or state in ("cancelled", "replaced"):
+        raise BadOrder("That order was already cancelled or replaced.", "该指令已被取消或替换。")
+    if state == "expired" and draft.msg_type == "update":
+        raise BadOrder("That order has expired; issue a new one.", "该指令已过期，请另发新指令。")
+    return before
+
+
+def _within_bounds(order: Order) -> Order:
+    """The constraints of the wire type, checked before anything is stored."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(order), Order)
+    except msgspec.ValidationError as error:
+        raise BadOrder(f"The order cannot be issued: {error}.", f"指令不符合要求：{error}。") from None
+
+
+assert limits.ORDER_OPEN_S_DEFAULT <= limits.ORDER_OPEN_S_MAX

@@ -1,0 +1,41 @@
+"""Who has a live channel, from what gateways say each second. Pure; time is an argument.
+
+A gateway that falls silent takes its people with it: a killed process makes them unreachable within seconds.
+"""
+
+from __future__ import annotations
+
+from pyroaring import BitMap
+
+from fusioncmd import limits
+from fusioncmd.messages import Presence
+from fusioncmd.tally import bitmap_from
+
+
+class Reachable:
+    def __init__(self) -> None:
+        self._gateways: dict[str, tuple[BitMap, float]] = {}
+        self._union: BitMap | None = None
+
+    def hear(self, presence: Presence, now_s: float) -> None:
+        self._gateways[presence.gateway] = (bitmap_from(presence.numbers), now_s)
+        self._union = None
+
+    def gateways(self, now_s: float) -> list[str]:
+        self._drop_lost(now_s)
+        return sorted(self._gateways)
+
+    def numbers(self, now_s: float) -> BitMap:
+        """Everyone with a live channel through any gateway; not to be changed by the caller."""
+        self._drop_lost(now_s)
+        if self._union is None:
+            self._union = (
+                BitMap.union(*(numbers for numbers, _ in self._gateways.values())) if self._gateways else BitMap()
+            )
+        return self._union
+
+    def _drop_lost(self, now_s: float) -> None:
+        lost = [name for name, (_, heard_s) in self._gateways.items() if now_s - heard_s > limits.PRESENCE_LOST_S]
+        for name in lost:
+            del self._gateways[name]
+            self._union = None

@@ -1,0 +1,1 @@
+"""Gateways: one folder per kind of terminal. Each turns terminals into bus messages and back, and knows no other."""

@@ -1,0 +1,1 @@
+"""The responder gateway: phones and other WebSocket terminals (PROTOCOL.md)."""

@@ -1,0 +1,41 @@
+"""In which order and how fast one order goes to its people through one gateway process. Pure; time is an argument.
+
+All at once overruns the kernel's TCP memory and costs retransmissions. So: a burst, then on while fewer than a window
+of deliveries are unanswered; and when nothing comes back for a while, on regardless, because the slow never delay the
+rest.
+"""
+
+from __future__ import annotations
+
+from pyroaring import BitMap
+
+from fusioncmd import limits
+
+
+class Fanout:
+    def __init__(self, numbers: BitMap, now_ms: float) -> None:
+        self._left = iter(numbers)
+        self._unanswered = 0
+        self._progress_ms = now_ms
+        self.done = False
+
+    def answered(self, now_ms: float) -> None:
+        """One of those that were sent the order has received it."""
+        if self._unanswered:
+            self._unanswered -= 1
+        self._progress_ms = now_ms
+
+    def take(self, now_ms: float) -> list[int]:
+        """The next people to send to, now; an empty list means wait (or `done`)."""
+        if self._unanswered and now_ms - self._progress_ms >= limits.FANOUT_ESCAPE_MS:
+            self._unanswered = 0
+        room = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX - self._unanswered)
+        if room <= 0:
+            return []
+        taken = [number for number, _ in zip(self._left, range(room), strict=False)]
+        if len(taken) < room:
+            self.done = True
+        self._unanswered += len(taken)
+        if taken:
+            self._progress_ms = now_ms
+        return taken

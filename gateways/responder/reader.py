@@ -1,0 +1,61 @@
+"""From the bytes of many connections to their messages. Pure: sockets are in `engine.py`.
+
+Keeps something for a connection only while a frame is incomplete or not of the usual kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fusioncmd.errors import BadMessage
+from gateways.responder import websocket
+from gateways.responder.odd import OddFrames, Outcome
+
+Take = Callable[[int, bytes], bool]  # connection, message → is the connection still open
+
+
+class FrameReader:
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._partial: dict[int, bytes] = {}
+        self._odd: dict[int, OddFrames] = {}
+
+    def forget(self, fd: int) -> None:
+        self._partial.pop(fd, None)
+        self._odd.pop(fd, None)
+
+    def feed(self, fd: int, data: bytes) -> Outcome | None:
+        """Hand every message in `data` to `take`. An outcome is what has to be sent, and whether that ends it."""
+        if self._partial:
+            data = self._partial.pop(fd, b"") + data
+        start, size = 0, len(data)
+        reply = b""
+        while start < size:
+            try:
+                found = websocket.extent(data, start)
+            except BadMessage as problem:
+                return Outcome(reply + websocket.close_frame(1009, problem.en), over=True)
+            if found is None:
+                self._partial[fd] = data[start:]
+                break
+            body, end = found
+            if websocket.is_usual(data, start) and fd not in self._odd:
+                if not self._take(fd, websocket.unmask(data, body, end)):
+                    return None
+            else:
+                outcome = self._unusual(fd, data[start:end])
+                reply += outcome.reply
+                if outcome.over:
+                    return Outcome(reply, over=True)
+            start = end
+        return Outcome(reply) if reply else None
+
+    def _unusual(self, fd: int, whole_frame: bytes) -> Outcome:
+        odd = self._odd.pop(fd, None) or OddFrames()
+        outcome = odd.feed(whole_frame)
+        if not odd.idle:
+            self._odd[fd] = odd
+        for message in outcome.messages:
+            if not self._take(fd, message):
+                break
+        return outcome

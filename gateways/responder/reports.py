@@ -1,0 +1,54 @@
+"""Reports on their way to disk: each one message, a bounded number at a time, confirmed when stored."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from fusioncmd import limits, subjects, terminal
+from fusioncmd.bus.port import Bus
+from fusioncmd.codes import Path
+from fusioncmd.errors import Unavailable
+from fusioncmd.messages import Report, encode
+
+log = structlog.get_logger("reports")
+
+
+class Teller(Protocol):
+    def refuse(self, number: int, code: str, order: bytes, sentence: str) -> None: ...
+
+    def stored_report(self, number: int, order: bytes, report: bytes) -> None: ...
+
+
+class ReportBox:
+    def __init__(self, bus: Bus, teller: Teller) -> None:
+        self._bus, self._teller = bus, teller
+        self._stores: set[asyncio.Task[None]] = set()
+
+    def take(self, said: terminal.SendReport, number: int, town: str, now_ms: int) -> None:
+        """Store it, or tell the terminal to keep it and send it again."""
+        if len(self._stores) >= limits.REPORTS_IN_FLIGHT_MAX:
+            self._teller.refuse(
+                number, "busy", said.order, "Too many reports at once; send it again. 报告过多，请重发。"
+            )
+            return
+        report = Report(said.report, said.order, number, now_ms, said.text, said.lat, said.lon)
+        task = asyncio.create_task(self._store(report, subjects.report(Path(town))))
+        self._stores.add(task)
+        task.add_done_callback(self._stores.discard)
+
+    async def drain(self, wait_s: float) -> None:
+        if self._stores:
+            await asyncio.wait(self._stores, timeout=wait_s)
+
+    async def _store(self, report: Report, subject: str) -> None:
+        try:
+            await self._bus.store(subject, encode(report))
+        except Unavailable as error:
+            log.warning("reports.not_stored", error=error.en)
+            sentence = "The report could not be stored; send it again. 报告未能保存，请重发。"
+            self._teller.refuse(report.number, "not_stored", report.order, sentence)
+        else:
+            self._teller.stored_report(report.number, report.order, report.id)

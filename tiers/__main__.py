@@ -1,0 +1,49 @@
+"""`python -m tiers`: run one tier node against a NATS server that is there or will be."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from fusioncmd import divisions
+from fusioncmd.bus.nats import open_bus
+from fusioncmd.errors import Problem
+from fusioncmd.logs import configure_logs
+from fusioncmd.words import sentence
+from tiers.node import Node
+
+BUS_WAIT_S = 30.0
+
+
+async def _run(given: argparse.Namespace) -> None:
+    places = divisions.load(given.divisions)
+    bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S)
+    node = Node(bus, places.find(given.node), places, given.data)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    await node.run()
+    await bus.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tiers", description=__doc__)
+    parser.add_argument("--node", required=True)
+    parser.add_argument("--nats", required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--divisions", type=Path)
+    given = parser.parse_args()
+    configure_logs()
+    try:
+        uvloop.run(_run(given))
+    except Problem as problem:
+        sys.exit(sentence(problem))
+
+
+if __name__ == "__main__":
+    main()

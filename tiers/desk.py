@@ -1,0 +1,160 @@
+"""The node's desk: every question of the `api` vocabulary, answered from the roster, the ledger and the presence.
+
+Reading is pure and done at once. Issuing is the one thing that waits: an order is on disk before anyone is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+
+from fusioncmd.roster.directory import Roster
+from pyroaring import BitMap
+
+from fusioncmd import api, ids, subjects
+from fusioncmd.bus.port import Bus, Stored
+from fusioncmd.codes import Path
+from fusioncmd.errors import BadInput, BadOrder, NotFound, Unavailable
+from fusioncmd.killpoint import reach
+from fusioncmd.messages import Audience, Order, encode
+from fusioncmd.orders import address, compose
+from fusioncmd.reachable import Reachable
+from fusioncmd.tally import View
+from tiers.ledger import Ledger
+
+
+class Desk:
+    """`clock` gives seconds since 1970."""
+
+    def __init__(
+        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, clock: Callable[[], float]
+    ) -> None:
+        self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
+        self._clock = clock
+        self._issuing = asyncio.Lock()
+        self.ready = False
+
+    @property
+    def now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    @property
+    def reachable(self) -> BitMap:
+        return self._reachable.numbers(self._clock())
+
+    async def issue(self, request: api.Issue) -> api.Issued:
+        """Compose, store the audience, store the order, and only then say so. The same draft again: the same order."""
+        if not self.ready:
+            raise Unavailable("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
+        async with self._issuing:
+            known = self.ledger.book.orders.get(request.draft.id)
+            order = known or await self._store(compose(request.draft, self.ledger.book, self.node, self.now_ms))
+        targeted = self.ledger.targeted(order)
+        return api.Issued(order, len(targeted), len(targeted & self.reachable))
+
+    async def _store(self, order: Order) -> Order:
+        if not all(self.node.covers(Path(code)) for code in order.audience.nodes):
+            raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
+        if order.msg_type == "alert":
+            meant = self.roster.resolve(order.audience)
+            if not meant:
+                raise BadOrder("Nobody is meant: the audience is empty.", "对象为空：没有符合条件的人员。")
+            meant.run_optimize()
+            audience = encode(Audience(order.id, meant.serialize()))
+            await self._put(subjects.audience(ids.to_text(order.id)), audience)
+            reach("node.audience_stored")
+        await self._put(subjects.call(address(order.audience)), encode(order))
+        reach("node.order_stored")
+        return self.ledger.book.get(order.id)
+
+    async def _put(self, subject: str, data: bytes) -> None:
+        await self._bus.store(subject, data)
+        # Folded at once, so that the reply already counts; sequence 0, because the tail has not come to it yet.
+        self.ledger.fold_call(Stored(subject, data, 0))
+
+    async def preview(self, request: api.Preview) -> api.PreviewReply:
+        meant = self.roster.resolve(request.audience)
+        return api.PreviewReply(len(meant), len(meant & self.reachable))
+
+    async def tally(self, request: api.Tally) -> api.TallyReply:
+        order = self.ledger.book.get(request.order)
+        path = self._place(request.node)
+        view = self._view(order)
+        below = tuple(self._row(child, view, order) for child in self.roster.divisions.children(path))
+        return api.TallyReply(self._line(order), self.now_ms, self._row(path, view, order), below, view.outside)
+
+    async def orders(self, request: api.Orders) -> api.OrdersReply:
+        newest = sorted(self.ledger.book.orders.values(), key=lambda o: o.id, reverse=True)
+        lines = (self._line(order) for order in newest)
+        wanted = (line for line in lines if line.state == "open" or not request.open_only)
+        return api.OrdersReply(tuple(islice(wanted, request.limit)))
+
+    async def who(self, request: api.Who) -> api.People:
+        order = self.ledger.book.get(request.order)
+        if request.answer is not None and request.answer >= len(order.answers):
+            raise BadInput("That answer was not offered.", "该答复项未提供。")
+        view = self._view(order)
+        found = view.standing(request.standing, request.answer) & self.roster.members(self._place(request.node))
+        page = list(islice(found.iter_equal_or_larger(request.after + 1), request.limit))
+        more = bool(page) and page[-1] != found.max()
+        return api.People(tuple(self._person(n, view, order) for n in page), len(found), page[-1] if more else None)
+
+    async def reports(self, request: api.Reports) -> api.ReportsReply:
+        order = self.ledger.book.get(request.order)
+        members = self.roster.members(self._place(request.node))
+        view = self._view(order)
+        found = sorted(
+            (r for r in self.ledger.accounts[order.id].reports.values() if r.number in members), key=lambda r: r.id
+        )
+        page = [r for r in found if request.after is None or r.id > request.after][: request.limit]
+        lines = tuple(api.ReportLine(r, self._person(r.number, view, order)) for r in page)
+        return api.ReportsReply(lines, len(found))
+
+    async def find(self, request: api.Find) -> api.People:
+        found, total = await self.roster.find_interleaved(
+            request.query, self._place(request.node), request.role, request.limit, self.reachable
+        )
+        return api.People(tuple(found), total, None)
+
+    def _view(self, order: Order) -> View:
+        return self.ledger.view(order, self.reachable)
+
+    def _place(self, code: str) -> Path:
+        path = Path(code) if code else self.node
+        if path not in self.roster.divisions:
+            raise NotFound(f"There is no place with the code {code}.", f"没有代码为 {code} 的地点。")
+        return path
+
+    def _line(self, order: Order) -> api.OrderLine:
+        view = self._view(order)
+        successor = self.ledger.book.successor(order.id)
+        state = self.ledger.book.state(order, self.now_ms)
+        ended_by = None if successor is None else successor.id
+        return api.OrderLine(order, state, ended_by, len(view.targeted), len(view.answered))
+
+    def _row(self, path: Path, view: View, order: Order) -> api.Row:
+        def count(numbers: BitMap) -> int:
+            return self.roster.count(numbers, path)
+
+        return api.Row(
+            code=path.code,
+            name=self.roster.divisions.name(path),
+            targeted=count(view.targeted),
+            sent=count(view.sent),
+            received=count(view.received),
+            answered=count(view.answered),
+            by_answer=tuple(count(given) for given in view.by_answer[: len(order.answers)]),
+            reported=count(view.reported),
+            silent=count(view.silent),
+            unreachable=count(view.unreachable),
+        )
+
+    def _person(self, number: int, view: View, order: Order) -> api.Person:
+        person = self.roster.person(number, reachable=number in self.reachable)
+        answer = view.answer_of(number)
+        said = "" if answer is None or answer >= len(order.answers) else order.answers[answer]
+        return api.Person(
+            person.number, person.id, person.name, person.phone, person.place, person.place_name, person.roles,
+            person.reachable, view.stage_of(number), said,
+        )  # fmt: skip

@@ -1,0 +1,119 @@
+"""The ledger: everything a node knows of its orders, folded from the streams. Pure: messages in, views out.
+
+Each fold is a union, so replaying a stream from any earlier place gives the same ledger. `dirty` names the orders
+that changed since they were last written to disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyroaring import BitMap
+
+from fusioncmd import ids, limits, subjects
+from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
+from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode
+from fusioncmd.orders import Book
+from fusioncmd.tally import Marks, View, bitmap_from
+
+UNKNOWN_ORDERS_MAX = 1_000  # receipts may come before their order, but not for ever
+
+
+@dataclass(slots=True)
+class Account:
+    """One order's evidence. `order` is None while only receipts for it have come."""
+
+    order: Order | None = None
+    audience: BitMap | None = None
+    marks: Marks = field(default_factory=Marks)
+    reports: dict[bytes, Report] = field(default_factory=dict)
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.book = Book()
+        self.accounts: dict[bytes, Account] = {}
+        self.handled = {CALL.name: 0, RECEIPT.name: 0, REPORT.name: 0}
+        self.dirty: set[bytes] = set()
+        self.shed = 0
+        self._views: dict[bytes, tuple[int, BitMap, View]] = {}
+
+    def fold_call(self, stored: Stored) -> Order | None:
+        """An audience or an order; the order when it is one that was not known."""
+        self.handled[CALL.name] = max(stored.seq, self.handled[CALL.name])
+        if stored.subject.startswith(subjects.AUDIENCE_ALL[:-1]):
+            audience = decode(Audience, stored.data)
+            account = self._account(audience.order)
+            if account.audience is None:  # the first stands, as with the order itself
+                account.audience = bitmap_from(audience.numbers)
+                self.dirty.add(audience.order)
+            return None
+        order = decode(Order, stored.data)
+        if not self.book.add(order):
+            return None
+        self._account(order.id).order = order
+        self.dirty.add(order.id)
+        return order
+
+    def fold_receipts(self, stored: Stored) -> None:
+        self.handled[RECEIPT.name] = max(stored.seq, self.handled[RECEIPT.name])
+        for mark in decode(Receipts, stored.data).marks:
+            if (account := self._admitted(mark.order)) is not None:
+                account.marks.fold(mark)
+                self.dirty.add(mark.order)
+
+    def fold_report(self, stored: Stored) -> None:
+        self.handled[REPORT.name] = max(stored.seq, self.handled[REPORT.name])
+        report = decode(Report, stored.data)
+        account = self._admitted(report.order)
+        if account is None:
+            return
+        account.marks.fold_numbers(REPORTED, None, BitMap([report.number]))
+        self.dirty.add(report.order)
+        if len(account.reports) < limits.REPORTS_PER_ORDER_MAX:
+            account.reports[report.id] = report
+        else:
+            self.shed += 1
+
+    def targeted(self, order: Order) -> BitMap:
+        """Who is meant: of an update, all that the alert meant; of a cancel, those who were told of what it ends."""
+        alert = self.accounts[self.book.alert(order).id]
+        audience = alert.audience if alert.audience is not None else BitMap()
+        if order.msg_type != "cancel":
+            return audience
+        told = BitMap()
+        for before in self.book.chain(order)[1:]:
+            view = self.view(before, BitMap())
+            told |= view.sent
+        return told & audience
+
+    def view(self, order: Order, reachable: BitMap) -> View:
+        """The order's counts now; the same object while nothing changed."""
+        marks = self.accounts[order.id].marks
+        version = sum(self.accounts[o.id].marks.version for o in self.book.chain(order))
+        known = self._views.get(order.id)
+        if known is not None and known[0] == version and known[1] is reachable:
+            return known[2]
+        view = View(marks, self.targeted(order), reachable)
+        if reachable:
+            self._views[order.id] = (version, reachable, view)
+        return view
+
+    def restore(self, ident: bytes, account: Account) -> None:
+        """Take up what a snapshot file held."""
+        self.accounts[ident] = account
+        if account.order is not None:
+            self.book.add(account.order)
+
+    def _account(self, ident: bytes) -> Account:
+        return self.accounts.setdefault(ident, Account())
+
+    def _admitted(self, ident: bytes) -> Account | None:
+        """The account that evidence belongs to; None, counted, when too many orders are unknown."""
+        if ident not in self.accounts and len(self.accounts) - len(self.book.orders) >= UNKNOWN_ORDERS_MAX:
+            self.shed += 1
+            return None
+        return self._account(ident)
+
+    def __repr__(self) -> str:
+        return f"<Ledger {[ids.to_text(i) for i in self.book.orders]}>"

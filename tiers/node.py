@@ -1,0 +1,187 @@
+"""A tier node: folds the streams into roster and ledger, keeps the ledger on disk, and serves the desk.
+
+The shell around `Desk`, `Ledger` and `Roster`: it owns the bus, the clock and the disk, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fusioncmd.roster.directory import Roster
+
+from fusioncmd import __version__, api, codes, limits, subjects
+from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, Bus, Stored, StreamSpec
+from fusioncmd.divisions import Divisions
+from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.killpoint import reach
+from fusioncmd.messages import Presence, decode
+from fusioncmd.reachable import Reachable
+from tiers.desk import Desk
+from tiers.ledger_files import LedgerFiles, images
+
+log = structlog.get_logger("node")
+
+
+class Node:
+    def __init__(self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path) -> None:
+        self._started_s = time.monotonic()
+        self._ready_s = 0.0
+        self._bus = bus
+        self._files = LedgerFiles(data / "ledger")
+        self._ledger = self._files.load()
+        self._roster = Roster(divisions)
+        self._reachable = Reachable()
+        self._covered = dict(self._ledger.handled)  # what the head on disk says
+        self._problems: dict[str, str] = {}
+        self._bad_messages = 0
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, time.time)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`. Questions are answered from the first moment; orders are taken once all is read."""
+        await self._ensure_streams()
+        await self._serve()
+        await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
+        await self._read_everything()
+        self.desk.ready = True
+        self._ready_s = time.monotonic() - self._started_s
+        log.info("node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self._ready_s, 3))
+        while not self._stop.is_set():
+            try:
+                async with asyncio.timeout(limits.SNAPSHOT_EVERY_S):
+                    await self._stop.wait()
+            except TimeoutError:
+                await self.snapshot()
+        await self.snapshot()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def snapshot(self) -> None:
+        """Write what changed, then let the streams forget what the snapshot *before* already held."""
+        handled = dict(self._ledger.handled)
+        if handled == self._covered and not self._ledger.dirty:
+            return
+        made = images(self._ledger)
+        try:
+            await asyncio.to_thread(self._files.save, made, handled)
+            for stream in (RECEIPT, REPORT):
+                await self._bus.forget(stream, self._covered[stream.name] + 1)
+            self._covered = handled
+            self._problems.pop("ledger", None)
+        except (OSError, Unavailable) as error:
+            self._ledger.dirty.update(ident for ident, _ in made)
+            self._problems["ledger"] = f"The ledger was not written: {error}"
+            log.error("node.snapshot_failed", error=str(error))
+
+    async def _ensure_streams(self) -> None:
+        while True:
+            try:
+                return await self._bus.ensure_streams()
+            except Unavailable as error:
+                log.warning("node.waits_for_bus", error=error.en)
+                await asyncio.sleep(0.3)
+
+    async def _read_everything(self) -> None:
+        tails = [await self._bus.tail(ROSTER, self._guarded(self._fold_roster))]
+        for stream, fold in (
+            (CALL, self._fold_call),
+            (RECEIPT, self._fold_receipts),
+            (REPORT, self._ledger.fold_report),
+        ):
+            start = await self._start_of(stream)
+            tails.append(await self._bus.tail(stream, self._guarded(fold), from_seq=start))
+        for tail in tails:
+            await tail.caught_up()
+
+    async def _start_of(self, stream: StreamSpec) -> int:
+        handled = self._ledger.handled[stream.name]
+        while True:
+            try:
+                last = (await self._bus.edge(stream)).last
+                break
+            except Unavailable:
+                await asyncio.sleep(0.3)
+        if last < handled:  # another stream than the one that was folded: begin at its beginning
+            log.warning("node.stream_is_new", stream=stream.name, last=last, handled=handled)
+            handled = self._ledger.handled[stream.name] = 0
+        return handled + 1
+
+    def _guarded(self, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
+        def handle(stored: Stored) -> None:
+            try:
+                fold(stored)
+            except Problem as problem:  # a message that is not what it should be; the stream keeps it
+                self._bad_messages += 1
+                log.error("node.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
+
+        return handle
+
+    def _fold_roster(self, stored: Stored) -> None:
+        self._roster.put(stored.subject, stored.data)
+
+    def _fold_call(self, stored: Stored) -> None:
+        order = self._ledger.fold_call(stored)
+        if order is not None:
+            log.info("node.order", order=order.id.hex(), msg_type=order.msg_type, status=order.status)
+
+    def _fold_receipts(self, stored: Stored) -> None:
+        self._ledger.fold_receipts(stored)
+        reach("node.receipts_folded")
+
+    def _hear_presence(self, subject: str, data: bytes) -> None:
+        try:
+            self._reachable.hear(decode(Presence, data), time.time())
+        except Problem as problem:
+            self._bad_messages += 1
+            log.error("node.bad_message", subject=subject, problem=problem.en)
+
+    async def _serve(self) -> None:
+        answers: dict[type[Any], Callable[[Any], Awaitable[object]]] = {
+            api.Health: self._health,
+            api.Issue: self.desk.issue,
+            api.Preview: self.desk.preview,
+            api.Tally: self.desk.tally,
+            api.Who: self.desk.who,
+            api.Orders: self.desk.orders,
+            api.Reports: self.desk.reports,
+            api.Find: self.desk.find,
+        }
+        for kind, (verb, _) in api.VERBS.items():
+            await self._bus.serve(subjects.api(verb), _server(kind, answers[kind]))
+
+    async def _health(self, _: api.Health) -> api.HealthReply:
+        problems = [*self._problems.values()]
+        if self._files.damaged:
+            problems.append(f"Damaged ledger files were set aside: {', '.join(self._files.damaged)}")
+        if self._bad_messages:
+            problems.append(f"{self._bad_messages} messages could not be read (see the log)")
+        if self._ledger.shed:
+            problems.append(f"{self._ledger.shed} items beyond the ledger's bounds were shed")
+        return api.HealthReply(
+            node=self.desk.node.code,
+            version=__version__,
+            people=self._roster.people,
+            towns=len(self._roster.divisions.towns),
+            orders=len(self._ledger.book.orders),
+            reachable=len(self.desk.reachable),
+            gateways=tuple(self._reachable.gateways(time.time())),
+            ready_s=self._ready_s,
+            caught_up=self.desk.ready,
+            problems=tuple(problems),
+        )
+
+
+def _server(kind: type[Any], answer: Callable[[Any], Awaitable[object]]) -> Callable[[bytes], Awaitable[bytes]]:
+    async def serve(data: bytes) -> bytes:
+        try:
+            return api.encode_reply(await answer(api.decode_request(kind, data)))
+        except Problem as problem:
+            return api.encode_problem(problem)
+
+    return serve
