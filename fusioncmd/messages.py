@@ -155,8 +155,16 @@ _BYTES_MAX: dict[type, int] = {
     Report: limits.REPORT_BYTES_MAX,
     Presence: limits.PRESENCE_BYTES_MAX,
 }
+
+
+class _NoKind(Struct, tag="", tag_field="kind"):
+    """Makes each decoder one of a union: msgspec lets a lone struct go without its tag."""
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {kind: msgspec.msgpack.Decoder(kind) for kind in _BYTES_MAX}
+_decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(kind | _NoKind) for kind in _BYTES_MAX
+}
 
 
 def encode(message: Message) -> bytes:
@@ -170,11 +178,13 @@ def decode(kind: type[M], data: bytes) -> M:
     """The `kind` that `data` holds; `BadMessage` for anything else."""
     _check_size(kind, len(data))
     try:
-        message: M = _decoders[kind].decode(data)
+        message = _decoders[kind].decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadMessage(
             f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__} 消息：{error}。"
         ) from None
+    if not isinstance(message, kind):
+        raise BadMessage(f"Not a {kind.__name__}.", f"不是 {kind.__name__} 消息。")
     return message
 
 

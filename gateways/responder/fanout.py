@@ -7,6 +7,8 @@ rest.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from pyroaring import BitMap
 
 from fusioncmd import limits
@@ -32,7 +34,7 @@ class Fanout:
         room = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX - self._unanswered)
         if room <= 0:
             return []
-        taken = [number for number, _ in zip(self._left, range(room), strict=False)]
+        taken = list(islice(self._left, room))
         if len(taken) < room:
             self.done = True
         self._unanswered += len(taken)

@@ -12,15 +12,16 @@ from collections.abc import Callable
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import codes, ids, limits, terminal, tickets
+from fusioncmd import ids, limits, terminal
 from fusioncmd.bus.port import Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import BadMessage, BadTicket
+from fusioncmd.errors import BadMessage
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
 from fusioncmd.terminal import Close
 from gateways.responder import websocket
 from gateways.responder.board import Board, Posted
+from gateways.responder.doorway import Denial, admit
 from gateways.responder.engine import Engine
 from gateways.responder.fanout import Fanout
 from gateways.responder.gather import Batch, answers
@@ -151,14 +152,12 @@ class Gateway:
     # --- one terminal
 
     def _hello(self, fd: int, said: terminal.FromTerminal) -> bool:
-        if not isinstance(said, terminal.Hello):
-            self._engine.close(fd, Close.NO_HELLO, "the first frame is a hello")
-            return False
         now_s = self._clock()
-        ticket = self._admit(fd, said, now_s)
-        if ticket is None:
+        entry = admit(said, self._key, self._serves, now_s)
+        if isinstance(entry, Denial):
+            self._engine.close(fd, *entry)
             return False
-        number = ticket.number
+        ticket, number = entry.ticket, entry.ticket.number
         before = self._fd_of.get(number)
         if before is not None:
             self._engine.close(before, Close.REPLACED, "the same number connected again")
@@ -169,25 +168,8 @@ class Gateway:
         self.connected.add(number)
         welcome = terminal.Welcome(number, int(now_s * 1000), limits.HEARTBEAT_S)
         self._engine.send(fd, websocket.frame(terminal.encode(welcome)))
-        self._catch_up(fd, number, said.held)
+        self._catch_up(fd, number, entry.held)
         return self._engine.is_open(fd)
-
-    def _admit(self, fd: int, hello: terminal.Hello, now_s: float) -> tickets.Ticket | None:
-        """The ticket, if it opens this gateway; the connection is closed with the reason otherwise."""
-        try:
-            ticket = tickets.check(hello.ticket, self._key, now_s)
-        except tickets.ExpiredTicket as problem:
-            self._engine.close(fd, Close.EXPIRED_TICKET, problem.en)
-        except BadTicket as problem:
-            self._engine.close(fd, Close.BAD_TICKET, problem.en)
-        else:
-            if hello.version != terminal.VERSION:
-                self._engine.close(fd, Close.BAD_FRAME, f"version {terminal.VERSION} is spoken here")
-            elif not self._serves.covers(codes.Path(ticket.village)):
-                self._engine.close(fd, Close.WRONG_GATEWAY, f"this gateway serves {self._serves}")
-            else:
-                return ticket
-        return None
 
     def _catch_up(self, fd: int, number: int, held: tuple[bytes, ...]) -> None:
         due, received = self.board.due_on_connect(number, held)

@@ -59,10 +59,11 @@ class OddFrames:
                 outcome.reply += self._connection.send(event.response())
             case Pong():
                 pass
-            case CloseConnection():
-                if self._connection.state is ConnectionState.REMOTE_CLOSING:
-                    outcome.reply += self._connection.send(event.response())
+            case CloseConnection() if self._connection.state is ConnectionState.REMOTE_CLOSING:
+                outcome.reply += self._connection.send(event.response())
                 outcome.over = True
+            case CloseConnection(code=code, reason=reason):  # what was read breaks the protocol
+                self._close(outcome, code, reason or "")
 
     def _close(self, outcome: Outcome, code: int, reason: str) -> None:
         if not outcome.over:
