@@ -1,0 +1,1 @@
+"""The commander's command line, in English and Chinese by locale."""

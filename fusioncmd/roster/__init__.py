@@ -1,0 +1,1 @@
+"""Who exists: numbers that are never reused, one slice per town, and audiences resolved over them."""

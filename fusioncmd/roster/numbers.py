@@ -1,0 +1,32 @@
+"""Responder numbers: 16 bits of town, 16 bits of slot (DESIGN, idea II). Pure."""
+
+from __future__ import annotations
+
+from fusioncmd import limits
+from fusioncmd.divisions import Divisions
+from fusioncmd.errors import BadRoster
+from fusioncmd.messages import TownTable
+
+
+def number_of(town: int, slot: int) -> int:
+    return town << 16 | slot
+
+
+def town_of(number: int) -> int:
+    return number >> 16
+
+
+def slot_of(number: int) -> int:
+    return number & 0xFFFF
+
+
+def extend(table: TownTable | None, divisions: Divisions) -> TownTable:
+    """The table with every town of `divisions` in it: new ones are appended in code order, none ever moves."""
+    towns = table.towns if table is not None else ()
+    known = set(towns)
+    new = tuple(town.code for town in divisions.towns if town.code not in known)
+    if table is not None and not new:
+        return table
+    if len(towns) + len(new) > limits.TOWNS_MAX:
+        raise BadRoster(f"There are more than {limits.TOWNS_MAX} towns.", f"乡镇数超过 {limits.TOWNS_MAX}。")
+    return TownTable(edition=(table.edition if table is not None else 0) + 1, towns=towns + new)
