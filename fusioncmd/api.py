@@ -12,8 +12,10 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage, Problem, problem_from
-from fusioncmd.messages import AnswerIndex, Code, Id, MsgType, Order, Report, Role, Selector, Severity, Status
+from fusioncmd.messages import AnswerIndex, Id, MsgType, Order, Report, Role, Selector, Severity, Status
 
+# A place, or none: the whole tree of the node that is asked.
+CodeOrNone = Annotated[str, Meta(pattern=r"^(|\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
 # One bitmap each (tally.py says how they relate); `waiting` is silent or unreachable.
 Standing = Literal["targeted", "sent", "received", "answered", "reported", "silent", "unreachable", "waiting"]
 
@@ -78,7 +80,7 @@ class Tally(Struct, frozen=True):
     """`tally`: the counts of `node` (the whole tree where empty) and, one line each, of the places right below."""
 
     order: Id
-    node: Code | Literal[""] = ""
+    node: CodeOrNone = ""
 
 
 class Row(Struct, frozen=True):
@@ -118,7 +120,7 @@ class Who(Struct, frozen=True):
 
     order: Id
     standing: Standing
-    node: Code | Literal[""] = ""
+    node: CodeOrNone = ""
     answer: AnswerIndex | None = None
     after: int = -1
     limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 1000
@@ -154,7 +156,7 @@ class OrdersReply(Struct, frozen=True):
 
 class Reports(Struct, frozen=True):
     order: Id
-    node: Code | Literal[""] = ""
+    node: CodeOrNone = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 200
     after: Id | None = None
 
@@ -173,7 +175,7 @@ class Find(Struct, frozen=True):
     """`find`: people by id, part of a name or of a phone number, within `node` and with `role` where given."""
 
     query: str = ""
-    node: Code | Literal[""] = ""
+    node: CodeOrNone = ""
     role: Role | None = None
     limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 100
 
@@ -198,7 +200,7 @@ class Trouble(Struct, frozen=True):
 
 
 class Envelope(Struct, frozen=True, omit_defaults=True):
-    ok: msgspec.Raw | None = None
+    ok: msgspec.Raw = msgspec.Raw()
     problem: Trouble | None = None
 
 
@@ -227,7 +229,7 @@ def decode_reply(kind: type[T], data: bytes) -> T:
     envelope = _decode(Envelope, data)
     if envelope.problem is not None:
         raise problem_from(envelope.problem.code, envelope.problem.en, envelope.problem.zh)
-    return _decode(kind, bytes(envelope.ok or b""))
+    return _decode(kind, bytes(envelope.ok))
 
 
 def _decode(kind: type[T], data: bytes) -> T:

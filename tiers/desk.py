@@ -9,19 +9,21 @@ import asyncio
 from collections.abc import Callable
 from itertools import islice
 
-from fusioncmd.roster.directory import Roster
 from pyroaring import BitMap
 
 from fusioncmd import api, ids, subjects
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import BadInput, BadOrder, NotFound, Unavailable
+from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Order, encode
 from fusioncmd.orders import address, compose
 from fusioncmd.reachable import Reachable
+from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
 from tiers.ledger import Ledger
+
+UNSURE_MAX = 64
 
 
 class Desk:
@@ -33,6 +35,7 @@ class Desk:
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
         self._clock = clock
         self._issuing = asyncio.Lock()
+        self._unsure: dict[bytes, Order] = {}  # orders of which it is not known whether they are stored
         self.ready = False
 
     @property
@@ -48,29 +51,42 @@ class Desk:
         if not self.ready:
             raise Unavailable("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
         async with self._issuing:
-            known = self.ledger.book.orders.get(request.draft.id)
-            order = known or await self._store(compose(request.draft, self.ledger.book, self.node, self.now_ms))
+            order = self.ledger.book.orders.get(request.draft.id) or await self._issue(request.draft)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
-    async def _store(self, order: Order) -> Order:
+    async def _issue(self, draft: api.Draft) -> Order:
+        # A store whose reply was lost may have stored: asked again, the very same order is stored, not a newer one.
+        order = self._unsure.get(draft.id) or compose(draft, self.ledger.book, self.node, self.now_ms)
         if not all(self.node.covers(Path(code)) for code in order.audience.nodes):
             raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
         if order.msg_type == "alert":
-            meant = self.roster.resolve(order.audience)
-            if not meant:
-                raise BadOrder("Nobody is meant: the audience is empty.", "对象为空：没有符合条件的人员。")
-            meant.run_optimize()
-            audience = encode(Audience(order.id, meant.serialize()))
-            await self._put(subjects.audience(ids.to_text(order.id)), audience)
+            await self._store_audience(order)
             reach("node.audience_stored")
-        await self._put(subjects.call(address(order.audience)), encode(order))
+        while len(self._unsure) >= UNSURE_MAX:
+            del self._unsure[next(iter(self._unsure))]
+        self._unsure[order.id] = order
+        subject, data = subjects.call(address(order.audience)), encode(order)
+        await self._bus.store(subject, data)
+        # Folded at once, so that the reply already counts; sequence 0, because the tail has not come to it yet.
+        self.ledger.fold_call(Stored(subject, data, 0))
+        del self._unsure[order.id]
         reach("node.order_stored")
         return self.ledger.book.get(order.id)
 
-    async def _put(self, subject: str, data: bytes) -> None:
-        await self._bus.store(subject, data)
-        # Folded at once, so that the reply already counts; sequence 0, because the tail has not come to it yet.
+    async def _store_audience(self, order: Order) -> None:
+        """Once per order: whom it means is decided by the first that is on disk, whatever the roster says later."""
+        subject = subjects.audience(ids.to_text(order.id))
+        meant = self.roster.resolve(order.audience)
+        if not meant:
+            raise BadOrder("Nobody is meant: the audience is empty.", "对象为空：没有符合条件的人员。")
+        meant.run_optimize()
+        data = encode(Audience(order.id, meant.serialize()))
+        try:
+            await self._bus.store(subject, data, expect_last=0)
+        except Conflict:
+            first = await self._bus.last(subject)
+            data = data if first is None else first.data
         self.ledger.fold_call(Stored(subject, data, 0))
 
     async def preview(self, request: api.Preview) -> api.PreviewReply:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from fusioncmd.roster.directory import Roster
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, Bus, Stored, StreamSpec
@@ -21,6 +20,7 @@ from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
+from fusioncmd.roster.directory import Roster
 from tiers.desk import Desk
 from tiers.ledger_files import LedgerFiles, images
 

@@ -1,150 +1,139 @@
-"""How counts are shown: the table of an order, its header, shares and speed. Pure: replies in, renderables out."""
+"""How figures are shown: shares, bars, speed, and words that mean the same everywhere. Pure: counts in, text out.
+
+A share says 100 % only when it is all and 0 % only when it is none, and a bar is full only when nobody is missing:
+rounding must never tell a commander that a town is complete.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import deque
+from collections.abc import Iterable, Sequence
 
-from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from fusioncmd import api, ids
-from fusioncmd.messages import Order, Status
+from fusioncmd import api
+from fusioncmd.messages import MsgType, Status
 from fusioncmd.words import say
 
-BAR_CELLS = 12
 SPEED_OVER_MS = 5_000
-ANSWER_STYLES = ("green", "yellow", "cyan", "magenta", "blue", "red", "white", "bright_black")
+# Yellow and red stay free: they say silent and unreachable.
+ANSWER_STYLES = ("green", "magenta", "cyan", "blue", "bright_green", "bright_magenta", "bright_cyan", "bright_blue")
+SILENT_STYLE, UNREACHABLE_STYLE = "yellow", "red"
+ANSWERED_CELL, SILENT_CELL, UNREACHABLE_CELL = "█", "░", "·"
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+Segment = tuple[int, str, str]  # how many people, the cell that stands for them, its style
+
+
+def plain(text: str) -> str:
+    """`text` on one line, without what could move the cursor, colour the screen or turn the reading direction."""
+    return _UNPRINTABLE.sub(" ", text)
 
 
 class Speed:
-    """Answers a second over the last moments."""
+    """How fast an order moves: readings of one place over the last seconds."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, int, int]] = deque()
 
     def update(self, now_ms: int, received: int, answered: int) -> tuple[float, float]:
-        """Received and answered per second, from this reading and those of the last five seconds."""
+        """Received and answered a second, from this reading and those of the last five seconds."""
+        if self._seen and now_ms < self._seen[-1][0]:
+            self._seen.clear()  # the node's clock was set back
         self._seen.append((now_ms, received, answered))
         while now_ms - self._seen[0][0] > SPEED_OVER_MS:
             self._seen.popleft()
         then_ms, then_received, then_answered = self._seen[0]
-        passed_s = max(now_ms - then_ms, 1) / 1000
-        return (received - then_received) / passed_s, (answered - then_answered) / passed_s
+        if now_ms == then_ms:
+            return 0.0, 0.0
+        passed_s = (now_ms - then_ms) / 1000
+        return max(received - then_received, 0) / passed_s, max(answered - then_answered, 0) / passed_s
 
 
 def share(part: int, whole: int) -> str:
-    """A percentage that says 100 only when it is all, and 0 only when it is nothing."""
+    """A percentage, or a dash of nothing."""
     if not whole:
         return "–"
-    percent = 100 * part / whole
     if part == whole or not part:
-        return f"{percent:.0f}%"
-    return f"{min(max(percent, 0.1), 99.9):.1f}%"
+        return f"{100 * part // whole}%"
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}%"
 
 
-def bar(parts: list[tuple[int, str]], whole: int, cells: int = BAR_CELLS) -> Text:
-    """Parts of `whole` as coloured cells; what is left is dim."""
+def segments(row: api.Row) -> list[Segment]:
+    """Everyone who is meant, once: by answer, then the silent, then the unreachable."""
+    answered = [(n, ANSWERED_CELL, ANSWER_STYLES[i]) for i, n in enumerate(row.by_answer)]
+    return [
+        *answered,
+        (row.silent, SILENT_CELL, SILENT_STYLE),
+        (row.unreachable, UNREACHABLE_CELL, UNREACHABLE_STYLE),
+    ]
+
+
+def bar(parts: Sequence[Segment], whole: int, cells: int) -> Text:
+    """`parts` of `whole` as so many cells. Each starts where the one before ends, rounded down."""
     text, used, total = Text(), 0, 0
-    for part, style in parts:
+    for part, cell, style in parts:
         total += part
-        upto = round(cells * total / whole) if whole else 0
-        text.append("█" * (upto - used), style)
+        upto = min(cells * total // whole, cells) if whole else 0
+        text.append(cell * (upto - used), style)
         used = upto
-    text.append("░" * (cells - used), "dim")
-    return text
+    return text.append(" " * (cells - used))
+
+
+def mode_words(status: Status) -> str:
+    return say("ACTUAL", "实战") if status == "actual" else say("EXERCISE", "演练")
+
+
+def mode_style(status: Status) -> str:
+    return "bold white on red" if status == "actual" else "bold white on blue"
 
 
 def mode_text(status: Status) -> Text:
     """Actual and exercise differ in words and colour wherever an order is shown."""
-    if status == "actual":
-        return Text(say(" ACTUAL ", " 实战 "), "bold white on red")
-    return Text(say(" EXERCISE ", " 演练 "), "bold white on blue")
+    return Text(f" {mode_words(status)} ", mode_style(status))
 
 
-def header(reply: api.TallyReply) -> Text:
-    order, line = reply.line.order, reply.line
-    text = mode_text(order.status)
-    states = {
+def state_words(state: api.OrderState) -> str:
+    return {
         "open": say("open", "有效"), "replaced": say("replaced", "已替换"),
         "cancelled": say("cancelled", "已取消"), "expired": say("expired", "已过期"),
+    }[state]  # fmt: skip
+
+
+def kind_words(kind: MsgType) -> str:
+    return {"alert": say("call", "叫应"), "update": say("update", "更新"), "cancel": say("cancel", "取消")}[kind]
+
+
+def stage_text(person: api.Person) -> Text:
+    """The answer that a person gave, or how far the order came."""
+    if person.answer:
+        return Text(plain(person.answer), ANSWER_STYLES[0])
+    words = {
+        "targeted": say("not sent yet", "未下发"), "sent": say("sent", "已发送"), "received": say("received", "已接收"),
+        "answered": say("answered", "已答复"), "reported": say("reported", "已报告"), "silent": say("silent", "未答"),
+        "unreachable": say("unreachable", "不可达"),
     }  # fmt: skip
-    text.append(f" {states[line.state]} ", "bold" if line.state == "open" else "bold yellow")
-    text.append(f" {ids.to_text(order.id)}  ", "dim")
-    text.append(order.text.replace("\n", " "))
-    age_s = max(reply.now_ms - order.issued_ms, 0) // 1000
-    text.append(say(f"\n{_clock(age_s)} old · ", f"\n已发出 {_clock(age_s)} · "), "dim")
-    text.append(_deadline(say("receive", "接收"), order.receive_within_s, age_s))
-    text.append(" · ", "dim")
-    text.append(_deadline(say("answer", "答复"), order.answer_within_s, age_s))
-    return text
+    style = UNREACHABLE_STYLE if person.stage == "unreachable" else SILENT_STYLE
+    return Text(words.get(person.stage, plain(person.stage)), style)
 
 
-def table(reply: api.TallyReply, speed: tuple[float, float] | None = None, worst_first: bool = False) -> RenderableType:
-    """One row per place below, and the total."""
-    order = reply.line.order
-    grid = Table(expand=False, pad_edge=False, header_style="dim", show_footer=bool(reply.below))
-    total = reply.total
-    grid.add_column(say("place", "地点"), total.name, footer_style="bold", no_wrap=True)
-    for head, count in (
-        (say("meant", "对象"), total.targeted), (say("sent", "已发"), total.sent),
-        (say("received", "已收"), total.received), (say("answered", "已答"), total.answered),
-    ):  # fmt: skip
-        grid.add_column(head, f"{count:,}", justify="right", footer_style="bold", no_wrap=True)
-    grid.add_column("", share(total.answered, total.targeted), justify="right", footer_style="bold", no_wrap=True)
-    grid.add_column("", _bar(total), no_wrap=True)
-    for i, answer in enumerate(order.answers):
-        style = ANSWER_STYLES[i]
-        grid.add_column(
-            Text(answer, style), f"{total.by_answer[i]:,}", justify="right", footer_style="bold", max_width=14
-        )
-    grid.add_column(say("silent", "未答"), f"{total.silent:,}", justify="right", footer_style="bold", no_wrap=True)
-    grid.add_column(
-        say("unreachable", "不可达"), f"{total.unreachable:,}", justify="right", footer_style="bold", no_wrap=True
-    )
-    rows = sorted(reply.below, key=_badness, reverse=True) if worst_first else reply.below
-    for row in rows or (total,):
-        if row.targeted or not reply.below:
-            grid.add_row(*_cells(row, order))
-    parts: list[RenderableType] = [header(reply), grid]
-    if speed is not None:
-        now = say("now", "当前速率")
-        text = say(f"{now}: {speed[0]:,.0f} received/s · {speed[1]:,.0f} answered/s",
-                   f"{now}：已收 {speed[0]:,.0f}/秒 · 已答 {speed[1]:,.0f}/秒")  # fmt: skip
-        parts.append(Text(text, "dim"))
-    if reply.outside:
-        warning = say("people outside the audience sent receipts", "名对象之外的人员发来回执")
-        parts.append(Text(f"{reply.outside:,} {warning}", "bold yellow"))
-    return Group(*parts)
+def places_first(rows: Iterable[api.Row], worst: bool) -> list[api.Row]:
+    """The places where somebody is meant: in code order, or those with the largest share without an answer first."""
+    meant = [row for row in rows if row.targeted]
+    if worst:
+        return sorted(meant, key=lambda row: (-(row.silent + row.unreachable) / row.targeted, -row.targeted, row.code))
+    return sorted(meant, key=lambda row: row.code)
 
 
-def _cells(row: api.Row, order: Order) -> list[RenderableType]:
-    def count(number: int, style: str = "") -> Text:
-        return Text(f"{number:,}", style if number else "dim")
-
-    cells: list[RenderableType] = [
-        row.name, count(row.targeted), count(row.sent), count(row.received), count(row.answered),
-        share(row.answered, row.targeted), _bar(row),
-    ]  # fmt: skip
-    cells += [count(n, ANSWER_STYLES[i]) for i, n in enumerate(row.by_answer)]
-    return [*cells, count(row.silent, "yellow"), count(row.unreachable, "red")]
-
-
-def _bar(row: api.Row) -> Text:
-    return bar([(n, ANSWER_STYLES[i]) for i, n in enumerate(row.by_answer)], row.targeted)
-
-
-def _badness(row: api.Row) -> float:
-    return (row.silent + row.unreachable) / row.targeted if row.targeted else -1.0
-
-
-def _deadline(what: str, within_s: int, age_s: int) -> Text:
-    left_s = within_s - age_s
-    if left_s >= 0:
-        return Text(say(f"{what} within {_clock(left_s)}", f"{what}剩余 {_clock(left_s)}"), "dim")
-    return Text(say(f"{what} overdue by {_clock(-left_s)}", f"{what}超时 {_clock(-left_s)}"), "red")
-
-
-def _clock(total_s: int) -> str:
-    hours, rest = divmod(total_s, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+def packed(pieces: Sequence[Text], width: int, gap: str = "   ") -> list[Text]:
+    """`pieces` side by side on as few lines as `width` allows; one too long for a line is cut."""
+    lines: list[Text] = []
+    for piece in pieces:
+        if lines and lines[-1].cell_len + len(gap) + piece.cell_len <= width:
+            lines[-1].append(gap).append_text(piece)
+        else:
+            first = piece.copy()
+            first.truncate(width, overflow="ellipsis")
+            lines.append(first)
+    return lines

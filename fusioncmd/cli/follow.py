@@ -1,136 +1,154 @@
-"""`orders`, `watch`, `health`: what is under way."""
+"""Following an order until it settles, the commander quits or the program that reads us ends: the live loop.
+
+On a terminal it takes the whole screen and keys move through the tiers; elsewhere it writes a line when something
+changed. When the node does not answer, the last figures stay, and the screen says that they are old.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import typer
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
-from fusioncmd import api, ids
+from fusioncmd import api
 from fusioncmd.cli import shell
-from fusioncmd.cli.figures import Speed, mode_text, share, table
+from fusioncmd.cli.browse import Browse, cursor_index, press
+from fusioncmd.cli.figures import Speed, places_first
+from fusioncmd.cli.keyboard import next_key, pressed
+from fusioncmd.cli.tally_view import Screen, tally_line, tally_view
 from fusioncmd.client import Commander
-from fusioncmd.errors import Unavailable
-from fusioncmd.words import say
+from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.words import say, sentence
 
 EVERY_S = 0.5
+ANSWER_S_MAX = 2.0
 
 
-def orders(
-    only_open: Annotated[bool, typer.Option("--open", help=say("Only those open.", "仅有效指令。"))] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    nats: shell.NatsOption = shell.DEFAULT_NATS,
-    as_json: shell.JsonOption = False,
-) -> None:
-    """The orders, newest first."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The last reply, how fast it moved, and why there is none that is newer."""
 
-    async def go() -> None:
-        async with shell.connect(nats) as bus:
-            lines = (await Commander(bus).ask(api.Orders(limit, only_open))).lines
-        if as_json:
-            shell.print_json({"orders": lines})
-            return
-        grid = Table(header_style="dim", pad_edge=False)
-        for head in ("", say("order", "编号"), say("kind", "类型"), say("state", "状态"), say("text", "内容")):
-            grid.add_column(head, no_wrap=head != say("text", "内容"))
-        for head in (say("meant", "对象"), say("answered", "已答"), ""):
-            grid.add_column(head, justify="right")
-        for line in lines:
-            order = line.order
-            counts = (f"{line.targeted:,}", f"{line.answered:,}", share(line.answered, line.targeted))
-            name = ids.to_text(order.id)
-            grid.add_row(mode_text(order.status), name, order.msg_type, line.state, Text(order.text[:60]), *counts)
-        shell.out.print(grid if lines else say("There are no orders.", "没有指令。"))
-
-    shell.run(go(), as_json)
+    reply: api.TallyReply
+    speed: tuple[float, float]
+    trouble: Problem | None = None
 
 
-def watch(
-    order: shell.OrderArgument,
-    node: shell.NodeOption = "",
-    once: Annotated[bool, typer.Option("--once", help=say("Show it once.", "只显示一次。"))] = False,
-    worst: Annotated[bool, typer.Option("--worst", help=say("Worst places first.", "按最差排序。"))] = False,
-    until_settled: Annotated[
-        float, typer.Option(help=say("End when nothing moved for so many seconds.", "多少秒无变化后结束。"))
-    ] = 0.0,
-    nats: shell.NatsOption = shell.DEFAULT_NATS,
-    divisions: shell.DivisionsOption = None,
-    as_json: shell.JsonOption = False,
-) -> None:
-    """Who answered, who is silent, who cannot be reached: live, per place. Drill down with --node."""
+class View(Protocol):
+    """Where readings go."""
 
-    async def go() -> None:
-        code = shell.load_divisions(divisions).find(node).code if node else ""
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
-            request = api.Tally((await shell.find_order(commander, order)).order.id, code)
-            if once:
-                reply = await commander.ask(request)
-                if as_json:
-                    shell.print_json(reply)
-                else:
-                    shell.out.print(table(reply, worst_first=worst))
+    def show(self, reading: Reading, browse: Browse) -> None: ...
+
+
+class ScreenView:
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, reading: Reading, browse: Browse) -> None:
+        size = shell.out.size
+        rows = places_first(reading.reply.below, browse.worst)
+        footer = say(
+            "↑↓ move   →/digits open   ← up   w worst first   q quit",
+            "↑↓ 选择   →/数字 进入下级   ← 返回上级   w 最差在前   q 退出",
+        )
+        typed = f"[{browse.digits}_]   " if browse.digits else ""
+        screen = Screen(size.width, size.height, cursor_index(browse, rows) if rows else None, typed + footer)
+        self._live.update(
+            tally_view(
+                reading.reply, screen, worst=browse.worst, speed=reading.speed, trouble=_trouble_words(reading.trouble)
+            ),
+            refresh=True,
+        )
+
+
+class LineView:
+    """A line, or a JSON object, whenever something other than the time changed."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._before: api.TallyReply | None = None
+        self._troubled = False
+
+    def show(self, reading: Reading, browse: Browse) -> None:
+        timeless = replace_time(reading.reply)
+        if timeless != self._before:
+            if self._as_json:
+                shell.print_json(reading.reply)
             else:
-                await follow(commander, request, worst, until_settled, as_json)
+                shell.say_line(tally_line(reading.reply, reading.speed))
+        if reading.trouble is not None and not self._troubled:
+            shell.err.print(_trouble_words(reading.trouble), style="bold red", soft_wrap=True)
+        self._before, self._troubled = timeless, reading.trouble is not None
 
-    with contextlib.suppress(KeyboardInterrupt):
-        shell.run(go(), as_json)
+
+def replace_time(reply: api.TallyReply) -> api.TallyReply:
+    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside)
 
 
 async def follow(
-    commander: Commander, request: api.Tally, worst: bool, until_settled_s: float, as_json: bool
-) -> api.TallyReply:
-    """Show the tally twice a second until it settles (0: for ever), and return the last."""
-    speed = Speed()
-    loop = asyncio.get_running_loop()
-    moved_s, before = loop.time(), None
+    commander: Commander, order: bytes, browse: Browse, *, until_settled_s: float = 0.0, as_json: bool = False
+) -> None:
+    """Show the order twice a second until nothing moved for `until_settled_s` (0: for ever) or the commander quits."""
+    first = await commander.ask(api.Tally(order, browse.node))
+    on_screen = not as_json and shell.out.is_terminal and not shell.out.is_dumb_terminal
+    last = Reading(first, (0.0, 0.0))
     with contextlib.ExitStack() as stack:
-        live = None if as_json else stack.enter_context(Live(console=shell.out, auto_refresh=False))
+        view: View = LineView(as_json)
+        if on_screen:
+            live = Live(console=shell.out, screen=True, auto_refresh=False, vertical_overflow="crop")
+            view = ScreenView(stack.enter_context(live))
+        async with pressed(on_screen) as keys:
+            loop = _Loop(commander, order, browse, view, last)
+            await loop.run(keys, until_settled_s)
+    if on_screen:
+        shell.out.print(tally_view(loop.last.reply, Screen(shell.out.width), worst=loop.browse.worst))
+
+
+class _Loop:
+    def __init__(self, commander: Commander, order: bytes, browse: Browse, view: View, first: Reading) -> None:
+        self._commander, self._order, self._view = commander, order, view
+        self.browse, self.last = browse, first
+        self._speed = Speed()
+
+    async def run(self, keys: asyncio.Queue[str], until_settled_s: float) -> None:
+        clock = asyncio.get_running_loop().time
+        moved_s = clock()
+        self._take(self.last.reply)
         while True:
-            try:
-                reply = await commander.ask(request, timeout_s=2.0)
-            except Unavailable as problem:
-                if live is not None:
-                    live.update(Text(say(problem.en, problem.zh), "bold red"), refresh=True)
-                await asyncio.sleep(EVERY_S)
-                continue
-            if reply.total != before:
-                moved_s, before = loop.time(), reply.total
-            pace = speed.update(reply.now_ms, reply.total.received, reply.total.answered)
-            if live is None:
-                shell.print_json(reply)
-            else:
-                live.update(table(reply, pace, worst), refresh=True)
-            if until_settled_s and loop.time() - moved_s > until_settled_s:
-                return reply
-            await asyncio.sleep(EVERY_S)
+            self._view.show(self.last, self.browse)
+            before = self.last.reply.total
+            wait_s = min(EVERY_S, until_settled_s) if until_settled_s else EVERY_S
+            key = await next_key(keys, wait_s)
+            while key is not None:
+                rows = places_first(self.last.reply.below, self.browse.worst)
+                self.browse = press(self.browse, key, rows, self.last.reply.total.code)
+                key = None if keys.empty() else keys.get_nowait()
+            if self.browse.quit:
+                return
+            await self._read()
+            if self.last.trouble is not None or self.last.reply.total != before:
+                moved_s = clock()
+            elif until_settled_s and clock() - moved_s >= until_settled_s:
+                self._view.show(self.last, self.browse)
+                return
+
+    async def _read(self) -> None:
+        try:
+            reply = await self._commander.ask(api.Tally(self._order, self.browse.node), timeout_s=ANSWER_S_MAX)
+        except Unavailable as problem:
+            self.last = replace(self.last, speed=(0.0, 0.0), trouble=problem)
+            return
+        self._take(reply)
+
+    def _take(self, reply: api.TallyReply) -> None:
+        if reply.total.code != self.last.reply.total.code:
+            self._speed = Speed()
+        self.last = Reading(reply, self._speed.update(reply.now_ms, reply.total.received, reply.total.answered))
 
 
-def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOption = False) -> None:
-    """Is the node there, and how is it. Exits 1 when it has a problem."""
-
-    async def go() -> api.HealthReply:
-        async with shell.connect(nats) as bus:
-            return await Commander(bus).ask(api.Health(), timeout_s=3.0)
-
-    reply = shell.run(go(), as_json)
-    if as_json:
-        shell.print_json(reply)
-    else:
-        shell.say_line(
-            say(
-                f"Node {reply.node}: {reply.people:,} people, {reply.reachable:,} reachable through "
-                f"{len(reply.gateways)} gateways, {reply.orders} orders; ready in {reply.ready_s:.1f} s.",
-                f"节点 {reply.node}：{reply.people:,} 人，经 {len(reply.gateways)} 个网关在线 {reply.reachable:,} 人，"
-                f"指令 {reply.orders} 条；启动用时 {reply.ready_s:.1f} 秒。",
-            )
-        )
-        for problem in reply.problems:
-            shell.err.print(problem, style="bold yellow", markup=False)
-    if reply.problems or not reply.caught_up:
-        raise typer.Exit(1)
+def _trouble_words(problem: Problem | None) -> str:
+    if problem is None:
+        return ""
+    return say("These figures are old. ", "以下数字不是最新。") + sentence(problem)

@@ -8,45 +8,64 @@ import time
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from fusioncmd import api, ids, limits
+from fusioncmd import api, ids
 from fusioncmd.cli import shell
-from fusioncmd.cli.figures import mode_text
+from fusioncmd.cli.browse import Browse
+from fusioncmd.cli.completion import complete_place, complete_role
+from fusioncmd.cli.drafts import SEVERITIES, alert, audience_words, deadlines, selector, severity, successor
+from fusioncmd.cli.figures import kind_words, mode_text, plain
+from fusioncmd.cli.follow import follow
 from fusioncmd.client import Commander
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput
-from fusioncmd.messages import MsgType, Selector, Severity
-from fusioncmd.roster.sample import ROLES
+from fusioncmd.messages import MsgType, Selector, Status
 from fusioncmd.words import say
 
-Text = Annotated[str, typer.Option("--text", help=say("What responders read.", "指令内容。"))]
-Answers = Annotated[
+_answers = say("An answer to choose from; the most urgent last.", "可选答复，可多次给出，最紧急的放最后。")
+_receive = say("Deadline to receive: 90s, 2m (default), 1h.", "接收期限：90s、2m（默认）、1h。")
+_answer = say("Deadline to answer (default 10m).", "答复期限（默认 10m）。")
+_open = say("How long late-comers get it (default 24h).", "有效期，期间上线者仍会收到（默认 24h）。")
+_exercise = say("An exercise. Without it the order is ACTUAL.", "演练。不加此项即为实战。")
+_dry = say("Only count who is meant; send nothing.", "仅统计对象，不下发。")
+_role = say("Only people with this role; repeat for more.", "仅限该职责，可多次给出。")
+
+IssuedText = Annotated[str, typer.Option("--text", help=say("What responders read.", "指令内容。"))]
+Answers = Annotated[list[str] | None, typer.Option("--answer", help=_answers)]
+Issuer = Annotated[str, typer.Option(help=say("Who issues it (default: the login name).", "签发人（默认为登录名）。"))]
+Roles = Annotated[list[str] | None, typer.Option("--role", autocompletion=complete_role, help=_role)]
+NotRoles = Annotated[
     list[str] | None,
-    typer.Option("--answer", help=say("An answer to choose from; the most urgent last.", "可选答复，最紧急的放最后。")),
+    typer.Option("--not-role", autocompletion=complete_role, help=say("Not who has this role.", "排除该职责。")),
 ]
-Issuer = Annotated[str, typer.Option(help=say("Who issues it.", "签发人。"))]
-
-
-def _complete_role(incomplete: str) -> list[str]:
-    return [role for role in ROLES if role.startswith(incomplete)]
+Places = Annotated[
+    list[str],
+    typer.Option(
+        "--to", autocompletion=complete_place, help=say("A place: code or name; repeat for more.", "地点：代码或名称。")
+    ),
+]
+NotPlaces = Annotated[
+    list[str] | None,
+    typer.Option("--not-to", autocompletion=complete_place, help=say("Except this place.", "排除该地点。")),
+]
 
 
 def call(
-    to: Annotated[list[str], typer.Option("--to", help=say("A place: code or name.", "地点：代码或名称。"))],
-    text: Text,
-    role: Annotated[
-        list[str] | None, typer.Option(autocompletion=_complete_role, help=say("Only this role.", "仅限该职责。"))
-    ] = None,
-    not_to: Annotated[list[str] | None, typer.Option(help=say("Except this place.", "排除该地点。"))] = None,
-    not_role: Annotated[list[str] | None, typer.Option(help=say("Except this role.", "排除该职责。"))] = None,
+    to: Places,
+    text: IssuedText,
     answer: Answers = None,
-    receive_within: Annotated[str, typer.Option(help=say("Deadline to receive.", "接收期限。"))] = "2m",
-    answer_within: Annotated[str, typer.Option(help=say("Deadline to answer.", "答复期限。"))] = "10m",
-    open_for: Annotated[str, typer.Option(help=say("Delivered to late-comers for.", "有效期。"))] = "24h",
-    severity: Annotated[str, typer.Option(help="extreme | severe | moderate | minor | unknown")] = "severe",
-    exercise: Annotated[bool, typer.Option("--exercise", help=say("An exercise, not actual.", "演练。"))] = False,
+    role: Roles = None,
+    not_to: NotPlaces = None,
+    not_role: NotRoles = None,
+    receive_within: Annotated[str, typer.Option(help=_receive)] = "",
+    answer_within: Annotated[str, typer.Option(help=_answer)] = "",
+    open_for: Annotated[str, typer.Option(help=_open)] = "",
+    grade: Annotated[str, typer.Option("--severity", help=" | ".join(SEVERITIES))] = "severe",
+    exercise: Annotated[bool, typer.Option("--exercise", help=_exercise)] = False,
     issuer: Issuer = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help=say("Only count who is meant.", "仅统计对象。"))] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
+    watch: Annotated[bool, typer.Option("--watch", help=say("Then watch the answers.", "下发后实时跟踪。"))] = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -56,103 +75,97 @@ def call(
     async def go() -> None:
         places = shell.load_divisions(divisions)
         audience = selector(places, to, role or [], not_to or [], not_role or [])
-        within = min(shell.seconds(receive_within), shell.seconds(answer_within))
-        draft = api.Draft(
-            id=new_id(), status="exercise" if exercise else "actual", issuer=issuer or getpass.getuser(), text=text,
-            severity=_severity(severity), answers=tuple(answer or ()), audience=audience, receive_within_s=within,
-            answer_within_s=shell.seconds(answer_within),
-            open_s=max(shell.seconds(open_for), shell.seconds(answer_within)),
+        times = deadlines(receive_within, answer_within, open_for)
+        draft = alert(
+            new_id(), issuer or login_name(), text, answer or [], audience, times, exercise=exercise,
+            grade=severity(grade),
         )  # fmt: skip
         async with shell.connect(nats) as bus:
+            commander = Commander(bus)
             if dry_run:
-                _tell_preview(await Commander(bus).ask(api.Preview(audience)), as_json)
-            else:
-                _tell_issued(await Commander(bus).ask(api.Issue(draft)), as_json)
+                _tell_preview(await commander.ask(api.Preview(audience)), draft.status, audience, places, as_json)
+                return
+            issued = await commander.ask(api.Issue(draft))
+            _tell_issued(issued, places, as_json, follow_it=not watch)
+            if watch:
+                await follow(commander, issued.order.id, Browse(), as_json=as_json)
 
     shell.run(go(), as_json)
 
 
 def update(
     order: shell.OrderArgument,
-    text: Text,
+    text: IssuedText,
     answer: Answers = None,
     issuer: Issuer = "",
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Replace an open order by a corrected one, to the same people."""
-    shell.run(_follow(order, "update", text, tuple(answer or ()), issuer, nats, as_json), as_json)
+    shell.run(_succeed(order, "update", text, answer or [], issuer, nats, as_json), as_json)
 
 
 def cancel(
     order: shell.OrderArgument,
-    text: Text = say("Cancelled.", "指令取消。"),
+    text: IssuedText = "",
     issuer: Issuer = "",
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
     """End an order: exactly those who were told of it are told so."""
-    shell.run(_follow(order, "cancel", text, (), issuer, nats, as_json), as_json)
+    shell.run(_succeed(order, "cancel", text or say("Cancelled.", "指令取消。"), [], issuer, nats, as_json), as_json)
 
 
-async def _follow(
-    order: str, msg_type: MsgType, text: str, answers: tuple[str, ...], issuer: str, nats: str, as_json: bool
+async def _succeed(
+    order: str, msg_type: MsgType, text: str, answers: list[str], issuer: str, nats: str, as_json: bool
 ) -> None:
     async with shell.connect(nats) as bus:
         commander = Commander(bus)
-        before = (await shell.find_order(commander, order)).order
-        draft = api.Draft(
-            id=new_id(), msg_type=msg_type, status=before.status, refs=before.id, issuer=issuer or getpass.getuser(),
-            text=text, severity=before.severity, answers=answers, receive_within_s=before.receive_within_s,
-            answer_within_s=before.answer_within_s, open_s=before.open_s,
-        )  # fmt: skip
-        _tell_issued(await commander.ask(api.Issue(draft)), as_json)
+        before = (await shell.order_line(order, commander)).order
+        draft = successor(new_id(), before, msg_type, issuer or login_name(), text, answers)
+        _tell_issued(await commander.ask(api.Issue(draft)), None, as_json, follow_it=msg_type == "update")
 
 
 def new_id() -> bytes:
+    """Of this moment; made once, so that asking again after a lost reply issues one order."""
     return ids.make(int(time.time() * 1000), os.urandom(ids.ENTROPY_BYTES))
 
 
-def selector(places: Divisions, to: list[str], role: list[str], not_to: list[str], not_role: list[str]) -> Selector:
-    if len(to) > limits.SELECTOR_NODES_MAX or len(not_to) > limits.SELECTOR_NODES_MAX:
-        raise BadInput(
-            f"At most {limits.SELECTOR_NODES_MAX} places can be named.", f"最多 {limits.SELECTOR_NODES_MAX} 个地点。"
-        )
-    nodes = tuple(dict.fromkeys(places.find(text).code for text in to))
-    return Selector(nodes, tuple(role), tuple(places.find(text).code for text in not_to), tuple(not_role))
+def login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise BadInput("Say who issues it with --issuer.", "请用 --issuer 指明签发人。") from None
 
 
-def _severity(text: str) -> Severity:
-    for known in ("extreme", "severe", "moderate", "minor", "unknown"):
-        if text == known:
-            return known
-    raise BadInput(f"{text!r} is no severity (CAP 1.2).", f"“{text}”不是严重程度（CAP 1.2）。")
-
-
-def _tell_preview(reply: api.PreviewReply, as_json: bool) -> None:
+def _tell_preview(
+    reply: api.PreviewReply, status: Status, audience: Selector, places: Divisions, as_json: bool
+) -> None:
     if as_json:
-        shell.print_json(reply)
-    else:
-        shell.say_line(
-            say(
-                f"{reply.targeted:,} people are meant, {reply.reachable:,} of them have a live channel. Nothing was sent.",
-                f"对象 {reply.targeted:,} 人，其中在线 {reply.reachable:,} 人。未发送。",
-            )
-        )
-
-
-def _tell_issued(issued: api.Issued, as_json: bool) -> None:
-    if as_json:
-        shell.print_json(
-            {"id": issued.order.id, "targeted": issued.targeted, "reachable": issued.reachable, "order": issued.order}
-        )
+        counts = {"targeted": reply.targeted, "reachable": reply.reachable}
+        shell.print_json({"dry_run": True, "status": status, "audience": audience, **counts})
         return
-    shell.out.print(mode_text(issued.order.status))
-    name = ids.to_text(issued.order.id)
-    shell.say_line(
-        say(
-            f"{name}  is on disk and on its way: {issued.targeted:,} people meant, {issued.reachable:,} reachable now.",
-            f"{name}  已落盘并下发：对象 {issued.targeted:,} 人，当前在线 {issued.reachable:,} 人。",
+    shell.out.print(mode_text(status).append(say("  not sent, only counted", "  未下发，仅统计"), "default not bold"))
+    _tell_audience(audience, places, reply.targeted, reply.reachable)
+
+
+def _tell_issued(issued: api.Issued, places: Divisions | None, as_json: bool, follow_it: bool) -> None:
+    order = issued.order
+    if as_json:
+        shell.print_json({"id": order.id, "targeted": issued.targeted, "reachable": issued.reachable, "order": order})
+        return
+    name = ids.to_text(order.id)
+    shell.out.print(mode_text(order.status).append(f"  {name}", "bold default"), soft_wrap=True)
+    shell.say_line(f"  {kind_words(order.msg_type)}: {plain(order.text)}")
+    _tell_audience(order.audience, places, issued.targeted, issued.reachable)
+    if follow_it:
+        shell.say_line(
+            say(f"  It is on disk. Follow it: fusioncmd watch {name}", f"  已落盘。跟踪：fusioncmd watch {name}")
         )
-    )
-    shell.say_line(say(f"Follow it: fusioncmd watch {name}", f"跟踪：fusioncmd watch {name}"))
+
+
+def _tell_audience(audience: Selector, places: Divisions | None, targeted: int, reachable: int) -> None:
+    shell.say_line(say("  to: ", "  对象：") + plain(audience_words(audience, places)))
+    people = Text(say(f"  {targeted:,} people meant, ", f"  共 {targeted:,} 人，"))
+    style = "" if reachable else "bold yellow"
+    shell.out.print(people.append(say(f"{reachable:,} reachable now", f"当前可达 {reachable:,} 人"), style))

@@ -10,14 +10,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from fusioncmd import api
+from fusioncmd import api, limits
 from fusioncmd.cli import shell
+from fusioncmd.cli.figures import plain
+from fusioncmd.cli.report import whole_file
 from fusioncmd.client import Commander
-from fusioncmd.errors import BadInput
+from fusioncmd.errors import BadInput, BadRoster
 from fusioncmd.roster.load import BadRows, ImportReport, import_people
 from fusioncmd.roster.people_csv import BadRow
 from fusioncmd.roster.sample import sample_csv
-from fusioncmd.words import say
+from fusioncmd.words import say, sentence
 
 app = typer.Typer(
     no_args_is_help=True, help=say("Who exists: import, sample, find.", "人员名册：导入、生成样本、查找。")
@@ -41,12 +43,7 @@ def import_(
 
     async def go() -> ImportReport:
         places = shell.load_divisions(divisions)
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise BadInput(
-                f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。"
-            ) from None
+        data = _read(file)
         async with shell.connect(nats) as bus:
             with _progress() as bars:
                 tasks = {
@@ -57,30 +54,38 @@ def import_(
                 def progress(step: str, done: int, of: int) -> None:
                     bars.update(tasks[step], completed=done, total=of or None)
 
-                try:
-                    return await import_people(bus, places, data, skip_bad=skip_bad, prune=prune, progress=progress)
-                except BadRows as problem:
-                    bars.stop()
-                    if not as_json:
-                        _show_bad(problem.people.bad, problem.people.bad_count)
-                    raise
+                return await import_people(bus, places, data, skip_bad=skip_bad, prune=prune, progress=progress)
 
-    report = shell.run(go(), as_json)
+    async def judged() -> ImportReport:
+        try:
+            return await go()
+        except BadRows as problem:
+            if as_json:
+                error = {"code": problem.code, "sentence": sentence(problem)}
+                rows = [_bad(row) for row in problem.problems]
+                shell.print_json({"error": error, "bad_rows": problem.count, "bad": rows})
+                raise typer.Exit(1) from None
+            _show_bad(problem.problems, problem.count)
+            raise
+
+    report = shell.run(judged(), as_json)
     if as_json:
         shell.print_json({name: getattr(report, name) for name in _COUNTS} | {"bad": [_bad(row) for row in report.bad]})
         return
-    _show_bad(list(report.bad), report.bad_rows)
+    _show_bad(report.bad, report.bad_rows)
     shell.say_line(
         say(
             f"{report.rows:,} rows: {report.added:,} people added, {report.changed:,} changed, {report.unchanged:,} as "
-            f"before, {report.moved:,} moved, {report.left:,} left; {report.towns_written:,} towns written.",
+            f"before, {report.moved:,} moved, {report.left:,} left; {report.towns_written:,} towns written "
+            f"in {report.seconds:.1f} s.",
             f"共 {report.rows:,} 行：新增 {report.added:,}，变更 {report.changed:,}，未变 {report.unchanged:,}，"
-            f"调动 {report.moved:,}，离开 {report.left:,}；写入 {report.towns_written:,} 个乡镇。",
+            f"调动 {report.moved:,}，离开 {report.left:,}；写入 {report.towns_written:,} 个乡镇，"
+            f"用时 {report.seconds:.1f} 秒。",
         )
     )
 
 
-_COUNTS = ("rows", "added", "changed", "unchanged", "moved", "left", "towns_written", "bad_rows")
+_COUNTS = ("rows", "added", "changed", "unchanged", "moved", "left", "towns_written", "bad_rows", "seconds")
 
 
 @app.command()
@@ -88,7 +93,8 @@ def sample(
     people: Annotated[int, typer.Option(min=1, max=10_000_000, help=say("How many.", "人数。"))] = 840_000,
     seed: Annotated[int, typer.Option(help=say("The same seed: the same people.", "随机种子。"))] = 1,
     file: Annotated[
-        Path | None, typer.Option("--out", help=say("Where to; standard output without.", "输出文件。"))
+        Path | None,
+        typer.Option("--out", help=say("Where to; - or none: standard output.", "输出文件；省略或 - 为标准输出。")),
     ] = None,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -96,17 +102,12 @@ def sample(
     """Write a synthetic roster over the real villages."""
 
     async def go() -> None:
-        pieces = sample_csv(shell.load_divisions(divisions), people, seed)
-        if file is None:
-            sys.stdout.writelines(pieces)
+        pieces = (piece.encode() for piece in sample_csv(shell.load_divisions(divisions), people, seed))
+        if file is None or str(file) == "-":
+            sys.stdout.buffer.writelines(pieces)
             return
-        try:
-            with file.open("w", encoding="utf-8") as out:
-                out.writelines(pieces)
-        except OSError as error:
-            raise BadInput(
-                f"{file} cannot be written: {error.strerror}.", f"无法写入 {file}：{error.strerror}。"
-            ) from None
+        with whole_file(file) as target:
+            target.writelines(pieces)
         if as_json:
             shell.print_json({"file": file, "people": people, "seed": seed})
         else:
@@ -120,7 +121,9 @@ def find(
     query: Annotated[str, typer.Argument(help=say("An id, or part of a name or phone.", "编号、姓名或电话的一部分。"))],
     node: shell.NodeOption = "",
     role: Annotated[str, typer.Option(help=say("Only this role.", "仅限该职责。"))] = "",
-    limit: Annotated[int, typer.Option(min=1, max=5000)] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=limits.WHO_PAGE_MAX, help=say("How many at most.", "最多显示人数。"))
+    ] = 50,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -128,7 +131,7 @@ def find(
     """Find people by id, name or phone."""
 
     async def go() -> None:
-        code = shell.load_divisions(divisions).find(node).code if node else ""
+        code = shell.code_of(node, divisions)
         async with shell.connect(nats) as bus:
             found = await Commander(bus).ask(api.Find(query, code, role or None, limit))
         if as_json:
@@ -145,7 +148,8 @@ def find(
         ):
             grid.add_column(head)
         for p in found.people:
-            grid.add_row(p.id, p.name, p.phone, p.place_name, " ".join(p.roles), "●" if p.reachable else "")
+            cells = (p.id, p.name, p.phone, p.place_name, " ".join(p.roles))
+            grid.add_row(*map(plain, cells), "●" if p.reachable else "")
         shell.out.print(grid)
         shell.say_line(say(f"{len(found.people):,} of {found.total:,}", f"{len(found.people):,} / {found.total:,} 人"))
 
@@ -161,8 +165,27 @@ def _bad(row: BadRow) -> dict[str, object]:
     return {"line": row.line, "reason": say(row.en, row.zh)}
 
 
-def _show_bad(bad: list[BadRow], count: int) -> None:
+def _show_bad(bad: tuple[BadRow, ...], count: int) -> None:
+    if not bad:
+        return
+    grid = Table(box=None, header_style="dim", pad_edge=False)
+    grid.add_column(say("line", "行"), justify="right")
+    grid.add_column(say("reason", "原因"), overflow="fold")
     for row in bad:
-        shell.err.print(say(f"line {row.line}: {row.en}", f"第 {row.line} 行：{row.zh}"), markup=False)
+        grid.add_row(str(row.line), plain(say(row.en, row.zh)))
+    shell.err.print(grid)
     if count > len(bad):
-        shell.err.print(say(f"… and {count - len(bad):,} more", f"…… 另有 {count - len(bad):,} 行"), markup=False)
+        shell.err.print(say(f"… and {count - len(bad):,} more", f"…… 另有 {count - len(bad):,} 行"))
+
+
+def _read(file: Path) -> bytes:
+    """Not a byte is read of a file that is too large."""
+    try:
+        if file.stat().st_size > limits.ROSTER_FILE_BYTES_MAX:
+            raise BadRoster(
+                f"{file} is larger than {limits.ROSTER_FILE_BYTES_MAX} bytes; split it.",
+                f"{file} 超过 {limits.ROSTER_FILE_BYTES_MAX} 字节，请拆分。",
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。") from None

@@ -1,13 +1,11 @@
-"""What every command shares: options, the way to the bus, and how results and failures are shown."""
+"""What every command shares: options, running, and how results and failures are shown."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -16,31 +14,60 @@ import typer
 import uvloop
 from rich.console import Console
 
-from fusioncmd import api, ids
-from fusioncmd.bus.nats import open_bus
-from fusioncmd.bus.port import Bus
-from fusioncmd.client import Commander
+from fusioncmd import ids
+from fusioncmd.cli.asking import DEFAULT_NATS as DEFAULT_NATS
+from fusioncmd.cli.asking import NATS_VARIABLE
+from fusioncmd.cli.asking import connect as connect
+from fusioncmd.cli.asking import order_id as order_id
+from fusioncmd.cli.asking import order_line as order_line
+from fusioncmd.cli.completion import complete_order, complete_place
+from fusioncmd.cli.durations import seconds as seconds
 from fusioncmd.divisions import Divisions, load
-from fusioncmd.errors import BadInput, NotFound, Problem
+from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import say, sentence
 
 T = TypeVar("T")
 SayLine = Callable[[str], None]
+INTERRUPTED = 130  # 128 + SIGINT
 
-DEFAULT_NATS = "nats://127.0.0.1:4222"
 NatsOption = Annotated[
-    str, typer.Option("--nats", envvar="FUSIONCMD_NATS", help=say("The bus of the tier node.", "本级节点的总线地址。"))
+    str,
+    typer.Option("--nats", envvar=NATS_VARIABLE, help=say("The bus of the tier node.", "本级节点的总线地址。")),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help=say("One JSON object on standard output.", "以 JSON 输出。"))]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help=say("JSON on standard output, for programs.", "以 JSON 输出，供程序使用。"))
+]
 DivisionsOption = Annotated[
     Path | None,
     typer.Option("--divisions", help=say("Another province: a CSV of code,name.", "其他省份：code,name 两列的 CSV。")),
 ]
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "秒": 1, "分": 60, "分钟": 60, "小时": 3600, "天": 86_400}
+NodeOption = Annotated[
+    str,
+    typer.Option("--node", autocompletion=complete_place, help=say("A place: code or name.", "地点：代码或名称。")),
+]
+OrderArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ORDER",
+        autocompletion=complete_order,
+        help=say("An order's id, part of it, or `last`.", "指令编号、其开头或末尾几位，或 last。"),
+    ),
+]
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+class _Console(Console):
+    """Shows text as it is: a name in brackets is a name, not markup."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Console()
+err = _Console(stderr=True)
 
 
 def run(coroutine: Coroutine[Any, Any, T], as_json: bool) -> T:
@@ -51,113 +78,58 @@ def run(coroutine: Coroutine[Any, Any, T], as_json: bool) -> T:
     except Problem as problem:
         fail(problem, as_json)
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except BrokenPipeError:  # the reader of our output has seen enough
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # the reader of our output has seen enough; nothing may be flushed to it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
 
 
 def fail(problem: Problem, as_json: bool) -> NoReturn:
+    """One sentence on standard error, or one JSON object on standard output, and status 1."""
     if as_json:
         print_json({"error": {"code": problem.code, "sentence": sentence(problem)}})
     else:
-        err.print(sentence(problem), style="bold red", markup=False)
+        err.print(sentence(problem), style="bold red", soft_wrap=True)
     raise typer.Exit(1)
 
 
-@asynccontextmanager
-async def connect(nats: str) -> AsyncIterator[Bus]:
-    bus = await open_bus(nats, "cli")
-    try:
-        yield bus
-    finally:
-        await bus.close()
-
-
 def load_divisions(path: Path | None) -> Divisions:
+    """The places of the province, Guangdong without a file."""
     return load(path)
 
 
+def local_time(at_ms: int) -> str:
+    """`11-24 16:05:09`, as the clock on the wall shows it."""
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def code_of(node: str, divisions: Path | None) -> str:
+    """The code of the place that --node names; empty for the node's whole tree."""
+    return load_divisions(divisions).find(node).code if node else ""
+
+
 def say_line(text: str) -> None:
-    out.print(text, markup=False)
+    """A line for people, never broken at the width of the screen."""
+    out.print(text, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
     """One JSON object on one line; ids as their text."""
-    sys.stdout.write(msgspec.json.encode(_plain(value)).decode() + "\n")
+    sys.stdout.write(msgspec.json.encode(encodable(value)).decode() + "\n")
     sys.stdout.flush()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return ids.to_text(value) if len(value) == ids.ID_BYTES else value.hex()
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, msgspec.Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    if isinstance(value, Path):
-        return str(value)
+def encodable(value: Any) -> Any:
+    """`value` with ids as text, other bytes in hexadecimal, structs as maps and paths as text."""
+    match value:
+        case bytes():
+            return ids.to_text(value) if len(value) == ids.ID_BYTES else value.hex()
+        case dict():
+            return {str(k): encodable(v) for k, v in value.items()}
+        case list() | tuple():
+            return [encodable(v) for v in value]
+        case msgspec.Struct():
+            return {name: encodable(getattr(value, name)) for name in value.__struct_fields__}
+        case Path():
+            return str(value)
     return value
-
-
-def seconds(text: str) -> int:
-    """`90s`, `10m`, `2h`, `1d`, or a plain number of seconds."""
-    found = re.fullmatch(r"\s*(\d{1,9})\s*(\D*?)\s*", text)
-    unit = (found[2] or "s").lower() if found else ""
-    if found is None or unit not in _UNITS or int(found[1]) == 0:
-        raise BadInput(f"{text!r} is not a time; write 90s, 10m, 2h or 1d.", f"“{text}”不是时长，例：90s、10m。")
-    return int(found[1]) * _UNITS[unit]
-
-
-async def find_order(commander: Commander, text: str) -> api.OrderLine:
-    """The order that a person named: a whole id, the end or beginning of a recent one, or `last`."""
-    lines = (await commander.ask(api.Orders(limit=1000))).lines
-    wanted = text.strip().upper()
-    found = [
-        line
-        for line in lines
-        if (name := ids.to_text(line.order.id)) == wanted
-        or (len(wanted) >= 4 and (name.startswith(wanted) or name.endswith(wanted)))
-    ]
-    if wanted == "LAST":
-        found = [line for line in lines if line.order.msg_type != "cancel"][:1]
-    if not found:
-        raise NotFound(f"There is no order {text}.", f"没有指令 {text}。")
-    if len(found) > 1:
-        raise BadInput(f"{len(found)} orders match {text}; write more of the id.", f"{text} 对应 {len(found)} 条指令。")
-    return found[0]
-
-
-def complete(question: Callable[[Commander], Coroutine[Any, Any, list[str]]]) -> list[str]:
-    """Shell completion: what the node says within a second, or nothing."""
-
-    async def ask() -> list[str]:
-        async with asyncio.timeout(1.0):
-            async with connect(os.environ.get("FUSIONCMD_NATS", DEFAULT_NATS)) as bus:
-                return await question(Commander(bus))
-
-    try:
-        return asyncio.run(ask())
-    except (Problem, TimeoutError):
-        return []
-
-
-def complete_order(incomplete: str) -> list[str]:
-    async def recent(commander: Commander) -> list[str]:
-        lines = (await commander.ask(api.Orders(limit=20), timeout_s=0.5)).lines
-        return ["last", *(ids.to_text(line.order.id) for line in lines)]
-
-    return [name for name in complete(recent) if name.startswith(incomplete)]
-
-
-OrderArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="ORDER",
-        autocompletion=complete_order,
-        help=say("An order's id, part of it, or `last`.", "指令编号，或 last。"),
-    ),
-]
-NodeOption = Annotated[str, typer.Option("--node", help=say("A place: code or name.", "地点：代码或名称。"))]

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgpack
 from pyroaring import BitMap
 
 from fusioncmd import api, subjects
 from fusioncmd.codes import Path, Tier
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import NotFound
+from fusioncmd.errors import BadMessage, NotFound
 from fusioncmd.messages import RosterSlice, Selector, TownTable, decode
-from fusioncmd.roster.numbers import number_of, slot_of, town_of
-from fusioncmd.roster.slices import roles_of
+from fusioncmd.roster.numbers import block, grows_from, number_of, slot_of, town_of
+from fusioncmd.roster.slices import check, roles_of
 
 DECODED_TOWNS_MAX = 64
 Ranges = list[tuple[int, int]]
@@ -32,11 +33,10 @@ class Roster:
         self._number_of_town: dict[str, int] = {}
         self._table_edition = 0
         self._editions: dict[str, int] = {}
-        self._bytes: dict[str, bytes] = {}
+        self._bytes: dict[str, bytes] = {}  # slices as they came; some before the table that numbers their town
         self._by_town: dict[str, BitMap] = {}
         self._by_village: dict[str, BitMap] = {}
         self._by_role: dict[str, BitMap] = {}
-        self._early: dict[str, bytes] = {}  # slices that came before the table that numbers their town
         self._decoded: OrderedDict[str, RosterSlice] = OrderedDict()
         self._ranges: dict[str, Ranges] = {}
 
@@ -45,11 +45,17 @@ class Roster:
         return len(self.everyone)
 
     def put(self, subject: str, data: bytes) -> None:
-        """A town table or a slice from the stream; an edition that is not newer is ignored."""
-        if subjects.path_of(subject).tier is not Tier.TOWN:
+        """A town table or a slice from the stream; an edition that is not newer is ignored.
+
+        `BadMessage`, and nothing changed, for what contradicts its subject, itself or the numbers given so far.
+        """
+        path = subjects.path_of(subject)
+        if path.tier is Tier.TOWN:
+            self._put_slice(check(decode(RosterSlice, data), path.code), data)
+        elif path == self.divisions.root:
             self._put_table(decode(TownTable, data))
         else:
-            self._put_slice(decode(RosterSlice, data), data)
+            raise BadMessage(f"{subject} carries no roster.", f"{subject} 不是名册主题。")
 
     def resolve(self, selector: Selector) -> BitMap:
         """The people that `selector` means, now. An unknown place or role is `NotFound`, never nobody."""
@@ -63,26 +69,26 @@ class Roster:
         return meant
 
     def ranges(self, path: Path) -> Ranges:
-        """Half-open ranges of the numbers under a town or what is above it; adjacent towns are one range."""
+        """Half-open ranges of the numbers under a town or what is above it; adjacent towns are one range.
+
+        By the table and not by the divisions: a town that a newer map no longer shows still has its people.
+        """
         known = self._ranges.get(path.code)
         if known is None:
-            towns = sorted(
-                n for town in self.divisions.towns_under(path) if (n := self._number_of_town.get(town.code)) is not None
-            )
             known = []
-            for town in towns:
-                start, end = number_of(town, 0), number_of(town + 1, 0)
-                if known and known[-1][1] == start:
-                    known[-1] = (known[-1][0], end)
-                else:
+            for town, code in enumerate(self.towns):
+                if code.startswith(path.code):
+                    start, end = block(town)
+                    if known and known[-1][1] == start:
+                        start = known.pop()[0]
                     known.append((start, end))
             self._ranges[path.code] = known
         return known
 
     def members(self, path: Path) -> BitMap:
-        """Everyone at `path` and below."""
+        """Everyone at `path` and below; the caller's own copy."""
         if path.tier is Tier.VILLAGE:
-            return self._by_village.get(path.code, BitMap())
+            return self._by_village.get(path.code, BitMap()).copy()
         found = BitMap()
         for start, end in self.ranges(path):
             found.add_range(start, end)
@@ -95,6 +101,7 @@ class Roster:
         return sum(int(numbers.range_cardinality(start, end)) for start, end in self.ranges(path))
 
     def person(self, number: int, reachable: bool = False) -> api.Person:
+        """Who has `number`, also when they have left: an old order still shows them by name."""
         town = self.towns[town_of(number)] if town_of(number) < len(self.towns) else ""
         part = self._slice(town)
         slot = slot_of(number)
@@ -106,51 +113,69 @@ class Roster:
             roles_of(part, slot), reachable,
         )  # fmt: skip
 
+    def number_of(self, ident: str) -> int | None:
+        """The live number of the person with the id `ident`."""
+        found = (n for numbers in self._search(ident, "", True, _text(ident)) for n in numbers)
+        return next((n for n in found if n in self.everyone), None)
+
     def search(self, query: str, path: Path, role: str | None) -> Iterator[list[int]]:
-        """Numbers of people whose id is `query` or whose name or phone holds it, town by town, so that a caller who
-        has other things to do can do them in between."""
-        within = self.members(path) & (self._role(role) if role is not None else self.everyone)
-        for town in self.divisions.towns_under(path):
-            number = self._number_of_town.get(town.code)
-            raw = self._bytes.get(town.code)
-            if number is None or raw is None:
+        """Numbers of people whose id is `query`, first, and then of those whose name or phone holds it. Town by town,
+        so that a caller who has other things to do can do them in between."""
+        within = self.members(path)
+        if role is not None:
+            within &= self._role(role)
+        town = path.code[:9]
+        for found in self._search(query, town, True, _packed(query)):
+            yield [n for n in found if n in within]
+            within -= BitMap(found)
+        for found in self._search(query, town, False, _text(query)):
+            yield [n for n in found if n in within]
+
+    def find(self, query: str, path: Path, role: str | None, limit: int) -> tuple[list[api.Person], int]:
+        """The first `limit` people that `search` finds, and how many there are, in one go."""
+        found = [n for numbers in self.search(query, path, role) for n in numbers]
+        return [self.person(n) for n in found[:limit]], len(found)
+
+    def _search(self, query: str, town: str, exact: bool, wanted: bytes) -> Iterator[list[int]]:
+        for code in [c for c in self.towns if c.startswith(town)]:
+            # MessagePack holds text as it is, so most towns are ruled out without decoding them.
+            if wanted not in self._bytes.get(code, b"") or (part := self._slice(code, keep=False)) is None:
                 yield []
                 continue
-            part = self._decoded.get(town.code) or decode(RosterSlice, raw)
-            slots = (
-                slot
-                for slot, (ident, name, phone) in enumerate(zip(part.ids, part.names, part.phones, strict=True))
-                if query == ident or query in name or query in phone
-            )
-            yield [n for slot in slots if (n := number_of(number, slot)) in within]
+            base = number_of(self._number_of_town[code], 0)
+            if exact:
+                yield [base + slot for slot, ident in enumerate(part.ids) if ident == query]
+            else:
+                rows = enumerate(zip(part.ids, part.names, part.phones, strict=True))
+                yield [base + slot for slot, (i, n, p) in rows if query in n or query in p or query == i]
 
     def _put_table(self, table: TownTable) -> None:
         if table.edition <= self._table_edition:
             return
+        if not grows_from(self.towns, table.towns):
+            raise BadMessage(
+                f"Edition {table.edition} of the town table gives numbers anew; it is not taken.",
+                f"乡镇编号表第 {table.edition} 版改动了既有编号，未采用。",
+            )
         self._table_edition = table.edition
         self.towns = table.towns
         self._number_of_town = {code: i for i, code in enumerate(table.towns)}
         self._ranges.clear()
-        early, self._early = self._early, {}
-        for data in early.values():
-            self._put_slice(decode(RosterSlice, data), data)
+        for code in self._bytes.keys() & self._number_of_town.keys() - self._by_town.keys():
+            self._index(decode(RosterSlice, self._bytes[code]))
 
     def _put_slice(self, part: RosterSlice, data: bytes) -> None:
-        town = self._number_of_town.get(part.town)
-        if town is None:
-            self._early[part.town] = data
-            return
         if part.edition <= self._editions.get(part.town, 0):
             return
+        if part.town in self._by_town:
+            self._forget(part.town)
         self._editions[part.town] = part.edition
         self._bytes[part.town] = data
-        self._decoded.pop(part.town, None)
-        before = self._by_town.get(part.town)
-        if before is not None:
-            self._forget(part.town, before)
-        self._index(part, number_of(town, 0))
+        if part.town in self._number_of_town:
+            self._index(part)
 
-    def _index(self, part: RosterSlice, base: int) -> None:
+    def _index(self, part: RosterSlice) -> None:
+        base = number_of(self._number_of_town[part.town], 0)
         gone = set(part.left)
         villages: dict[int, list[int]] = {}
         masks: dict[int, list[int]] = {}
@@ -171,19 +196,26 @@ class Roster:
         self._by_town[part.town] = everyone
         self.everyone |= everyone
 
-    def _forget(self, town: str, before: BitMap) -> None:
+    def _forget(self, town: str) -> None:
+        before = self._by_town.pop(town)
         self.everyone -= before
         for numbers in self._by_role.values():
             numbers -= before
-        for village in self.divisions.children(Path(town)):
-            self._by_village.pop(village.code, None)
+        for village in set(decode(RosterSlice, self._bytes[town]).villages):
+            self._by_village.pop(f"{town}{village:03}", None)
+        self._decoded.pop(town, None)
 
-    def _slice(self, town: str) -> RosterSlice | None:
+    def _slice(self, town: str, keep: bool = True) -> RosterSlice | None:
+        """The slice of `town`, decoded; `keep` it at hand, but a search through all towns pushes none out."""
         part = self._decoded.get(town)
-        if part is None and town in self._bytes:
-            part = self._decoded[town] = decode(RosterSlice, self._bytes[town])
-            if len(self._decoded) > DECODED_TOWNS_MAX:
-                self._decoded.popitem(last=False)
+        if part is not None:
+            self._decoded.move_to_end(town)
+        elif town in self._bytes:
+            part = decode(RosterSlice, self._bytes[town])
+            if keep:
+                self._decoded[town] = part
+                if len(self._decoded) > DECODED_TOWNS_MAX:
+                    self._decoded.popitem(last=False)
         return part
 
     def _place(self, code: str) -> BitMap:
@@ -193,8 +225,18 @@ class Roster:
         return self.members(path)
 
     def _role(self, role: str) -> BitMap:
+        """The bitmap itself, not a copy. A role that nobody has any more is as unknown as after a restart."""
         found = self._by_role.get(role)
-        if found is None:
-            known = ", ".join(sorted(self._by_role)) or "-"
+        if not found:
+            known = ", ".join(sorted(name for name, numbers in self._by_role.items() if numbers)) or "-"
             raise NotFound(f"Nobody has the role {role!r}; known: {known}.", f"没有职责“{role}”；已有：{known}。")
         return found
+
+
+def _text(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _packed(text: str) -> bytes:
+    """`text` as an element of a slice: its length and then itself, so that few other texts contain it."""
+    return bytes(msgpack.packb(text, unicode_errors="surrogatepass"))

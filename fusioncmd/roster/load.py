@@ -1,13 +1,17 @@
 """From a file to the streams: read what is there, merge, write what changed, each town by compare-and-set.
 
-Nothing is written before every row has been judged. A person who moves gets the new number before the old one ends,
-so that whatever interrupts the import, nobody is lost; running it again finishes it.
+Nothing is written before every row has been judged and the whole merge has been rehearsed in memory.
+
+A person who moves leaves the old town before the new one has them, in two rounds of writes. So nobody ever has two
+live numbers, and is never called, awaited or counted twice, whatever interrupts the import. The price: cut off between
+the rounds, the import leaves those who move without a number until it is run again, which finishes it; its failure
+says so. The other order would leave a second number that looks silent for ever when nobody runs it again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fusioncmd import limits, subjects
@@ -19,29 +23,36 @@ from fusioncmd.messages import RosterSlice, TownTable, decode, encode
 from fusioncmd.roster import people_csv
 from fusioncmd.roster.numbers import extend
 from fusioncmd.roster.people_csv import BadRow, People
-from fusioncmd.roster.slices import Entry, merge
+from fusioncmd.roster.plan import Round, Slices, make_plan, rehearse
+from fusioncmd.roster.slices import Change, check
 
-WRITES_IN_FLIGHT = 32
 CONFLICTS_MAX = 10
 Progress = Callable[[str, int, int], None]  # step, done, of how many (0: unknown)
 
 
 class BadRows(BadRoster):
-    """The file has rows that cannot be taken, and nothing was written."""
+    """The file has rows that cannot be taken, and nothing was written. `problems` are the first of `count`."""
 
     def __init__(self, people: People) -> None:
-        first = people.bad[0]
+        self.problems = tuple(people.bad)
+        self.count = people.bad_count
+        first = self.problems[0]
         super().__init__(
-            f"{people.bad_count} rows cannot be taken and nothing was imported; the first is line {first.line}: "
+            f"{self.count} rows cannot be taken and nothing was imported; the first is line {first.line}: "
             f"{first.en}. (--skip-bad imports the others.)",
-            f"有 {people.bad_count} 行无法导入，未写入任何数据；首个为第 {first.line} 行：{first.zh}"
-            "（--skip-bad 可跳过）。",
+            f"有 {self.count} 行无法导入，未写入任何数据；首个为第 {first.line} 行：{first.zh}（--skip-bad 可跳过）。",
         )
-        self.people = people
+
+    @property
+    def code(self) -> str:
+        return BadRoster.__name__
 
 
 @dataclass(slots=True)
 class ImportReport:
+    """`added` are new people and those who returned; `moved` went from one town to another and are neither added nor
+    left. `towns_written` are different towns."""
+
     rows: int = 0
     added: int = 0
     changed: int = 0
@@ -51,42 +62,52 @@ class ImportReport:
     towns_written: int = 0
     bad_rows: int = 0
     bad: tuple[BadRow, ...] = ()
+    seconds: float = 0.0
 
 
 async def import_people(
     bus: Bus, divisions: Divisions, data: bytes, *, skip_bad: bool = False, prune: bool = False,
     progress: Progress = lambda *_: None,
 ) -> ImportReport:  # fmt: skip
-    """Import people.csv; all or nothing as to bad rows unless `skip_bad`. `prune`: who is not in the file has left."""
+    """Import people.csv; all or nothing as to bad rows unless `skip_bad`. `prune`: who is not in the file has left;
+    a person whose row is bad is in the file. `progress` may be called from another thread."""
+    clock = asyncio.get_running_loop().time
+    started_s = clock()
     people = await asyncio.to_thread(people_csv.read, data, divisions, lambda rows: progress("read", rows, 0))
     if people.bad and not skip_bad:
         raise BadRows(people)
+    writer = _Writer(bus, progress, await _read_slices(bus))
+    plan = await asyncio.to_thread(make_plan, people, writer.slices, prune)
+    await asyncio.to_thread(rehearse, plan, writer.slices)
     await _extend_table(bus, divisions)
-    writer = _Writer(bus, progress)
-    await writer.load()
-    report = writer.report
-    report.rows, report.bad_rows, report.bad = people.rows, people.bad_count, tuple(people.bad)
-    leaving = _leaving(people, writer.stored, prune)
-    here = {entry.id for entries in people.by_town.values() for entry in entries}
-    report.moved = sum(ident in here for ids in leaving.values() for ident in ids)
-    await writer.write_all(people.by_town, {})
-    await writer.write_all({}, leaving)
-    report.left -= report.moved
-    report.added -= report.moved
-    return report
+    writer.total = len(plan.partings.towns) + len(plan.arrivals.towns)
+    try:
+        partings = await writer.write(plan.partings)
+        arrivals = await writer.write(plan.arrivals)
+    except Problem as problem:
+        raise _cut_off(problem) if plan.movers else problem from None
+    both = partings + arrivals
+    return ImportReport(
+        rows=people.rows,
+        added=sum(change.added for change in partings),
+        changed=sum(change.changed for change in both),
+        unchanged=sum(change.unchanged for change in both),
+        moved=sum(change.added for change in arrivals),
+        left=sum(ident not in plan.movers for change in both for ident in change.left),
+        towns_written=len(writer.written),
+        bad_rows=people.bad_count,
+        bad=tuple(people.bad),
+        seconds=round(clock() - started_s, 3),
+    )
 
 
-def _leaving(people: People, stored: dict[str, tuple[RosterSlice, int]], prune: bool) -> dict[str, list[str]]:
-    """Town → ids that leave it: the file puts them elsewhere or, when pruning, nowhere."""
-    town_of = {entry.id: town for town, entries in people.by_town.items() for entry in entries}
-    leaving: dict[str, list[str]] = {}
-    for town, (part, _) in stored.items():
-        gone = set(part.left)
-        for slot, ident in enumerate(part.ids):
-            elsewhere = town_of.get(ident)
-            if elsewhere != town and slot not in gone and (elsewhere is not None or prune):
-                leaving.setdefault(town, []).append(ident)
-    return leaving
+async def _read_slices(bus: Bus) -> Slices:
+    slices: Slices = {}
+    async for stored in bus.read(ROSTER):
+        if subjects.path_of(stored.subject).tier is Tier.TOWN:
+            part = _slice(stored)
+            slices[part.town] = part, stored.seq
+    return slices
 
 
 async def _extend_table(bus: Bus, divisions: Divisions) -> None:
@@ -106,68 +127,60 @@ async def _extend_table(bus: Bus, divisions: Divisions) -> None:
 
 
 class _Writer:
-    def __init__(self, bus: Bus, progress: Progress) -> None:
+    def __init__(self, bus: Bus, progress: Progress, slices: Slices) -> None:
         self._bus, self._progress = bus, progress
-        self.stored: dict[str, tuple[RosterSlice, int]] = {}  # town → slice, its sequence
-        self.report = ImportReport()
+        self.slices = slices
+        self.written: set[str] = set()
+        self.done = self.total = 0
 
-    async def load(self) -> None:
-        async for stored in self._bus.read(ROSTER):
-            if subjects.path_of(stored.subject).tier is Tier.TOWN:
-                self._keep(stored)
-
-    async def write_all(self, entries: dict[str, list[Entry]], leaving: dict[str, list[str]]) -> None:
-        towns = iter(sorted(entries.keys() | leaving.keys()))
-        total = len(entries.keys() | leaving.keys())
-        done = 0
+    async def write(self, part: Round) -> list[Change]:
+        """Write every town of `part`, a bounded number at once; what changed in each."""
+        towns = iter(part.towns)
+        changes: list[Change] = []
 
         async def work() -> None:
-            nonlocal done
             for town in towns:
-                await self._write(town, entries.get(town, ()), leaving.get(town, ()))
-                done += 1
-                self._progress("write", done, total)
+                changes.append(await self._write(town, part))
+                self.done += 1
+                self._progress("write", self.done, self.total)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(WRITES_IN_FLIGHT):
+                for _ in range(limits.PUBLISHES_IN_FLIGHT_MAX):
                     group.create_task(work())
-        except* Problem as problems:
-            raise next(_leaves(problems)) from None
+        except ExceptionGroup as failed:
+            problems, others = failed.split(Problem)
+            if problems is None or others is not None:
+                raise
+            raise problems.exceptions[0] from None
+        return changes
 
-    async def _write(self, town: str, entries: Iterable[Entry], leaving: Iterable[str]) -> None:
+    async def _write(self, town: str, part: Round) -> Change:
         subject = subjects.roster(Path(town))
         for _ in range(CONFLICTS_MAX):
-            before, seq = self.stored.get(town, (None, 0))
-            change = merge(before, town, entries, leaving)
-            if change.slice is not None:
-                try:
-                    seq = await self._bus.store(subject, encode(change.slice), expect_last=seq)
-                except Conflict:
-                    stored = await self._bus.last(subject)
-                    if stored is not None:
-                        self._keep(stored)
-                    continue
-                self.stored[town] = (change.slice, seq)
-                self.report.towns_written += 1
-            self.report.added += change.added
-            self.report.changed += change.changed
-            self.report.unchanged += change.unchanged
-            self.report.left += change.left
-            return
+            before, seq = self.slices.get(town, (None, 0))
+            change, data = part.merge(town, before)
+            if change.slice is None:
+                return change
+            try:
+                seq = await self._bus.store(subject, data, expect_last=seq)
+            except Conflict:
+                stored = await self._bus.last(subject)
+                if stored is not None:
+                    self.slices[town] = _slice(stored), stored.seq
+                continue
+            self.slices[town] = change.slice, seq
+            self.written.add(town)
+            return change
         raise Conflict(f"Town {town} keeps being changed; try again.", f"乡镇 {town} 正被频繁修改，请稍后重试。")
 
-    def _keep(self, stored: Stored) -> None:
-        part = decode(RosterSlice, stored.data)
-        self.stored[part.town] = (part, stored.seq)
+
+def _slice(stored: Stored) -> RosterSlice:
+    return check(decode(RosterSlice, stored.data), subjects.path_of(stored.subject).code)
 
 
-def _leaves(group: BaseExceptionGroup[Problem]) -> Iterator[Problem]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
-
-
-assert WRITES_IN_FLIGHT <= limits.PUBLISHES_IN_FLIGHT_MAX
+def _cut_off(problem: Problem) -> Problem:
+    return type(problem)(
+        f"{problem.en} People who move between towns have no number until the import is run again.",
+        f"{problem.zh}跨乡镇调动的人员暂无编号，请重新运行导入。",
+    )

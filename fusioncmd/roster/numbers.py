@@ -20,6 +20,16 @@ def slot_of(number: int) -> int:
     return number & 0xFFFF
 
 
+def block(town: int) -> tuple[int, int]:
+    """The half-open range of a town's numbers."""
+    return number_of(town, 0), number_of(town + 1, 0)
+
+
+def grows_from(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    """True when every number that `before` gave still means the same town in `after`."""
+    return after[: len(before)] == before and len(set(after)) == len(after)
+
+
 def extend(table: TownTable | None, divisions: Divisions) -> TownTable:
     """The table with every town of `divisions` in it: new ones are appended in code order, none ever moves."""
     towns = table.towns if table is not None else ()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from fusioncmd.divisions import Divisions
+from fusioncmd.errors import BadInput
 
 # Role ids, their Chinese names, and the share of people who have each.
 ROLES = {
@@ -29,7 +30,9 @@ Row = tuple[str, str, str, str, str]
 def sample_rows(divisions: Divisions, people: int, seed: int) -> Iterator[Row]:
     """`people` rows of id, name, phone, village code and roles, in village order."""
     rng = random.Random(seed)
-    villages = [code for code in divisions.names if len(code) == 12]
+    villages = [code for code in divisions.names if len(code) == 12] or [town.code for town in divisions.towns]
+    if not villages:
+        raise BadInput("The divisions name neither villages nor towns.", "区划中没有村级或乡镇代码。")
     number = 0
     for village, size in zip(villages, _sizes(divisions, villages, people, rng), strict=True):
         for nth in range(size):

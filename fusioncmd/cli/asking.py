@@ -1,0 +1,72 @@
+"""The way to the node: where its bus is, and which order a person means by what they typed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fusioncmd import api, ids
+from fusioncmd.bus.nats import open_bus
+from fusioncmd.bus.port import Bus
+from fusioncmd.client import Commander
+from fusioncmd.errors import BadInput, NotFound
+
+DEFAULT_NATS = "nats://127.0.0.1:4222"
+NATS_VARIABLE = "FUSIONCMD_NATS"
+LAST = "last"
+RECENT_ORDERS = 100  # a part of an id is looked for among so many
+PART_CHARS_MIN = 4
+_LOOKALIKES = str.maketrans("ILO", "110")
+
+
+@asynccontextmanager
+async def connect(nats: str, wait_s: float = 3.0) -> AsyncIterator[Bus]:
+    """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`."""
+    bus = await open_bus(nats, "cli", wait_s)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+async def order_id(text: str, commander: Commander) -> bytes:
+    """The id of the order that a person named: a whole id, the beginning or end of a recent one, or `last`.
+
+    A whole id is not looked up: an old order is found by it, and whoever asks about it next hears if there is none.
+    """
+    if len(text.strip()) == ids.TEXT_CHARS:
+        return ids.from_text(text)
+    return chosen(text, (await commander.ask(api.Orders(limit=RECENT_ORDERS))).lines).order.id
+
+
+async def order_line(text: str, commander: Commander) -> api.OrderLine:
+    """As `order_id`, with the order itself, its state and its counts."""
+    if len(text.strip()) == ids.TEXT_CHARS:
+        return (await commander.ask(api.Tally(ids.from_text(text)))).line
+    return chosen(text, (await commander.ask(api.Orders(limit=RECENT_ORDERS))).lines)
+
+
+def chosen(text: str, lines: Sequence[api.OrderLine]) -> api.OrderLine:
+    """The one of `lines` (newest first) that `text` names; `last` is the newest that is not a cancel."""
+    if text.strip().lower() == LAST:
+        found = [line for line in lines if line.order.msg_type != "cancel"][:1]
+    else:
+        wanted = text.strip().upper().translate(_LOOKALIKES)
+        if len(wanted) < PART_CHARS_MIN:
+            raise BadInput(
+                f"{text!r} is too short; write at least {PART_CHARS_MIN} characters of the id, or `last`.",
+                f"“{text}”太短，请至少写出编号的 {PART_CHARS_MIN} 个字符，或写 last。",
+            )
+        names = ((line, ids.to_text(line.order.id)) for line in lines)
+        found = [line for line, name in names if name.startswith(wanted) or name.endswith(wanted)]
+    if not found:
+        raise NotFound(
+            f"There is no recent order {text}; `fusioncmd orders` lists them.",
+            f"近期没有指令 {text}；可用 fusioncmd orders 查看。",
+        )
+    if len(found) > 1:
+        raise BadInput(
+            f"{len(found)} orders match {text}; write more of the id (its end tells orders apart).",
+            f"有 {len(found)} 条指令匹配 {text}，请写出更多字符（末尾几位即可区分）。",
+        )
+    return found[0]

@@ -1,0 +1,144 @@
+"""`orders`, `watch`, `health`: what is under way."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from fusioncmd import api, ids
+from fusioncmd.cli import shell
+from fusioncmd.cli.browse import Browse
+from fusioncmd.cli.figures import kind_words, mode_text, plain, share, state_words
+from fusioncmd.cli.follow import follow
+from fusioncmd.cli.tally_view import Screen, tally_view
+from fusioncmd.client import Commander
+from fusioncmd.words import say
+
+HEALTH_S_MAX = 3.0
+ID_END_CHARS = 6  # enough to tell orders apart, and what one types to name one
+
+
+def orders(
+    only_open: Annotated[bool, typer.Option("--open", help=say("Only those open.", "仅有效指令。"))] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help=say("How many at most.", "最多显示条数。"))] = 50,
+    nats: shell.NatsOption = shell.DEFAULT_NATS,
+    as_json: shell.JsonOption = False,
+) -> None:
+    """The orders, newest first."""
+
+    async def go() -> None:
+        async with shell.connect(nats) as bus:
+            lines = (await Commander(bus).ask(api.Orders(limit, only_open))).lines
+        if as_json:
+            shell.print_json({"orders": lines})
+        elif lines:
+            shell.out.print(_orders_table(lines))
+        else:
+            shell.say_line(say("There are no orders.", "没有指令。"))
+
+    shell.run(go(), as_json)
+
+
+def watch(
+    order: shell.OrderArgument,
+    node: shell.NodeOption = "",
+    once: Annotated[bool, typer.Option("--once", help=say("Show it once and end.", "只显示一次。"))] = False,
+    worst: Annotated[
+        bool, typer.Option("--worst", help=say("Worst places first, not by code.", "按最差排序，而非按代码。"))
+    ] = False,
+    until_settled: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="SECONDS", help=say("End when nothing moved for so long.", "多少秒无变化后结束。")
+        ),
+    ] = 0.0,
+    nats: shell.NatsOption = shell.DEFAULT_NATS,
+    divisions: shell.DivisionsOption = None,
+    as_json: shell.JsonOption = False,
+) -> None:
+    """Who answered, who is silent, who cannot be reached: live, per place."""
+
+    async def go() -> None:
+        code = shell.code_of(node, divisions)
+        async with shell.connect(nats) as bus:
+            commander = Commander(bus)
+            ident = await shell.order_id(order, commander)
+            if not once:
+                browse = Browse(node=code, worst=worst)
+                await follow(commander, ident, browse, until_settled_s=until_settled, as_json=as_json)
+                return
+            reply = await commander.ask(api.Tally(ident, code))
+        if as_json:
+            shell.print_json(reply)
+        else:
+            shell.out.print(tally_view(reply, Screen(shell.out.width), worst=worst))
+
+    shell.run(go(), as_json)
+
+
+def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOption = False) -> None:
+    """Is the node there, and how is it. Exits 1 when it is not well."""
+
+    async def go() -> bool:
+        async with shell.connect(nats) as bus:
+            reply = await Commander(bus).ask(api.Health(), timeout_s=HEALTH_S_MAX)
+        if as_json:
+            shell.print_json(reply)
+        else:
+            _tell_health(reply)
+        return reply.caught_up and not reply.problems
+
+    if not shell.run(go(), as_json):
+        raise typer.Exit(1)
+
+
+def _orders_table(lines: tuple[api.OrderLine, ...]) -> Table:
+    grid = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column("", no_wrap=True)
+    grid.add_column(say("order", "编号"), no_wrap=True)
+    grid.add_column(say("issued", "时间"), no_wrap=True)
+    grid.add_column(say("kind", "类型"), no_wrap=True)
+    grid.add_column(say("state", "状态"), no_wrap=True)
+    grid.add_column(say("meant", "对象"), justify="right", no_wrap=True)
+    grid.add_column(say("answered", "已答"), justify="right", no_wrap=True)
+    grid.add_column(say("text", "内容"), no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in lines:
+        order = line.order
+        name = ids.to_text(order.id)
+        state = Text(state_words(line.state), "bold" if line.state == "open" else "dim")
+        grid.add_row(
+            mode_text(order.status), Text("…", "dim").append(name[-ID_END_CHARS:], "default"),
+            shell.local_time(order.issued_ms), kind_words(order.msg_type), state, f"{line.targeted:,}",
+            share(line.answered, line.targeted), Text(plain(order.text)),
+        )  # fmt: skip
+    return grid
+
+
+def _tell_health(reply: api.HealthReply) -> None:
+    well = reply.caught_up and not reply.problems
+    shell.out.print(
+        Text(say(f"Node {reply.node} is well." if well else f"Node {reply.node} is not well.",
+                 f"节点 {reply.node} 正常。" if well else f"节点 {reply.node} 异常。"),
+             "bold green" if well else "bold red")
+    )  # fmt: skip
+    gateways = ", ".join(plain(name) for name in reply.gateways) or say("none", "无")
+    for en, zh, value in (
+        ("people", "人员", f"{reply.people:,}"),
+        ("reachable", "可达", f"{reply.reachable:,} ({share(reply.reachable, reply.people)})"),
+        ("towns", "乡镇", f"{reply.towns:,}"),
+        ("orders", "指令", f"{reply.orders:,}"),
+        ("gateways", "网关", gateways),
+        (
+            "version",
+            "版本",
+            f"{reply.version}, " + say(f"ready in {reply.ready_s:.1f} s", f"启动 {reply.ready_s:.1f} 秒"),
+        ),
+    ):
+        shell.say_line(f"  {en:<10} {value}" if say(en, zh) == en else f"  {zh}  {value}")
+    if not reply.caught_up:
+        shell.err.print(say("It is still reading its streams.", "仍在加载数据流。"), style="bold yellow")
+    for problem in reply.problems:
+        shell.err.print(plain(problem), style="bold yellow", soft_wrap=True)

@@ -1,0 +1,183 @@
+"""How one order is shown: a strip in the colour of its mode, where it stands, and a table of the places below. Pure.
+
+The strip is white on red for an actual order and white on blue for an exercise and says so in words, so that one can
+never be taken for the other, in colour or without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fusioncmd import api, ids
+from fusioncmd.cli.browse import window
+from fusioncmd.cli.columns import GAP_CELLS, Column, columns, width_of
+from fusioncmd.cli.durations import clock
+from fusioncmd.cli.figures import (
+    ANSWER_STYLES,
+    ANSWERED_CELL,
+    SILENT_CELL,
+    SILENT_STYLE,
+    UNREACHABLE_CELL,
+    UNREACHABLE_STYLE,
+    bar,
+    kind_words,
+    mode_style,
+    mode_words,
+    packed,
+    places_first,
+    plain,
+    segments,
+    share,
+    state_words,
+)
+from fusioncmd.words import say
+
+ROWS_MIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the view is drawn on. Without `height` everything is shown; with it, the rows around the cursor."""
+
+    width: int
+    height: int | None = None
+    cursor: int | None = None
+    footer: str = ""
+
+
+def tally_view(
+    reply: api.TallyReply,
+    screen: Screen,
+    *,
+    worst: bool = False,
+    speed: tuple[float, float] | None = None,
+    trouble: str = "",
+) -> RenderableType:
+    """The whole picture of `reply`. `trouble` says why these are not the figures of now."""
+    rows = places_first(reply.below, worst)
+    head = [_strip(reply, screen.width), *_standing(reply, screen.width), Text("")]
+    head += [*_sum(reply.total, screen.width, speed), *_legend(reply, screen.width), Text("")]
+    foot = _foot(reply, trouble)
+    start, end = 0, len(rows)
+    if screen.height is not None:
+        room = screen.height - len(head) - len(foot) - 3  # column heads, total, footer
+        start, end = window(len(rows), screen.cursor or 0, max(room, ROWS_MIN))
+        shown = say(f"{start + 1}–{end} of {len(rows)}   ", f"{start + 1}–{end} / {len(rows)}   ") if rows else ""
+        foot.append(Text(shown + screen.footer, "dim", no_wrap=True, overflow="ellipsis"))
+    return Group(*head, _table(reply, rows, (start, end), screen), *foot)
+
+
+def tally_line(reply: api.TallyReply, speed: tuple[float, float]) -> str:
+    """One line for logs and pipes."""
+    row, mode = reply.total, mode_words(reply.line.order.status)
+    age = clock(max(reply.now_ms - reply.line.order.issued_ms, 0) // 1000)
+    answers = ", ".join(f"{plain(a)} {n:,}" for a, n in zip(reply.line.order.answers, row.by_answer, strict=False))
+    given = f" ({answers})" if answers else ""
+    percent = share(row.answered, row.targeted)
+    return say(
+        f"{mode} {age}  {row.name}: {row.targeted:,} meant, {row.sent:,} sent, {row.received:,} received, "
+        f"{row.answered:,} answered {percent}{given}, {row.silent:,} silent, {row.unreachable:,} unreachable; "
+        f"{speed[1]:,.0f} answers/s",
+        f"{mode} {age}  {row.name}：对象 {row.targeted:,}，已发 {row.sent:,}，已收 {row.received:,}，"
+        f"已答 {row.answered:,} {percent}{given}，未答 {row.silent:,}，不可达 {row.unreachable:,}；"
+        f"{speed[1]:,.0f} 人/秒",
+    )
+
+
+def _strip(reply: api.TallyReply, width: int) -> Text:
+    order = reply.line.order
+    words = [mode_words(order.status), *([] if order.msg_type == "alert" else [kind_words(order.msg_type)])]
+    strip = Text(f" {' · '.join(words)}  {plain(order.text)}", mode_style(order.status))
+    strip.truncate(width, overflow="ellipsis", pad=True)
+    return strip
+
+
+def _standing(reply: api.TallyReply, width: int) -> list[Text]:
+    order, row = reply.line.order, reply.total
+    age_s = max(reply.now_ms - order.issued_ms, 0) // 1000
+    is_open = reply.line.state == "open"
+    pieces = [
+        Text(state_words(reply.line.state), "bold" if is_open else "bold yellow"),
+        Text(say(f"{clock(age_s)} old", f"已发出 {clock(age_s)}")),
+    ]
+    if is_open and order.msg_type != "cancel":
+        pieces.append(_deadline(say("receive", "接收"), order.receive_within_s - age_s, row.targeted - row.received))
+        pieces.append(_deadline(say("answer", "答复"), order.answer_within_s - age_s, row.targeted - row.answered))
+    pieces.append(Text(say(f"by {plain(order.issuer)}", f"签发：{plain(order.issuer)}"), "dim"))
+    pieces.append(Text(ids.to_text(order.id), "dim"))
+    return packed(pieces, width)
+
+
+def _deadline(what: str, left_s: int, missing: int) -> Text:
+    if not missing:
+        return Text(say(f"{what}: all did", f"{what}：全部完成"), "green")
+    if left_s >= 0:
+        return Text(say(f"{what}: {clock(left_s)} left", f"{what}剩余 {clock(left_s)}"))
+    return Text(say(f"{what}: overdue {clock(-left_s)}", f"{what}超时 {clock(-left_s)}"), "bold red")
+
+
+def _sum(row: api.Row, width: int, speed: tuple[float, float] | None) -> list[Text]:
+    pieces = [
+        Text(plain(row.name), "bold"),
+        Text(say(f"{row.targeted:,} meant", f"对象 {row.targeted:,}"), "bold"),
+        Text(say("sent ", "已发 ") + share(row.sent, row.targeted)),
+        Text(say("received ", "已收 ") + share(row.received, row.targeted)),
+        Text(say("answered ", "已答 ") + share(row.answered, row.targeted), "bold"),
+    ]
+    if speed is not None:
+        pieces.append(Text(say(f"+{speed[0]:,.0f} received/s", f"接收 +{speed[0]:,.0f}/秒"), "dim"))
+        pieces.append(Text(say(f"+{speed[1]:,.0f} answers/s", f"答复 +{speed[1]:,.0f}/秒"), "dim"))
+    return [*packed(pieces, width), bar(segments(row), row.targeted, width)]
+
+
+def _legend(reply: api.TallyReply, width: int) -> list[Text]:
+    row, answers = reply.total, reply.line.order.answers
+
+    def piece(cell: str, words: str, count: int, style: str) -> Text:
+        return Text.assemble((cell, style), f" {words} ", (f"{count:,}", "bold"), f" {share(count, row.targeted)}")
+
+    pieces = [
+        piece(ANSWERED_CELL, f"{i + 1} {plain(answer)}", row.by_answer[i], ANSWER_STYLES[i])
+        for i, answer in enumerate(answers)
+    ]
+    pieces.append(piece(SILENT_CELL, say("silent", "未答"), row.silent, SILENT_STYLE))
+    pieces.append(piece(UNREACHABLE_CELL, say("unreachable", "不可达"), row.unreachable, UNREACHABLE_STYLE))
+    if row.reported:
+        pieces.append(Text(say(f"{row.reported:,} reported", f"{row.reported:,} 人已报告"), "dim"))
+    return packed(pieces, width)
+
+
+def _foot(reply: api.TallyReply, trouble: str) -> list[Text]:
+    foot: list[Text] = []
+    if reply.outside:
+        words = say("people outside the audience sent receipts; not counted", "名对象之外的人员发来回执，未计入")
+        foot.append(Text(f"{reply.outside:,} {words}", "bold yellow"))
+    if trouble:
+        foot.append(Text(plain(trouble), "bold red", no_wrap=True, overflow="ellipsis"))
+    return foot
+
+
+def _table(reply: api.TallyReply, rows: Sequence[api.Row], span: tuple[int, int], screen: Screen) -> Table:
+    found = columns([reply.total, *rows], reply.line.order.answers, screen.width)
+    grid = Table(box=None, padding=0, pad_edge=False, collapse_padding=True, header_style="", width=width_of(found))
+    for i, column in enumerate(found):
+        if i:
+            grid.add_column("", width=GAP_CELLS)
+        head = column.head.copy()
+        grid.add_column(head, justify=column.justify, width=column.width, no_wrap=True, overflow="ellipsis")
+    grid.add_row(*_cells(found, reply.total), style="bold")
+    for i in range(*span):
+        grid.add_row(*_cells(found, rows[i]), style="reverse" if i == screen.cursor else "")
+    return grid
+
+
+def _cells(found: Sequence[Column], row: api.Row) -> list[Text]:
+    cells: list[Text] = []
+    for i, column in enumerate(found):
+        cells += [Text("")] * bool(i) + [column.cell(row)]
+    return cells
