@@ -29,8 +29,8 @@ PURE = (
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
     "fusioncmd/roster/slices.py", "gateways/responder/board.py", "gateways/responder/fanout.py",
     "gateways/responder/gather.py", "gateways/responder/odd.py", "gateways/responder/reader.py",
-    "gateways/responder/websocket.py", "fusioncmd/roster/plan.py", "fusioncmd/roster/people_csv.py", "gateways/responder/doorway.py",
-    "tiers/ledger.py", "tiers/nats_config.py",
+    "gateways/responder/websocket.py", "fusioncmd/roster/plan.py", "fusioncmd/roster/people_csv.py",
+    "gateways/responder/doorway.py", "tiers/ledger.py", "tiers/nats_config.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS: set[str] = set()  # the only places that may catch Exception
