@@ -235,7 +235,7 @@ def decode_reply(kind: type[T], data: bytes) -> T:
 def _decode(kind: type[T], data: bytes) -> T:
     try:
         return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__}：{error}。") from None
 
 

@@ -7,10 +7,11 @@ from typing import Any, overload
 
 from fusioncmd import api, subjects
 from fusioncmd.bus.port import Bus
-from fusioncmd.errors import BusDown
+from fusioncmd.errors import BusDown, NotReady
 
 ASK_S_MAX = 10.0
 RETRY_S = 0.3
+FIRST_TRY_S = 2.0  # doubled with each try: a node that was killed over a question never replies to it
 
 
 class Commander:
@@ -36,16 +37,18 @@ class Commander:
     @overload
     async def ask(self, request: api.Reports, timeout_s: float = ...) -> api.ReportsReply: ...
     async def ask(self, request: Any, timeout_s: float = ASK_S_MAX) -> Any:
-        """The node's reply; its `Problem` is raised here. While nobody answers, ask again until `timeout_s`."""
+        """The node's reply; its `Problem` is raised here. While no reply comes, or the node
+        is not ready, ask again, until `timeout_s`."""
         verb, kind = api.VERBS[type(request)]
         data = api.encode_request(request)
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + timeout_s
+        give_up, try_s = loop.time() + timeout_s, FIRST_TRY_S
         while True:
             try:
                 left_s = max(give_up - loop.time(), 0.05)
-                return api.decode_reply(kind, await self.bus.ask(subjects.api(verb), data, left_s))
-            except BusDown:
+                return api.decode_reply(kind, await self.bus.ask(subjects.api(verb), data, min(try_s, left_s)))
+            except (BusDown, NotReady):
                 if loop.time() + RETRY_S >= give_up:
                     raise
                 await asyncio.sleep(RETRY_S)
+                try_s *= 2

@@ -11,6 +11,7 @@
     ├── Conflict          somebody else wrote first; read again and retry
     └── Unavailable       the bus, the node or the disk does not answer now
         ├── BusDown       no NATS server, or the connection was lost
+        ├── NotReady      the node has not read its streams yet; ask again
         └── StorageFull   JetStream refused to store: a bound or the disk
 
 Each carries one sentence in English and one in Chinese; who shows it picks. Foreign exceptions are translated
@@ -68,6 +69,10 @@ class Unavailable(Problem):
 
 
 class BusDown(Unavailable):
+    pass
+
+
+class NotReady(Unavailable):
     pass
 
 

@@ -53,7 +53,10 @@ TICKET_S_MAX = 366 * 86_400
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
-DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files and logs; disconnect: "wait"
+DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs and those who are told to wait
+FULL_WAIT_S = 30  # what those are told
+EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
+EARLY_MS_MAX = 2 * 3_600_000
 
 # Fan-out and receipts of one gateway process. Outcome: wait.
 FANOUT_BURST = 64

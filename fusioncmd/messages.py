@@ -179,7 +179,7 @@ def decode(kind: type[M], data: bytes) -> M:
     _check_size(kind, len(data))
     try:
         message = _decoders[kind].decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(
             f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__} 消息：{error}。"
         ) from None

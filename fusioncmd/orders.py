@@ -54,10 +54,10 @@ class Book:
 
     def chain(self, order: Order) -> list[Order]:
         """The order and those that it refers to, back to the alert (as far as they are known)."""
-        chain = [order]
-        while (ref := chain[-1].refs) is not None and (before := self.orders.get(ref)) is not None:
-            chain.append(before)
-        return chain
+        chain = {order.id: order}
+        while (ref := order.refs) is not None and (before := self.orders.get(ref)) is not None and ref not in chain:
+            chain[ref] = order = before
+        return list(chain.values())
 
     def alert(self, order: Order) -> Order:
         """The alert that an update or cancel goes back to: it fixed the audience."""
@@ -65,10 +65,11 @@ class Book:
 
     def ending(self, ident: bytes) -> Order | None:
         """The cancel that a terminal which still shows `ident` has to be told of, however many updates lie between."""
-        order = self.orders.get(ident)
-        while order is not None and order.msg_type != "cancel":
+        order, passed = self.orders.get(ident), set[bytes]()
+        while order is not None and order.msg_type != "cancel" and order.id not in passed:
+            passed.add(order.id)
             order = self.successor(order.id)
-        return order
+        return order if order is not None and order.msg_type == "cancel" else None
 
     def deliverable(self, now_ms: int) -> list[Order]:
         """The alerts and updates that are open, oldest first."""

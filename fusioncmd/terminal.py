@@ -23,7 +23,7 @@ VERSION = 1
 
 
 class Hello(Struct, frozen=True, array_like=True, tag=1):
-    """The first frame. `held` are the orders that the device shows as open: it has received those."""
+    """The first frame. `held` are the orders that the device has, ended ones included, the newest: it received those."""
 
     version: int
     ticket: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
@@ -85,6 +85,7 @@ class Refused(Struct, frozen=True, array_like=True, tag=20):
     code: str
     order: Id
     sentence: str
+    report: Id | None = None  # which report, if it was one
 
 
 FromTerminal = Hello | Received | Answer | SendReport | Alive
@@ -103,7 +104,6 @@ class Close(IntEnum):
     WRONG_GATEWAY = 4104  # the ticket's place is not served here
     NO_HELLO = 4105  # the first frame was not a hello, or none came in time
     FULL = 4200  # no room for one more terminal
-    NOT_READY = 4201  # the orders are not loaded yet
 
 
 def advice(code: int) -> str:
@@ -130,5 +130,5 @@ def decode_to_terminal(data: bytes) -> ToTerminal:
 def _decode(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:  # arrays in arrays in arrays …
         raise BadMessage(f"Not a frame of this protocol: {error}.", f"不是本协议的帧：{error}。") from None

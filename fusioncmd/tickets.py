@@ -27,7 +27,7 @@ class Ticket(Struct, frozen=True, array_like=True, tag="ticket.1"):
     number: Annotated[int, Meta(ge=0, lt=1 << 32)]
     village: Code  # 12 digits, or the town's 9 for a person of the town itself
     roles: Annotated[tuple[Role, ...], Meta(max_length=limits.ROLES_PER_PERSON_MAX)]
-    expires_s: int  # since 1970
+    expires_s: Annotated[int, Meta(ge=0, lt=1 << 48)]  # since 1970
 
 
 class ExpiredTicket(BadTicket):
@@ -50,7 +50,7 @@ def check(data: bytes, key: bytes, now_s: float) -> Ticket:
         raise BadTicket("The ticket is not one of ours.", "票据无效：不是本系统签发。")
     try:
         ticket = _decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadTicket("The ticket cannot be read.", "票据无法读取。") from None
     if ticket.expires_s <= now_s:
         raise ExpiredTicket("The ticket has expired.", "票据已过期。")

@@ -86,9 +86,9 @@ def test_a_cancel_reaches_exactly_those_who_were_told() -> None:
     alert.told |= BitMap([1, 2])
     cancel = post(board, make_order(2, msg_type="cancel", refs=alert.order.id))
     assert board.recipients(cancel, BitMap([2, 3])) == BitMap([2])
-    assert board.due_on_connect(3, ()) == ([], [])
-    assert board.due_on_connect(1, (alert.order.id,)) == ([cancel], [alert])
-    assert board.due_on_connect(1, (alert.order.id, cancel.order.id)) == ([], [alert, cancel])
+    assert board.due_on_connect(3, (), NOW_MS) == ([], [])
+    assert board.due_on_connect(1, (alert.order.id,), NOW_MS) == ([cancel], [alert])
+    assert board.due_on_connect(1, (alert.order.id, cancel.order.id), NOW_MS) == ([], [alert, cancel])
 
 
 def test_a_cancel_of_an_update_reaches_who_still_shows_the_alert() -> None:
@@ -99,15 +99,15 @@ def test_a_cancel_of_an_update_reaches_who_still_shows_the_alert() -> None:
     alert.told.add(5)
     cancel = post(board, make_order(3, msg_type="cancel", refs=update.order.id))
     assert board.recipients(cancel, EVERYONE) == BitMap([5])
-    assert board.due_on_connect(6, (alert.order.id,)) == ([cancel], [alert])
+    assert board.due_on_connect(6, (alert.order.id,), NOW_MS) == ([cancel], [alert])
 
 
 def test_who_connects_late_gets_what_is_open_and_does_not_show_yet() -> None:
     board = Board()
     first, second = (post(board, make_order(n), EVERYONE) for n in (1, 2))
-    assert board.due_on_connect(1, (first.order.id,)) == ([second], [first])
+    assert board.due_on_connect(1, (first.order.id,), NOW_MS) == ([second], [first])
     board.refresh(first.order.expires_ms)
-    assert board.due_on_connect(1, ()) == ([], [])
+    assert board.due_on_connect(1, (), NOW_MS) == ([], [])
 
 
 def test_the_same_order_again_is_no_news() -> None:

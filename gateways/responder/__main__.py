@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import re
 import resource
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -19,79 +19,89 @@ import uvloop
 from fusioncmd import codes, keys, limits, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, Bus, Tail
-from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
 from fusioncmd.messages import Presence, encode
 from fusioncmd.words import sentence
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
+from gateways.responder.listener import bind
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
 
 log = structlog.get_logger("gateway")
 
+GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
+
 BUS_WAIT_S = 30.0
-BACKLOG = 4096
 PUMP_S = 0.02
-GOODBYE_S = 3.0
+DRAIN_S = 3.0
+GOODBYE_S = 1.0
+DESCRIPTORS_MAX = 1 << 20  # beyond so many, a terminal is turned away however many the system allows
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listener that other gateway processes may share. `Unavailable` when the port belongs to somebody else."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        raise Unavailable(
-            f"Port {port} on {host} cannot be used: {error.strerror}.",
-            f"无法使用 {host} 的端口 {port}：{error.strerror}。",
-        ) from None
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
+def _raise_descriptors() -> int:
+    """As many descriptors as this process may have; most systems allow far fewer unless asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < DESCRIPTORS_MAX:
+        soft = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return DESCRIPTORS_MAX if soft == resource.RLIM_INFINITY else min(soft, DESCRIPTORS_MAX)
 
 
 async def _run(given: argparse.Namespace) -> None:
-    descriptors_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not re.fullmatch(GATEWAY_NAME, given.name):
+        raise BadInput(
+            f"{given.name!r} is no name for a gateway: 1 to 64 letters, digits, - and _.",
+            f"“{given.name}”不能作网关名称：须为 1–64 个字母、数字、- 或 _。",
+        )
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
+    descriptors_max = _raise_descriptors()
+    listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
-    listener = listen(given.host, given.port)
     engine = Engine(listener, descriptors_max)
     gateway = Gateway(engine, serves, key, descriptors_max, time.time)
     gateway.publisher = Publisher(bus, given.name, gateway.confirm)
     gateway.reports = ReportBox(bus, gateway)
     engine.sessions = gateway
+    tail = await _read_orders(bus, gateway, serves)
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    tail = await _read_orders(bus, gateway, serves)
     gc.freeze()  # what is loaded now stays: full collections need not walk it
     engine.start()
-    log.info("gateway.ready", name=given.name, port=given.port, serves=str(serves))
+    log.info("gateway.ready", name=given.name, port=listener.getsockname()[1], serves=str(serves))
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(_pump(gateway)), tasks.create_task(_tick(bus, gateway, given.name))]
         await stop.wait()
         for task in running:
             task.cancel()
     engine.stop_listening()
-    await gateway.publisher.drain(GOODBYE_S)
-    await gateway.reports.drain(GOODBYE_S)
-    gateway.goodbye()
+    await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S))
+    await _say_goodbye(engine, gateway)
     await tail.stop()
     await bus.close()
 
 
+async def _say_goodbye(engine: Engine, gateway: Gateway) -> None:
+    """Close every connection, and wait a moment for the terminals to have read why."""
+    gateway.goodbye()
+    for _ in range(round(GOODBYE_S / PUMP_S)):
+        if not engine.descriptors():
+            break
+        await asyncio.sleep(PUMP_S)
+    engine.stop()
+
+
 async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
-    """Every order that can still be open, and from then on each that comes."""
+    """Every order there is, and from then on each that comes.
+
+    From the beginning, because an update that is open goes back to an alert of any age, which fixed whom it is for.
+    """
     filters = (*subjects.calls_heard_at(serves), subjects.AUDIENCE_ALL)
-    since_ms = int((time.time() - limits.ORDER_OPEN_S_MAX) * 1000)
-    tail = await bus.tail(CALL, gateway.fold_call, from_ms=since_ms, filters=filters)
+    tail = await bus.tail(CALL, gateway.fold_call, filters=filters)
     await tail.caught_up()
     return tail
 
@@ -124,6 +134,8 @@ def main() -> None:
     configure_logs()
     try:
         uvloop.run(_run(given))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Problem as problem:
         sys.exit(sentence(problem))
 

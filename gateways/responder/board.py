@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import ids, subjects, terminal
+from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import Stored
-from fusioncmd.messages import Audience, Order, decode
+from fusioncmd.messages import RECEIVED, Audience, Order, decode
 from fusioncmd.orders import Book
 from fusioncmd.tally import bitmap_from
-from gateways.responder import websocket
+from gateways.responder import replies
+from gateways.responder.early import Early
 
 log = structlog.get_logger("board")
 
+AUDIENCES_WAITING_MAX = 1_024  # whose order has not come; shed, the oldest first
+ORDERS_KEPT_MIN = 256  # below so many, nothing is forgotten
+ENDED_KEPT_MS = limits.ORDER_OPEN_S_MAX * 1000
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Posted:
     """One order here: the frame that is written to each terminal, whom it is meant for, and who was told by us."""
 
@@ -30,37 +35,64 @@ class Posted:
 class Board:
     def __init__(self) -> None:
         self._book = Book()
-        self._audiences: dict[bytes, BitMap] = {}
+        self._audiences: dict[bytes, BitMap] = {}  # of orders that have not come yet
+        self._forget_beyond = ORDERS_KEPT_MIN
+        self.early = Early()
         self.posted: dict[bytes, Posted] = {}
-        self.open: list[Posted] = []
+        self.open: list[Posted] = []  # what a terminal that connects is due, oldest first
 
     def fold(self, stored: Stored, now_ms: int) -> Posted | None:
         """An audience or an order from the stream; the order when it is one that was not known."""
         if stored.subject.startswith(subjects.AUDIENCE_ALL[:-1]):
-            audience = decode(Audience, stored.data)
-            self._audiences.setdefault(audience.order, bitmap_from(audience.numbers))
+            self._expect(decode(Audience, stored.data))
             return None
         order = decode(Order, stored.data)
         if not self._book.add(order):
             return None
         alert = self._book.alert(order)
-        audience_of = self._audiences.get(alert.id)
-        if audience_of is None:  # shown to nobody rather than to somebody outside
+        meant = self._audiences.pop(order.id, None) if alert is order else self.posted[alert.id].audience
+        if meant is None:  # shown to nobody rather than to somebody outside
             log.error("board.no_audience", order=ids.to_text(order.id), alert=ids.to_text(alert.id))
-            audience_of = BitMap()
-        frame = websocket.frame(terminal.encode(terminal.Deliver(stored.data)))
-        posted = self.posted[order.id] = Posted(order, frame, audience_of)
-        self.refresh(now_ms)
+            meant = BitMap()
+        posted = self.posted[order.id] = Posted(order, replies.deliver(stored.data), meant)
+        self.open = [p for p in self.open if p.order.id != order.refs]
+        if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
+            self.open.append(posted)
+            self.open.sort(key=lambda p: p.order.id)
+        if len(self.posted) > self._forget_beyond:
+            self._forget(min(order.issued_ms, now_ms))
         return posted
 
+    def _expect(self, audience: Audience) -> None:
+        if audience.order not in self.posted:
+            self._audiences.setdefault(audience.order, bitmap_from(audience.numbers))
+            if len(self._audiences) > AUDIENCES_WAITING_MAX:
+                del self._audiences[next(iter(self._audiences))]
+
+    def _forget(self, now_ms: int) -> None:
+        """Let go of chains of orders that ended long ago, whole: no terminal shows them, and nothing can follow them.
+
+        `now_ms` is the stream's time: in a stream that is read from its beginning, what follows an old order comes.
+        """
+        ends_ms: dict[bytes, int] = {}
+        alert_of = {order.id: self._book.alert(order).id for order in self._book.orders.values()}
+        for order in self._book.orders.values():
+            ends_ms[alert_of[order.id]] = max(order.expires_ms, ends_ms.get(alert_of[order.id], 0))
+        kept = [p for p in self.posted.values() if now_ms < ends_ms[alert_of[p.order.id]] + ENDED_KEPT_MS]
+        self.posted = {posted.order.id: posted for posted in kept}
+        self.open = [posted for posted in self.open if posted.order.id in self.posted]
+        self._book = Book()
+        for posted in kept:
+            self._book.add(posted.order)
+        self._forget_beyond = max(ORDERS_KEPT_MIN, 2 * len(kept))
+
     def refresh(self, now_ms: int) -> None:
-        """Which orders are open, after one came or time went by."""
+        """Which orders are open, after time went by."""
         self.open = [self.posted[order.id] for order in self._book.deliverable(now_ms)]
 
     def is_deliverable(self, posted: Posted, now_ms: int) -> bool:
-        if posted.order.msg_type == "cancel":
-            return now_ms < posted.order.expires_ms
-        return self._book.state(posted.order, now_ms) == "open"
+        """A cancel always is, however late it comes: somebody may still show what it ends."""
+        return posted.order.msg_type == "cancel" or self._book.state(posted.order, now_ms) == "open"
 
     def recipients(self, posted: Posted, connected: BitMap) -> BitMap:
         """Who gets a new order now: those it is meant for; a cancel only goes to whoever was told what it ends."""
@@ -69,8 +101,11 @@ class Board:
             meant &= BitMap.union(*(self.posted[o.id].told for o in self._book.chain(posted.order)[1:]), BitMap())
         return meant - posted.told
 
-    def due_on_connect(self, number: int, held: tuple[bytes, ...]) -> tuple[list[Posted], list[Posted]]:
-        """For a terminal that shows `held`: what it has to be sent, and what it thereby says it received."""
+    def due_on_connect(self, number: int, held: tuple[bytes, ...], now_ms: int) -> tuple[list[Posted], list[Posted]]:
+        """For a terminal that has `held`: what it has to be sent, and what it thereby says it received."""
+        for ident in held:
+            if ident not in self.posted:
+                self.early.keep(ident, RECEIVED, None, number, now_ms)
         received = [posted for ident in held if (posted := self.posted.get(ident)) and number in posted.audience]
         due = [posted for posted in self.open if number in posted.audience and posted.order.id not in held]
         for posted in received:

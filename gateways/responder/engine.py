@@ -8,26 +8,25 @@ they are gone, is told to `Sessions`.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import select
 import socket
 from array import array
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
+from gateways.responder.listener import Door
 from gateways.responder.reader import FrameReader
 
 log = structlog.get_logger("engine")
 
-FREE, OPENING, OPEN, CLOSING = 0, 1, 2, 3
+FREE, CLOSING, OPENING, SHAKEN, OPEN = range(5)  # SHAKEN: the WebSocket is open, but nobody has said hello
 READ_BYTES = 8192
 EVENTS_PER_TURN = 256
-ACCEPTS_PER_TURN = 64
-ACCEPT_PAUSE_S = 1.0
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 
@@ -46,34 +45,48 @@ class Sessions(Protocol):
 
 
 class Engine:
-    def __init__(self, listener: socket.socket, descriptors_max: int) -> None:
+    """`listener` is bound, and listens from `start` on; `clock` gives seconds that never go back."""
+
+    def __init__(self, listener: socket.socket, descriptors_max: int, clock: Callable[[], float] | None = None) -> None:
         self.sessions: Sessions
-        self._listener = listener
-        self._slots = descriptors_max
+        self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
         self.heard_s = array("I", bytes(4 * descriptors_max))
         self._outbox: dict[int, bytearray] = {}
         self._heads: dict[int, bytes] = {}  # request heads that came in pieces
-        self._reader = FrameReader(self._message)
+        self._reader = FrameReader(lambda fd, payload: self.sessions.message(fd, payload))
         self._epoll = select.epoll()
+        self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2)
         self._loop = asyncio.get_running_loop()
-        self.open_count = 0
-        self.now_s = int(self._loop.time())
+        self._clock = clock or self._loop.time
+        self.now_s = int(self._clock())
 
     def start(self) -> None:
-        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._door.open()
         self._loop.add_reader(self._epoll.fileno(), self._turn)
 
     def stop_listening(self) -> None:
-        self._epoll.unregister(self._listener.fileno())
-        self._listener.close()
+        self._door.close()
+
+    def stop(self) -> None:
+        """Let go of everything, without a word."""
+        self._door.close()
+        self._loop.remove_reader(self._epoll.fileno())
+        for fd in self.descriptors():
+            self.drop(fd)
+        self._epoll.close()
 
     def is_open(self, fd: int) -> bool:
-        return self._phase[fd] == OPEN
+        return self._phase[fd] >= SHAKEN
+
+    def greeted(self, fd: int) -> None:
+        """Whoever is at `fd` said a good hello: from now on only silence ends it."""
+        self._phase[fd] = OPEN
+        self.heard_s[fd] = self.now_s
 
     def descriptors(self) -> list[int]:
-        """Every connection, opening or open."""
-        return [fd for fd, phase in enumerate(self._phase) if phase]
+        """Every connection: opening, open or lingering."""
+        return [fd for fd, phase in enumerate(self._phase[: self._top]) if phase]
 
     def send(self, fd: int, data: bytes) -> bool:
         """True when the kernel took all of it. The rest waits in a bounded outbox, or the connection is closed."""
@@ -99,7 +112,7 @@ class Engine:
 
     def close(self, fd: int, code: int, reason: str) -> None:
         """Say why, and end the connection."""
-        self._end(fd, websocket.close_frame(code, reason) if self._phase[fd] == OPEN else b"")
+        self._end(fd, websocket.close_frame(code, reason) if self._phase[fd] >= SHAKEN else b"")
 
     def drop(self, fd: int) -> None:
         """End the connection without a word."""
@@ -111,11 +124,16 @@ class Engine:
 
     def sweep(self) -> None:
         """Once a second: end what is silent, what does not finish opening, and what was told to go."""
-        patience_s = {OPENING: limits.HANDSHAKE_S_MAX, OPEN: limits.SILENCE_S_MAX, CLOSING: LINGER_S}
+        self.now_s = int(self._clock())  # without events there are no turns, and yet time passes
+        opening_s = limits.HANDSHAKE_S_MAX
+        patience_s = (0, LINGER_S, opening_s, opening_s, limits.SILENCE_S_MAX)
         for fd in self.descriptors():
-            if self.now_s - self.heard_s[fd] > patience_s[self._phase[fd]]:
-                if self._phase[fd] == OPEN:
+            phase = self._phase[fd]
+            if self.now_s - self.heard_s[fd] > patience_s[phase]:
+                if phase == OPEN:
                     self.close(fd, terminal.Close.SILENT, "nothing was heard")
+                elif phase == SHAKEN:
+                    self.close(fd, terminal.Close.NO_HELLO, "no hello came in time")
                 else:
                     self.drop(fd)
 
@@ -125,6 +143,8 @@ class Engine:
             self.send(fd, last_words)
         if self._phase[fd] in (FREE, CLOSING):
             return
+        if fd in self._outbox:
+            self._epoll.modify(fd, _READ)  # what waited is given up; a socket that is shut is writable for ever
         self._leave(fd)
         self._phase[fd] = CLOSING
         self.heard_s[fd] = self.now_s
@@ -140,49 +160,31 @@ class Engine:
         """No longer one of the terminals."""
         if self._phase[fd] != CLOSING:
             self._phase[fd] = CLOSING
-            self.open_count -= 1
             self._outbox.pop(fd, None)
             self._heads.pop(fd, None)
             self._reader.forget(fd)
             self.sessions.gone(fd)
 
     def _turn(self) -> None:
-        self.now_s = int(self._loop.time())
+        self.now_s = int(self._clock())
         for fd, event in self._epoll.poll(0, EVENTS_PER_TURN):
-            if fd == self._listener.fileno():
-                self._accept()
+            if fd == self._door.fd:
+                for accepted in self._door.accept():
+                    self._begin(accepted)
                 continue
+            # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
+            # That is harmless, since every read and write takes what there is and never waits.
             if event & select.EPOLLOUT and self._phase[fd]:
                 self._flush(fd)
             if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
                 self._read(fd)
         self.sessions.turn()
 
-    def _accept(self) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._pause_accepting()
-                return
-            fd = connection.detach()
-            os.set_blocking(fd, False)
-            if fd >= self._slots - limits.DESCRIPTORS_SPARE:
-                os.write(fd, websocket.Refusal("503 Service Unavailable", "full", "Retry-After: 30\r\n").response)
-                os.close(fd)
-                continue
-            self._phase[fd] = OPENING
-            self.heard_s[fd] = self.now_s
-            self.open_count += 1
-            self._epoll.register(fd, _READ)
-
-    def _pause_accepting(self) -> None:
-        log.error("engine.no_descriptors", open=self.open_count)
-        self._epoll.modify(self._listener.fileno(), 0)
-        self._loop.call_later(ACCEPT_PAUSE_S, self._epoll.modify, self._listener.fileno(), select.EPOLLIN)
+    def _begin(self, fd: int) -> None:
+        self._top = max(self._top, fd + 1)
+        self._phase[fd] = OPENING
+        self.heard_s[fd] = self.now_s
+        self._epoll.register(fd, _READ)
 
     def _read(self, fd: int) -> None:
         try:
@@ -196,6 +198,8 @@ class Engine:
         elif self._phase[fd] == OPEN:
             self.heard_s[fd] = self.now_s
             self._frames(fd, data)
+        elif self._phase[fd] == SHAKEN:
+            self._frames(fd, data)
         elif self._phase[fd] == OPENING:
             self._handshake(fd, data)
 
@@ -206,26 +210,23 @@ class Engine:
             self._heads[fd] = data
             return
         try:
-            response = websocket.accept(data[:end], terminal.PATH)
+            response = websocket.accept(data[:end] if end >= 4 else data, terminal.PATH)
         except websocket.Refusal as refusal:
             self._end(fd, refusal.response)
             return
-        self._phase[fd] = OPEN
+        self._phase[fd] = SHAKEN
         self.send(fd, response)
-        if end < len(data) and self._phase[fd] == OPEN:
+        if end < len(data) and self._phase[fd] == SHAKEN:
             self._frames(fd, data[end:])
 
     def _frames(self, fd: int, data: bytes) -> None:
         outcome = self._reader.feed(fd, data)
-        if outcome is None or self._phase[fd] != OPEN:
+        if outcome is None or self._phase[fd] < SHAKEN:
             return
         if outcome.over:
             self._end(fd, outcome.reply)
         else:
             self.send(fd, outcome.reply)
-
-    def _message(self, fd: int, payload: bytes) -> bool:
-        return self.sessions.message(fd, payload)
 
     def _flush(self, fd: int) -> None:
         waiting = self._outbox.get(fd)

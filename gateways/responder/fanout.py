@@ -8,10 +8,15 @@ rest.
 from __future__ import annotations
 
 from itertools import islice
+from typing import Protocol
 
 from pyroaring import BitMap
 
 from fusioncmd import limits
+
+
+class Numbers(Protocol):
+    def __contains__(self, number: int, /) -> bool: ...
 
 
 class Fanout:
@@ -27,14 +32,18 @@ class Fanout:
             self._unanswered -= 1
         self._progress_ms = now_ms
 
-    def take(self, now_ms: float) -> list[int]:
-        """The next people to send to, now; an empty list means wait (or `done`)."""
-        if self._unanswered and now_ms - self._progress_ms >= limits.FANOUT_ESCAPE_MS:
+    def take(self, now_ms: float, here: Numbers | None = None, told: Numbers = frozenset()) -> list[int]:
+        """The next people to send to, now; an empty list means wait (or `done`).
+
+        Whoever is not `here` any more, or was `told` otherwise, is passed over: nothing would come back from them.
+        """
+        if self._unanswered and not 0 <= now_ms - self._progress_ms < limits.FANOUT_ESCAPE_MS:  # or set back
             self._unanswered = 0
         room = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX - self._unanswered)
         if room <= 0:
             return []
-        taken = list(islice(self._left, room))
+        left = self._left if here is None else (n for n in self._left if n in here and n not in told)
+        taken = list(islice(left, room))
         if len(taken) < room:
             self.done = True
         self._unanswered += len(taken)

@@ -6,27 +6,28 @@ Up: receipts are gathered and published; the terminal hears `Counted` when its a
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import ids, limits, terminal
+from fusioncmd import limits, terminal
 from fusioncmd.bus.port import Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
 from fusioncmd.terminal import Close
-from gateways.responder import websocket
+from gateways.responder import replies
 from gateways.responder.board import Board, Posted
+from gateways.responder.delivery import Delivery
 from gateways.responder.doorway import Denial, admit
+from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
-from gateways.responder.fanout import Fanout
 from gateways.responder.gather import Batch, answers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
+from gateways.responder.seats import Seats
 
 log = structlog.get_logger("gateway")
 
@@ -41,14 +42,9 @@ class Gateway:
         self.publisher: Publisher
         self.reports: ReportBox
         self.board = Board()
-        self.connected = BitMap()
-        self._fd_of: dict[int, int] = {}
-        self._number_of = array("q", [-1]) * descriptors_max
-        self._expires_s = array("q", bytes(8 * descriptors_max))
-        self._town_of = array("I", bytes(4 * descriptors_max))
-        self._owed: dict[int, list[Posted]] = {}  # orders that wait in an outbox: not yet sent
-        self._fanouts: dict[bytes, Fanout] = {}
-        self._alive = websocket.frame(terminal.encode(terminal.Alive()))
+        self._seats = Seats(descriptors_max)
+        self._delivery = Delivery(engine, self._seats, self.board, self._sent)
+        self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 
     # --- the bus says
 
@@ -60,26 +56,37 @@ class Gateway:
         except BadMessage as problem:
             log.error("gateway.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
             return
-        if posted is None or not self.board.is_deliverable(posted, int(now_s * 1000)):
+        if posted is None:
+            return
+        self._take_early(posted)
+        if not self.board.is_deliverable(posted, int(now_s * 1000)):
             return
         reach("gateway.order_taken")
-        recipients = self.board.recipients(posted, self.connected)
+        recipients = self.board.recipients(posted, self._seats.connected)
         if recipients:
-            self._fanouts[posted.order.id] = Fanout(recipients, now_s * 1000)
-            self.pump()
+            self._delivery.begin(posted, recipients, now_s * 1000)
+            self.publisher.wake()
+
+    def _take_early(self, posted: Posted) -> None:
+        """Some have it from another gateway, and said so before it came here."""
+        for (stage, answer), numbers in self.board.early.take(posted.order.id).items():
+            numbers &= posted.audience
+            posted.told |= numbers
+            if numbers and (answer is None or answer < len(posted.order.answers)):
+                self.publisher.gather.add_all(posted.order.id, stage, answer, numbers)
 
     def confirm(self, batch: Batch) -> None:
         """The batch is on disk: say so to whoever answered and is still here."""
         for order, answer, numbers in answers(batch):
-            frame = websocket.frame(terminal.encode(terminal.Counted(order, answer)))
-            for number in numbers & self.connected:
+            frame = replies.counted(order, answer)
+            for number in numbers & self._seats.connected:
                 self._say(number, frame)
         reach("gateway.receipts_confirmed")
 
     # --- terminals say (engine.Sessions)
 
     def message(self, fd: int, payload: bytes) -> bool:
-        number = self._number_of[fd]
+        number = self._seats.number_at[fd]
         try:
             said = terminal.decode_from_terminal(payload)
         except BadMessage as problem:
@@ -89,34 +96,28 @@ class Gateway:
             return self._hello(fd, said)
         match said:
             case terminal.Received(order):
-                if self._meant(fd, number, order) is not None:
+                if not self._early(number, order, RECEIVED) and self._meant(number, order) is not None:
                     self._received(order, number)
             case terminal.Answer(order, answer):
-                self._answer(fd, number, order, answer)
+                if not self._early(number, order, ANSWERED, answer):
+                    self._answer(number, order, answer)
             case terminal.SendReport():
-                posted = self._meant(fd, number, said.order)
-                if posted is not None:
-                    self.reports.take(said, number, str(self._town_of[fd]), int(self._clock() * 1000))
+                self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
-                self._engine.send(fd, self._alive)
+                self._engine.send(fd, replies.ALIVE)
             case terminal.Hello():
                 self._engine.close(fd, Close.BAD_FRAME, "a second hello")
         return self._engine.is_open(fd)
 
     def drained(self, fd: int) -> None:
-        for posted in self._owed.pop(fd, ()):
-            self.publisher.gather.add(posted.order.id, SENT, None, self._number_of[fd])
+        self._delivery.drained(fd, self._seats.number_at[fd], self._now_ms)
 
     def gone(self, fd: int) -> None:
-        self._owed.pop(fd, None)
-        number = self._number_of[fd]
-        self._number_of[fd] = -1
-        if number >= 0 and self._fd_of.get(number) == fd:
-            del self._fd_of[number]
-            self.connected.discard(number)
+        self._delivery.gone(fd)
+        self._seats.leave(fd)
 
     def turn(self) -> None:
-        if self._fanouts:
+        if self._delivery.busy:
             self.pump()
         self.publisher.wake()
 
@@ -126,27 +127,25 @@ class Gateway:
         """Once a second: orders that expired, tickets that expired, terminals that fell silent."""
         now_s = int(self._clock())
         self.board.refresh(now_s * 1000)
-        for fd in list(self._fd_of.values()):
-            if self._expires_s[fd] <= now_s:
-                self._engine.close(fd, Close.EXPIRED_TICKET, "the ticket has expired")
+        for fd in self._seats.expired(now_s):
+            self._engine.close(fd, Close.EXPIRED_TICKET, "the ticket has expired")
         self._engine.sweep()
 
     @property
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    @property
+    def connected(self) -> BitMap:
+        return self._seats.connected
+
+    @property
     def delivering(self) -> bool:
-        return bool(self._fanouts)
+        return self._delivery.busy
 
     def pump(self) -> None:
         """Send what the windows allow now."""
-        now_ms = self._clock() * 1000
-        for ident, fanout in list(self._fanouts.items()):
-            posted = self.board.posted[ident]
-            for number in fanout.take(now_ms):
-                fd = self._fd_of.get(number)
-                if fd is not None and number not in posted.told:
-                    self._deliver(fd, number, posted)
-            if fanout.done:
-                del self._fanouts[ident]
-            reach("gateway.order_midway")
+        self._delivery.pump(self._clock() * 1000)
         self.publisher.wake()
 
     # --- one terminal
@@ -157,74 +156,71 @@ class Gateway:
         if isinstance(entry, Denial):
             self._engine.close(fd, *entry)
             return False
+        if fd >= self._room:
+            self._engine.close(fd, Close.FULL, str(limits.FULL_WAIT_S))
+            return False
         ticket, number = entry.ticket, entry.ticket.number
-        before = self._fd_of.get(number)
-        if before is not None:
+        if (before := self._seats.fd_of.get(number)) is not None:
             self._engine.close(before, Close.REPLACED, "the same number connected again")
-        self._fd_of[number] = fd
-        self._number_of[fd] = number
-        self._expires_s[fd] = ticket.expires_s
-        self._town_of[fd] = int(ticket.village[:9])
-        self.connected.add(number)
-        welcome = terminal.Welcome(number, int(now_s * 1000), limits.HEARTBEAT_S)
-        self._engine.send(fd, websocket.frame(terminal.encode(welcome)))
-        self._catch_up(fd, number, entry.held)
-        return self._engine.is_open(fd)
-
-    def _catch_up(self, fd: int, number: int, held: tuple[bytes, ...]) -> None:
-        due, received = self.board.due_on_connect(number, held)
+        self._seats.take(fd, ticket)
+        self._engine.greeted(fd)
+        self._engine.send(fd, replies.welcome(number, int(now_s * 1000)))
+        due, received = self.board.due_on_connect(number, entry.held, int(now_s * 1000))
         for posted in received:
             posted.told.add(number)
             self._received(posted.order.id, number)
-        for posted in due:
-            self._deliver(fd, number, posted)
-            if not self._engine.is_open(fd):
-                return
-
-    def _deliver(self, fd: int, number: int, posted: Posted) -> None:
-        posted.told.add(number)
-        if self._engine.send(fd, posted.frame):
-            self.publisher.gather.add(posted.order.id, SENT, None, number)
-        elif self._engine.is_open(fd):
-            self._owed.setdefault(fd, []).append(posted)
+        self._delivery.bring(fd, number, due)
+        return self._engine.is_open(fd)
 
     def _received(self, order: bytes, number: int) -> None:
         self.publisher.gather.add(order, RECEIVED, None, number)
-        fanout = self._fanouts.get(order)
-        if fanout is not None:
-            fanout.answered(self._clock() * 1000)
+        self._delivery.received(order, self._clock() * 1000)
 
-    def _answer(self, fd: int, number: int, order: bytes, answer: int) -> None:
-        posted = self._meant(fd, number, order)
+    def _sent(self, order: bytes, number: int) -> None:
+        self.publisher.gather.add(order, SENT, None, number)
+
+    def _answer(self, number: int, order: bytes, answer: int) -> None:
+        posted = self._meant(number, order)
         if posted is None:
             return
         if answer >= len(posted.order.answers):
-            self._refuse(fd, "not_offered", order, "That answer was not offered. 该答复项未提供。")
+            self.refuse(number, "not_offered", order)
+        elif self._now_ms >= posted.order.expires_ms:
+            self.refuse(number, "expired", order)
         else:
             self.publisher.gather.add(order, ANSWERED, answer, number)
 
-    def _meant(self, fd: int, number: int, order: bytes) -> Posted | None:
+    def _report(self, number: int, said: terminal.SendReport, town: str) -> None:
+        if said.order not in self.board.posted and may_come(said.order, self._now_ms):
+            self.refuse(number, "busy", said.order, said.report)
+        elif self._meant(number, said.order, said.report) is not None:
+            self.reports.take(said, number, town, self._now_ms)
+
+    def _early(self, number: int, order: bytes, stage: int, answer: int | None = None) -> bool:
+        """True when the order may be on its way: what is said of it is kept until it is here."""
+        if order in self.board.posted:
+            return False
+        return self.board.early.keep(order, stage, answer, number, self._now_ms)
+
+    def _meant(self, number: int, order: bytes, report: bytes | None = None) -> Posted | None:
         """The order, if there is one and it is meant for this person; a refusal to the terminal otherwise."""
         posted = self.board.posted.get(order)
         if posted is None:
-            self._refuse(fd, "unknown_order", order, f"There is no order {ids.to_text(order)}. 没有该指令。")
+            self.refuse(number, "unknown_order", order, report)
         elif number not in posted.audience:
-            self._refuse(fd, "not_for_you", order, "That order is not meant for you. 该指令并非发给您。")
+            self.refuse(number, "not_for_you", order, report)
         else:
             return posted
         return None
 
-    def refuse(self, number: int, code: str, order: bytes, sentence: str) -> None:
-        self._say(number, websocket.frame(terminal.encode(terminal.Refused(code, order, sentence))))
+    def refuse(self, number: int, code: str, order: bytes, report: bytes | None = None) -> None:
+        self._say(number, replies.refused(code, order, report))
 
     def stored_report(self, number: int, order: bytes, report: bytes) -> None:
-        self._say(number, websocket.frame(terminal.encode(terminal.Stored(order, report))))
-
-    def _refuse(self, fd: int, code: str, order: bytes, sentence: str) -> None:
-        self._engine.send(fd, websocket.frame(terminal.encode(terminal.Refused(code, order, sentence))))
+        self._say(number, replies.stored(order, report))
 
     def _say(self, number: int, frame: bytes) -> None:
-        fd = self._fd_of.get(number)
+        fd = self._seats.fd_of.get(number)
         if fd is not None:
             self._engine.send(fd, frame)
 

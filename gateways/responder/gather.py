@@ -5,11 +5,15 @@ A bitmap is its own bound: a terminal that says the same a thousand times takes 
 
 from __future__ import annotations
 
+from itertools import islice
+
 from pyroaring import BitMap
 
+from fusioncmd import limits
 from fusioncmd.messages import ANSWERED, Mark
 
 MARKS_PER_BATCH_MAX = 64
+MARK_BYTES = 64  # of a mark beside its numbers
 Key = tuple[bytes, int, int | None]
 Batch = dict[Key, BitMap]
 
@@ -28,13 +32,26 @@ class Gather:
             held = self._open[key] = BitMap()
         held.add(number)
 
+    def add_all(self, order: bytes, stage: int, answer: int | None, numbers: BitMap) -> None:
+        held = self._open.setdefault((order, stage, answer), BitMap())
+        held |= numbers
+
     def take(self) -> Batch:
-        """What was gathered, at most MARKS_PER_BATCH_MAX marks of it."""
-        if len(self._open) <= MARKS_PER_BATCH_MAX:
-            batch, self._open = self._open, {}
-            return batch
-        keys = list(self._open)[:MARKS_PER_BATCH_MAX]
-        return {key: self._open.pop(key) for key in keys}
+        """What was gathered, at most MARKS_PER_BATCH_MAX marks of it, and no more than one message may hold."""
+        batch: Batch = {}
+        room = limits.RECEIPTS_BYTES_MAX - 1024
+        for key in list(islice(self._open, MARKS_PER_BATCH_MAX)):
+            room -= _bytes_max(self._open[key])
+            if batch and room < 0:
+                break
+            batch[key] = self._open.pop(key)
+        return batch
+
+
+def _bytes_max(numbers: BitMap) -> int:
+    """What a mark takes at most: two bytes a number, and twelve for each town (the Roaring format specification)."""
+    towns = (numbers.max() >> 16) - (numbers.min() >> 16) + 1
+    return 2 * len(numbers) + 12 * min(len(numbers), towns) + MARK_BYTES
 
 
 def marks(batch: Batch) -> tuple[Mark, ...]:

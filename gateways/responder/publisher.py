@@ -7,6 +7,7 @@ whose size has a bound, and no terminal is told anything meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -20,6 +21,7 @@ from gateways.responder.gather import Batch, Gather, marks
 
 log = structlog.get_logger("publisher")
 
+RETRY_S_MIN = 0.1
 RETRY_S_MAX = 2.0
 
 
@@ -37,13 +39,18 @@ class Publisher:
             self._timer = asyncio.get_running_loop().call_later(limits.GATHER_MS_MAX / 1000, self._publish)
 
     async def drain(self, wait_s: float) -> None:
-        """Publish what is gathered and wait for it, at most so long."""
-        if self.gather:
-            self._publish()
-        if self._stores:
-            await asyncio.wait(self._stores, timeout=wait_s)
+        """Publish what is gathered and wait until all of it is stored, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while self.gather or self._stores:
+                    if self.gather and len(self._stores) < limits.PUBLISHES_IN_FLIGHT_MAX:
+                        self._publish()
+                    else:
+                        await asyncio.wait(self._stores, return_when=asyncio.FIRST_COMPLETED)
         for task in self._stores:
             task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _publish(self) -> None:
         if self._timer is not None:
@@ -62,7 +69,7 @@ class Publisher:
     async def _store(self, batch: Batch) -> None:
         reach("gateway.receipts_gathered")
         data = encode(Receipts(self._gateway, marks(batch)))
-        wait_s = 0.1
+        wait_s = RETRY_S_MIN
         while True:
             try:
                 await self._bus.store(subjects.receipt(self._gateway), data)

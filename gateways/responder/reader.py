@@ -44,18 +44,21 @@ class FrameReader:
                     return None
             else:
                 outcome = self._unusual(fd, data[start:end])
+                if outcome is None:
+                    return None
                 reply += outcome.reply
                 if outcome.over:
                     return Outcome(reply, over=True)
             start = end
         return Outcome(reply) if reply else None
 
-    def _unusual(self, fd: int, whole_frame: bytes) -> Outcome:
+    def _unusual(self, fd: int, whole_frame: bytes) -> Outcome | None:
+        """None when a message in it closed the connection: not a byte after that is read."""
         odd = self._odd.pop(fd, None) or OddFrames()
         outcome = odd.feed(whole_frame)
         if not odd.idle:
             self._odd[fd] = odd
         for message in outcome.messages:
             if not self._take(fd, message):
-                break
+                return None
         return outcome

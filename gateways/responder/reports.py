@@ -17,7 +17,7 @@ log = structlog.get_logger("reports")
 
 
 class Teller(Protocol):
-    def refuse(self, number: int, code: str, order: bytes, sentence: str) -> None: ...
+    def refuse(self, number: int, code: str, order: bytes, report: bytes | None) -> None: ...
 
     def stored_report(self, number: int, order: bytes, report: bytes) -> None: ...
 
@@ -30,9 +30,7 @@ class ReportBox:
     def take(self, said: terminal.SendReport, number: int, town: str, now_ms: int) -> None:
         """Store it, or tell the terminal to keep it and send it again."""
         if len(self._stores) >= limits.REPORTS_IN_FLIGHT_MAX:
-            self._teller.refuse(
-                number, "busy", said.order, "Too many reports at once; send it again. 报告过多，请重发。"
-            )
+            self._teller.refuse(number, "busy", said.order, said.report)
             return
         report = Report(said.report, said.order, number, now_ms, said.text, said.lat, said.lon)
         task = asyncio.create_task(self._store(report, subjects.report(Path(town))))
@@ -48,7 +46,6 @@ class ReportBox:
             await self._bus.store(subject, encode(report))
         except Unavailable as error:
             log.warning("reports.not_stored", error=error.en)
-            sentence = "The report could not be stored; send it again. 报告未能保存，请重发。"
-            self._teller.refuse(report.number, "not_stored", report.order, sentence)
+            self._teller.refuse(report.number, "not_stored", report.order, report.id)
         else:
             self._teller.stored_report(report.number, report.order, report.id)

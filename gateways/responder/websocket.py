@@ -30,6 +30,8 @@ class Refusal(BadMessage):
 
 def accept(request: bytes, path: str) -> bytes:
     """The 101 response to a whole request head (up to and with its blank line); `Refusal` otherwise (RFC 6455, 4.2)."""
+    if len(request) > limits.HANDSHAKE_BYTES_MAX:
+        raise Refusal("431 Request Header Fields Too Large", f"A request may have {limits.HANDSHAKE_BYTES_MAX} bytes.")
     try:
         head, *lines = request[:-4].decode("latin-1").split("\r\n")
         method, target, version = head.split(" ")

@@ -1,0 +1,81 @@
+"""Orders on their way to terminals: fan-outs in windows, what waits in a full outbox, what is due to one who came back.
+
+It tells `sent` of an order and a number once all the bytes of that order are with the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyroaring import BitMap
+
+from fusioncmd.killpoint import reach
+from gateways.responder.board import Board, Posted
+from gateways.responder.engine import Engine
+from gateways.responder.fanout import Fanout
+from gateways.responder.seats import Seats
+
+
+class Delivery:
+    def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, int], None]) -> None:
+        self._engine, self._seats, self._board, self._sent = engine, seats, board, sent
+        self._fanouts: dict[bytes, Fanout] = {}
+        self._owed: dict[int, list[Posted]] = {}  # orders that wait in an outbox: not yet sent
+        self._due: dict[int, list[Posted]] = {}  # orders that wait for that outbox to empty
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._fanouts)
+
+    def begin(self, posted: Posted, recipients: BitMap, now_ms: float) -> None:
+        self._fanouts[posted.order.id] = Fanout(recipients, now_ms)
+        self.pump(now_ms)
+
+    def pump(self, now_ms: float) -> None:
+        """Send what the windows allow now."""
+        for ident, fanout in list(self._fanouts.items()):
+            posted = self._board.posted.get(ident)
+            if posted is None or not self._board.is_deliverable(posted, int(now_ms)):
+                del self._fanouts[ident]  # cancelled, replaced or expired: those not told yet never are
+                continue
+            for number in fanout.take(now_ms, self._seats.fd_of, posted.told):
+                self._deliver(self._seats.fd_of[number], number, posted)
+            if fanout.done:
+                del self._fanouts[ident]
+            reach("gateway.order_midway")
+
+    def received(self, order: bytes, now_ms: float) -> None:
+        """One more of those that were sent the order has it."""
+        fanout = self._fanouts.get(order)
+        if fanout is not None:
+            fanout.answered(now_ms)
+
+    def bring(self, fd: int, number: int, due: list[Posted]) -> None:
+        """Send what is due, as long as it does not have to wait: much may have piled up for one who was cut off."""
+        for i, posted in enumerate(due):
+            if fd in self._owed:
+                self._due[fd] = due[i:]
+            if fd in self._owed or not self._engine.is_open(fd):
+                return
+            self._deliver(fd, number, posted)
+
+    def drained(self, fd: int, number: int, now_ms: int) -> None:
+        """The outbox of `fd` is empty again."""
+        for posted in self._owed.pop(fd, ()):
+            self._sent(posted.order.id, number)
+        if fd in self._due:
+            self.bring(fd, number, [p for p in self._due.pop(fd) if self._board.is_deliverable(p, now_ms)])
+
+    def gone(self, fd: int) -> None:
+        self._owed.pop(fd, None)
+        self._due.pop(fd, None)
+
+    def _deliver(self, fd: int, number: int, posted: Posted) -> None:
+        if (waiting := self._due.get(fd)) is not None:
+            waiting += () if posted in waiting else (posted,)
+            return
+        posted.told.add(number)
+        if self._engine.send(fd, posted.frame):
+            self._sent(posted.order.id, number)
+        elif self._engine.is_open(fd):
+            self._owed.setdefault(fd, []).append(posted)

@@ -1,0 +1,103 @@
+"""The listening socket: shared by the gateway processes of one port, and shut while descriptors have run out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import select
+import socket
+
+import structlog
+
+from fusioncmd.errors import BadInput, Unavailable
+from gateways.responder.websocket import Refusal
+
+log = structlog.get_logger("listener")
+
+BACKLOG = 4096
+ACCEPTS_PER_TURN = 64
+ACCEPT_PAUSE_S = 1.0
+FULL = Refusal("503 Service Unavailable", "There is no room here.", "Retry-After: 30\r\n").response
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on a port that other gateway processes may share; nobody is let in before it listens.
+
+    `Unavailable` when the port belongs to somebody else.
+    """
+    if not 0 <= port < 1 << 16:
+        raise BadInput(f"There is no port {port}.", f"没有端口 {port}。")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    listener.setblocking(False)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise _not_usable(host, port, error) from None
+    return listener
+
+
+def _not_usable(host: str, port: int, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"Port {port} on {host} cannot be used: {error.strerror}.",
+        f"无法使用 {host} 的端口 {port}：{error.strerror}。",
+    )
+
+
+class Door:
+    """A bound socket in an epoll; `accept` gives the descriptors, all below `fd_max`, of those who came."""
+
+    def __init__(self, listener: socket.socket, epoll: select.epoll, fd_max: int) -> None:
+        self._listener, self._epoll, self._fd_max = listener, epoll, fd_max
+        self._resume: asyncio.TimerHandle | None = None
+        self.fd = listener.fileno()
+
+    def open(self) -> None:
+        try:
+            self._listener.listen(BACKLOG)
+        except OSError as error:
+            host, port, *_ = self._listener.getsockname()
+            raise _not_usable(host, port, error) from None
+        self._epoll.register(self.fd, select.EPOLLIN)
+
+    def close(self) -> None:
+        """Safe to call twice."""
+        if self._resume is not None:
+            self._resume.cancel()
+        self._listener.close()  # which takes it out of the epoll, too
+        self.fd = -1
+
+    def accept(self) -> list[int]:
+        accepted: list[int] = []
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:  # one that went away before it was accepted, or no room for any
+                if error.errno in _EXHAUSTED:
+                    self._pause()
+                break
+            fd = connection.detach()
+            os.set_blocking(fd, False)
+            if fd < self._fd_max:
+                accepted.append(fd)
+            else:
+                with contextlib.suppress(OSError):  # the peer was faster
+                    os.write(fd, FULL)
+                os.close(fd)
+        return accepted
+
+    def _pause(self) -> None:
+        log.error("listener.no_descriptors")
+        self._epoll.modify(self.fd, 0)
+        self._resume = asyncio.get_running_loop().call_later(
+            ACCEPT_PAUSE_S, self._epoll.modify, self.fd, select.EPOLLIN
+        )

@@ -1,0 +1,39 @@
+"""Everything that a responder gateway says to a terminal, as whole frames. Pure."""
+
+from __future__ import annotations
+
+from fusioncmd import limits, terminal
+from gateways.responder import websocket
+
+ALIVE = websocket.frame(terminal.encode(terminal.Alive()))
+# Why a frame was understood and not taken: a code for programs, a sentence for people.
+REFUSALS = {
+    "unknown_order": "There is no such order. 没有该指令。",
+    "not_for_you": "That order is not meant for you. 该指令并非发给您。",
+    "not_offered": "That answer was not offered. 该答复项未提供。",
+    "expired": "That order has expired; it takes no answers any more. 该指令已过期，不再接受答复。",
+    "busy": "Too many reports at once; send it again. 报告过多，请重发。",
+    "not_stored": "The report could not be stored; send it again. 报告未能保存，请重发。",
+}
+
+
+def welcome(number: int, now_ms: int) -> bytes:
+    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S)))
+
+
+def deliver(order: bytes) -> bytes:
+    """`order` is the message as it was issued; this frame is built once for everyone."""
+    return websocket.frame(terminal.encode(terminal.Deliver(order)))
+
+
+def counted(order: bytes, answer: int) -> bytes:
+    return websocket.frame(terminal.encode(terminal.Counted(order, answer)))
+
+
+def stored(order: bytes, report: bytes) -> bytes:
+    return websocket.frame(terminal.encode(terminal.Stored(order, report)))
+
+
+def refused(code: str, order: bytes, report: bytes | None = None) -> bytes:
+    """`code` is one of REFUSALS; `report` names the report that was refused, if it was one."""
+    return websocket.frame(terminal.encode(terminal.Refused(code, order, REFUSALS[code], report)))

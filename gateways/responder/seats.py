@@ -1,0 +1,39 @@
+"""Who is connected at which descriptor, in arrays indexed by that. Pure."""
+
+from __future__ import annotations
+
+from array import array
+
+from pyroaring import BitMap
+
+from fusioncmd.tickets import Ticket
+
+NOBODY = -1
+
+
+class Seats:
+    def __init__(self, descriptors_max: int) -> None:
+        self.connected = BitMap()
+        self.fd_of: dict[int, int] = {}
+        self.number_at = array("q", [NOBODY]) * descriptors_max
+        self.town_at = array("I", bytes(4 * descriptors_max))
+        self._expires_s = array("q", bytes(8 * descriptors_max))
+
+    def take(self, fd: int, ticket: Ticket) -> None:
+        """Seat the ticket's holder, whose seat elsewhere, if there was one, was given up before."""
+        self.fd_of[ticket.number] = fd
+        self.number_at[fd] = ticket.number
+        self.town_at[fd] = int(ticket.village[:9])
+        self._expires_s[fd] = ticket.expires_s
+        self.connected.add(ticket.number)
+
+    def leave(self, fd: int) -> None:
+        number = self.number_at[fd]
+        self.number_at[fd] = NOBODY
+        if number >= 0 and self.fd_of.get(number) == fd:
+            del self.fd_of[number]
+            self.connected.discard(number)
+
+    def expired(self, now_s: int) -> list[int]:
+        """The descriptors of those whose ticket has run out."""
+        return [fd for fd in self.fd_of.values() if self._expires_s[fd] <= now_s]

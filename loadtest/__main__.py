@@ -1,0 +1,45 @@
+"""`python -m loadtest <scenario>`: what shows that the system holds what it promises.
+
+Every scenario exits 0 only when its own checks hold, prints a table, and with --json one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from fusioncmd.errors import Problem
+from fusioncmd.logs import configure_logs
+from fusioncmd.words import sentence
+from loadtest import calldown, chaos, demo
+
+INTERRUPTED = 130  # 128 + SIGINT
+Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+SCENARIOS = {"demo": demo, "calldown": calldown, "chaos": chaos}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__.split("\n")[2] if __doc__ else "")
+    scenarios = parser.add_subparsers(dest="scenario", required=True)
+    for name, module in SCENARIOS.items():
+        promise = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
+        scenario = scenarios.add_parser(name, help=promise, description=module.__doc__)
+        module.add_arguments(scenario)
+        scenario.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        scenario.set_defaults(run=module.main)
+    given = parser.parse_args()
+    configure_logs()
+    try:
+        sys.exit(uvloop.run(given.run(given)))
+    except Problem as problem:
+        sys.exit(sentence(problem))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""`python -m loadtest calldown`: one call-down to live terminals, timed, weighed, and checked to the last person.
+
+Every terminal receives and answers at once, so the figures are the system's own. The clock stops when every answer
+has been confirmed to its terminal, which is when it is on disk, and the node's figures say the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import time
+from statistics import median
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from fusioncmd import api
+from fusioncmd.errors import Unavailable
+from fusioncmd.messages import Selector
+from loadtest import harness, measure
+from loadtest.harness import Running
+from loadtest.output import Result, note, show
+from loadtest.scenario import Campaign, until_quiet
+from loadtest.swarm.fleet import Fleet, launched
+
+TEXT = "台风红色预警，请立即到岗并报告。Typhoon red alert: report for duty at once."
+ANSWERS = ("到岗", "在途", "需要支援")
+CONNECT_S_MAX = 120.0
+ROUND_S_MAX = 120.0
+RESTART_S_MAX = 120.0
+REST_S = 1.5  # between rounds: presence is said once a second
+
+
+class Round(NamedTuple):
+    """Seconds from the moment at which the commander asked for the order to be issued."""
+
+    issued_s: float
+    delivered_s: float
+    confirmed_s: float
+    ledger_s: float
+    cpu_s: dict[str, float]
+
+
+async def run(given: argparse.Namespace) -> Result:
+    conditions = measure.conditions() | {
+        "terminals": given.terminals, "people": given.people, "gateways": given.gateways, "rounds": given.rounds,
+    }  # fmt: skip
+    result = Result("calldown", conditions)
+    with harness.scratch() as folder:
+        async with harness.running(folder, given.gateways, note) as tier:
+            await _fill(tier, given, result)
+            people = await tier.people()
+            tickets = tier.tickets(people, given.terminals)
+            connected = BitMap(number for number, _ in tickets)
+            before = measure.costs(tier.pids())
+            async with launched(tickets, tier.tier.port, "at-once", given.seed, folder, given.swarm) as fleet:
+                await _connect(tier, fleet, before, result)
+                campaign = Campaign(tier.commander, people)
+                rounds = [await _round(tier, fleet, campaign, result) for _ in range(given.rounds)]
+                _tell(rounds, len(tickets), result)
+                result.verdict = await campaign.verdict(await fleet.record(), connected)
+                await _restart(tier, result)
+    return result
+
+
+async def _fill(tier: Running, given: argparse.Namespace, result: Result) -> None:
+    note(f"importing {given.people:,} people …")
+    imported = await tier.fill(given.people, given.seed)
+    result.add("people imported", imported.rows)
+    result.add("import", imported.seconds, "s")
+    await _until_known(tier, given.people)
+
+
+async def _until_known(tier: Running, people: int) -> None:
+    """Until the node has folded the whole roster."""
+    while (await tier.commander.ask(api.Health())).people != people:
+        await asyncio.sleep(0.05)
+
+
+async def _connect(tier: Running, fleet: Fleet, before: dict[str, measure.Cost], result: Result) -> None:
+    started_s = time.monotonic()
+    status = await fleet.until_welcomed(CONNECT_S_MAX)
+    took_s = time.monotonic() - started_s
+    if status.welcomed < status.terminals:
+        result.failures.append(f"Only {status.welcomed:,} of {status.terminals:,} terminals could connect.")
+    await asyncio.sleep(REST_S)
+    after = measure.costs(tier.pids())
+    gateways = [name for name in after if name.startswith("responder")]
+    cpu_s = sum(after[name].cpu_s - before[name].cpu_s for name in gateways)
+    memory = sum(after[name].memory - before[name].memory for name in gateways)
+    result.add("terminals connected", status.welcomed)
+    result.add("connect and welcome", took_s, "s")
+    result.add("gateway CPU per connect", 1e6 * cpu_s / status.welcomed, "µs")
+    result.add("gateway memory per connection", round(memory / status.welcomed), "B")
+    note(f"{status.welcomed:,} terminals connected in {took_s:.1f} s")
+
+
+async def _round(tier: Running, fleet: Fleet, campaign: Campaign, result: Result) -> Round:
+    before = measure.costs(tier.pids())
+    swarm_before = await fleet.status()
+    started_s = time.monotonic()
+    issued = await campaign.issue(text=TEXT, answers=ANSWERS, audience=Selector(("44",)), status="exercise")
+    issued_s = time.monotonic() - started_s
+    wanted = swarm_before.welcomed
+    status = await until_quiet(fleet, {issued.order.id: wanted}, ROUND_S_MAX)
+    while (await tier.commander.ask(api.Tally(issued.order.id))).total.answered < wanted:
+        if time.monotonic() - started_s > ROUND_S_MAX:
+            result.failures.append(f"Not everyone answered within {ROUND_S_MAX:.0f} s.")
+            break
+        await asyncio.sleep(0.01)
+    ledger_s = time.monotonic() - started_s
+    await asyncio.sleep(REST_S)
+    after = measure.costs(tier.pids())
+    cpu_s = {name: after[name].cpu_s - before[name].cpu_s for name in after}
+    cpu_s["swarm"] = (await fleet.status()).cpu_s - swarm_before.cpu_s
+    delivered_s, confirmed_s = status.last_shown_s - started_s, status.last_confirmed_s - started_s
+    note(f"delivered in {delivered_s:.3f} s, confirmed in {confirmed_s:.3f} s")
+    return Round(issued_s, delivered_s, confirmed_s, ledger_s, cpu_s)
+
+
+def _tell(rounds: list[Round], terminals: int, result: Result) -> None:
+    result.add("order on disk", median(r.issued_s for r in rounds), "s")
+    result.add("last delivery", median(r.delivered_s for r in rounds), "s")
+    result.add("last answer on disk and confirmed", median(r.confirmed_s for r in rounds), "s")
+    result.add("last answer in the node's tally", median(r.ledger_s for r in rounds), "s")
+    gateways = [sum(s for name, s in r.cpu_s.items() if name.startswith("responder")) for r in rounds]
+    result.add("CPU per delivery and answer: gateways", 1e6 * median(gateways) / terminals, "µs")
+    for name in ("node", "nats", "swarm"):
+        cpu_s = median(r.cpu_s[name] for r in rounds)
+        result.add(f"CPU per delivery and answer: {name}", 1e6 * cpu_s / terminals, "µs")
+
+
+async def _restart(tier: Running, result: Result) -> None:
+    """Kill the node, and wait until it answers with everything that it knew."""
+    before = await tier.commander.ask(api.Health())
+    os.kill(tier.pids()["node"], signal.SIGKILL)
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < RESTART_S_MAX:
+        try:
+            health = await tier.commander.ask(api.Health(), timeout_s=1.0)
+        except Unavailable:
+            continue
+        if health.caught_up and health.ready_s != before.ready_s:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        result.failures.append(f"The node was not back within {RESTART_S_MAX:.0f} s.")
+        return
+    result.add("node killed to ready", time.monotonic() - started_s, "s")
+    result.add("node start to ready", health.ready_s, "s")
+    if (health.people, health.orders) != (before.people, before.orders):
+        result.failures.append(f"The node came back with {health.people:,} people and {health.orders} orders.")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--terminals", type=int, default=15_000)
+    parser.add_argument("--people", type=int, default=840_000)
+    parser.add_argument("--gateways", type=int, default=2, help="gateway processes")
+    parser.add_argument("--swarm", type=int, default=2, help="swarm processes, at least")
+    parser.add_argument("--rounds", type=int, default=3, help="call-downs; figures are medians")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+async def main(given: argparse.Namespace) -> int:
+    return show(await run(given), given.json)

@@ -1,0 +1,90 @@
+"""A whole tier for one scenario: started on free ports in a folder of its own, filled with people, and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusioncmd import divisions, keys
+from fusioncmd.bus.nats import open_bus
+from fusioncmd.bus.port import Bus
+from fusioncmd.cli.up import Tier, run_tier
+from fusioncmd.client import Commander
+from fusioncmd.divisions import Divisions
+from fusioncmd.roster.load import ImportReport, Progress, import_people
+from fusioncmd.roster.sample import sample_csv
+from fusioncmd.supervisor import Supervisor
+from loadtest.people import People, read
+
+TICKET_S = 24 * 3600
+BUS_WAIT_S = 10.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A tier that is up, and a commander's way to it."""
+
+    tier: Tier
+    supervisor: Supervisor
+    bus: Bus
+    commander: Commander
+    places: Divisions
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        children = self.supervisor.children.items()
+        return {
+            name: child.process.pid for name, child in children if child.process and child.process.returncode is None
+        }
+
+    async def fill(self, people: int, seed: int, progress: Progress = lambda *_: None) -> ImportReport:
+        """Import a sample roster of `people`."""
+        data = "".join(sample_csv(self.places, people, seed)).encode()
+        return await import_people(self.bus, self.places, data, progress=progress)
+
+    async def people(self) -> People:
+        return await read(self.bus, self.places)
+
+    def tickets(self, people: People, wanted: int) -> list[tuple[int, bytes]]:
+        return people.tickets(wanted, keys.read_ticket_key(self.tier.data), int(time.time()) + TICKET_S)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Running]:
+    """A province's tier while the block runs; `env` is added to its processes' environment."""
+    nats_port, port = free_ports(2)
+    places = divisions.guangdong()
+    tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
+    supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
+    try:
+        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S)
+        try:
+            yield Running(tier, supervisor, bus, Commander(bus), places)
+        finally:
+            await bus.close()
+    finally:
+        await supervisor.stop()
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="fusioncmd-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

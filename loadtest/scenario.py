@@ -1,0 +1,74 @@
+"""What scenarios have in common: an order issued to people, awaited, and held against what the terminals did."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+
+from fusioncmd import api, ids
+from fusioncmd.client import Commander
+from fusioncmd.messages import Order, Selector, encode
+from loadtest.checker import Meant, Verdict, check
+from loadtest.people import People
+from loadtest.reading import read_order
+from loadtest.swarm.fleet import Fleet, Status
+from loadtest.swarm.record import Record
+
+ISSUE_S_MAX = 60.0
+
+
+@dataclass(slots=True)
+class Campaign:
+    """The orders of a scenario, as they were issued."""
+
+    commander: Commander
+    people: People
+    orders: list[Order] = field(default_factory=list)
+
+    async def issue(self, **draft: Any) -> api.Issued:
+        """Issue an order; asked again under the same id for as long as no reply comes."""
+        ident = ids.make(int(time.time() * 1000), os.urandom(ids.ENTROPY_BYTES))
+        request = api.Issue(api.Draft(id=ident, issuer="loadtest", **draft))
+        issued = await self.commander.ask(request, timeout_s=ISSUE_S_MAX)
+        self.orders.append(issued.order)
+        return issued
+
+    async def verdict(self, record: Record, connected: BitMap) -> Verdict:
+        """All orders, as the node tells them, against what the terminals wrote down."""
+        counted = {order.id: await read_order(self.commander, order) for order in self.orders}
+        return check(record, self._meant(record), counted, connected)
+
+    def _meant(self, record: Record) -> dict[bytes, Meant]:
+        """By the roster, person by person; of a cancel, by who saw what it ends."""
+        audiences: dict[Selector, BitMap] = {}
+        by_id = {order.id: order for order in self.orders}
+        ended = {order.refs for order in self.orders}
+        meant: dict[bytes, Meant] = {}
+        for order in self.orders:
+            if order.audience not in audiences:
+                audiences[order.audience] = self.people.meant_by(order.audience)
+            told = None
+            if order.msg_type == "cancel":
+                told, before = BitMap(), order
+                while before.refs is not None:
+                    before = by_id[before.refs]
+                    told |= record.deeds[before.id].shown if before.id in record.deeds else BitMap()
+            meant[order.id] = Meant(audiences[order.audience], encode(order), told, order.id in ended)
+        return meant
+
+
+async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, every_s: float = 0.02) -> Status:
+    """Until each order was shown to so many, everyone is connected, and nothing is left to touch or to confirm."""
+    give_up = time.monotonic() + wait_s
+    while True:
+        status = await fleet.status()
+        shown = all(status.shown.get(ident, 0) >= people for ident, people in expected.items())
+        whole = status.welcomed + status.stopped == status.terminals
+        if (shown and whole and not status.waiting) or time.monotonic() > give_up:
+            return status
+        await asyncio.sleep(every_s)

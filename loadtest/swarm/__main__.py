@@ -1,0 +1,98 @@
+"""`python -m loadtest.swarm`: one process of the swarm, told what to do by its parent (see `fleet.py`).
+
+On standard input: commands, one word a line. On standard output: a length in four bytes and a MessagePack map.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import resource
+import select
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from loadtest.swarm.behaviour import BEHAVIOURS
+from loadtest.swarm.crew import Crew
+from loadtest.swarm.engine import Engine
+
+EVENTS_PER_TURN = 512
+
+
+def status(crew: Crew, engine: Engine) -> dict[str, Any]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "terminals": len(crew.numbers),
+        "welcomed": sum(crew.welcomed),
+        "stopped": engine.stopped,
+        "waiting": crew.waiting(),
+        "shown": {ident: len(deeds.shown) for ident, deeds in crew.record.deeds.items()},
+        "confirmed": {i: sum(map(len, deeds.confirmed)) for i, deeds in crew.record.deeds.items()},
+        "last_shown_s": crew.last_shown_s,
+        "last_confirmed_s": crew.last_confirmed_s,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+    }
+
+
+def obey(word: str, crew: Crew, engine: Engine) -> bool:
+    """Do what one line says; False when it is time to go."""
+    match word:
+        case "status":
+            reply: object = status(crew, engine)
+        case "record":
+            reply = crew.record.pack()
+        case "stop":
+            return False
+        case _:
+            sys.exit(f"{word!r} is no command of the swarm.")
+    data = msgpack.packb(reply)
+    sys.stdout.buffer.write(len(data).to_bytes(4, "big") + data)
+    sys.stdout.buffer.flush()
+    return True
+
+
+def run(crew: Crew, engine: Engine) -> None:
+    """Until the parent says stop or is gone."""
+    commands = sys.stdin.fileno()
+    engine.epoll.register(commands, select.EPOLLIN)
+    pending = b""
+    while True:
+        now_s = time.monotonic()
+        for fd, event in engine.epoll.poll(engine.wait_s(now_s), EVENTS_PER_TURN):
+            if fd != commands:
+                engine.event(fd, event)
+                continue
+            data = os.read(commands, 4096)
+            if not data:
+                return
+            *words, pending = (pending + data).split(b"\n")
+            if not all(obey(word.decode(), crew, engine) for word in words):
+                return
+        engine.step(time.monotonic())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.swarm", description=__doc__)
+    parser.add_argument("--tickets", type=Path, required=True, help="a MessagePack list of [number, ticket]")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--source", default="127.0.0.1", help="the address to connect from")
+    parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="at-once")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    terminals = [(int(number), bytes(ticket)) for number, ticket in msgpack.unpackb(given.tickets.read_bytes())]
+    crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    engine = Engine(crew, (given.host, given.port), given.source, descriptors, given.seed)
+    gc.freeze()
+    gc.disable()  # nothing here is cyclic
+    run(crew, engine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Many terminals and the people who hold them: frames and time in, frames out, everything written down. Pure.
+
+A terminal is an index; what it knows stands in bitmaps per order. Frames that are the same for everyone (an order, a
+confirmation) are decoded once and known by their bytes from then on.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from fusioncmd import ids, limits, terminal
+from fusioncmd.messages import Order, decode
+from loadtest.swarm.behaviour import Behaviour
+from loadtest.swarm.record import Deeds, Record, Written
+from loadtest.swarm.wire import masked
+
+HEARTBEAT_PARTS = limits.HEARTBEAT_S // 2  # each terminal says something twice as often as it must
+
+
+@dataclass(slots=True)
+class Held:
+    """An order as terminals hold it, and what they send about it."""
+
+    order: Order
+    deeds: Deeds
+    received: bytes
+    answers: list[bytes]
+    received_and_answer: list[bytes]
+
+
+class Confirmation(NamedTuple):
+    held: Held
+    answer: int
+
+
+class Crew:
+    def __init__(
+        self, terminals: Sequence[tuple[int, bytes]], behaviour: Behaviour, seed: int, mask: bytes, now_s: float
+    ) -> None:
+        self.numbers = array("I", (number for number, _ in terminals))
+        self._tickets = [ticket for _, ticket in terminals]
+        self._behaviour, self._seed, self._mask = behaviour, seed, mask
+        self._rng = Random(f"{seed}/{self.numbers[0] if terminals else 0}")
+        self.record = Record()
+        self.welcomed = bytearray(len(terminals))
+        self.last_shown_s = self.last_confirmed_s = 0.0
+        self._orders: dict[bytes, Held] = {}
+        self._known: dict[bytes, Held | Confirmation] = {}
+        self._due: list[tuple[float, int, int, Held, int | None]] = []  # when, tie-break, who, what, answer or report
+        self._ties = count()
+        self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
+        self._alive = self._frame(terminal.Alive())
+        self._alive_at, self._alive_s = 0, now_s
+
+    # --- the connection says
+
+    def hello(self, i: int) -> bytes:
+        return self._frame(terminal.Hello(terminal.VERSION, self._tickets[i], tuple(self._holds(self.numbers[i]))))
+
+    def said(self, i: int, payload: bytes, now_s: float) -> bytes:
+        """What terminal `i` sends when it hears `payload`."""
+        known = self._known.get(payload)
+        if known is None:
+            return self._decoded(i, payload, now_s)
+        if isinstance(known, Held):
+            return self._shown(i, known, now_s)
+        self._confirmed(i, known, now_s)
+        return b""
+
+    def lost(self, i: int, why: str) -> None:
+        self.welcomed[i] = 0
+        self.record.closes[why] += 1
+
+    # --- time passes
+
+    def due(self, now_s: float) -> Iterator[tuple[int, bytes]]:
+        """What people touch now; those without a connection have touched it too, and send it when they have one."""
+        while self._due and self._due[0][0] <= now_s:
+            _, _, i, held, answer = heapq.heappop(self._due)
+            number = self.numbers[i]
+            if answer is not None:
+                held.deeds.given[answer].add(number)
+                frame = held.answers[answer]
+            else:
+                frame = self._write_report(i, held)
+            if self.welcomed[i]:
+                yield i, frame
+        yield from self._heartbeats(now_s)
+
+    def next_due_s(self) -> float:
+        return self._due[0][0] if self._due else float("inf")
+
+    def waiting(self) -> int:
+        """Touches to come, and answers and reports that nobody has confirmed yet."""
+        deeds = self.record.deeds.values()
+        answers = sum(g.difference_cardinality(c) for d in deeds for g, c in zip(d.given, d.confirmed, strict=True))
+        return len(self._due) + answers + sum(map(len, self._reports.values()))
+
+    # --- inside
+
+    def _holds(self, number: int) -> list[bytes]:
+        """The orders that the device has, those that were ended since included; the newest if there are many."""
+        has = [ident for ident, held in self._orders.items() if number in held.deeds.shown]
+        return sorted(has)[-limits.ORDERS_HELD_MAX :]
+
+    def _decoded(self, i: int, payload: bytes, now_s: float) -> bytes:
+        match terminal.decode_to_terminal(payload):
+            case terminal.Welcome():
+                self.welcomed[i] = 1
+                return self._unconfirmed(i)
+            case terminal.Deliver(order):
+                known = self._known[payload] = self._learn(order)
+                return self._shown(i, known, now_s)
+            case terminal.Counted(order, answer):
+                if order in self._orders:
+                    confirmation = self._known[payload] = Confirmation(self._orders[order], answer)
+                    self._confirmed(i, confirmation, now_s)
+                else:
+                    self.record.unasked["counted"] += 1
+            case terminal.Stored(_, report):
+                if report not in self.record.reports:
+                    self.record.unasked["stored"] += 1
+                else:
+                    self.record.reports[report].stored = True
+                    self._reports.get(i, {}).pop(report, None)
+            case terminal.Refused(code):
+                self.record.refused[code] += 1
+        return b""
+
+    def _learn(self, data: bytes) -> Held:
+        order = decode(Order, data)
+        known = self._orders.get(order.id)
+        if known is not None:  # the same id in other bytes
+            self.record.differing[order.id.hex()] += 1
+            return known
+        deeds = self.record.deeds[order.id] = Deeds(data)
+        received = self._frame(terminal.Received(order.id))
+        answers = [self._frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
+        held = self._orders[order.id] = Held(order, deeds, received, answers, [received + a for a in answers])
+        return held
+
+    def _shown(self, i: int, held: Held, now_s: float) -> bytes:
+        number = self.numbers[i]
+        deeds = held.deeds
+        self.last_shown_s = now_s
+        if number in deeds.shown:
+            deeds.shown_again.add(number)
+            return held.received
+        deeds.shown.add(number)
+        plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
+        if plan.touches and not plan.touches[0].after_s:
+            answer = plan.touches[0].answer
+            deeds.given[answer].add(number)
+            return held.received_and_answer[answer]
+        for touch in plan.touches:
+            heapq.heappush(self._due, (now_s + touch.after_s, next(self._ties), i, held, touch.answer))
+        if plan.report_after_s is not None and held.answers:
+            heapq.heappush(self._due, (now_s + plan.report_after_s, next(self._ties), i, held, None))
+        return held.received
+
+    def _confirmed(self, i: int, confirmation: Confirmation, now_s: float) -> None:
+        number, (held, answer) = self.numbers[i], confirmation
+        self.last_confirmed_s = now_s
+        if number not in held.deeds.given[answer]:
+            self.record.unasked["counted"] += 1
+        held.deeds.confirmed[answer].add(number)
+
+    def _unconfirmed(self, i: int) -> bytes:
+        """What a terminal that is welcomed again sends again: all that nobody has confirmed."""
+        number = self.numbers[i]
+        frames = list(self._reports.get(i, {}).values())
+        for held in self._orders.values():
+            both = zip(held.deeds.given, held.deeds.confirmed, held.answers, strict=False)
+            frames += [frame for given, confirmed, frame in both if number in given and number not in confirmed]
+        return b"".join(frames)
+
+    def _write_report(self, i: int, held: Held) -> bytes:
+        number = self.numbers[i]
+        ident = ids.make(held.order.issued_ms, self._rng.randbytes(ids.ENTROPY_BYTES))
+        said = terminal.SendReport(held.order.id, ident, f"现场情况 {number}", 23.13, 113.26)
+        frame = self._frame(said)
+        self.record.reports[ident] = Written(held.order.id, number)
+        self._reports.setdefault(i, {})[ident] = frame
+        return frame
+
+    def _heartbeats(self, now_s: float) -> Iterator[tuple[int, bytes]]:
+        if now_s - self._alive_s < 1.0:
+            return
+        self._alive_s = now_s
+        for i in range(self._alive_at, len(self.numbers), HEARTBEAT_PARTS):
+            if self.welcomed[i]:
+                yield i, self._alive
+        self._alive_at = (self._alive_at + 1) % HEARTBEAT_PARTS
+
+    def _frame(self, message: msgspec.Struct) -> bytes:
+        return masked(terminal.encode(message), self._mask)

@@ -1,0 +1,182 @@
+"""The swarm's sockets: connects, reads, writes and connects again, all terminals of one process in one epoll.
+
+A terminal that is closed does what the protocol tells it to: retry with jitter, wait, or stop.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import socket
+import time
+from array import array
+from random import Random
+
+from fusioncmd import terminal
+from fusioncmd.errors import BadMessage
+from loadtest.swarm import wire
+from loadtest.swarm.crew import Crew
+
+DIALLING_MAX = 128  # connections that are not welcomed yet, per process
+READ_BYTES = 16 * 1024
+RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
+UPGRADING, GREETING, OPEN = 1, 2, 3
+_IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen at connect, so that only address pairs limit us
+
+
+class Engine:
+    def __init__(self, crew: Crew, address: tuple[str, int], source: str, descriptors: int, seed: int) -> None:
+        self._crew, self._address, self._source = crew, address, source
+        self._rng = Random(f"{seed}/{source}/dial")
+        self._nonce = self._rng.randbytes(16)
+        self._request = wire.upgrade_request(f"{address[0]}:{address[1]}", terminal.PATH, self._nonce)
+        self._accepted = b"Sec-WebSocket-Accept: " + wire.proof(self._nonce)
+        self.epoll = select.epoll()
+        self._of_fd = array("i", [-1]) * descriptors  # descriptor → terminal
+        self._fd = array("i", [-1]) * len(crew.numbers)  # terminal → descriptor
+        self._phase = bytearray(len(crew.numbers))
+        self._tries = bytearray(len(crew.numbers))
+        self._rest: dict[int, bytes] = {}  # descriptor → the beginning of a frame
+        self._unsent: dict[int, bytes] = {}
+        self._dial = [(0.0, i) for i in range(len(crew.numbers))]
+        self._dialling = 0
+        self.stopped = 0
+
+    def wait_s(self, now_s: float) -> float:
+        """How long there is nothing to do but to listen."""
+        next_s = self._crew.next_due_s()
+        if self._dial and self._dialling < DIALLING_MAX:
+            next_s = min(next_s, self._dial[0][0])
+        return min(max(next_s - now_s, 0.0), 0.5)
+
+    def step(self, now_s: float) -> None:
+        """What time asks for: connections to begin, and what people touch now."""
+        while self._dial and self._dial[0][0] <= now_s and self._dialling < DIALLING_MAX:
+            self._connect(heapq.heappop(self._dial)[1])
+        for i, frame in self._crew.due(now_s):
+            self._send(self._fd[i], frame)
+
+    def event(self, fd: int, event: int) -> None:
+        i = self._of_fd[fd]
+        if i < 0:
+            return
+        if event & select.EPOLLOUT and not self._flush(fd):
+            return
+        if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            self._read(i, fd)
+
+    def _connect(self, i: int) -> None:
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((self._source, 0))
+        connection.connect_ex(self._address)  # what comes of it is read from the descriptor
+        fd = connection.detach()
+        self._of_fd[fd], self._fd[i], self._phase[i] = i, fd, UPGRADING
+        self._dialling += 1
+        self._unsent[fd] = self._request
+        self.epoll.register(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def _read(self, i: int, fd: int) -> None:
+        try:
+            data = os.read(fd, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(i, fd, 0, error.strerror or "error")
+            return
+        if not data:
+            self._end(i, fd, 0, "end of stream")
+            return
+        data = self._rest.pop(fd, b"") + data if fd in self._rest else data
+        if self._phase[i] == UPGRADING:
+            self._upgraded(i, fd, data)
+        else:
+            self._frames(i, fd, data)
+
+    def _upgraded(self, i: int, fd: int, data: bytes) -> None:
+        head, blank, rest = data.partition(b"\r\n\r\n")
+        if not blank:
+            self._rest[fd] = data
+        elif head.startswith(b"HTTP/1.1 101 ") and self._accepted in head:
+            self._phase[i] = GREETING
+            self._send(fd, self._crew.hello(i))
+            if rest:
+                self._frames(i, fd, rest)
+        else:
+            self._end(i, fd, 0, head.split(b"\r\n")[0].decode("latin-1"))
+
+    def _frames(self, i: int, fd: int, data: bytes) -> None:
+        now_s = time.monotonic()
+        try:
+            found, rest = wire.frames(data)
+            if rest:
+                self._rest[fd] = rest
+            reply = b""
+            for opcode, payload in found:
+                if opcode == wire.BINARY:
+                    reply += self._crew.said(i, payload, now_s)
+                elif opcode == wire.PING:
+                    reply += wire.masked(payload, b"\x11\x22\x33\x44", wire.PONG)
+                elif opcode == wire.CLOSE:
+                    code = int.from_bytes(payload[:2], "big")
+                    self._end(i, fd, code, str(code))
+                    return
+        except (wire.NotWebSocket, BadMessage) as error:
+            self._crew.record.unasked[str(error)] += 1
+            self._end(i, fd, 0, "not this protocol")
+            return
+        if self._phase[i] == GREETING and self._crew.welcomed[i]:
+            self._phase[i] = OPEN
+            self._tries[i] = 0
+            self._dialling -= 1
+        if reply:
+            self._send(fd, reply)
+
+    def _send(self, fd: int, data: bytes) -> None:
+        if fd in self._unsent:
+            self._unsent[fd] += data
+            return
+        try:
+            written = os.write(fd, data)
+        except BlockingIOError:
+            written = 0
+        except OSError:  # the read that follows tells why
+            return
+        if written < len(data):
+            self._unsent[fd] = data[written:]
+            self.epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def _flush(self, fd: int) -> bool:
+        """Write what waits; False when the connection is over."""
+        waiting = self._unsent.pop(fd, b"")
+        self.epoll.modify(fd, select.EPOLLIN)
+        try:
+            written = os.write(fd, waiting)
+        except BlockingIOError:
+            written = 0
+        except OSError as error:
+            self._end(self._of_fd[fd], fd, 0, error.strerror or "error")
+            return False
+        if written < len(waiting):
+            self._unsent[fd] = waiting[written:]
+            self.epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+        return True
+
+    def _end(self, i: int, fd: int, code: int, why: str) -> None:
+        self.epoll.unregister(fd)
+        os.close(fd)
+        self._rest.pop(fd, None)
+        self._unsent.pop(fd, None)
+        self._dialling -= self._phase[i] in (UPGRADING, GREETING)
+        self._of_fd[fd], self._fd[i], self._phase[i] = -1, -1, 0
+        self._crew.lost(i, why)
+        advice = terminal.advice(code)
+        if advice == "stop":
+            self.stopped += 1
+            return
+        self._tries[i] = min(self._tries[i] + 1, 6)
+        ceiling_s = RETRY_S_MAX if advice == "wait" else min(RETRY_S_MIN * 2 ** self._tries[i], RETRY_S_MAX)
+        heapq.heappush(self._dial, (time.monotonic() + self._rng.uniform(RETRY_S_MIN, ceiling_s), i))

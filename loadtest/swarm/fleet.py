@@ -1,0 +1,130 @@
+"""The swarm as its parent sees it: processes to start, to ask, and to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from fusioncmd.errors import Unavailable
+from fusioncmd.supervisor import die_with_parent
+from loadtest.swarm.record import Record, unpack
+
+TERMINALS_PER_PROCESS_MAX = 15_000
+REPLY_S_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All processes together; times are those of the monotonic clock."""
+
+    terminals: int
+    welcomed: int
+    stopped: int
+    waiting: int
+    shown: dict[bytes, int]
+    confirmed: dict[bytes, int]
+    last_shown_s: float
+    last_confirmed_s: float
+    cpu_s: float
+
+
+class Fleet:
+    def __init__(self, processes: list[asyncio.subprocess.Process]) -> None:
+        self._processes = processes
+        self._asking = asyncio.Lock()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes]
+
+    async def status(self) -> Status:
+        replies: list[dict[str, Any]] = await self._ask("status")
+        shown: dict[bytes, int] = {}
+        confirmed: dict[bytes, int] = {}
+        for reply in replies:
+            for name, total in (("shown", shown), ("confirmed", confirmed)):
+                for ident, counted in reply[name].items():
+                    total[ident] = total.get(ident, 0) + counted
+        sums = {name: sum(r[name] for r in replies) for name in ("terminals", "welcomed", "stopped", "waiting")}
+        return Status(
+            **sums,
+            shown=shown,
+            confirmed=confirmed,
+            last_shown_s=max(r["last_shown_s"] for r in replies),
+            last_confirmed_s=max(r["last_confirmed_s"] for r in replies),
+            cpu_s=sum(r["cpu_s"] for r in replies),
+        )
+
+    async def record(self) -> Record:
+        """What all terminals did and were told so far."""
+        whole = Record()
+        for packed in await self._ask("record"):
+            whole.merge(unpack(packed))
+        return whole
+
+    async def until_welcomed(self, wait_s: float) -> Status:
+        """Until every terminal is connected, or so long."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + wait_s
+        while True:
+            status = await self.status()
+            if status.welcomed == status.terminals or loop.time() > give_up:
+                return status
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        await asyncio.gather(*(process.wait() for process in self._processes))
+
+    async def _ask(self, word: str) -> list[Any]:
+        async with self._asking:
+            return await asyncio.gather(*(_ask(process, word) for process in self._processes))
+
+
+@contextlib.asynccontextmanager
+async def launched(
+    tickets: Sequence[tuple[int, bytes]], port: int, behaviour: str, seed: int, folder: Path, processes: int = 0
+) -> AsyncIterator[Fleet]:
+    """A fleet that holds one terminal per ticket, from as many processes as that takes; stopped when the block ends."""
+    count = max(processes, -(-len(tickets) // TERMINALS_PER_PROCESS_MAX))
+    started: list[asyncio.subprocess.Process] = []
+    fleet = Fleet(started)
+    try:
+        for p in range(count):
+            file = folder / f"tickets-{p}.msgpack"
+            file.write_bytes(msgpack.packb(list(tickets[p::count])))
+            argv = ["--tickets", str(file), "--port", str(port), "--behaviour", behaviour, "--seed", str(seed)]
+            source = f"127.0.{1 + p // 200}.{1 + p % 200}"
+            started.append(
+                await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "loadtest.swarm", *argv, "--source", source,
+                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                    start_new_session=True, preexec_fn=die_with_parent,
+                )
+            )  # fmt: skip
+        yield fleet
+    finally:
+        await fleet.stop()
+
+
+async def _ask(process: asyncio.subprocess.Process, word: str) -> Any:
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        async with asyncio.timeout(REPLY_S_MAX):
+            process.stdin.write(f"{word}\n".encode())
+            await process.stdin.drain()
+            size = int.from_bytes(await process.stdout.readexactly(4), "big")
+            return msgpack.unpackb(await process.stdout.readexactly(size), strict_map_key=False)
+    except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        raise Unavailable(
+            f"Process {process.pid} of the swarm does not answer.", f"终端群进程 {process.pid} 没有应答。"
+        ) from None

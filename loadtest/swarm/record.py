@@ -1,0 +1,86 @@
+"""What terminals did and what they were told, as they themselves wrote it down. Pure.
+
+The ledger is compared with this and with nothing else: bitmaps of responder numbers, one per order and deed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+from pyroaring import BitMap
+
+from fusioncmd import limits
+
+
+def _eight() -> list[BitMap]:
+    return [BitMap() for _ in range(limits.ANSWERS_MAX)]
+
+
+@dataclass(slots=True)
+class Deeds:
+    """One order at many terminals. `order` is the message as it was shown, byte for byte."""
+
+    order: bytes
+    shown: BitMap = field(default_factory=BitMap)
+    shown_again: BitMap = field(default_factory=BitMap)  # although the hello had said that it is held
+    given: list[BitMap] = field(default_factory=_eight)  # the human touched this answer
+    confirmed: list[BitMap] = field(default_factory=_eight)  # the gateway said that it counts
+
+    def bitmaps(self) -> list[BitMap]:
+        return [self.shown, self.shown_again, *self.given, *self.confirmed]
+
+
+@dataclass(slots=True)
+class Written:
+    """One report: who wrote it about which order, and whether they were told that it is stored."""
+
+    order: bytes
+    number: int
+    stored: bool = False
+
+
+@dataclass(slots=True)
+class Record:
+    deeds: dict[bytes, Deeds] = field(default_factory=dict)
+    reports: dict[bytes, Written] = field(default_factory=dict)
+    closes: Counter[str] = field(default_factory=Counter)  # close code, or why a connection ended
+    refused: Counter[str] = field(default_factory=Counter)
+    differing: Counter[str] = field(default_factory=Counter)  # orders whose bytes were not the same for everyone
+    unasked: Counter[str] = field(default_factory=Counter)  # things told that nobody had asked for
+
+    def merge(self, other: Record) -> None:
+        """Take in what another process wrote down."""
+        for ident, theirs in other.deeds.items():
+            mine = self.deeds.setdefault(ident, Deeds(theirs.order))
+            if mine.order != theirs.order:
+                self.differing[ident.hex()] += 1
+            for one, another in zip(mine.bitmaps(), theirs.bitmaps(), strict=True):
+                one |= another
+        self.reports |= other.reports
+        for name in ("closes", "refused", "differing", "unasked"):
+            getattr(self, name).update(getattr(other, name))
+
+    def pack(self) -> bytes:
+        deeds = [[i, d.order, [b.serialize() for b in d.bitmaps()]] for i, d in self.deeds.items()]
+        reports = [[i, w.order, w.number, w.stored] for i, w in self.reports.items()]
+        counters = [dict(c) for c in (self.closes, self.refused, self.differing, self.unasked)]
+        return bytes(msgpack.packb([deeds, reports, counters]))
+
+
+def unpack(data: bytes) -> Record:
+    deeds, reports, counters = _unpacked(data)
+    record = Record()
+    for ident, order, bitmaps in deeds:
+        mine = record.deeds[ident] = Deeds(order)
+        for empty, filled in zip(mine.bitmaps(), bitmaps, strict=True):
+            empty |= BitMap.deserialize(filled)
+    record.reports = {ident: Written(order, number, stored) for ident, order, number, stored in reports}
+    record.closes, record.refused, record.differing, record.unasked = map(Counter, counters)
+    return record
+
+
+def _unpacked(data: bytes) -> Any:
+    return msgpack.unpackb(data)

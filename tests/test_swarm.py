@@ -1,0 +1,156 @@
+"""The swarm does what PROTOCOL.md asks of a terminal, and writes down honestly what it did and was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage
+
+from fusioncmd import limits, messages, terminal
+from gateways.responder import websocket
+from loadtest.swarm import wire
+from loadtest.swarm.behaviour import BEHAVIOURS, Behaviour, Plan, Touch
+from loadtest.swarm.crew import Crew
+from tests.worlds import make_id, make_order
+
+MASK = b"\x01\x02\x03\x04"
+
+
+def crew(behaviour: Behaviour = BEHAVIOURS["at-once"], people: int = 3) -> Crew:
+    made = Crew([(100 + n, b"ticket") for n in range(people)], behaviour, 1, MASK, 0.0)
+    for i in range(people):
+        said(made, i, terminal.Welcome(100 + i, 0, 60))
+    return made
+
+
+def said(to: Crew, i: int, message: msgspec.Struct, now_s: float = 0.0) -> list[terminal.FromTerminal]:
+    return list(read(to.said(i, terminal.encode(message), now_s)))
+
+
+def read(data: bytes) -> Iterator[terminal.FromTerminal]:
+    """What a server reads: by wsproto, not by our own code."""
+    server = Connection(ConnectionType.SERVER)
+    server.receive_data(data)
+    for event in server.events():
+        assert isinstance(event, BytesMessage)
+        yield terminal.decode_from_terminal(bytes(event.data))
+
+
+def deliver(n: int = 1, **changes: object) -> terminal.Deliver:
+    return terminal.Deliver(messages.encode(make_order(n, **changes)))
+
+
+@given(st.binary(max_size=70_000), st.binary(min_size=4, max_size=4))
+def test_a_masked_frame_is_what_the_standard_has_it_be(payload: bytes, mask: bytes) -> None:
+    server = Connection(ConnectionType.SERVER)
+    server.receive_data(wire.masked(payload, mask))
+    assert b"".join(bytes(event.data) for event in server.events() if isinstance(event, BytesMessage)) == payload
+
+
+@given(st.lists(st.binary(max_size=300), max_size=5), st.integers(0, 2000))
+def test_frames_that_come_in_pieces_are_put_together(payloads: list[bytes], cut: int) -> None:
+    whole = b"".join(websocket.frame(payload) for payload in payloads)
+    first, rest = wire.frames(whole[:cut])
+    second, left = wire.frames(rest + whole[cut:])
+    assert [payload for _, payload in first + second] == payloads
+    assert left == b""
+
+
+@pytest.mark.parametrize("data", [b"\x82\x80abcd", b"\x02\x01a", b"\xc2\x01a"])
+def test_a_frame_that_no_gateway_may_send_is_noticed(data: bytes) -> None:
+    with pytest.raises(wire.NotWebSocket):
+        wire.frames(data)
+
+
+def test_a_terminal_receives_and_answers_and_remembers_the_confirmation() -> None:
+    swarm = crew()
+    assert said(swarm, 0, deliver()) == [terminal.Received(make_id(1)), terminal.Answer(make_id(1), 100 % 2)]
+    deeds = swarm.record.deeds[make_id(1)]
+    assert (deeds.shown, deeds.given[0], swarm.waiting()) == (BitMap([100]), BitMap([100]), 1)
+    said(swarm, 0, terminal.Counted(make_id(1), 0))
+    assert (deeds.confirmed[0], swarm.waiting()) == (BitMap([100]), 0)
+
+
+def test_what_was_not_confirmed_is_sent_again_on_the_next_connection() -> None:
+    swarm = crew()
+    said(swarm, 0, deliver())
+    swarm.lost(0, "4000")
+    (hello,) = read(swarm.hello(0))
+    assert hello == terminal.Hello(1, b"ticket", (make_id(1),))
+    assert said(swarm, 0, terminal.Welcome(100, 0, 60)) == [terminal.Answer(make_id(1), 0)]
+    said(swarm, 0, terminal.Counted(make_id(1), 0))
+    assert said(swarm, 0, terminal.Welcome(100, 0, 60)) == []
+
+
+def test_an_order_shown_again_and_a_confirmation_nobody_asked_for_are_written_down() -> None:
+    swarm = crew()
+    said(swarm, 0, deliver())
+    said(swarm, 0, deliver())
+    said(swarm, 1, terminal.Counted(make_id(1), 1))
+    said(swarm, 1, terminal.Counted(make_id(7), 1))
+    assert swarm.record.deeds[make_id(1)].shown_again == BitMap([100])
+    assert swarm.record.unasked["counted"] == 2
+
+
+def test_the_same_order_in_other_bytes_is_written_down() -> None:
+    swarm = crew()
+    said(swarm, 0, deliver())
+    said(swarm, 1, deliver(text="Something else."))
+    assert sum(swarm.record.differing.values()) == 1
+
+
+def test_people_touch_when_their_time_comes_connected_or_not() -> None:
+    swarm = crew(Behaviour(median_s=5.0, reporting=1.0))
+    for i in (0, 1):
+        assert said(swarm, i, deliver()) == [terminal.Received(make_id(1))]
+    swarm.lost(1, "end of stream")
+    assert swarm.waiting() == 4 and list(swarm.due(0.1)) == []
+    sent = {i: list(read(frame)) for i, frame in swarm.due(1000.0)}
+    assert 0 in sent and 1 not in sent
+    assert swarm.waiting() == 4 and len(swarm.record.reports) == 2
+    again = said(swarm, 1, terminal.Welcome(101, 0, 60))
+    assert {type(m) for m in again} == {terminal.SendReport, terminal.Answer}
+    for ident, written in swarm.record.reports.items():
+        said(swarm, written.number - 100, terminal.Stored(make_id(1), ident))
+    assert swarm.waiting() == 2 and all(written.stored for written in swarm.record.reports.values())
+
+
+def test_a_cancel_is_received_and_not_answered() -> None:
+    swarm = crew()
+    said(swarm, 0, deliver())
+    cancel = deliver(2, msg_type="cancel", refs=make_id(1), answers=())
+    assert said(swarm, 0, cancel) == [terminal.Received(make_id(2))]
+    (hello,) = read(swarm.hello(0))
+    assert isinstance(hello, terminal.Hello) and hello.held == (make_id(1), make_id(2))
+
+
+def test_every_connected_terminal_is_heard_within_the_heartbeat() -> None:
+    swarm = crew(people=100)
+    heard = [i for now_s in range(1, limits.HEARTBEAT_S + 1) for i, _ in swarm.due(float(now_s))]
+    assert set(heard) == set(range(100))
+
+
+@given(st.integers(0, 1 << 32), st.integers(0, 9))
+def test_a_person_does_the_same_for_the_same_seed(number: int, seed: int) -> None:
+    behaviour = BEHAVIOURS["hasty"]
+    assert behaviour.plan(seed, number, make_id(1), 3) == behaviour.plan(seed, number, make_id(1), 3)
+    for touch in behaviour.plan(seed, number, make_id(1), 3).touches:
+        assert 0 <= touch.answer < 3 and 0 < touch.after_s <= 2 * behaviour.slowest_s
+
+
+def test_shares_of_people_are_what_the_behaviour_says() -> None:
+    behaviour = Behaviour(median_s=7.0, silent=0.2, second_thoughts=0.5)
+    plans = [behaviour.plan(1, number, make_id(1), 3) for number in range(4000)]
+    assert 0.17 < sum(not p.touches for p in plans) / 4000 < 0.23
+    assert 0.36 < sum(len(p.touches) == 2 for p in plans) / 4000 < 0.44
+    delays = sorted(p.touches[0].after_s for p in plans if p.touches)
+    assert 6.0 < delays[len(delays) // 2] < 8.0
+    assert BEHAVIOURS["at-once"].plan(1, 7, make_id(1), 3) == Plan((Touch(0.0, 1),))
+    assert BEHAVIOURS["at-once"].plan(1, 7, make_id(1), 0) == Plan()
