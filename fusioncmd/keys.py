@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fusioncmd.errors import NotFound
+from fusioncmd.errors import NotFound, Unavailable
 from fusioncmd.tickets import KEY_BYTES
+from fusioncmd.words import reason
 
 
 def data_folder(node: str) -> Path:
@@ -23,13 +24,11 @@ def ensure_ticket_key(data: Path) -> bytes:
     """The ticket key, made now if there is none."""
     file = ticket_key_file(data)
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = os.open(file.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(made, "wb") as out:
-            out.write(os.urandom(KEY_BYTES))
-            out.flush()
-            os.fsync(out.fileno())
-        file.with_suffix(".new").rename(file)
+        try:
+            _make(file, os.urandom(KEY_BYTES))
+        except OSError as error:
+            en, zh = reason(error)
+            raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None
     return read_ticket_key(data)
 
 
@@ -38,12 +37,25 @@ def read_ticket_key(data: Path) -> bytes:
     try:
         key = file.read_bytes()
     except OSError as error:
+        en, zh = reason(error)
         raise NotFound(
-            f"The ticket key {file} cannot be read ({error.strerror}); `fusioncmd up` makes it.",
-            f"无法读取票据密钥 {file}（{error.strerror}）；请先运行 fusioncmd up。",
+            f"The ticket key {file} cannot be read ({en}); `fusioncmd up` makes it.",
+            f"无法读取票据密钥 {file}（{zh}）；请先运行 fusioncmd up。",
         ) from None
     if len(key) != KEY_BYTES:
         raise NotFound(
             f"The ticket key {file} is not {KEY_BYTES} bytes long.", f"票据密钥 {file} 长度不是 {KEY_BYTES} 字节。"
         )
     return key
+
+
+def _make(file: Path, content: bytes) -> None:
+    """`file` with `content`, whole or not at all, for its owner only."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    new.rename(file)

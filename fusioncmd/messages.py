@@ -56,6 +56,7 @@ class Order(Struct, frozen=True, tag="order.1", tag_field="kind"):
     msg_type: MsgType
     status: Status
     refs: Id | None  # update and cancel: the order that this one replaces or ends
+    root: Id | None  # update and cancel: the alert at the beginning of the chain, all of which it replaces or ends
     node: Code  # the tier node that issued it
     issuer: Annotated[str, Meta(min_length=1, max_length=limits.ISSUER_CHARS_MAX)]
     issued_ms: Millis

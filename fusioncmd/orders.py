@@ -61,7 +61,8 @@ class Book:
 
     def alert(self, order: Order) -> Order:
         """The alert that an update or cancel goes back to: it fixed the audience."""
-        return self.chain(order)[-1]
+        root = None if order.root is None else self.orders.get(order.root)
+        return root or self.chain(order)[-1]
 
     def ending(self, ident: bytes) -> Order | None:
         """The cancel that a terminal which still shows `ident` has to be told of, however many updates lie between."""
@@ -84,7 +85,7 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
             "The clock of the asking machine is more than an hour off; set it and try again.",
             "请求方时钟误差超过一小时，请校时后重试。",
         )
-    audience, status, answers = draft.audience, draft.status, draft.answers
+    audience, status, answers, root = draft.audience, draft.status, draft.answers, None
     if draft.msg_type == "alert":
         if draft.refs is not None or audience is None:
             raise BadOrder(
@@ -92,7 +93,7 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
             )
     else:
         before = _open_order(draft, book, now_ms)
-        audience, status = book.alert(before).audience, before.status
+        audience, status, root = book.alert(before).audience, before.status, book.alert(before).id
         answers = () if draft.msg_type == "cancel" else (draft.answers or before.answers)
         if draft.status != before.status:
             raise BadOrder(
@@ -107,7 +108,7 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
             "期限须满足：接收期限 ≤ 答复期限 ≤ 有效期。",
         )
     order = Order(
-        id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, node=node.code, issuer=draft.issuer,
+        id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, root=root, node=node.code, issuer=draft.issuer,
         issued_ms=now_ms, text=draft.text.strip(), severity=draft.severity, answers=answers, audience=audience,
         receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s, open_s=draft.open_s,
     )  # fmt: skip

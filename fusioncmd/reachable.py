@@ -1,6 +1,7 @@
 """Who has a live channel, from what gateways say each second. Pure; time is an argument.
 
-A gateway that falls silent takes its people with it: a killed process makes them unreachable within seconds.
+A gateway that falls silent takes its people with it: a killed process makes them unreachable within seconds. A clock
+that is set, either way, makes everybody unreachable until the gateways speak again, which is a second.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Reachable:
         return self._union
 
     def _drop_lost(self, now_s: float) -> None:
-        lost = [name for name, (_, heard_s) in self._gateways.items() if now_s - heard_s > limits.PRESENCE_LOST_S]
+        lost = [name for name, (_, heard_s) in self._gateways.items() if abs(now_s - heard_s) > limits.PRESENCE_LOST_S]
         for name in lost:
             del self._gateways[name]
             self._union = None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -27,9 +29,14 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
 
-def die_with_parent() -> None:
-    """For `preexec_fn`: the kernel kills this process when its parent ends, however that happens."""
+def die_with_parent(parent: int | None = None) -> None:
+    """For `preexec_fn`: the kernel kills this process when its parent ends, however that happens.
+
+    With the `parent`'s process id, also when it had ended before this was said.
+    """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 @dataclass(slots=True)
@@ -62,7 +69,7 @@ class Supervisor:
     def last_words(self, name: str) -> str:
         """The last line that the child wrote, for a person who wonders why it ended."""
         with contextlib.suppress(OSError):
-            lines = self._log(name).read_text("utf-8", "replace").strip().splitlines()
+            lines = self.log_file(name).read_text("utf-8", "replace").strip().splitlines()
             return lines[-1] if lines else ""
         return ""
 
@@ -71,25 +78,38 @@ class Supervisor:
         self._stopping = True
         for keeper in self._keepers.values():
             keeper.cancel()
+        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
         for child in reversed(self.children.values()):
             await self._end(child)
 
     async def _keep(self, child: Child) -> None:
         loop = asyncio.get_running_loop()
-        wait_s = RESTART_S_MIN
+        wait_s, runs = RESTART_S_MIN, True
         while True:
-            assert child.process is not None
-            since = loop.time()
-            returncode = await child.process.wait()
-            if self._stopping:
-                return
-            self.on_exit(child, returncode)
-            wait_s = RESTART_S_MIN if loop.time() - since > STEADY_S else min(wait_s * 2, RESTART_S_MAX)
+            if runs:
+                assert child.process is not None
+                since = loop.time()
+                returncode = await child.process.wait()
+                if self._stopping:
+                    return
+                self.on_exit(child, returncode)
+                if loop.time() - since > STEADY_S:
+                    wait_s = RESTART_S_MIN
             await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, RESTART_S_MAX)
+            runs = await self._spawned(child)
+
+    async def _spawned(self, child: Child) -> bool:
+        """False when the system has no room for a process or its log now."""
+        try:
             await self._spawn(child)
+        except OSError as error:
+            log.error("supervisor.cannot_start", name=child.name, error=str(error))
+            return False
+        return True
 
     async def _spawn(self, child: Child) -> None:
-        file = self._log(child.name)
+        file = self.log_file(child.name)
         if file.exists() and file.stat().st_size > LOG_BYTES_MAX:
             file.rename(file.with_suffix(".old.log"))
         with file.open("ab") as out:
@@ -99,7 +119,7 @@ class Supervisor:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=partial(die_with_parent, os.getpid()),
                 env=child.env,
             )
         child.starts += 1
@@ -119,5 +139,5 @@ class Supervisor:
                 process.kill()
             await process.wait()
 
-    def _log(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
         return self.logs / f"{name}.log"

@@ -29,13 +29,12 @@ class Marks:
 
     def rung(self, stage: int, answer: int | None) -> BitMap:
         if stage == ANSWERED:
-            if answer is None:
-                raise BadMessage("A mark of an answer names the answer.", "答复回执须指明答复项。")
+            assert answer is not None
             return self.answers[answer]
         return {SENT: self.sent, RECEIVED: self.received, REPORTED: self.reported}[stage]
 
     def fold(self, mark: Mark) -> None:
-        self.fold_numbers(mark.stage, mark.answer, bitmap_from(mark.numbers))
+        self.fold_numbers(mark.stage, mark.answer, numbers_of(mark))
 
     def fold_numbers(self, stage: int, answer: int | None, numbers: BitMap) -> None:
         rung = self.rung(stage, answer)
@@ -106,14 +105,21 @@ class View:
         return found
 
     def stage_of(self, number: int) -> str:
-        """The highest rung that this person reached, or why none: what a commander reads beside a name."""
-        for name in ("answered", "unreachable", "received", "sent"):
+        """The highest rung that this person reached, an answer before a report, or why none: shown beside a name."""
+        for name in ("answered", "reported", "unreachable", "received", "sent"):
             if number in getattr(self, name):
                 return name
         return "targeted"
 
     def answer_of(self, number: int) -> int | None:
         return next((i for i, given in enumerate(self.by_answer) if number in given), None)
+
+
+def numbers_of(mark: Mark) -> BitMap:
+    """Whom `mark` is about; `BadMessage` when it cannot be folded."""
+    if mark.stage == ANSWERED and mark.answer is None:
+        raise BadMessage("A mark of an answer names the answer.", "答复回执须指明答复项。")
+    return bitmap_from(mark.numbers)
 
 
 def bitmap_from(data: bytes) -> BitMap:

@@ -23,7 +23,7 @@ VERSION = 1
 
 
 class Hello(Struct, frozen=True, array_like=True, tag=1):
-    """The first frame. `held` are the orders that the device has, ended ones included, the newest: it received those."""
+    """The first frame. `held` are the orders that the device has, ended ones too, the newest: it received those."""
 
     version: int
     ticket: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
@@ -97,12 +97,13 @@ class Close(IntEnum):
 
     RESTART = 4000  # the gateway goes down; another one, or the same, is there soon
     SILENT = 4001  # nothing was heard for SILENCE_S_MAX
+    LATE = 4002  # no hello came in time
     REPLACED = 4100  # the same number connected again
     BAD_FRAME = 4101  # not this protocol: mend the terminal
     BAD_TICKET = 4102  # forged or malformed
     EXPIRED_TICKET = 4103  # get a new one
     WRONG_GATEWAY = 4104  # the ticket's place is not served here
-    NO_HELLO = 4105  # the first frame was not a hello, or none came in time
+    NO_HELLO = 4105  # the first frame was not a hello
     FULL = 4200  # no room for one more terminal
 
 

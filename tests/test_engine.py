@@ -111,7 +111,7 @@ async def test_a_connection_without_a_hello_ends_in_time_even_when_it_says_other
     assert await welcomed.hears_nothing_more()
     world.monotonic_s += 1
     world.gateway.tick()
-    assert await terminal.closing() == (4105, "no hello came in time")
+    assert await terminal.closing() == (4002, "no hello came in time")
     assert await welcomed.hears_nothing_more()
 
 

@@ -46,6 +46,7 @@ def test_an_update_replaces_and_a_cancel_ends_whatever_came_between() -> None:
     assert book.state(update, NOW_MS) == "cancelled"
     assert book.deliverable(NOW_MS) == []
     assert book.ending(alert.id) == book.ending(update.id) == cancel
+    assert (alert.root, update.root, cancel.root) == (None, alert.id, alert.id)
     assert book.alert(cancel) == alert
     assert cancel.answers == ()
 

@@ -122,6 +122,19 @@ def test_people_touch_when_their_time_comes_connected_or_not() -> None:
     assert swarm.waiting() == 2 and all(written.stored for written in swarm.record.reports.values())
 
 
+def test_a_report_that_could_not_be_stored_is_sent_again() -> None:
+    swarm = crew(Behaviour(median_s=1.0, reporting=1.0))
+    said(swarm, 0, deliver())
+    assert dict(swarm.due(100.0))
+    (ident,) = swarm.record.reports
+    said(swarm, 0, terminal.Refused("not_stored", make_id(1), "", ident), now_s=100.0)
+    again = [m for _, frame in swarm.due(111.0) for m in read(frame) if isinstance(m, terminal.SendReport)]
+    assert [m.report for m in again] == [ident]
+    said(swarm, 0, terminal.Stored(make_id(1), ident))
+    said(swarm, 0, terminal.Refused("not_stored", make_id(1), "", ident), now_s=111.0)
+    assert not [m for _, frame in swarm.due(122.0) for m in read(frame) if isinstance(m, terminal.SendReport)]
+
+
 def test_a_cancel_is_received_and_not_answered() -> None:
     swarm = crew()
     said(swarm, 0, deliver())

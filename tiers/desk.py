@@ -13,15 +13,15 @@ from pyroaring import BitMap
 
 from fusioncmd import api, ids, subjects
 from fusioncmd.bus.port import Bus, Stored
-from fusioncmd.codes import Path
-from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, Unavailable
+from fusioncmd.codes import Path, Tier
+from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, NotReady, StorageFull
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Order, encode
 from fusioncmd.orders import address, compose
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
-from tiers.ledger import Ledger
+from tiers.ledger import NUMBERS_MAX, Ledger
 
 UNSURE_MAX = 64
 
@@ -49,7 +49,7 @@ class Desk:
     async def issue(self, request: api.Issue) -> api.Issued:
         """Compose, store the audience, store the order, and only then say so. The same draft again: the same order."""
         if not self.ready:
-            raise Unavailable("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
+            raise NotReady("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
         async with self._issuing:
             order = self.ledger.book.orders.get(request.draft.id) or await self._issue(request.draft)
         targeted = self.ledger.targeted(order)
@@ -57,7 +57,8 @@ class Desk:
 
     async def _issue(self, draft: api.Draft) -> Order:
         # A store whose reply was lost may have stored: asked again, the very same order is stored, not a newer one.
-        order = self._unsure.get(draft.id) or compose(draft, self.ledger.book, self.node, self.now_ms)
+        unsure = self._unsure.get(draft.id)
+        order = unsure or compose(draft, self.ledger.book, self.node, self.now_ms)
         if not all(self.node.covers(Path(code)) for code in order.audience.nodes):
             raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
         if order.msg_type == "alert":
@@ -67,7 +68,12 @@ class Desk:
             del self._unsure[next(iter(self._unsure))]
         self._unsure[order.id] = order
         subject, data = subjects.call(address(order.audience)), encode(order)
-        await self._bus.store(subject, data)
+        try:
+            await self._bus.store(subject, data)
+        except StorageFull:  # surely not stored: asked again, when there is room, it is an order of that time
+            if unsure is None:
+                del self._unsure[order.id]
+            raise
         # Folded at once, so that the reply already counts; sequence 0, because the tail has not come to it yet.
         self.ledger.fold_call(Stored(subject, data, 0))
         del self._unsure[order.id]
@@ -110,19 +116,20 @@ class Desk:
         order = self.ledger.book.get(request.order)
         if request.answer is not None and request.answer >= len(order.answers):
             raise BadInput("That answer was not offered.", "该答复项未提供。")
+        if not 0 <= request.after + 1 < NUMBERS_MAX:
+            raise BadInput(f"No page starts after {request.after}.", f"没有从 {request.after} 之后开始的页。")
         view = self._view(order)
-        found = view.standing(request.standing, request.answer) & self.roster.members(self._place(request.node))
+        found = self._at(self._place(request.node), view.standing(request.standing, request.answer))
         page = list(islice(found.iter_equal_or_larger(request.after + 1), request.limit))
         more = bool(page) and page[-1] != found.max()
         return api.People(tuple(self._person(n, view, order) for n in page), len(found), page[-1] if more else None)
 
     async def reports(self, request: api.Reports) -> api.ReportsReply:
         order = self.ledger.book.get(request.order)
-        members = self.roster.members(self._place(request.node))
-        view = self._view(order)
-        found = sorted(
-            (r for r in self.ledger.accounts[order.id].reports.values() if r.number in members), key=lambda r: r.id
-        )
+        view, reports = self._view(order), self.ledger.accounts[order.id].reports.values()
+        known = BitMap([r.number for r in reports]) & (self.roster.everyone | view.targeted)
+        here = self._at(self._place(request.node), known)
+        found = sorted((r for r in reports if r.number in here), key=lambda r: r.id)
         page = [r for r in found if request.after is None or r.id > request.after][: request.limit]
         lines = tuple(api.ReportLine(r, self._person(r.number, view, order)) for r in page)
         return api.ReportsReply(lines, len(found))
@@ -144,6 +151,15 @@ class Desk:
         if path not in self.roster.divisions:
             raise NotFound(f"There is no place with the code {code}.", f"没有代码为 {code} 的地点。")
         return path
+
+    def _at(self, path: Path, numbers: BitMap) -> BitMap:
+        """Those of `numbers` at `path` and below, the same whom a row counts: also who has left the roster since."""
+        if path.tier is Tier.VILLAGE:
+            return self.roster.members(path) & numbers
+        here = BitMap()
+        for start, end in self.roster.ranges(path):
+            here.add_range(start, end)
+        return here & numbers
 
     def _line(self, order: Order) -> api.OrderLine:
         view = self._view(order)

@@ -12,10 +12,12 @@ from pyroaring import BitMap
 
 from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
-from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode
+from fusioncmd.errors import BadMessage
+from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
-from fusioncmd.tally import Marks, View, bitmap_from
+from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
 
+NUMBERS_MAX = limits.TOWNS_MAX * limits.SLOTS_PER_TOWN_MAX
 UNKNOWN_ORDERS_MAX = 1_000  # receipts may come before their order, but not for ever
 
 
@@ -36,7 +38,7 @@ class Ledger:
         self.handled = {CALL.name: 0, RECEIPT.name: 0, REPORT.name: 0}
         self.dirty: set[bytes] = set()
         self.shed = 0
-        self._views: dict[bytes, tuple[int, BitMap, View]] = {}
+        self._views: dict[bytes, tuple[tuple[int, ...], BitMap, View]] = {}
 
     def fold_call(self, stored: Stored) -> Order | None:
         """An audience or an order; the order when it is one that was not known."""
@@ -57,20 +59,26 @@ class Ledger:
 
     def fold_receipts(self, stored: Stored) -> None:
         self.handled[RECEIPT.name] = max(stored.seq, self.handled[RECEIPT.name])
-        for mark in decode(Receipts, stored.data).marks:
+        marks = decode(Receipts, stored.data).marks
+        for mark, numbers in [(mark, numbers_of(mark)) for mark in marks]:  # a batch is folded whole or not at all
             if (account := self._admitted(mark.order)) is not None:
-                account.marks.fold(mark)
+                account.marks.fold_numbers(mark.stage, mark.answer, numbers)
                 self.dirty.add(mark.order)
 
     def fold_report(self, stored: Stored) -> None:
         self.handled[REPORT.name] = max(stored.seq, self.handled[REPORT.name])
         report = decode(Report, stored.data)
+        if not 0 <= report.number < NUMBERS_MAX:
+            raise BadMessage(f"Nobody has the number {report.number}.", f"没有编号为 {report.number} 的人员。")
         account = self._admitted(report.order)
         if account is None:
             return
         account.marks.fold_numbers(REPORTED, None, BitMap([report.number]))
         self.dirty.add(report.order)
-        if len(account.reports) < limits.REPORTS_PER_ORDER_MAX:
+        held = account.reports.get(report.id)
+        if held is not None:  # sent again after a lost reply: the earliest stands, whichever comes first
+            account.reports[report.id] = min(held, report, key=lambda r: (r.at_ms, encode(r)))
+        elif len(account.reports) < limits.REPORTS_PER_ORDER_MAX:
             account.reports[report.id] = report
         else:
             self.shed += 1
@@ -90,13 +98,15 @@ class Ledger:
     def view(self, order: Order, reachable: BitMap) -> View:
         """The order's counts now; the same object while nothing changed."""
         marks = self.accounts[order.id].marks
-        version = sum(self.accounts[o.id].marks.version for o in self.book.chain(order))
+        accounts = [self.accounts[o.id] for o in self.book.chain(order)]
+        alert = self.accounts[self.book.alert(order).id]
+        state = (alert.audience is not None, *(account.marks.version for account in accounts))
         known = self._views.get(order.id)
-        if known is not None and known[0] == version and known[1] is reachable:
+        if known is not None and known[0] == state and known[1] is reachable:
             return known[2]
         view = View(marks, self.targeted(order), reachable)
         if reachable:
-            self._views[order.id] = (version, reachable, view)
+            self._views[order.id] = (state, reachable, view)
         return view
 
     def restore(self, ident: bytes, account: Account) -> None:

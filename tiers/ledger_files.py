@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 
 from fusioncmd import ids
-from fusioncmd.errors import BadMessage
+from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Order, Report, decode, encode
 from fusioncmd.tally import bitmap_from
@@ -68,11 +68,15 @@ class LedgerFiles:
         for path in sorted(self.folder.glob("*.order")):
             try:
                 yield ids.from_text(path.stem), _unpack_account(path.read_bytes())
-            except (BadMessage, ValueError, TypeError):
+            except (BadInput, ValueError, TypeError):
                 self._set_aside(path)
 
     def _set_aside(self, path: Path) -> None:
+        """The head goes first: until the next save, whoever loads has to replay the streams from their beginning."""
         self.damaged.append(path.name)
+        if path.name != "head":
+            (self.folder / "head").unlink(missing_ok=True)
+            self._sync_folder()
         path.rename(path.with_suffix(".damaged"))
 
     def _replace(self, name: str, content: bytes) -> None:
@@ -82,6 +86,9 @@ class LedgerFiles:
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(self.folder / name)
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -1,19 +1,31 @@
-"""`python -m tiers.nats_server`: write the configuration, then become the NATS server.
+"""`python -m tiers.nats_server`: write the configuration, run the NATS server, and start it anew after a full disk.
 
-The process turns into nats-server itself (exec), so whoever supervises this command supervises the server.
+nats-server gives a stream up at the first write that fails, until it is restarted (2.14 and later; nats-server #7788):
+whoever publishes gets no answer, also when there is space again. So its log passes through here, and after a write
+that failed the server is started anew as soon as the disk has room. Otherwise this process ends when the server does.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
 from fusioncmd.errors import NotFound, Problem
+from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
 from tiers.nats_config import NatsSettings, render
+
+WRITE_FAILED = (b"Critical write error", b"will be DISABLED")  # the latter before 2.14
+WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
+ROOM_BYTES_MIN = 16 * 1024 * 1024  # some blocks of a stream
+ROOM_EVERY_S = 1.0
+LOG_CHUNK_BYTES = 64 * 1024
 
 
 def server_binary(given: str | None) -> str:
@@ -32,6 +44,71 @@ def server_binary(given: str | None) -> str:
     return found
 
 
+class Keeper:
+    """Runs `argv`, whose files are in `folder`."""
+
+    def __init__(self, argv: list[str], folder: Path) -> None:
+        self._argv, self._folder = argv, folder
+        self._process: asyncio.subprocess.Process
+        self._write_failed = asyncio.Event()
+        self._stopping = False
+
+    async def run(self) -> int:
+        """The exit status of the server, once it ended by itself or was told to."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop)
+        while True:
+            self._write_failed.clear()
+            self._process = await asyncio.create_subprocess_exec(
+                *self._argv, stderr=asyncio.subprocess.PIPE, preexec_fn=die_with_parent
+            )
+            mending = asyncio.create_task(self._mend())
+            await self._pass_log_on()
+            returncode = await self._process.wait()
+            mending.cancel()
+            if self._stopping or not self._write_failed.is_set():
+                return returncode
+
+    def _stop(self) -> None:
+        self._stopping = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    async def _pass_log_on(self) -> None:
+        assert self._process.stderr is not None
+        seen = b""
+        while chunk := await self._process.stderr.read(LOG_CHUNK_BYTES):
+            with contextlib.suppress(OSError):  # the log may be on the disk that is full
+                os.write(sys.stderr.fileno(), chunk)
+            seen = seen[-WORDS_BYTES_MAX:] + chunk
+            if any(words in seen for words in WRITE_FAILED):
+                self._write_failed.set()
+
+    async def _mend(self) -> None:
+        await self._write_failed.wait()
+        while True:
+            await asyncio.sleep(ROOM_EVERY_S)  # first: a disk that fails for another reason is not tried without pause
+            if has_room(self._folder):
+                break
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+            await asyncio.sleep(STOP_S_MAX)
+            self._process.kill()
+
+
+def has_room(folder: Path) -> bool:
+    """Asked of the file system itself, so that a quota or a limit counts as well; nothing is left behind."""
+    probe = folder / "room"
+    try:
+        with probe.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES_MIN)
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tiers.nats_server", description=__doc__)
     parser.add_argument("--node", required=True)
@@ -47,7 +124,8 @@ def main() -> None:
         config.write_text(render(NatsSettings(given.node, given.port, folder / "store")), "utf-8")
     except (Problem, OSError) as error:
         sys.exit(sentence(error) if isinstance(error, Problem) else f"{folder}: {error.strerror}")
-    os.execv(binary, [binary, "--config", str(config)])
+    returncode = asyncio.run(Keeper([binary, "--config", str(config)], folder).run())
+    sys.exit(returncode if returncode >= 0 else 128 - returncode)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Node:
                 await asyncio.sleep(0.3)
         if last < handled:  # another stream than the one that was folded: begin at its beginning
             log.warning("node.stream_is_new", stream=stream.name, last=last, handled=handled)
-            handled = self._ledger.handled[stream.name] = 0
+            handled = self._ledger.handled[stream.name] = self._covered[stream.name] = 0
         return handled + 1
 
     def _guarded(self, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:

@@ -1,51 +1,82 @@
 """The bus in one process's memory: the twin of `nats.py` that tests and simulations run on.
 
 Same promises, no network: what is stored is delivered in order to every tail. `fail` makes the next stores raise, so
-that a full disk or a lost server is an input like any other.
+that a full disk or a lost server is an input like any other, and `clock` is what a stream's times are taken from.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
-from fusioncmd.errors import BusDown, Conflict, Problem
+from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull
+
+FRAME_BYTES = 30  # what NATS counts for a message beside subject and content
 
 
 @dataclass
 class _Stream:
     spec: StreamSpec
     kept: dict[int, Stored] = field(default_factory=dict)
+    stored_ms: dict[int, int] = field(default_factory=dict)
     last_of: dict[str, int] = field(default_factory=dict)
     last: int = 0
+    size_bytes: int = 0
+
+    def add(self, subject: str, data: bytes, now_ms: int) -> Stored:
+        stored = Stored(subject, data, self.last + 1)
+        if self.size_bytes + _size(stored) > self.spec.bytes_max:
+            raise StorageFull(f"The store is full: {self.spec.name}.", f"存储已满：{self.spec.name}。")
+        if self.spec.per_subject_max == 1 and subject in self.last_of:
+            self.drop(self.last_of[subject])
+        self.last = stored.seq
+        self.kept[stored.seq], self.stored_ms[stored.seq] = stored, now_ms
+        self.last_of[subject] = stored.seq
+        self.size_bytes += _size(stored)
+        return stored
+
+    def drop(self, seq: int) -> None:
+        stored = self.kept.pop(seq)
+        del self.stored_ms[seq]
+        self.size_bytes -= _size(stored)
+        if self.last_of[stored.subject] == seq:
+            del self.last_of[stored.subject]
 
 
 class _MemoryTail:
-    def __init__(self, bus: MemoryBus, stream: StreamSpec, handler: Handler, filters: tuple[str, ...]) -> None:
-        self._bus, self.stream, self._handler, self._filters = bus, stream, handler, filters
+    def __init__(
+        self, bus: MemoryBus, stream: StreamSpec, handler: Handler, from_seq: int, filters: tuple[str, ...]
+    ) -> None:
+        self._bus, self.stream, self._handler = bus, stream, handler
+        self._from_seq, self._filters = from_seq, filters
 
     def offer(self, stored: Stored) -> None:
-        if not self._filters or any(matches(f, stored.subject) for f in self._filters):
+        heard = not self._filters or any(matches(f, stored.subject) for f in self._filters)
+        if heard and stored.seq >= self._from_seq:
             self._handler(stored)
 
     async def caught_up(self) -> None:
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        self._bus.tails.remove(self)
+        if self in self._bus.tails:
+            self._bus.tails.remove(self)
 
 
 class MemoryBus:
-    """Implements `port.Bus`."""
+    """Implements `port.Bus`. `clock` gives seconds since 1970."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.tails: list[_MemoryTail] = []
         self.fail: list[Problem] = []  # each is raised by one `store`, in turn
+        self._clock = clock
         self._streams = {spec.name: _Stream(spec) for spec in STREAMS}
         self._heard: list[tuple[str, Heard]] = []
         self._servers: dict[str, Server] = {}
+        self._answering: set[asyncio.Future[bytes]] = set()
 
     async def ensure_streams(self) -> None:
         pass
@@ -55,15 +86,9 @@ class MemoryBus:
         if self.fail:
             raise self.fail.pop(0)
         stream = next(s for s in self._streams.values() if any(matches(f, subject) for f in s.spec.subjects))
-        before = stream.last_of.get(subject, 0)
-        if expect_last is not None and before != expect_last:
+        if expect_last is not None and stream.last_of.get(subject, 0) != expect_last:
             raise Conflict(f"{subject} was written by somebody else.", f"{subject} 已被他人写入。")
-        stream.last += 1
-        stored = Stored(subject, data, stream.last)
-        if stream.spec.per_subject_max == 1:
-            stream.kept.pop(before, None)
-        stream.kept[stored.seq] = stored
-        stream.last_of[subject] = stored.seq
+        stored = stream.add(subject, data, int(self._clock() * 1000))
         for tail in list(self.tails):
             if tail.stream.name == stream.spec.name:
                 tail.offer(stored)
@@ -76,7 +101,7 @@ class MemoryBus:
     async def last(self, subject: str) -> Stored | None:
         for stream in self._streams.values():
             if subject in stream.last_of:
-                return stream.kept.get(stream.last_of[subject])
+                return stream.kept[stream.last_of[subject]]
         return None
 
     async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
@@ -85,7 +110,8 @@ class MemoryBus:
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         held = self._streams[stream.name]
-        held.kept = {seq: stored for seq, stored in held.kept.items() if seq >= below_seq}
+        for seq in [seq for seq in held.kept if seq < below_seq]:
+            held.drop(seq)
 
     async def tail(
         self,
@@ -96,9 +122,10 @@ class MemoryBus:
         from_ms: int | None = None,
         filters: tuple[str, ...] = (),
     ) -> _MemoryTail:
-        tail = _MemoryTail(self, stream, handler, filters)
-        for stored in list(self._streams[stream.name].kept.values()):
-            if stored.seq >= (from_seq or 0):
+        tail = _MemoryTail(self, stream, handler, from_seq or 1, filters)
+        held = self._streams[stream.name]
+        for stored in list(held.kept.values()):
+            if held.stored_ms[stored.seq] >= (from_ms or 0):
                 tail.offer(stored)
         self.tails.append(tail)
         return tail
@@ -115,7 +142,13 @@ class MemoryBus:
         server = self._servers.get(subject)
         if server is None:
             raise BusDown("No tier node answers.", "没有层级节点应答。")
-        return await server(data)
+        answering = asyncio.ensure_future(server(data))  # goes on, as it does elsewhere, when nobody waits any more
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+        try:
+            return await asyncio.wait_for(asyncio.shield(answering), timeout_s)
+        except TimeoutError:
+            raise BusDown("The bus does not answer.", "总线没有应答。") from None
 
     async def serve(self, subject: str, server: Server) -> None:
         self._servers[subject] = server
@@ -133,3 +166,7 @@ def matches(pattern: str, subject: str) -> bool:
         if i >= len(given) or token not in ("*", given[i]):
             return False
     return len(wanted) == len(given)
+
+
+def _size(stored: Stored) -> int:
+    return len(stored.subject) + len(stored.data) + FRAME_BYTES

@@ -31,7 +31,7 @@ log = structlog.get_logger("bus")
 WRONG_LAST_SEQUENCE = 10071
 STORAGE_ERRORS = {10023, 10047, 10077, 10122, 10167}  # resources, storage, max bytes (nats-server errors.json)
 PENDING_BYTES_MAX = 64 * 1024 * 1024
-FETCH_QUEUE_MAX = 65_536
+READ_PAGE_MAX = 4_096  # messages that `read` holds at once
 
 
 async def open_bus(url: str, name: str, wait_s: float = 3.0) -> NatsBus:
@@ -79,6 +79,7 @@ class NatsBus:
         self._nc = client
         self._js = client.jetstream(timeout=limits.PUBLISH_ACK_S_MAX)
         self._jsm = client.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+        self._tails: set[NatsTail] = set()
 
     async def ensure_streams(self) -> None:
         for spec in STREAMS:
@@ -108,7 +109,7 @@ class NatsBus:
     async def edge(self, stream: StreamSpec) -> StreamEdge:
         with _translated():
             state = (await self._jsm.stream_info(stream.name)).state
-        return StreamEdge(state.first_seq, state.last_seq)
+        return StreamEdge(max(state.first_seq, 1), state.last_seq)  # a new stream says 0 and 0
 
     async def last(self, subject: str) -> Stored | None:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
@@ -120,31 +121,41 @@ class NatsBus:
         return Stored(subject, found.data or b"", int(found.seq or 0))
 
     async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
-        end = (await self.edge(stream)).last
-        queue: asyncio.Queue[Stored] = asyncio.Queue(FETCH_QUEUE_MAX)
-        tail = await self.tail(stream, queue.put_nowait)
-        whole = asyncio.create_task(tail.caught_up())
-        try:
-            while not (whole.done() and queue.empty()):
-                if queue.empty():
-                    first = asyncio.create_task(queue.get())
-                    await asyncio.wait({whole, first}, return_when=asyncio.FIRST_COMPLETED)
-                    if not first.done():
-                        first.cancel()
-                        continue
-                    stored = first.result()
-                else:
-                    stored = queue.get_nowait()
-                if stored.seq > end:
-                    return
+        """Page by page: a reader who is slow holds a bounded part of the stream, and misses nothing of it."""
+        edge = await self.edge(stream)
+        after, whole = edge.first - 1, edge.first > edge.last
+        while not whole:
+            page, whole = await self._page(stream, after)
+            for stored in page:
+                after = stored.seq
                 yield stored
+
+    async def _page(self, stream: StreamSpec, after: int) -> tuple[list[Stored], bool]:
+        """The next messages after `after`, and whether they are the last."""
+        page: list[Stored] = []
+        beyond = asyncio.Event()
+
+        def take(stored: Stored) -> None:
+            if len(page) < READ_PAGE_MAX:
+                page.append(stored)
+            else:
+                beyond.set()
+
+        tail = await self.tail(stream, take, from_seq=after + 1)
+        waits = [asyncio.create_task(tail.caught_up()), asyncio.create_task(beyond.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            whole.cancel()
+            for wait in waits:
+                wait.cancel()
             await tail.stop()
+        return page, not beyond.is_set()
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
-        with _translated():
-            await self._jsm.purge_stream(stream.name, seq=below_seq)
+        below_seq = min(below_seq, (await self.edge(stream)).last + 1)  # beyond its end, a stream would skip numbers
+        if below_seq > 1:  # 0 would purge everything
+            with _translated():
+                await self._jsm.purge_stream(stream.name, seq=below_seq)
 
     async def tail(
         self,
@@ -169,6 +180,8 @@ class NatsBus:
             config.opt_start_time = datetime.fromtimestamp(from_ms / 1000, UTC)
         tail = NatsTail(self._nc, stream, handler, config, (from_seq or 1) - 1)
         tail.task = asyncio.create_task(tail.run(), name=f"tail {stream.name}")
+        self._tails.add(tail)
+        tail.task.add_done_callback(lambda _: self._tails.discard(tail))
         return tail
 
     async def say(self, subject: str, data: bytes) -> None:
@@ -202,7 +215,9 @@ class NatsBus:
         await self._nc.subscribe(subject, cb=accept)
 
     async def close(self) -> None:
-        with contextlib.suppress(NatsError, asyncio.TimeoutError):
+        for tail in list(self._tails):
+            await tail.stop()
+        with contextlib.suppress(NatsError, OSError, TimeoutError):  # the server may be gone already
             await self._nc.close()
 
 

@@ -30,19 +30,23 @@ class NatsTail:
         self._broken = asyncio.Event()
         self._whole = asyncio.Event()
         self._generation = 0
+        self._stopping = False
         self.task: asyncio.Task[None] | None = None
 
     async def caught_up(self) -> None:
         await self._whole.wait()
 
     async def stop(self) -> None:
+        """Not by cancelling alone: `wait_for` before Python 3.12, and nats-py, swallow one that meets a reply."""
+        self._stopping = True
         self._generation += 1
+        self._broken.set()
         if self.task is not None:
             self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await asyncio.wait({self.task})
 
     async def run(self) -> None:
-        while True:
+        while not self._stopping:
             try:
                 await self._consume()
             except (NatsError, OSError, TimeoutError) as error:
@@ -64,7 +68,10 @@ class NatsTail:
         jsm = self._nc.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
         name = ""
         try:
-            if self._at.handled or self._config.deliver_policy is js.DeliverPolicy.ALL:
+            if generation > 1 and (await jsm.stream_info(self._stream.name)).state.last_seq < self._at.handled:
+                log.warning("tail.stream_is_new", stream=self._stream.name, handled=self._at.handled)
+                self._at.handled = 0
+            if self._at.handled or self._config.deliver_policy is not js.DeliverPolicy.BY_START_TIME:
                 self._config.deliver_policy = js.DeliverPolicy.BY_START_SEQUENCE
                 self._config.opt_start_seq, self._config.opt_start_time = self._at.handled + 1, None
             self._config.deliver_subject = inbox
@@ -77,7 +84,8 @@ class NatsTail:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._broken.wait(), HEARTBEAT_S)
                     break
-            log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)
+            if not self._stopping:
+                log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()

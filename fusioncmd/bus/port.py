@@ -48,7 +48,7 @@ class StreamEdge:
 
 
 class Tail(Protocol):
-    """A running delivery. `caught_up` waits until everything stored when it was called has been handled."""
+    """A running delivery. `caught_up` waits until everything stored when the tail began has been handled."""
 
     async def caught_up(self) -> None: ...
 
@@ -79,7 +79,7 @@ class Bus(Protocol):
         """Everything that the stream holds now, in order, and then end."""
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
-        """Remove the messages before `below_seq`."""
+        """Remove the messages before `below_seq`; where the stream ends does not change."""
 
     async def tail(
         self,

@@ -1,53 +1,144 @@
-"""`fusioncmd`: the commander's command line, assembled. `python -m fusioncmd.cli` is the same."""
+"""`fusioncmd`: the commander's command line, assembled. `python -m fusioncmd.cli` is the same.
+
+A command's module is loaded when that command is named, so that each starts as fast as what it needs allows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from fusioncmd import __version__
-from fusioncmd.cli import issue, people, report, roster, shell, status, tickets, up
+from fusioncmd.cli.usage import run_app
 from fusioncmd.words import say
 
+# Name → where its function is, and what it does.
+COMMANDS = {
+    "up": (
+        "up:up",
+        "Run a tier: NATS server, node and responder gateways, until Ctrl-C.",
+        "运行本级：总线、节点与网关。",
+    ),
+    "call": (
+        "issue:call",
+        "Call people down: who is there, and what do they answer?",
+        "下达叫应：谁在、如何答复。",
+    ),
+    "watch": (
+        "status:watch",
+        "Watch an order live, per place: who answered, who is silent.",
+        "实时跟踪：已答、未答、不可达。",
+    ),
+    "who": (
+        "people:who",
+        "Names and phones: who is silent, unreachable, answered what.",
+        "名单与电话：谁未答、谁不可达。",
+    ),
+    "orders": (
+        "status:orders",
+        "The orders, newest first.",
+        "指令列表，最新在前。",
+    ),
+    "update": (
+        "issue:update",
+        "Replace an open order by a corrected one, to the same people.",
+        "以更正内容替换有效指令。",
+    ),
+    "cancel": (
+        "issue:cancel",
+        "End an order, and tell exactly those who were told of it.",
+        "取消指令，并告知原对象。",
+    ),
+    "report": (
+        "report:report",
+        "After the fact: counts and reports, or a CSV line per person.",
+        "事后报告：汇总或 CSV 名单。",
+    ),
+    "reports": (
+        "report:reports",
+        "What people wrote about an order, and from where.",
+        "人员发来的文字与位置。",
+    ),
+    "ticket": (
+        "tickets:ticket",
+        "Issue tickets for responders' devices.",
+        "为人员终端签发票据。",
+    ),
+    "health": (
+        "status:health",
+        "Is the node there, and how is it.",
+        "节点状态。",
+    ),
+    "roster": (
+        "roster:app",
+        "Who exists: import, sample, find.",
+        "人员名册：导入、生成样本、查找。",
+    ),
+    "version": (
+        "__main__:version",
+        "The version.",
+        "版本。",
+    ),
+}
+
+
+def version(
+    as_json: bool = typer.Option(False, "--json", help=say("JSON, for programs.", "以 JSON 输出，供程序使用。")),
+) -> None:
+    """The version."""
+    typer.echo(f'{{"version":"{__version__}"}}' if as_json else __version__)
+
+
+class _Commands(TyperGroup):
+    """Knows the names of the commands, and loads one when it is wanted."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = dict.fromkeys(
+            COMMANDS, typer.core.TyperCommand(None)
+        )  # the names are what "did you mean" is found among
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section(say("Commands", "命令")):
+            formatter.write_dl([(name, say(en, zh)) for name, (_, en, zh) in COMMANDS.items()])
+
+
+def load_command(name: str) -> Any:
+    """The command of that name, its module loaded."""
+    where, en, zh = COMMANDS[name]
+    module, _, attribute = where.partition(":")
+    found = version if module == "__main__" else getattr(import_module(f"fusioncmd.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
+        found.command(name, help=say(en, zh))(function)
+    return typer.main.get_command(found)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help=say("Call people down through five tiers, and see who answered.", "五级叫应：下达指令，实时掌握应答。"),
 )
 
 
-def version(as_json: shell.JsonOption = False) -> None:
-    """The version."""
-    if as_json:
-        shell.print_json({"version": __version__})
-    else:
-        typer.echo(__version__)
-
-
-def _mount(command: Callable[..., None], en: str, zh: str) -> None:
-    app.command(help=say(en, zh))(command)
-
-
-_mount(up.up, "Run a tier: NATS server, node and responder gateways, until Ctrl-C.", "运行本级节点：总线、节点与网关。")
-_mount(issue.call, "Call people down: who is there, and what do they answer?", "下达叫应：谁在、是否收到、如何答复。")
-_mount(status.watch, "Watch an order live, per place: answered, silent, unreachable.", "实时跟踪：已答、未答、不可达。")
-_mount(people.who, "Names and phones: who is silent, unreachable, or answered what.", "名单与电话：谁未答、谁不可达。")
-_mount(status.orders, "The orders, newest first.", "指令列表，最新在前。")
-_mount(issue.update, "Replace an open order by a corrected one, to the same people.", "以更正内容替换有效指令。")
-_mount(issue.cancel, "End an order: exactly those who were told of it are told so.", "取消指令，并告知原对象。")
-_mount(
-    report.report, "After the fact: counts and reports, or a CSV line per person.", "事后报告：汇总，或每人一行的 CSV。"
-)
-_mount(report.reports, "What people wrote about an order, and from where.", "人员发来的文字与位置。")
-_mount(tickets.ticket, "Issue tickets for responders' devices.", "为人员终端签发票据。")
-_mount(status.health, "Is the node there, and how is it.", "节点状态。")
-app.add_typer(roster.app, name="roster")
-_mount(version, "The version.", "版本。")
+@app.callback()
+def _root() -> None:
+    """Holds the commands together."""
 
 
 def main() -> None:
-    app(prog_name="fusioncmd")
+    run_app(app)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fusioncmd import api, ids
-from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.client import Commander
-from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.errors import BadInput, BusDown, NotFound
 
 DEFAULT_NATS = "nats://127.0.0.1:4222"
 NATS_VARIABLE = "FUSIONCMD_NATS"
@@ -21,12 +20,24 @@ _LOOKALIKES = str.maketrans("ILO", "110")
 
 @asynccontextmanager
 async def connect(nats: str, wait_s: float = 3.0) -> AsyncIterator[Bus]:
-    """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`."""
+    """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`, or later."""
+    from fusioncmd.bus.nats import open_bus  # heavy, and not every command talks to the bus
+
     bus = await open_bus(nats, "cli", wait_s)
     try:
         yield bus
+    except BusDown:
+        raise unanswered(nats) from None
     finally:
         await bus.close()
+
+
+def unanswered(nats: str) -> BusDown:
+    """The bus is there, and nobody on it answers."""
+    return BusDown(
+        f"The node at {nats} does not answer; it may be starting, or gone.",
+        f"{nats} 的节点没有应答，可能正在启动或已停止。",
+    )
 
 
 async def order_id(text: str, commander: Commander) -> bytes:
@@ -51,7 +62,7 @@ def chosen(text: str, lines: Sequence[api.OrderLine]) -> api.OrderLine:
     if text.strip().lower() == LAST:
         found = [line for line in lines if line.order.msg_type != "cancel"][:1]
     else:
-        wanted = text.strip().upper().translate(_LOOKALIKES)
+        wanted = text.strip(" …").upper().translate(_LOOKALIKES)
         if len(wanted) < PART_CHARS_MIN:
             raise BadInput(
                 f"{text!r} is too short; write at least {PART_CHARS_MIN} characters of the id, or `last`.",

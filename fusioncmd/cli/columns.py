@@ -14,7 +14,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from fusioncmd import api
-from fusioncmd.cli.figures import ANSWER_STYLES, SILENT_STYLE, UNREACHABLE_STYLE, bar, plain, segments, share
+from fusioncmd.cli.figures import (
+    ANSWER_STYLES,
+    SILENT_STYLE,
+    UNREACHABLE_STYLE,
+    bar,
+    missing,
+    plain,
+    segments,
+    share,
+    waiting,
+)
 from fusioncmd.codes import Path, Tier
 from fusioncmd.words import say
 
@@ -89,19 +99,24 @@ def _columns(rows: Sequence[api.Row], answers: Sequence[str], fit: _Fit) -> list
         found.append(_count(say("sent", "已发"), rows, lambda row: row.sent))
     if fit.received:
         found.append(_count(say("received", "已收"), rows, lambda row: row.received))
-    if fit.answered:
+    if answers and fit.answered:
         found.append(_count(say("answered", "已答"), rows, lambda row: row.answered))
-    percent = Column(
-        Text(say("ans. %", "答复率") if fit.answered else say("answered", "答复率"), "dim"),
-        lambda row: Text(share(row.answered, row.targeted)),
-        0,
-    )
-    found.append(_sized(percent, rows))
+    found.append(_sized(_percent(bool(answers), fit), rows))
     if fit.by_answer:
         found += [_answer(i, answer, rows, fit) for i, answer in enumerate(answers)]
-    found.append(_count(say("silent", "未答"), rows, lambda row: row.silent, SILENT_STYLE))
+    waits = say("silent", "未答") if answers else say("waiting", "未收")
+    found.append(_count(waits, rows, waiting, SILENT_STYLE))
     found.append(_count(say("unreach.", "不可达"), rows, lambda row: row.unreachable, UNREACHABLE_STYLE))
     return found
+
+
+def _percent(asks: bool, fit: _Fit) -> Column:
+    """How many of those meant did what is asked; the word is whole where no column beside bears it."""
+    if asks:
+        head = say("ans. %", "答复率") if fit.answered else say("answered", "答复率")
+    else:
+        head = say("rec. %", "接收率") if fit.received else say("received", "接收率")
+    return Column(Text(head, "dim"), lambda row: Text(share(row.targeted - missing(row), row.targeted)), 0)
 
 
 def _answer(index: int, answer: str, rows: Sequence[api.Row], fit: _Fit) -> Column:

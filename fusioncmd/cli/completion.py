@@ -40,7 +40,8 @@ def complete_order(ctx: typer.Context, incomplete: str) -> list[Offer]:
     newest = next((plain(line.order.text) for line in lines if line.order.msg_type != "cancel"), None)
     if newest is not None:
         offers.insert(0, (asking.LAST, newest[:TEXT_CHARS_SHOWN]))
-    return [offer for offer in offers if offer[0].lower().startswith(incomplete.lower())]
+    typed = len(incomplete)  # ids may be typed in lower case; a shell takes what continues what was typed
+    return [(incomplete + name[typed:], text) for name, text in offers if name.lower().startswith(incomplete.lower())]
 
 
 def complete_place(ctx: typer.Context, incomplete: str) -> list[Offer]:

@@ -123,7 +123,7 @@ def check_length(text: str, chars_max: int, what: str) -> None:
         )
 
 
-def audience_words(selected: Selector, places: Divisions | None) -> str:
+def audience_words(selected: Selector, places: Divisions) -> str:
     """Who is meant, as one reads it back to a commander: places by name where they are known."""
 
     def named(codes: Sequence[str]) -> str:
@@ -139,7 +139,7 @@ def audience_words(selected: Selector, places: Divisions | None) -> str:
     return words
 
 
-def _place(code: str, places: Divisions | None) -> str:
-    if places is None or code not in places.names:
+def _place(code: str, places: Divisions) -> str:
+    if code not in places.names:
         return code
     return f"{places.name(places.find(code))} {code}"

@@ -60,12 +60,22 @@ def share(part: int, whole: int) -> str:
     return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}%"
 
 
+def missing(row: api.Row) -> int:
+    """Who has not done what the order asks: to answer it or, where it offers no answer, to receive it."""
+    return row.targeted - (row.answered if row.by_answer else row.received)
+
+
+def waiting(row: api.Row) -> int:
+    """Those missing who can be reached."""
+    return missing(row) - row.unreachable
+
+
 def segments(row: api.Row) -> list[Segment]:
-    """Everyone who is meant, once: by answer, then the silent, then the unreachable."""
+    """Everyone who is meant, once: who did what is asked (by answer), who can be reached and did not, the rest."""
     answered = [(n, ANSWERED_CELL, ANSWER_STYLES[i]) for i, n in enumerate(row.by_answer)]
     return [
-        *answered,
-        (row.silent, SILENT_CELL, SILENT_STYLE),
+        *(answered or [(row.received, ANSWERED_CELL, ANSWER_STYLES[0])]),
+        (waiting(row), SILENT_CELL, SILENT_STYLE),
         (row.unreachable, UNREACHABLE_CELL, UNREACHABLE_STYLE),
     ]
 
@@ -119,10 +129,10 @@ def stage_text(person: api.Person) -> Text:
 
 
 def places_first(rows: Iterable[api.Row], worst: bool) -> list[api.Row]:
-    """The places where somebody is meant: in code order, or those with the largest share without an answer first."""
+    """The places where somebody is meant: in code order, or those with the largest share missing first."""
     meant = [row for row in rows if row.targeted]
     if worst:
-        return sorted(meant, key=lambda row: (-(row.silent + row.unreachable) / row.targeted, -row.targeted, row.code))
+        return sorted(meant, key=lambda row: (-missing(row) / row.targeted, -row.targeted, row.code))
     return sorted(meant, key=lambda row: row.code)
 
 

@@ -20,7 +20,7 @@ from fusioncmd.cli.figures import Speed, places_first
 from fusioncmd.cli.keyboard import next_key, pressed
 from fusioncmd.cli.tally_view import Screen, tally_line, tally_view
 from fusioncmd.client import Commander
-from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.errors import BusDown, Problem, Unavailable
 from fusioncmd.words import say, sentence
 
 EVERY_S = 0.5
@@ -151,4 +151,5 @@ class _Loop:
 def _trouble_words(problem: Problem | None) -> str:
     if problem is None:
         return ""
-    return say("These figures are old. ", "以下数字不是最新。") + sentence(problem)
+    why = say("The node does not answer.", "节点没有应答。") if isinstance(problem, BusDown) else sentence(problem)
+    return say("These figures are old. ", "数字不是最新。") + why

@@ -31,23 +31,32 @@ _exercise = say("An exercise. Without it the order is ACTUAL.", "演练。不加
 _dry = say("Only count who is meant; send nothing.", "仅统计对象，不下发。")
 _role = say("Only people with this role; repeat for more.", "仅限该职责，可多次给出。")
 
-IssuedText = Annotated[str, typer.Option("--text", help=say("What responders read.", "指令内容。"))]
-Answers = Annotated[list[str] | None, typer.Option("--answer", help=_answers)]
-Issuer = Annotated[str, typer.Option(help=say("Who issues it (default: the login name).", "签发人（默认为登录名）。"))]
-Roles = Annotated[list[str] | None, typer.Option("--role", autocompletion=complete_role, help=_role)]
+IssuedText = Annotated[str, typer.Option("--text", metavar="WORDS", help=say("What responders read.", "指令内容。"))]
+Answers = Annotated[list[str] | None, typer.Option("--answer", metavar="WORDS", help=_answers)]
+Issuer = Annotated[
+    str, typer.Option(metavar="NAME", help=say("Who issues it (default: the login name).", "签发人（默认为登录名）。"))
+]
+Roles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", autocompletion=complete_role, help=_role)]
 NotRoles = Annotated[
     list[str] | None,
-    typer.Option("--not-role", autocompletion=complete_role, help=say("Not who has this role.", "排除该职责。")),
+    typer.Option(
+        "--not-role", metavar="ROLE", autocompletion=complete_role, help=say("Not who has this role.", "排除该职责。")
+    ),
 ]
 Places = Annotated[
     list[str],
     typer.Option(
-        "--to", autocompletion=complete_place, help=say("A place: code or name; repeat for more.", "地点：代码或名称。")
+        "--to",
+        metavar="PLACE",
+        autocompletion=complete_place,
+        help=say("A place: code or name; repeat for more.", "地点：代码或名称。"),
     ),
 ]
 NotPlaces = Annotated[
     list[str] | None,
-    typer.Option("--not-to", autocompletion=complete_place, help=say("Except this place.", "排除该地点。")),
+    typer.Option(
+        "--not-to", metavar="PLACE", autocompletion=complete_place, help=say("Except this place.", "排除该地点。")
+    ),
 ]
 
 
@@ -58,10 +67,10 @@ def call(
     role: Roles = None,
     not_to: NotPlaces = None,
     not_role: NotRoles = None,
-    receive_within: Annotated[str, typer.Option(help=_receive)] = "",
-    answer_within: Annotated[str, typer.Option(help=_answer)] = "",
-    open_for: Annotated[str, typer.Option(help=_open)] = "",
-    grade: Annotated[str, typer.Option("--severity", help=" | ".join(SEVERITIES))] = "severe",
+    receive_within: Annotated[str, typer.Option(metavar="TIME", help=_receive)] = "",
+    answer_within: Annotated[str, typer.Option(metavar="TIME", help=_answer)] = "",
+    open_for: Annotated[str, typer.Option(metavar="TIME", help=_open)] = "",
+    grade: Annotated[str, typer.Option("--severity", metavar="GRADE", help=" | ".join(SEVERITIES))] = "severe",
     exercise: Annotated[bool, typer.Option("--exercise", help=_exercise)] = False,
     issuer: Issuer = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
@@ -123,7 +132,8 @@ async def _succeed(
         commander = Commander(bus)
         before = (await shell.order_line(order, commander)).order
         draft = successor(new_id(), before, msg_type, issuer or login_name(), text, answers)
-        _tell_issued(await commander.ask(api.Issue(draft)), None, as_json, follow_it=msg_type == "update")
+        issued = await commander.ask(api.Issue(draft))
+        _tell_issued(issued, shell.load_divisions(None), as_json, follow_it=msg_type == "update")
 
 
 def new_id() -> bytes:
@@ -149,7 +159,7 @@ def _tell_preview(
     _tell_audience(audience, places, reply.targeted, reply.reachable)
 
 
-def _tell_issued(issued: api.Issued, places: Divisions | None, as_json: bool, follow_it: bool) -> None:
+def _tell_issued(issued: api.Issued, places: Divisions, as_json: bool, follow_it: bool) -> None:
     order = issued.order
     if as_json:
         shell.print_json({"id": order.id, "targeted": issued.targeted, "reachable": issued.reachable, "order": order})
@@ -164,7 +174,7 @@ def _tell_issued(issued: api.Issued, places: Divisions | None, as_json: bool, fo
         )
 
 
-def _tell_audience(audience: Selector, places: Divisions | None, targeted: int, reachable: int) -> None:
+def _tell_audience(audience: Selector, places: Divisions, targeted: int, reachable: int) -> None:
     shell.say_line(say("  to: ", "  对象：") + plain(audience_words(audience, places)))
     people = Text(say(f"  {targeted:,} people meant, ", f"  共 {targeted:,} 人，"))
     style = "" if reachable else "bold yellow"

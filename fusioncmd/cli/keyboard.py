@@ -29,7 +29,10 @@ async def pressed(wanted: bool) -> AsyncIterator[Keys]:
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        data = os.read(fd, READ_BYTES_MAX)
+        try:
+            data = os.read(fd, READ_BYTES_MAX)
+        except OSError:
+            data = b""
         if not data:  # the terminal is gone
             loop.remove_reader(fd)
         for key in keys_in(data):

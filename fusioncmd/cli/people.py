@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from fusioncmd import api, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain, stage_text
+from fusioncmd.cli.lists import aligned, width_of
 from fusioncmd.cli.rows import answer_index, standing
 from fusioncmd.client import Commander
 from fusioncmd.words import say
@@ -33,11 +33,16 @@ def who(
     received: Annotated[bool, _flag("received", "Their device has it.", "设备已接收。")] = False,
     answered: Annotated[bool, _flag("answered", "They answered.", "已答复。")] = False,
     answer: Annotated[
-        str, typer.Option(help=say("They gave this answer: its words or number.", "选择了该答复（文字或序号）。"))
+        str,
+        typer.Option(
+            metavar="WORDS", help=say("They gave this answer: its words or number.", "选择了该答复（文字或序号）。")
+        ),
     ] = "",
     reported: Annotated[bool, _flag("reported", "They sent a report.", "已报告。")] = False,
     everyone: Annotated[bool, _flag("all", "Everyone who is meant (the default).", "全部对象（默认）。")] = False,
-    limit: Annotated[int, typer.Option(min=1, help=say("How many at most.", "最多显示人数。"))] = PEOPLE_SHOWN,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="NUMBER", help=say("How many at most.", "最多显示人数。"))
+    ] = PEOPLE_SHOWN,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -89,18 +94,22 @@ def _show(people: list[api.Person], total: int) -> None:
     if not people:
         shell.say_line(say("Nobody.", "无人。"))
         return
-    grid = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    grid.add_column(say("name", "姓名"), no_wrap=True)
-    grid.add_column(say("phone", "电话"), no_wrap=True)
-    grid.add_column(say("standing", "状态"), no_wrap=True)
-    grid.add_column(say("place", "地点"), overflow="fold")
-    grid.add_column(say("roles", "职责"), overflow="fold")
-    for p in people:
-        channel = Text("● " if p.reachable else "○ ", "green" if p.reachable else "dim")
-        grid.add_row(
-            channel.append(plain(p.name), "default"), Text(plain(p.phone)), stage_text(p), Text(plain(p.place_name)),
-            Text(plain(" ".join(p.roles))),
-        )  # fmt: skip
-    shell.out.print(grid)
+    show_people(people, (say("standing", "状态"), stage_text))
     more = "" if len(people) == total else say("; --limit shows more", "；可用 --limit 显示更多")
     shell.say_line(say(f"{len(people):,} of {total:,}{more}", f"{len(people):,} / {total:,} 人{more}"))
+
+
+def show_people(people: Sequence[api.Person], third: tuple[str, Callable[[api.Person], Text]]) -> None:
+    """A line each: name, phone, the `third` column and the place; the roles where there is room."""
+    heads = [say("name", "姓名"), say("phone", "电话"), third[0], say("place", "地点")]
+    rows = [[_named(p), Text(plain(p.phone)), third[1](p), Text(plain(p.place_name))] for p in people]
+    roles = [Text(plain(" ".join(p.roles))) for p in people]
+    lines = aligned([*heads, say("roles", "职责")], [[*row, role] for row, role in zip(rows, roles, strict=True)])
+    for line in lines if width_of(lines) <= shell.width() else aligned(heads, rows):
+        shell.say_line(line)
+
+
+def _named(person: api.Person) -> Text:
+    """With a full dot before it who has a live channel now."""
+    channel = Text("● " if person.reachable else "○ ", "green" if person.reachable else "dim")
+    return channel.append(plain(person.name), "default")

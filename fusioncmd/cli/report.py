@@ -20,12 +20,14 @@ from fusioncmd.cli.rows import csv_head, csv_lines
 from fusioncmd.cli.tally_view import Screen, tally_view
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, Unavailable
-from fusioncmd.words import say
+from fusioncmd.words import reason, say
 
 REPORTS_PAGE = 1_000
 REPORTS_SHOWN = 200
 
-Limit = Annotated[int, typer.Option(min=1, help=say("How many reports at most.", "最多显示报告条数。"))]
+Limit = Annotated[
+    int, typer.Option(min=1, metavar="NUMBER", help=say("How many reports at most.", "最多显示报告条数。"))
+]
 
 
 def report(
@@ -34,7 +36,8 @@ def report(
         bool, typer.Option("--csv", help=say("One line per person who is meant.", "每个对象一行的 CSV。"))
     ] = False,
     file: Annotated[
-        Path | None, typer.Option("--out", help=say("Write the CSV to this file.", "将 CSV 写入该文件。"))
+        Path | None,
+        typer.Option("--out", metavar="FILE", help=say("Write the CSV to this file.", "将 CSV 写入该文件。")),
     ] = None,
     node: shell.NodeOption = "",
     limit: Limit = REPORTS_SHOWN,
@@ -61,7 +64,6 @@ def report(
         if as_json:
             shell.print_json({"tally": tally, "reports": lines, "reports_total": total})
             return
-        shell.out.print(Text(plain(tally.line.order.text), "bold"))
         shell.out.print(tally_view(tally, Screen(shell.out.width)))
         shell.say_line("")
         _show(lines, total)
@@ -142,9 +144,8 @@ def whole_file(file: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
         if not special:
             partial.replace(file)
     except OSError as error:
-        raise Unavailable(
-            f"{file} cannot be written: {error.strerror}.", f"无法写入 {file}：{error.strerror}。"
-        ) from None
+        en, zh = reason(error)
+        raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None
     finally:
         if not special:
             with contextlib.suppress(OSError):

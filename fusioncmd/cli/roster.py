@@ -9,24 +9,30 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fusioncmd import api, limits
 from fusioncmd.cli import shell
+from fusioncmd.cli.completion import complete_role
 from fusioncmd.cli.figures import plain
+from fusioncmd.cli.people import show_people
 from fusioncmd.cli.report import whole_file
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadRoster
 from fusioncmd.roster.load import BadRows, ImportReport, import_people
 from fusioncmd.roster.people_csv import BadRow
 from fusioncmd.roster.sample import sample_csv
-from fusioncmd.words import say, sentence
+from fusioncmd.words import reason, say, sentence
 
 app = typer.Typer(
-    no_args_is_help=True, help=say("Who exists: import, sample, find.", "人员名册：导入、生成样本、查找。")
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help=say("Who exists: import, sample, find.", "人员名册：导入、生成样本、查找。"),
 )
 
 
-@app.command("import")
+@app.command("import", help=say("Import people, all of the file or nothing.", "导入人员：全部成功或全部不变。"))
 def import_(
     file: Annotated[
         Path, typer.Argument(help=say("people.csv: id,name,phone,village,roles.", "编号、姓名、电话、村代码、职责。"))
@@ -88,13 +94,19 @@ def import_(
 _COUNTS = ("rows", "added", "changed", "unchanged", "moved", "left", "towns_written", "bad_rows", "seconds")
 
 
-@app.command()
+@app.command(help=say("Write a synthetic roster over the real villages.", "按真实村居生成样本名册。"))
 def sample(
-    people: Annotated[int, typer.Option(min=1, max=10_000_000, help=say("How many.", "人数。"))] = 840_000,
-    seed: Annotated[int, typer.Option(help=say("The same seed: the same people.", "随机种子。"))] = 1,
+    people: Annotated[
+        int, typer.Option(min=1, max=10_000_000, metavar="NUMBER", help=say("How many.", "人数。"))
+    ] = 840_000,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help=say("The same seed: the same people.", "随机种子。"))] = 1,
     file: Annotated[
         Path | None,
-        typer.Option("--out", help=say("Where to; - or none: standard output.", "输出文件；省略或 - 为标准输出。")),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help=say("Where to; - or none: standard output.", "输出文件；省略或 - 为标准输出。"),
+        ),
     ] = None,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -116,13 +128,16 @@ def sample(
     shell.run(go(), as_json)
 
 
-@app.command()
+@app.command(help=say("Find people by id, name or phone.", "按编号、姓名或电话查找。"))
 def find(
     query: Annotated[str, typer.Argument(help=say("An id, or part of a name or phone.", "编号、姓名或电话的一部分。"))],
     node: shell.NodeOption = "",
-    role: Annotated[str, typer.Option(help=say("Only this role.", "仅限该职责。"))] = "",
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", autocompletion=complete_role, help=say("Only this role.", "仅限该职责。"))
+    ] = "",
     limit: Annotated[
-        int, typer.Option(min=1, max=limits.WHO_PAGE_MAX, help=say("How many at most.", "最多显示人数。"))
+        int,
+        typer.Option(min=1, max=limits.WHO_PAGE_MAX, metavar="NUMBER", help=say("How many at most.", "最多显示人数。")),
     ] = 50,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
@@ -137,20 +152,7 @@ def find(
         if as_json:
             shell.print_json(found)
             return
-        grid = Table(header_style="dim", pad_edge=False)
-        for head in (
-            say("id", "编号"),
-            say("name", "姓名"),
-            say("phone", "电话"),
-            say("place", "地点"),
-            say("roles", "职责"),
-            "",
-        ):
-            grid.add_column(head)
-        for p in found.people:
-            cells = (p.id, p.name, p.phone, p.place_name, " ".join(p.roles))
-            grid.add_row(*map(plain, cells), "●" if p.reachable else "")
-        shell.out.print(grid)
+        show_people(found.people, (say("id", "编号"), lambda person: Text(plain(person.id))))
         shell.say_line(say(f"{len(found.people):,} of {found.total:,}", f"{len(found.people):,} / {found.total:,} 人"))
 
     shell.run(go(), as_json)
@@ -188,4 +190,5 @@ def _read(file: Path) -> bytes:
             )
         return file.read_bytes()
     except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。") from None
+        en, zh = reason(error)
+        raise BadInput(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None

@@ -11,8 +11,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 import typer
-import uvloop
 from rich.console import Console
+from rich.text import Text
 
 from fusioncmd import ids
 from fusioncmd.cli.asking import DEFAULT_NATS as DEFAULT_NATS
@@ -24,7 +24,6 @@ from fusioncmd.cli.completion import complete_order, complete_place
 from fusioncmd.cli.durations import seconds as seconds
 from fusioncmd.divisions import Divisions, load
 from fusioncmd.errors import Problem
-from fusioncmd.logs import configure_logs
 from fusioncmd.words import say, sentence
 
 T = TypeVar("T")
@@ -33,18 +32,29 @@ INTERRUPTED = 130  # 128 + SIGINT
 
 NatsOption = Annotated[
     str,
-    typer.Option("--nats", envvar=NATS_VARIABLE, help=say("The bus of the tier node.", "本级节点的总线地址。")),
+    typer.Option(
+        "--nats", metavar="URL", envvar=NATS_VARIABLE, help=say("The bus of the tier node.", "本级节点的总线地址。")
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help=say("JSON on standard output, for programs.", "以 JSON 输出，供程序使用。"))
 ]
 DivisionsOption = Annotated[
     Path | None,
-    typer.Option("--divisions", help=say("Another province: a CSV of code,name.", "其他省份：code,name 两列的 CSV。")),
+    typer.Option(
+        "--divisions",
+        metavar="FILE",
+        help=say("Another province: a CSV of code,name.", "其他省份：code,name 两列的 CSV。"),
+    ),
 ]
 NodeOption = Annotated[
     str,
-    typer.Option("--node", autocompletion=complete_place, help=say("A place: code or name.", "地点：代码或名称。")),
+    typer.Option(
+        "--node",
+        metavar="PLACE",
+        autocompletion=complete_place,
+        help=say("A place: code or name.", "地点：代码或名称。"),
+    ),
 ]
 OrderArgument = Annotated[
     str,
@@ -72,6 +82,10 @@ err = _Console(stderr=True)
 
 def run(coroutine: Coroutine[Any, Any, T], as_json: bool) -> T:
     """The coroutine's result; a problem ends the command with one sentence and status 1."""
+    import uvloop  # this and structlog are heavy; help and completion do without
+
+    from fusioncmd.logs import configure_logs
+
     configure_logs()
     try:
         return uvloop.run(coroutine)
@@ -85,12 +99,17 @@ def run(coroutine: Coroutine[Any, Any, T], as_json: bool) -> T:
 
 
 def fail(problem: Problem, as_json: bool) -> NoReturn:
-    """One sentence on standard error, or one JSON object on standard output, and status 1."""
+    """The problem, and status 1."""
+    tell_problem(problem, as_json)
+    raise typer.Exit(1)
+
+
+def tell_problem(problem: Problem, as_json: bool) -> None:
+    """One sentence on standard error, or one JSON object on standard output."""
     if as_json:
         print_json({"error": {"code": problem.code, "sentence": sentence(problem)}})
     else:
         err.print(sentence(problem), style="bold red", soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def load_divisions(path: Path | None) -> Divisions:
@@ -108,7 +127,12 @@ def code_of(node: str, divisions: Path | None) -> str:
     return load_divisions(divisions).find(node).code if node else ""
 
 
-def say_line(text: str) -> None:
+def width() -> int:
+    """Cells in a line of the screen; without a screen, a line has no end."""
+    return out.width if out.is_terminal else 1 << 16
+
+
+def say_line(text: str | Text) -> None:
     """A line for people, never broken at the width of the screen."""
     out.print(text, soft_wrap=True)
 

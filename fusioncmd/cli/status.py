@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from fusioncmd import api, ids
@@ -13,17 +12,21 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.figures import kind_words, mode_text, plain, share, state_words
 from fusioncmd.cli.follow import follow
+from fusioncmd.cli.lists import GAP, aligned, width_of, with_below
 from fusioncmd.cli.tally_view import Screen, tally_view
 from fusioncmd.client import Commander
 from fusioncmd.words import say
 
 HEALTH_S_MAX = 3.0
+TEXT_CELLS_MIN = 40
 ID_END_CHARS = 6  # enough to tell orders apart, and what one types to name one
 
 
 def orders(
     only_open: Annotated[bool, typer.Option("--open", help=say("Only those open.", "仅有效指令。"))] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help=say("How many at most.", "最多显示条数。"))] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="NUMBER", help=say("How many at most.", "最多显示条数。"))
+    ] = 50,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
@@ -35,7 +38,7 @@ def orders(
         if as_json:
             shell.print_json({"orders": lines})
         elif lines:
-            shell.out.print(_orders_table(lines))
+            _show_orders(lines)
         else:
             shell.say_line(say("There are no orders.", "没有指令。"))
 
@@ -95,26 +98,41 @@ def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOptio
         raise typer.Exit(1)
 
 
-def _orders_table(lines: tuple[api.OrderLine, ...]) -> Table:
-    grid = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    grid.add_column("", no_wrap=True)
-    grid.add_column(say("order", "编号"), no_wrap=True)
-    grid.add_column(say("issued", "时间"), no_wrap=True)
-    grid.add_column(say("kind", "类型"), no_wrap=True)
-    grid.add_column(say("state", "状态"), no_wrap=True)
-    grid.add_column(say("meant", "对象"), justify="right", no_wrap=True)
-    grid.add_column(say("answered", "已答"), justify="right", no_wrap=True)
-    grid.add_column(say("text", "内容"), no_wrap=True, overflow="ellipsis", ratio=1)
-    for line in lines:
-        order = line.order
-        name = ids.to_text(order.id)
-        state = Text(state_words(line.state), "bold" if line.state == "open" else "dim")
-        grid.add_row(
-            mode_text(order.status), Text("…", "dim").append(name[-ID_END_CHARS:], "default"),
-            shell.local_time(order.issued_ms), kind_words(order.msg_type), state, f"{line.targeted:,}",
-            share(line.answered, line.targeted), Text(plain(order.text)),
-        )  # fmt: skip
-    return grid
+def _show_orders(lines: tuple[api.OrderLine, ...]) -> None:
+    """A line each; the text beside it, cut to what is left of the screen, or whole under it where too little is."""
+    heads = ["", say("order", "编号"), say("issued", "时间"), say("kind", "类型"), say("state", "状态"),
+             say("meant", "对象"), say("answered", "已答")]  # fmt: skip
+    rows = [_order_cells(line) for line in lines]
+    texts = [Text(plain(line.order.text)) for line in lines]
+    narrow = aligned(heads, rows, right=(5, 6))
+    room = shell.width() - width_of(narrow) - len(GAP)
+    if room < min(TEXT_CELLS_MIN, width_of(texts)):
+        shown = with_below(narrow, texts)
+    else:
+        for text in texts:
+            text.truncate(room, overflow="ellipsis")
+        beside = [[*row, text] for row, text in zip(rows, texts, strict=True)]
+        shown = aligned([*heads, say("text", "内容")], beside, right=(5, 6))
+    for line in shown:
+        shell.say_line(line)
+
+
+def _order_cells(line: api.OrderLine) -> list[Text]:
+    order = line.order
+    return [
+        mode_text(order.status),
+        Text("…", "dim").append(ids.to_text(order.id)[-ID_END_CHARS:], "default"),
+        Text(shell.local_time(order.issued_ms)),
+        Text(kind_words(order.msg_type)),
+        *_progress(line),
+    ]
+
+
+def _progress(line: api.OrderLine) -> list[Text]:
+    """State, people and answers; a cancel is neither open nor over, and only some orders ask for an answer."""
+    state = "" if line.order.msg_type == "cancel" else state_words(line.state)
+    answered = share(line.answered, line.targeted) if line.order.answers else ""
+    return [Text(state, "bold" if line.state == "open" else "dim"), Text(f"{line.targeted:,}"), Text(answered)]
 
 
 def _tell_health(reply: api.HealthReply) -> None:

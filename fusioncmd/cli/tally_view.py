@@ -26,6 +26,7 @@ from fusioncmd.cli.figures import (
     UNREACHABLE_STYLE,
     bar,
     kind_words,
+    missing,
     mode_style,
     mode_words,
     packed,
@@ -34,10 +35,12 @@ from fusioncmd.cli.figures import (
     segments,
     share,
     state_words,
+    waiting,
 )
 from fusioncmd.words import say
 
 ROWS_MIN = 3
+FIXED_LINES = 3  # column heads, total, footer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,53 +63,76 @@ def tally_view(
 ) -> RenderableType:
     """The whole picture of `reply`. `trouble` says why these are not the figures of now."""
     rows = places_first(reply.below, worst)
-    head = [_strip(reply, screen.width), *_standing(reply, screen.width), Text("")]
-    head += [*_sum(reply.total, screen.width, speed), *_legend(reply, screen.width), Text("")]
     foot = _foot(reply, trouble)
+    head = _head(reply, screen, speed, len(foot) + FIXED_LINES + min(ROWS_MIN, len(rows)))
     start, end = 0, len(rows)
     if screen.height is not None:
-        room = screen.height - len(head) - len(foot) - 3  # column heads, total, footer
-        start, end = window(len(rows), screen.cursor or 0, max(room, ROWS_MIN))
+        room = screen.height - len(head) - len(foot) - FIXED_LINES
+        start, end = window(len(rows), screen.cursor or 0, max(room, 0))
         shown = say(f"{start + 1}–{end} of {len(rows)}   ", f"{start + 1}–{end} / {len(rows)}   ") if rows else ""
         foot.append(Text(shown + screen.footer, "dim", no_wrap=True, overflow="ellipsis"))
     return Group(*head, _table(reply, rows, (start, end), screen), *foot)
+
+
+def _head(reply: api.TallyReply, screen: Screen, speed: tuple[float, float] | None, below: int) -> list[Text]:
+    """What stands over the table: all of it, or on a low screen as much as leaves room for `below` lines."""
+    strip, standing = _strip(reply, screen), _standing(reply, screen.width)
+    total, legend = _sum(reply.total, screen.width, speed), _legend(reply, screen.width)
+    heads = [
+        [*strip, *standing, Text(""), *total, *legend, Text("")],
+        [*strip, *standing, *total, *legend],
+        [*strip, *standing[:1], *total],
+        [*strip, *total[:1]],
+        strip,
+    ]
+    return next((head for head in heads if screen.height is None or len(head) + below <= screen.height), strip)
 
 
 def tally_line(reply: api.TallyReply, speed: tuple[float, float]) -> str:
     """One line for logs and pipes."""
     row, mode = reply.total, mode_words(reply.line.order.status)
     age = clock(max(reply.now_ms - reply.line.order.issued_ms, 0) // 1000)
-    answers = ", ".join(f"{plain(a)} {n:,}" for a, n in zip(reply.line.order.answers, row.by_answer, strict=False))
-    given = f" ({answers})" if answers else ""
-    percent = share(row.answered, row.targeted)
+    answers = say(", ", "、").join(
+        f"{plain(a)} {n:,}" for a, n in zip(reply.line.order.answers, row.by_answer, strict=False)
+    )
+    done = share(row.targeted - missing(row), row.targeted)
+    name, rest = plain(row.name), f"{waiting(row):,}"
+    if not answers:
+        return say(
+            f"{mode} {age}  {name}: {row.targeted:,} meant, {row.sent:,} sent, {row.received:,} received {done}, "
+            f"{rest} waiting, {row.unreachable:,} unreachable; {speed[0]:,.0f} received/s",
+            f"{mode} {age}  {name}：对象 {row.targeted:,}，已发 {row.sent:,}，已收 {row.received:,} {done}，"
+            f"未收 {rest}，不可达 {row.unreachable:,}；{speed[0]:,.0f} 人/秒",
+        )
     return say(
-        f"{mode} {age}  {row.name}: {row.targeted:,} meant, {row.sent:,} sent, {row.received:,} received, "
-        f"{row.answered:,} answered {percent}{given}, {row.silent:,} silent, {row.unreachable:,} unreachable; "
+        f"{mode} {age}  {name}: {row.targeted:,} meant, {row.sent:,} sent, {row.received:,} received, "
+        f"{row.answered:,} answered {done} ({answers}), {rest} silent, {row.unreachable:,} unreachable; "
         f"{speed[1]:,.0f} answers/s",
-        f"{mode} {age}  {row.name}：对象 {row.targeted:,}，已发 {row.sent:,}，已收 {row.received:,}，"
-        f"已答 {row.answered:,} {percent}{given}，未答 {row.silent:,}，不可达 {row.unreachable:,}；"
-        f"{speed[1]:,.0f} 人/秒",
+        f"{mode} {age}  {name}：对象 {row.targeted:,}，已发 {row.sent:,}，已收 {row.received:,}，"
+        f"已答 {row.answered:,} {done}（{answers}），未答 {rest}，不可达 {row.unreachable:,}；{speed[1]:,.0f} 人/秒",
     )
 
 
-def _strip(reply: api.TallyReply, width: int) -> Text:
+def _strip(reply: api.TallyReply, screen: Screen) -> list[Text]:
+    """One line, so that what is below stays in place; where nothing has to, all of a longer text after it."""
     order = reply.line.order
     words = [mode_words(order.status), *([] if order.msg_type == "alert" else [kind_words(order.msg_type)])]
     strip = Text(f" {' · '.join(words)}  {plain(order.text)}", mode_style(order.status))
-    strip.truncate(width, overflow="ellipsis", pad=True)
-    return strip
+    whole = [] if screen.height is not None or strip.cell_len <= screen.width else [Text(plain(order.text), "bold")]
+    strip.truncate(screen.width, overflow="ellipsis", pad=True)
+    return [strip, *whole]
 
 
 def _standing(reply: api.TallyReply, width: int) -> list[Text]:
     order, row = reply.line.order, reply.total
     age_s = max(reply.now_ms - order.issued_ms, 0) // 1000
     is_open = reply.line.state == "open"
-    pieces = [
-        Text(state_words(reply.line.state), "bold" if is_open else "bold yellow"),
-        Text(say(f"{clock(age_s)} old", f"已发出 {clock(age_s)}")),
-    ]
+    pieces = [Text(say(f"{clock(age_s)} old", f"已发出 {clock(age_s)}"))]
+    if order.msg_type != "cancel":  # a cancel is neither open nor over
+        pieces.insert(0, Text(state_words(reply.line.state), "bold" if is_open else "bold yellow"))
     if is_open and order.msg_type != "cancel":
         pieces.append(_deadline(say("receive", "接收"), order.receive_within_s - age_s, row.targeted - row.received))
+    if is_open and order.answers:
         pieces.append(_deadline(say("answer", "答复"), order.answer_within_s - age_s, row.targeted - row.answered))
     pieces.append(Text(say(f"by {plain(order.issuer)}", f"签发：{plain(order.issuer)}"), "dim"))
     pieces.append(Text(ids.to_text(order.id), "dim"))
@@ -126,11 +152,13 @@ def _sum(row: api.Row, width: int, speed: tuple[float, float] | None) -> list[Te
         Text(plain(row.name), "bold"),
         Text(say(f"{row.targeted:,} meant", f"对象 {row.targeted:,}"), "bold"),
         Text(say("sent ", "已发 ") + share(row.sent, row.targeted)),
-        Text(say("received ", "已收 ") + share(row.received, row.targeted)),
-        Text(say("answered ", "已答 ") + share(row.answered, row.targeted), "bold"),
+        Text(say("received ", "已收 ") + share(row.received, row.targeted), "" if row.by_answer else "bold"),
     ]
+    if row.by_answer:
+        pieces.append(Text(say("answered ", "已答 ") + share(row.answered, row.targeted), "bold"))
     if speed is not None:
         pieces.append(Text(say(f"+{speed[0]:,.0f} received/s", f"接收 +{speed[0]:,.0f}/秒"), "dim"))
+    if speed is not None and row.by_answer:
         pieces.append(Text(say(f"+{speed[1]:,.0f} answers/s", f"答复 +{speed[1]:,.0f}/秒"), "dim"))
     return [*packed(pieces, width), bar(segments(row), row.targeted, width)]
 
@@ -144,8 +172,9 @@ def _legend(reply: api.TallyReply, width: int) -> list[Text]:
     pieces = [
         piece(ANSWERED_CELL, f"{i + 1} {plain(answer)}", row.by_answer[i], ANSWER_STYLES[i])
         for i, answer in enumerate(answers)
-    ]
-    pieces.append(piece(SILENT_CELL, say("silent", "未答"), row.silent, SILENT_STYLE))
+    ] or [piece(ANSWERED_CELL, say("received", "已收"), row.received, ANSWER_STYLES[0])]
+    waits = say("silent", "未答") if answers else say("waiting", "未收")
+    pieces.append(piece(SILENT_CELL, waits, waiting(row), SILENT_STYLE))
     pieces.append(piece(UNREACHABLE_CELL, say("unreachable", "不可达"), row.unreachable, UNREACHABLE_STYLE))
     if row.reported:
         pieces.append(Text(say(f"{row.reported:,} reported", f"{row.reported:,} 人已报告"), "dim"))
@@ -170,7 +199,8 @@ def _table(reply: api.TallyReply, rows: Sequence[api.Row], span: tuple[int, int]
             grid.add_column("", width=GAP_CELLS)
         head = column.head.copy()
         grid.add_column(head, justify=column.justify, width=column.width, no_wrap=True, overflow="ellipsis")
-    grid.add_row(*_cells(found, reply.total), style="bold")
+    total = [Text(plain(reply.total.name)), *_cells(found, reply.total)[1:]]  # no token: one types those below
+    grid.add_row(*total, style="bold")
     for i in range(*span):
         grid.add_row(*_cells(found, rows[i]), style="reverse" if i == screen.cursor else "")
     return grid

@@ -24,21 +24,28 @@ KEY_FILE_MODE = 0o600  # a ticket lets its bearer in
 
 def ticket(
     ident: Annotated[
-        list[str] | None, typer.Option("--id", help=say("A person's id in the roster.", "名册中的人员编号。"))
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help=say("A person's id in the roster.", "名册中的人员编号。")),
     ] = None,
     number: Annotated[
-        list[int] | None, typer.Option("--number", min=0, max=(1 << 32) - 1, help=say("Their number.", "系统内编号。"))
+        list[int] | None,
+        typer.Option("--number", min=0, max=(1 << 32) - 1, metavar="NUMBER", help=say("Their number.", "系统内编号。")),
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help=say("Everyone of --node.", "--node 的全部人员。"))] = False,
     node: shell.NodeOption = "",
     limit: Annotated[
-        int | None, typer.Option(min=1, help=say("With --all: how many.", "与 --all 连用：人数。"))
+        int | None, typer.Option(min=1, metavar="NUMBER", help=say("With --all: how many.", "与 --all 连用：人数。"))
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--out", help=say("With --all: where to (MessagePack).", "与 --all 连用：输出文件。"))
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help=say("With --all: where to (MessagePack).", "与 --all 连用：输出文件。")
+        ),
     ] = None,
-    valid: Annotated[str, typer.Option(help=say("For how long.", "有效期。"))] = "30d",
-    data: Annotated[Path | None, typer.Option(help=say("The tier's data folder.", "节点数据目录。"))] = None,
+    valid: Annotated[str, typer.Option(metavar="TIME", help=say("For how long.", "有效期。"))] = "30d",
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help=say("The tier's data folder.", "节点数据目录。"))
+    ] = None,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,

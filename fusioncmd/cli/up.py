@@ -6,134 +6,31 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-import socket
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fusioncmd import api, divisions, keys
-from fusioncmd.bus.nats import open_bus
+from fusioncmd import keys
 from fusioncmd.cli import shell
-from fusioncmd.client import Commander
+from fusioncmd.cli.completion import complete_place
+from fusioncmd.cli.tier import Tier as Tier
+from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.errors import Unavailable
-from fusioncmd.supervisor import Child, Supervisor
-from fusioncmd.words import say
-
-READY_S_MAX = 60.0
-STARTS_MAX = 3  # a child that ended so often before the tier was ready will not get better
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """What one `up` runs. `nats` is given when a server runs already."""
-
-    node: str
-    data: Path
-    divisions: Path | None
-    nats: str | None
-    nats_port: int
-    nats_server: str | None
-    host: str
-    port: int
-    gateways: int
-
-    @property
-    def nats_url(self) -> str:
-        return self.nats or f"nats://127.0.0.1:{self.nats_port}"
-
-    def commands(self) -> Iterator[tuple[str, list[str]]]:
-        """Each child's name and command line, in starting order."""
-        python = [sys.executable, "-m"]
-        common = ["--data", str(self.data)]
-        if self.nats is None:
-            own = ["--node", self.node, "--port", str(self.nats_port), *common]
-            yield (
-                "nats",
-                [
-                    *python,
-                    "tiers.nats_server",
-                    *own,
-                    *(["--nats-server", self.nats_server] if self.nats_server else []),
-                ],
-            )
-        places = ["--divisions", str(self.divisions)] if self.divisions else []
-        yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places]
-        for i in range(1, self.gateways + 1):
-            listen = ["--host", self.host, "--port", str(self.port), "--name", f"responder-{i}"]
-            yield (
-                f"responder-{i}",
-                [*python, "gateways.responder", "--serve", self.node, "--nats", self.nats_url, *listen, *common],
-            )
-
-
-async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | None = None) -> Supervisor:
-    """Start everything and return when the node and every gateway are ready; `Unavailable` when they do not get so."""
-    with contextlib.ExitStack() as undo:
-        _check_ports(tier)
-        keys.ensure_ticket_key(tier.data)
-        supervisor = Supervisor(tier.data / "logs", lambda child, code: say_line(_ended(child, code)))
-        for name, argv in tier.commands():
-            await supervisor.start(name, argv, env)
-        try:
-            await _until_ready(tier, supervisor)
-        except BaseException:
-            await supervisor.stop()
-            raise
-        undo.pop_all()
-    return supervisor
-
-
-async def _until_ready(tier: Tier, supervisor: Supervisor) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + READY_S_MAX
-    while loop.time() < deadline:
-        for child in supervisor.children.values():
-            if child.starts > STARTS_MAX:
-                words = supervisor.last_words(child.name)
-                raise Unavailable(f"{child.name} does not start: {words}", f"{child.name} 无法启动：{words}")
-        with contextlib.suppress(Unavailable):
-            bus = await open_bus(tier.nats_url, "cli", wait_s=1.0)
-            try:
-                health = await Commander(bus).ask(api.Health(), timeout_s=1.0)
-            finally:
-                await bus.close()
-            if health.caught_up and len(health.gateways) >= tier.gateways:
-                return
-        await asyncio.sleep(0.2)
-    raise Unavailable(
-        f"The tier was not ready within {READY_S_MAX:.0f} s; see {tier.data / 'logs'}.",
-        f"{READY_S_MAX:.0f} 秒内未就绪，请查看 {tier.data / 'logs'}。",
-    )
-
-
-def _check_ports(tier: Tier) -> None:
-    wanted = [(tier.host, tier.port)] + ([] if tier.nats else [("127.0.0.1", tier.nats_port)])
-    for host, port in wanted:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise Unavailable(
-                    f"Port {port} on {host} cannot be used: {error.strerror}.",
-                    f"无法使用 {host} 的端口 {port}：{error.strerror}。",
-                ) from None
+from fusioncmd.terminal import PATH
+from fusioncmd.words import reason, say
 
 
 @contextlib.contextmanager
 def only_one(data: Path) -> Iterator[None]:
-    """One `up` per data folder."""
+    """One `up` per data folder, which its owner alone may read: it holds keys, names and phones."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (data / "lock").open("w")
     except OSError as error:
-        raise Unavailable(
-            f"{data} cannot be written: {error.strerror}.", f"无法写入 {data}：{error.strerror}。"
-        ) from None
+        en, zh = reason(error)
+        raise Unavailable(f"{data} cannot be written: {en}.", f"无法写入 {data}：{zh}。") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,49 +39,49 @@ def only_one(data: Path) -> Iterator[None]:
         yield
 
 
+def _option(metavar: str, en: str, zh: str, complete: Callable[..., Any] | None = None) -> Any:
+    return typer.Option(metavar=metavar, help=say(en, zh), autocompletion=complete)
+
+
+def _port(en: str, zh: str) -> Any:
+    return typer.Option(min=1, max=65_535, metavar="PORT", help=say(en, zh))
+
+
 def up(
-    node: Annotated[str, typer.Option(help=say("The tier node's place.", "本节点所在地点。"))] = "44",
-    data: Annotated[Path | None, typer.Option(help=say("Where its files are kept.", "数据目录。"))] = None,
-    divisions_csv: Annotated[
-        Path | None,
-        typer.Option("--divisions", help=say("Another province: a CSV of code,name.", "其他省份的 code,name CSV。")),
-    ] = None,
-    nats: Annotated[str | None, typer.Option(help=say("Join this NATS server.", "加入已运行的 NATS 服务器。"))] = None,
-    nats_port: Annotated[int, typer.Option(help=say("Port of the own NATS server.", "自带 NATS 服务器端口。"))] = 4222,
+    node: Annotated[str, _option("PLACE", "The tier node's place.", "本节点所在地点。", complete_place)] = "44",
+    data: Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")] = None,
+    divisions: shell.DivisionsOption = None,
+    nats: Annotated[str | None, _option("URL", "Join this NATS server.", "加入已运行的 NATS 服务器。")] = None,
+    nats_port: Annotated[int, _port("Port of the own NATS server.", "自带 NATS 服务器端口。")] = 4222,
     nats_server: Annotated[
-        str | None, typer.Option(help=say("Another nats-server program.", "指定 nats-server 程序。"))
+        str | None, _option("FILE", "Another nats-server program.", "指定 nats-server 程序。")
     ] = None,
-    host: Annotated[str, typer.Option(help=say("Where terminals connect.", "终端接入地址。"))] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help=say("Port for terminals.", "终端接入端口。"))] = 8701,
-    gateways: Annotated[int, typer.Option(min=1, max=64, help=say("Gateway processes.", "网关进程数。"))] = 2,
+    host: Annotated[str, _option("ADDRESS", "Where terminals connect.", "终端接入地址。")] = "127.0.0.1",
+    port: Annotated[int, _port("Port for terminals.", "终端接入端口。")] = 8701,
+    gateways: Annotated[
+        int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
+    ] = 2,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
-    shell.run(_up(node, data, divisions_csv, nats, nats_port, nats_server, host, port, gateways, as_json), as_json)
+
+    async def go() -> None:
+        places = shell.load_divisions(divisions)
+        path = places.find(node)
+        folder = data or keys.data_folder(path.code)
+        tier = Tier(path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways)
+        await _run(tier, places.full_name(path), as_json)
+
+    shell.run(go(), as_json)
 
 
-async def _up(
-    node: str, data: Path | None, divisions_csv: Path | None, nats: str | None, nats_port: int,
-    nats_server: str | None, host: str, port: int, gateways: int, as_json: bool,
-) -> None:  # fmt: skip
-    places = divisions.load(divisions_csv)
-    path = places.find(node)
-    tier = Tier(
-        path.code,
-        data or keys.data_folder(path.code),
-        divisions_csv,
-        nats,
-        nats_port,
-        nats_server,
-        host,
-        port,
-        gateways,
-    )
+async def _run(tier: Tier, name: str, as_json: bool) -> None:
+    """Until a signal comes."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with only_one(tier.data):
-        starting = asyncio.create_task(run_tier(tier, shell.say_line))
+        starting = asyncio.create_task(run_tier(tier, _tell_err if as_json else _tell))
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -193,17 +90,18 @@ async def _up(
             return
         supervisor = starting.result()
         try:
-            _tell_ready(tier, places.full_name(path), as_json)
+            _tell_ready(tier, name, as_json)
             await waiting
         finally:
             await supervisor.stop()
 
 
 def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
-    terminals = f"ws://{tier.host}:{tier.port}/terminal"
+    host = f"[{tier.host}]" if ":" in tier.host else tier.host
+    terminals = f"ws://{host}:{tier.port}{PATH}"
     if as_json:
         shell.print_json(
-            {"ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": terminals, "data": str(tier.data)}
+            {"ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": terminals, "data": tier.data}
         )
         return
     shell.say_line(say(f"{name} ({tier.node}) is ready.", f"{name}（{tier.node}）已就绪。"))
@@ -213,6 +111,11 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     shell.say_line(say("Ctrl-C stops everything.", "按 Ctrl-C 停止全部。"))
 
 
-def _ended(child: Child, returncode: int) -> str:
-    how = signal.Signals(-returncode).name if returncode < 0 else str(returncode)
-    return say(f"{child.name} ended ({how}); it is started again.", f"{child.name} 已退出（{how}），正在重启。")
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # whoever read us is gone; the tier goes on
+        shell.say_line(line)
+
+
+def _tell_err(line: str) -> None:
+    with contextlib.suppress(OSError):
+        shell.err.print(line, soft_wrap=True)

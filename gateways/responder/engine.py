@@ -133,7 +133,7 @@ class Engine:
                 if phase == OPEN:
                     self.close(fd, terminal.Close.SILENT, "nothing was heard")
                 elif phase == SHAKEN:
-                    self.close(fd, terminal.Close.NO_HELLO, "no hello came in time")
+                    self.close(fd, terminal.Close.LATE, "no hello came in time")
                 else:
                     self.drop(fd)
 

@@ -22,6 +22,7 @@ from loadtest.swarm.behaviour import Behaviour
 from loadtest.swarm.record import Deeds, Record, Written
 from loadtest.swarm.wire import masked
 
+SEND_AGAIN_S = (5.0, 10.0)  # after a report that could not be stored: the impatient end of PROTOCOL.md, 2
 HEARTBEAT_PARTS = limits.HEARTBEAT_S // 2  # each terminal says something twice as often as it must
 
 
@@ -34,6 +35,14 @@ class Held:
     received: bytes
     answers: list[bytes]
     received_and_answer: list[bytes]
+
+
+class Touching(NamedTuple):
+    """What a person is about to do: give `answer`, write a report, or send the report `again`."""
+
+    held: Held | None
+    answer: int | None = None
+    again: bytes = b""
 
 
 class Confirmation(NamedTuple):
@@ -54,7 +63,7 @@ class Crew:
         self.last_shown_s = self.last_confirmed_s = 0.0
         self._orders: dict[bytes, Held] = {}
         self._known: dict[bytes, Held | Confirmation] = {}
-        self._due: list[tuple[float, int, int, Held, int | None]] = []  # when, tie-break, who, what, answer or report
+        self._due: list[tuple[float, int, int, Touching]] = []  # when, tie-break, who, what
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
         self._alive = self._frame(terminal.Alive())
@@ -84,14 +93,9 @@ class Crew:
     def due(self, now_s: float) -> Iterator[tuple[int, bytes]]:
         """What people touch now; those without a connection have touched it too, and send it when they have one."""
         while self._due and self._due[0][0] <= now_s:
-            _, _, i, held, answer = heapq.heappop(self._due)
-            number = self.numbers[i]
-            if answer is not None:
-                held.deeds.given[answer].add(number)
-                frame = held.answers[answer]
-            else:
-                frame = self._write_report(i, held)
-            if self.welcomed[i]:
+            _, _, i, touching = heapq.heappop(self._due)
+            frame = self._touch(i, touching)
+            if frame and self.welcomed[i]:
                 yield i, frame
         yield from self._heartbeats(now_s)
 
@@ -110,6 +114,18 @@ class Crew:
         """The orders that the device has, those that were ended since included; the newest if there are many."""
         has = [ident for ident, held in self._orders.items() if number in held.deeds.shown]
         return sorted(has)[-limits.ORDERS_HELD_MAX :]
+
+    def _later(self, due_s: float, i: int, touching: Touching) -> None:
+        heapq.heappush(self._due, (due_s, next(self._ties), i, touching))
+
+    def _touch(self, i: int, touching: Touching) -> bytes:
+        held, answer, again = touching
+        if held is None:
+            return self._reports.get(i, {}).get(again, b"")  # nothing, if it was stored meanwhile
+        if answer is None:
+            return self._write_report(i, held)
+        held.deeds.given[answer].add(self.numbers[i])
+        return held.answers[answer]
 
     def _decoded(self, i: int, payload: bytes, now_s: float) -> bytes:
         match terminal.decode_to_terminal(payload):
@@ -131,8 +147,10 @@ class Crew:
                 else:
                     self.record.reports[report].stored = True
                     self._reports.get(i, {}).pop(report, None)
-            case terminal.Refused(code):
+            case terminal.Refused(code, _, _, report):
                 self.record.refused[code] += 1
+                if report is not None:
+                    self._later(now_s + self._rng.uniform(*SEND_AGAIN_S), i, Touching(None, again=report))
         return b""
 
     def _learn(self, data: bytes) -> Held:
@@ -161,9 +179,9 @@ class Crew:
             deeds.given[answer].add(number)
             return held.received_and_answer[answer]
         for touch in plan.touches:
-            heapq.heappush(self._due, (now_s + touch.after_s, next(self._ties), i, held, touch.answer))
+            self._later(now_s + touch.after_s, i, Touching(held, touch.answer))
         if plan.report_after_s is not None and held.answers:
-            heapq.heappush(self._due, (now_s + plan.report_after_s, next(self._ties), i, held, None))
+            self._later(now_s + plan.report_after_s, i, Touching(held))
         return held.received
 
     def _confirmed(self, i: int, confirmation: Confirmation, now_s: float) -> None:

@@ -1,0 +1,168 @@
+"""One tier as processes: what is run, in which order, and when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fusioncmd import api, keys
+from fusioncmd.bus.port import CALL
+from fusioncmd.cli import shell
+from fusioncmd.client import Commander
+from fusioncmd.errors import BusDown, NotFound, Unavailable
+from fusioncmd.supervisor import Child, Supervisor
+from fusioncmd.words import reason, say
+
+READY_S_MAX = 60.0
+LOOK_EVERY_S = 0.1
+_SIGNALS = {number.value: number.name for number in signal.Signals}
+STARTS_MAX = 3  # a child that ended so often before the tier was ready will not get better
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What one `up` runs. `nats` is given when a server runs already."""
+
+    node: str
+    data: Path
+    divisions: Path | None
+    nats: str | None
+    nats_port: int
+    nats_server: str | None
+    host: str
+    port: int
+    gateways: int
+
+    @property
+    def nats_url(self) -> str:
+        return self.nats or f"nats://127.0.0.1:{self.nats_port}"
+
+    def commands(self) -> Iterator[tuple[str, list[str]]]:
+        """Each child's name and command line, in starting order."""
+        python = [sys.executable, "-m"]
+        common = ["--data", str(self.data)]
+        if self.nats is None:
+            own = ["--node", self.node, "--port", str(self.nats_port), *common]
+            yield (
+                "nats",
+                [
+                    *python,
+                    "tiers.nats_server",
+                    *own,
+                    *(["--nats-server", self.nats_server] if self.nats_server else []),
+                ],
+            )
+        places = ["--divisions", str(self.divisions)] if self.divisions else []
+        yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places]
+        for i in range(1, self.gateways + 1):
+            listen = ["--host", self.host, "--port", str(self.port), "--name", f"responder-{i}"]
+            yield (
+                f"responder-{i}",
+                [*python, "gateways.responder", "--serve", self.node, "--nats", self.nats_url, *listen, *common],
+            )
+
+
+async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | None = None) -> Supervisor:
+    """Start everything and return when the node and every gateway are ready; `Unavailable` when they do not get so.
+
+    From then on `say_line` is told of children that end. Before, how the first of them failed is the sentence.
+    """
+    _check_ports(tier)
+    if tier.nats is not None:
+        await _check_joined(tier.nats)
+    elif tier.nats_server is not None and not os.access(tier.nats_server, os.X_OK):
+        raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
+    keys.ensure_ticket_key(tier.data)
+    ready = False
+    hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+
+    def tell(child: Child, returncode: int) -> None:
+        if ready:
+            say_line(_ended(child, returncode, supervisor))
+        elif child.starts >= STARTS_MAX and not hopeless.done():
+            hopeless.set_result(child)
+
+    supervisor = Supervisor(tier.data / "logs", tell)
+    try:
+        for name, argv in tier.commands():
+            await supervisor.start(name, argv, env)
+        await _until_ready(tier, supervisor, hopeless)
+    except BaseException:
+        await supervisor.stop()
+        raise
+    ready = True
+    return supervisor
+
+
+async def _until_ready(tier: Tier, supervisor: Supervisor, hopeless: asyncio.Future[Child]) -> None:
+    answers = asyncio.create_task(_until_answered(tier))
+    try:
+        either: set[asyncio.Future[Any]] = {answers, hopeless}
+        await asyncio.wait(either, timeout=READY_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+        if hopeless.done():
+            name = hopeless.result().name
+            words = supervisor.last_words(name) or str(supervisor.log_file(name))
+            raise Unavailable(f"{name} does not start: {words}", f"{name} 无法启动：{words}")
+        if not answers.done():
+            raise Unavailable(
+                f"The tier was not ready within {READY_S_MAX:.0f} s; see {tier.data / 'logs'}.",
+                f"{READY_S_MAX:.0f} 秒内未就绪，请查看 {tier.data / 'logs'}。",
+            )
+        answers.result()
+    finally:
+        answers.cancel()
+
+
+async def _until_answered(tier: Tier) -> None:
+    """Until the node has read all that is stored, and knows of every gateway."""
+    while True:
+        with contextlib.suppress(Unavailable):
+            async with shell.connect(tier.nats_url, 1.0) as bus:
+                health = await Commander(bus).ask(api.Health(), timeout_s=1.0)
+            if health.caught_up and len(health.gateways) >= tier.gateways:
+                return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _check_ports(tier: Tier) -> None:
+    wanted = [(tier.host, tier.port)] + ([] if tier.nats else [("127.0.0.1", tier.nats_port)])
+    for host, port in wanted:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                en, zh = reason(error)
+                raise Unavailable(
+                    f"Port {port} on {host} cannot be used: {en}.", f"无法使用 {host} 的端口 {port}：{zh}。"
+                ) from None
+
+
+async def _check_joined(url: str) -> None:
+    """A server that is not there, or keeps nothing, is told of now; no child would get further."""
+    try:
+        async with shell.connect(url) as bus:
+            await bus.edge(CALL)
+    except BusDown:
+        raise BusDown(
+            f"No NATS server with JetStream answers at {url}.", f"{url} 没有启用 JetStream 的 NATS 服务器应答。"
+        ) from None
+    except Unavailable:  # JetStream has no such stream yet; the node makes it
+        pass
+
+
+def _ended(child: Child, returncode: int, supervisor: Supervisor) -> str:
+    how = _SIGNALS.get(-returncode, str(returncode))
+    log = supervisor.log_file(child.name)
+    return say(
+        f"{child.name} ended ({how}) and is started again; its log: {log}",
+        f"{child.name} 已退出（{how}），正在重启；日志：{log}",
+    )

@@ -1,0 +1,155 @@
+"""A tier node over the memory bus: what it knows survives its own death, and what it cannot read stops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusioncmd import api, subjects
+from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.bus.port import Stored
+from fusioncmd.client import Commander
+from fusioncmd.codes import Path as Place
+from fusioncmd.errors import BadMessage, BusDown, NotFound, Unavailable
+from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
+from tests.nats_server import until
+from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
+from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
+from tests.worlds import make_draft, make_id
+from tiers.node import Node
+
+TALLY = api.Tally(ALERT.id)
+
+
+async def put(bus: MemoryBus, *messages: Stored) -> None:
+    for message in messages:
+        await bus.store(message.subject, message.data)
+
+
+async def province(bus: MemoryBus | None = None) -> MemoryBus:
+    """A bus with a roster and two orders."""
+    bus = MemoryBus() if bus is None else bus
+    await bus.store(subjects.roster(PLACES.root), encode(TABLE))
+    for code in TABLE.towns:
+        await bus.store(subjects.roster(Place(code)), encode(first_slice(code)))
+    await put(bus, audience(ALERT, PEOPLE), call(ALERT), audience(OTHER, PEOPLE[:4]), call(OTHER))
+    return bus
+
+
+@contextlib.asynccontextmanager
+async def running(bus: MemoryBus, data: Path, *, crash: bool = False) -> AsyncIterator[Node]:
+    """A node, from ready to its end: stopped, or killed where it stands."""
+    node = Node(bus, PLACES.root, PLACES, data)
+    life = asyncio.create_task(node.run())
+    await until(lambda: node.desk.ready or life.done())
+    try:
+        yield node
+    finally:
+        if crash:
+            life.cancel()
+        node.stop()
+        await asyncio.wait({life})
+        bus.tails.clear()
+        if not life.cancelled():
+            life.result()
+
+
+async def ask(bus: MemoryBus, request: Any) -> Any:
+    return await Commander(bus).ask(request, timeout_s=0.2)
+
+
+async def counts(bus: MemoryBus) -> list[api.Row]:
+    """What commanders see of both orders."""
+    return [(await ask(bus, api.Tally(order.id))).total for order in (ALERT, OTHER)]
+
+
+async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
+    bus = await province()
+    async with running(bus, tmp_path):
+        draft = make_draft(id=make_id(1, int(time.time() * 1000)))
+        requests = (
+            api.Health(), api.Issue(draft), api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
+            api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+        )  # fmt: skip
+        assert {type(request) for request in requests} == set(api.VERBS)
+        for request in requests:
+            assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])
+        health = await ask(bus, api.Health())
+        assert (health.node, health.people, health.towns, health.orders) == ("44", len(PEOPLE), len(TABLE.towns), 3)
+        assert health.caught_up and health.problems == ()
+
+
+async def test_a_problem_crosses_the_bus_and_noise_is_answered_with_one(tmp_path: Path) -> None:
+    bus = await province()
+    async with running(bus, tmp_path):
+        with pytest.raises(NotFound):
+            await ask(bus, api.Tally(make_id(99)))
+        for verb, reply in api.VERBS.values():
+            with pytest.raises(BadMessage):
+                api.decode_reply(reply, await bus.ask(subjects.api(verb), b"\xc1noise", 1))
+
+
+async def test_until_all_is_read_questions_are_answered_and_orders_are_not_taken(tmp_path: Path) -> None:
+    whole = asyncio.Event()
+
+    class Slow(MemoryBus):
+        async def tail(self, *given: Any, **named: Any) -> Any:
+            tail = await super().tail(*given, **named)
+            tail.caught_up = whole.wait  # type: ignore[method-assign]
+            return tail
+
+    bus = await province(Slow())
+    node = Node(bus, PLACES.root, PLACES, tmp_path)
+    life = asyncio.create_task(node.run())
+    await until(lambda: len(bus.tails) == 4)
+    assert not (await ask(bus, api.Health())).caught_up
+    with pytest.raises(Unavailable, match="still reading"):
+        await node.desk.issue(api.Issue(make_draft()))
+    whole.set()
+    await until(lambda: node.desk.ready)
+    node.stop()
+    await life
+
+
+async def test_a_node_that_starts_before_its_bus_waits_for_it(tmp_path: Path) -> None:
+    class Late(MemoryBus):
+        failures = 1
+
+        async def ensure_streams(self) -> None:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise BusDown("not yet", "尚未")
+
+    async with running(await province(Late()), tmp_path) as node:
+        assert node.desk.ready
+
+
+async def test_presence_makes_reachable(tmp_path: Path) -> None:
+    bus = await province()
+    async with running(bus, tmp_path):
+        await bus.say(
+            subjects.presence("gw-1"), encode(Presence("gw-1", "responder", mark(ALERT, SENT, PEOPLE[:2]).numbers))
+        )
+        health = await ask(bus, api.Health())
+        assert (health.reachable, health.gateways) == (2, ("gw-1",))
+        assert (await ask(bus, TALLY)).total.silent == 2
+
+
+async def test_messages_that_cannot_be_read_are_counted_and_skipped(tmp_path: Path) -> None:
+    bus = await province()
+    noise = [
+        Stored(s, b"noise", 0)
+        for s in ("fc.call.44", "fc.audience.X", "fc.receipt.gw", "fc.report.44", "fc.roster.44.01")
+    ]
+    await put(bus, *noise[:3], receipts(mark(ALERT, ANSWERED, PEOPLE[:1], 0)))
+    async with running(bus, tmp_path):
+        await put(bus, *noise[3:], receipts(mark(ALERT, ANSWERED, PEOPLE[1:2], 0)), report(ALERT, 1 << 40))
+        await bus.say(subjects.presence("gw"), b"noise")
+        assert (await counts(bus))[0].answered == 2
+        assert "7 messages could not be read" in (await ask(bus, api.Health())).problems[0]

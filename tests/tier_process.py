@@ -1,0 +1,193 @@
+"""A tier as a person starts it: `fusioncmd up` in a process of its own, on free ports, and the commands beside it.
+
+Everything lives in the folder given, listens on the loopback alone, and is stopped by process id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from typer.testing import CliRunner
+
+from fusioncmd import words
+from fusioncmd.cli.__main__ import app
+
+PROGRAM = Path(sys.executable).parent / "fusioncmd"
+READY_S_MAX = 40.0
+STOP_S_MAX = 20.0
+COMMAND_S_MAX = 30.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How one command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The only line, or the last of those that `watch` writes."""
+        return json.loads(self.lines[-1])
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+def run(*arguments: object, lang: str = "en", **env: str) -> Ran:
+    """`fusioncmd` with `arguments`, to its end; without a screen."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)], env=environment(lang, **env), stdin=subprocess.DEVNULL, capture_output=True,
+        timeout=COMMAND_S_MAX,
+    )  # fmt: skip
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def environment(lang: str = "en", **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FUSIONCMD_", "LC_", "COLUMNS"))}
+    return kept | {"FUSIONCMD_LANG": lang, "LANG": "C.UTF-8"} | more
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(wanted: Callable[[], T | None], wait_s: float = 10.0) -> T:
+    """What `wanted` gives, as soon as it is something."""
+    give_up = time.monotonic() + wait_s
+    while not (found := wanted()):
+        assert time.monotonic() < give_up, "it did not come true"
+        time.sleep(0.05)
+    return found
+
+
+def speak(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    """This process speaks `lang` until the end of the test."""
+    monkeypatch.setattr(words, "chinese", lambda: lang == "zh")
+
+
+class TierProcess:
+    """`fusioncmd up --data folder …`; as a context it is ready inside, and nothing of it is left after."""
+
+    def __init__(self, folder: Path, *options: object, nats: str | None = None, lang: str = "en") -> None:
+        self.data = folder / "data"
+        self.port, nats_port = free_port(), free_port()
+        self.nats = nats or f"nats://127.0.0.1:{nats_port}"
+        self.terminals = f"ws://127.0.0.1:{self.port}/terminal"
+        bus = ["--nats", nats] if nats else ["--nats-port", nats_port]
+        self.argv = [
+            str(PROGRAM),
+            "up",
+            "--data",
+            str(self.data),
+            "--port",
+            str(self.port),
+            *map(str, (*bus, *options)),
+        ]
+        self._lang = lang
+        self.said: list[str] = []
+
+    def __enter__(self) -> TierProcess:
+        self.process = subprocess.Popen(
+            self.argv, env=environment(self._lang), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            until(lambda: "Ctrl-C" in "".join(self.said) or self.process.poll() is not None, READY_S_MAX)
+            assert self.process.poll() is None, self.said
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send the signal, wait for the end, and see that no child is left."""
+        children = list(self.children())
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(STOP_S_MAX)
+        finally:
+            self.process.kill()
+            self._reader.join(STOP_S_MAX)
+        until(lambda: not any(alive(pid) for pid in children), 5.0)
+        return code
+
+    def children(self) -> dict[int, str]:
+        """Process id → command line, of every child that runs."""
+        return {pid: command_line(pid) for pid in children_of(self.process.pid)}
+
+    def child(self, part: str) -> int:
+        """The process id of the child whose command line holds `part`."""
+        return until(lambda: next((pid for pid, line in self.children().items() if part in line), None))
+
+    def cli(self, *arguments: object, lang: str = "en") -> Ran:
+        """A command of somebody at this tier."""
+        return run(*arguments, lang=lang, FUSIONCMD_NATS=self.nats, FUSIONCMD_DATA=str(self.data))
+
+    def ask(self, *arguments: object) -> Any:
+        """What a command says to a program; it must have gone well."""
+        ran = self.here(*arguments, "--json")
+        assert (ran.code, ran.err) == (0, ""), ran
+        return ran.json
+
+    def here(self, *arguments: object) -> Ran:
+        """As `cli`, in this process and in its language: quicker where many are asked."""
+        env = {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data)}
+        done = CliRunner().invoke(app, [*map(str, arguments)], env=env)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return Ran(done.exit_code, done.stdout, done.stderr)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as out:
+            self.said.extend(iter(out.readline, ""))
+
+
+def alive(pid: int) -> bool:
+    """Runs, and is not just waiting to be told of."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                yield int(entry.name)
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
