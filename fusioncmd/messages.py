@@ -17,6 +17,7 @@ from fusioncmd.errors import BadMessage
 Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Code = Annotated[str, Meta(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
 Role = Annotated[str, Meta(min_length=1, max_length=limits.ROLE_CHARS_MAX)]
+Number = Annotated[int, Meta(ge=0, lt=1 << 32)]  # a responder (roster/numbers.py)
 Millis = Annotated[int, Meta(ge=0, le=1 << 48)]
 Seconds = Annotated[int, Meta(ge=1, le=limits.DEADLINE_S_MAX)]
 GatewayName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -129,7 +130,7 @@ class Report(Struct, frozen=True, tag="report.1", tag_field="kind"):
 
     id: Id
     order: Id
-    number: int
+    number: Number
     at_ms: Millis
     text: ReportText
     lat: Latitude | None

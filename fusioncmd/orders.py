@@ -108,9 +108,10 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
             "期限须满足：接收期限 ≤ 答复期限 ≤ 有效期。",
         )
     order = Order(
-        id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, root=root, node=node.code, issuer=draft.issuer,
-        issued_ms=now_ms, text=draft.text.strip(), severity=draft.severity, answers=answers, audience=audience,
-        receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s, open_s=draft.open_s,
+        id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, root=root, node=node.code,
+        issuer=draft.issuer, issued_ms=now_ms, text=draft.text.strip(), severity=draft.severity, answers=answers,
+        audience=audience, receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s,
+        open_s=draft.open_s,
     )  # fmt: skip
     return _within_bounds(order)
 

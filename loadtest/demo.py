@@ -23,6 +23,7 @@ from loadtest import harness, measure
 from loadtest.harness import Running
 from loadtest.output import Result, err, number, out, show, verdict_text
 from loadtest.scenario import Campaign, until_quiet
+from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.fleet import Fleet, launched
 from loadtest.swarm.record import Record
 
@@ -65,7 +66,7 @@ async def main(given: argparse.Namespace) -> int:
             )
             people = await tier.people()
             tickets = tier.tickets(people, given.terminals)
-            async with launched(tickets, tier.tier.port, "human", given.seed, folder) as fleet:
+            async with launched(tickets, tier.tier.port, given.behaviour, given.seed, folder) as fleet:
                 status = await fleet.until_welcomed(CONNECT_S_MAX)
                 steps.done(
                     f"{status.welcomed:,} live WebSocket terminals connected",
@@ -152,4 +153,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=840_000)
     parser.add_argument("--terminals", type=int, default=20_000)
     parser.add_argument("--gateways", type=int, default=2, help="gateway processes")
+    parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="human", help="what people do")
     parser.add_argument("--seed", type=int, default=1)

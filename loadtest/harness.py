@@ -65,7 +65,7 @@ async def running(
     tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
     try:
-        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S)
+        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True)
         try:
             yield Running(tier, supervisor, bus, Commander(bus), places)
         finally:

@@ -20,6 +20,13 @@ class Cost:
 
 
 def cost(pid: int) -> Cost:
+    """Of a process and those that it started."""
+    own = _own(pid)
+    below = [cost(int(child)) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return Cost(own.cpu_s + sum(c.cpu_s for c in below), own.memory + sum(c.memory for c in below))
+
+
+def _own(pid: int) -> Cost:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     pss = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

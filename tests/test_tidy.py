@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "loadtest": {"fusioncmd", "tiers", "gateways", "loadtest"},
 }
 ONE_FILE_PER_LIBRARY = {
-    "nats": {"fusioncmd/bus/nats.py", "fusioncmd/bus/nats_tail.py"},
+    "nats": {"fusioncmd/bus/nats.py", "fusioncmd/bus/nats_errors.py", "fusioncmd/bus/nats_tail.py"},
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (

@@ -17,9 +17,10 @@ def make_id(n: int = 1, now_ms: int = NOW_MS) -> bytes:
 
 def make_order(n: int = 1, **changes: Any) -> Order:
     fields: dict[str, Any] = {
-        "id": make_id(n), "msg_type": "alert", "status": "exercise", "refs": None, "root": None, "node": "44", "issuer": "duty",
-        "issued_ms": NOW_MS, "text": "Report for duty.", "severity": "severe", "answers": ("here", "need help"),
-        "audience": EVERYONE, "receive_within_s": 120, "answer_within_s": 600, "open_s": 86_400,
+        "id": make_id(n), "msg_type": "alert", "status": "exercise", "refs": None, "root": None, "node": "44",
+        "issuer": "duty", "issued_ms": NOW_MS, "text": "Report for duty.", "severity": "severe",
+        "answers": ("here", "need help"), "audience": EVERYONE, "receive_within_s": 120, "answer_within_s": 600,
+        "open_s": 86_400,
     }  # fmt: skip
     return Order(**(fields | changes))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
 
 import uvloop
 
-from fusioncmd import divisions
+from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
@@ -23,7 +24,7 @@ BUS_WAIT_S = 30.0
 async def _run(given: argparse.Namespace) -> None:
     places = divisions.load(given.divisions)
     bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S)
-    node = Node(bus, places.find(given.node), places, given.data)
+    node = Node(bus, places.find(given.node), places, given.data, given.snapshot_every)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -37,6 +38,8 @@ def main() -> None:
     parser.add_argument("--nats", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--divisions", type=Path)
+    often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
+    parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
     given = parser.parse_args()
     configure_logs()
     try:

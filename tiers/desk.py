@@ -16,7 +16,7 @@ from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path, Tier
 from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, NotReady, StorageFull
 from fusioncmd.killpoint import reach
-from fusioncmd.messages import Audience, Order, encode
+from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.orders import address, compose
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
@@ -59,8 +59,7 @@ class Desk:
         # A store whose reply was lost may have stored: asked again, the very same order is stored, not a newer one.
         unsure = self._unsure.get(draft.id)
         order = unsure or compose(draft, self.ledger.book, self.node, self.now_ms)
-        if not all(self.node.covers(Path(code)) for code in order.audience.nodes):
-            raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
+        self._check_within(order.audience)
         if order.msg_type == "alert":
             await self._store_audience(order)
             reach("node.audience_stored")
@@ -95,7 +94,12 @@ class Desk:
             data = data if first is None else first.data
         self.ledger.fold_call(Stored(subject, data, 0))
 
+    def _check_within(self, audience: Selector) -> None:
+        if not all(self.node.covers(Path(code)) for code in audience.nodes):
+            raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
+
     async def preview(self, request: api.Preview) -> api.PreviewReply:
+        self._check_within(request.audience)
         meant = self.roster.resolve(request.audience)
         return api.PreviewReply(len(meant), len(meant & self.reachable))
 

@@ -28,7 +28,11 @@ log = structlog.get_logger("node")
 
 
 class Node:
-    def __init__(self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path) -> None:
+    def __init__(
+        self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
+        snapshot_every_s: float = limits.SNAPSHOT_EVERY_S,
+    ) -> None:  # fmt: skip
+        self._snapshot_every_s = snapshot_every_s
         self._started_s = time.monotonic()
         self._ready_s = 0.0
         self._bus = bus
@@ -53,7 +57,7 @@ class Node:
         log.info("node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self._ready_s, 3))
         while not self._stop.is_set():
             try:
-                async with asyncio.timeout(limits.SNAPSHOT_EVERY_S):
+                async with asyncio.timeout(self._snapshot_every_s):
                     await self._stop.wait()
             except TimeoutError:
                 await self.snapshot()

@@ -1,4 +1,4 @@
-"""The bus on NATS and JetStream. With `nats_tail`, the only file that knows nats-py; its errors become ours here.
+"""The bus on NATS and JetStream. With `nats_tail` and `nats_errors`, all that knows nats-py.
 
 Traps met here: reconnecting gives up after 60 tries unless told not to; `publish_async` futures never time out, so
 each store is a request with a deadline; `async for` makes a task per message, callbacks do not.
@@ -10,43 +10,46 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 from nats.js import api as js
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from fusioncmd import limits
+from fusioncmd.bus.nats_errors import translated
 from fusioncmd.bus.nats_tail import NatsTail
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
 from fusioncmd.bus.sequence import HEARTBEAT_S
-from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull, Unavailable
+from fusioncmd.errors import BusDown
 
 log = structlog.get_logger("bus")
 
-WRONG_LAST_SEQUENCE = 10071
-STORAGE_ERRORS = {10023, 10047, 10077, 10122, 10167}  # resources, storage, max bytes (nats-server errors.json)
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 READ_PAGE_MAX = 4_096  # messages that `read` holds at once
 
 
-async def open_bus(url: str, name: str, wait_s: float = 3.0) -> NatsBus:
-    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`. Later losses are ridden out."""
+async def open_bus(url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False) -> NatsBus:
+    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`. Later losses are ridden out, and
+    logged unless `quiet`."""
 
     async def errored(error: Exception) -> None:
-        log.warning("bus.error", error=repr(error))
+        if not quiet:
+            log.warning("bus.error", error=repr(error))
 
     async def lost() -> None:
-        log.warning("bus.lost", url=url)
+        if not quiet and not client.is_closed:
+            log.warning("bus.lost", url=url)
 
     async def back() -> None:
-        log.info("bus.back", url=url)
+        bus.begin_tails_again()
+        if not quiet:
+            log.info("bus.back", url=url)
 
     client = Client()
+    bus = NatsBus(client)
     try:
         async with asyncio.timeout(wait_s):
             await client.connect(
@@ -58,8 +61,8 @@ async def open_bus(url: str, name: str, wait_s: float = 3.0) -> NatsBus:
                 ping_interval=5,
                 max_outstanding_pings=2,
                 pending_size=PENDING_BYTES_MAX,
-                error_cb=errored if name != "cli" else _quiet,
-                disconnected_cb=lost if name != "cli" else None,
+                error_cb=errored,
+                disconnected_cb=lost,
                 reconnected_cb=back,
             )
     except (TimeoutError, OSError, NatsError):
@@ -69,7 +72,7 @@ async def open_bus(url: str, name: str, wait_s: float = 3.0) -> NatsBus:
             f"No NATS server answers at {url}. Is `fusioncmd up` running?",
             f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？",
         ) from None
-    return NatsBus(client)
+    return bus
 
 
 class NatsBus:
@@ -80,6 +83,11 @@ class NatsBus:
         self._js = client.jetstream(timeout=limits.PUBLISH_ACK_S_MAX)
         self._jsm = client.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
         self._tails: set[NatsTail] = set()
+
+    def begin_tails_again(self) -> None:
+        """After a loss: the server may have forgotten their consumers, and would be waited for in vain."""
+        for tail in self._tails:
+            tail.begin_again()
 
     async def ensure_streams(self) -> None:
         for spec in STREAMS:
@@ -94,7 +102,7 @@ class NatsBus:
                 allow_direct=True,
                 num_replicas=1,
             )
-            with _translated():
+            with translated():
                 try:
                     await self._jsm.stream_info(spec.name)
                 except NotFoundError:
@@ -102,18 +110,18 @@ class NatsBus:
 
     async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
         headers = None if expect_last is None else {"Nats-Expected-Last-Subject-Sequence": str(expect_last)}
-        with _translated():
+        with translated():
             ack = await self._js.publish(subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers)
         return int(ack.seq)
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:
-        with _translated():
+        with translated():
             state = (await self._jsm.stream_info(stream.name)).state
         return StreamEdge(max(state.first_seq, 1), state.last_seq)  # a new stream says 0 and 0
 
     async def last(self, subject: str) -> Stored | None:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
-        with _translated():
+        with translated():
             try:
                 found = await self._jsm.get_msg(stream.name, subject=subject, direct=True)
             except NotFoundError:
@@ -154,7 +162,7 @@ class NatsBus:
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         below_seq = min(below_seq, (await self.edge(stream)).last + 1)  # beyond its end, a stream would skip numbers
         if below_seq > 1:  # 0 would purge everything
-            with _translated():
+            with translated():
                 await self._jsm.purge_stream(stream.name, seq=below_seq)
 
     async def tail(
@@ -185,7 +193,7 @@ class NatsBus:
         return tail
 
     async def say(self, subject: str, data: bytes) -> None:
-        with _translated():
+        with translated():
             await self._nc.publish(subject, data)
 
     async def hear(self, subject: str, heard: Heard) -> None:
@@ -195,7 +203,7 @@ class NatsBus:
         await self._nc.subscribe(subject, cb=deliver)
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
-        with _translated():
+        with translated():
             return bytes((await self._nc.request(subject, data, timeout=timeout_s)).data)
 
     async def serve(self, subject: str, server: Server) -> None:
@@ -219,28 +227,3 @@ class NatsBus:
             await tail.stop()
         with contextlib.suppress(NatsError, OSError, TimeoutError):  # the server may be gone already
             await self._nc.close()
-
-
-@contextlib.contextmanager
-def _translated() -> Any:
-    try:
-        yield
-    except APIError as error:
-        raise _problem(error) from None
-    except (NoStreamResponseError, NoRespondersError):
-        raise BusDown("Nobody answers on the bus yet.", "总线上暂无应答。") from None
-    except (TimeoutError, NatsError, OSError) as error:
-        raise BusDown(f"The bus does not answer ({error!r}).", f"总线没有应答（{error!r}）。") from None
-
-
-def _problem(error: APIError) -> Problem:
-    said = error.description or str(error)
-    if error.err_code == WRONG_LAST_SEQUENCE:
-        return Conflict(f"Somebody else wrote first ({said}).", f"已被他人先行写入（{said}）。")
-    if error.err_code in STORAGE_ERRORS or "maximum" in said or "insufficient" in said:
-        return StorageFull(f"The store is full: {said}.", f"存储已满：{said}。")
-    return Unavailable(f"JetStream refuses: {said}.", f"JetStream 拒绝：{said}。")
-
-
-async def _quiet(_: Exception) -> None:
-    """The CLI says what failed in its own sentence."""

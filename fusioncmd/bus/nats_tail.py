@@ -45,6 +45,10 @@ class NatsTail:
             self.task.cancel()
             await asyncio.wait({self.task})
 
+    def begin_again(self) -> None:
+        """Make the consumer anew, after the last message handled."""
+        self._broken.set()
+
     async def run(self) -> None:
         while not self._stopping:
             try:

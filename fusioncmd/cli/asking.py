@@ -23,7 +23,7 @@ async def connect(nats: str, wait_s: float = 3.0) -> AsyncIterator[Bus]:
     """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`, or later."""
     from fusioncmd.bus.nats import open_bus  # heavy, and not every command talks to the bus
 
-    bus = await open_bus(nats, "cli", wait_s)
+    bus = await open_bus(nats, "cli", wait_s, quiet=True)
     try:
         yield bus
     except BusDown:
