@@ -55,7 +55,6 @@ class Office:
             self.roster.put(subjects.roster(Path(code)), encode(part))
         self.roster.put(subjects.roster(PLACES.root), encode(TABLE))
         self.desk = Desk(self.bus, Path(node), self.roster, self.ledger, self.reachable, lambda: self.now_ms / 1000)
-        self.desk.ready = True
 
     def connect(self, numbers: Iterable[int]) -> None:
         self.reachable.hear(Presence("gw-1", "responder", BitMap(numbers).serialize()), self.now_ms / 1000)

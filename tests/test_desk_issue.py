@@ -10,7 +10,7 @@ import pytest
 from fusioncmd import api
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import CALL, RECEIPT, Stored
-from fusioncmd.errors import BadOrder, BusDown, NotFound, Problem, StorageFull, Unavailable
+from fusioncmd.errors import BadOrder, BusDown, NotFound, Problem, StorageFull
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Audience, Order, Selector, decode
 from fusioncmd.tally import bitmap_from
 from tests.test_desk import PEOPLE, Office, numbers
@@ -80,14 +80,6 @@ async def test_a_draft_that_is_asked_for_twice_at_once_is_one_order() -> None:
     office = Office()
     one, other = await asyncio.gather(issue(office), issue(office))
     assert one == other and len(await orders_in(office)) == 1
-
-
-async def test_a_node_that_still_reads_its_streams_issues_nothing() -> None:
-    office = Office()
-    office.desk.ready = False
-    with pytest.raises(Unavailable, match="try again"):
-        await issue(office)
-    assert await stored(office) == []
 
 
 @pytest.mark.parametrize("tailed", [False, True])

@@ -16,12 +16,12 @@ from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
-from fusioncmd.errors import BadMessage, BusDown, NotFound, Unavailable
+from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import make_draft, make_id
+from tests.worlds import EVERYONE, make_draft, make_id
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
@@ -47,7 +47,7 @@ async def running(bus: MemoryBus, data: Path, *, crash: bool = False) -> AsyncIt
     """A node, from ready to its end: stopped, or killed where it stands."""
     node = Node(bus, PLACES.root, PLACES, data)
     life = asyncio.create_task(node.run())
-    await until(lambda: node.desk.ready or life.done())
+    await until(lambda: node.ready or life.done())
     try:
         yield node
     finally:
@@ -109,10 +109,11 @@ async def test_until_all_is_read_questions_are_answered_and_orders_are_not_taken
     life = asyncio.create_task(node.run())
     await until(lambda: len(bus.tails) == 4)
     assert not (await ask(bus, api.Health())).caught_up
-    with pytest.raises(Unavailable, match="still reading"):
-        await node.desk.issue(api.Issue(make_draft()))
+    for question in (api.Issue(make_draft()), api.Orders(), api.Preview(EVERYONE)):
+        with pytest.raises(NotReady, match="still reading"):
+            await ask(bus, question)
     whole.set()
-    await until(lambda: node.desk.ready)
+    await until(lambda: node.ready)
     node.stop()
     await life
 
@@ -127,7 +128,7 @@ async def test_a_node_that_starts_before_its_bus_waits_for_it(tmp_path: Path) ->
                 raise BusDown("not yet", "尚未")
 
     async with running(await province(Late()), tmp_path) as node:
-        assert node.desk.ready
+        assert node.ready
 
 
 async def test_presence_makes_reachable(tmp_path: Path) -> None:

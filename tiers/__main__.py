@@ -19,12 +19,13 @@ from fusioncmd.words import sentence
 from tiers.node import Node
 
 BUS_WAIT_S = 30.0
+LISTEN_S = 1.2 * limits.PRESENCE_EVERY_S  # every gateway has said who is connected by then
 
 
 async def _run(given: argparse.Namespace) -> None:
     places = divisions.load(given.divisions)
     bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S)
-    node = Node(bus, places.find(given.node), places, given.data, given.snapshot_every)
+    node = Node(bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)

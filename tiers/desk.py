@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from fusioncmd import api, ids, subjects
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path, Tier
-from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, NotReady, StorageFull
+from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, StorageFull
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.orders import address, compose
@@ -36,7 +36,6 @@ class Desk:
         self._clock = clock
         self._issuing = asyncio.Lock()
         self._unsure: dict[bytes, Order] = {}  # orders of which it is not known whether they are stored
-        self.ready = False
 
     @property
     def now_ms(self) -> int:
@@ -48,8 +47,6 @@ class Desk:
 
     async def issue(self, request: api.Issue) -> api.Issued:
         """Compose, store the audience, store the order, and only then say so. The same draft again: the same order."""
-        if not self.ready:
-            raise NotReady("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
         async with self._issuing:
             order = self.ledger.book.orders.get(request.draft.id) or await self._issue(request.draft)
         targeted = self.ledger.targeted(order)
@@ -133,8 +130,9 @@ class Desk:
         view, reports = self._view(order), self.ledger.accounts[order.id].reports.values()
         known = BitMap([r.number for r in reports]) & (self.roster.everyone | view.targeted)
         here = self._at(self._place(request.node), known)
-        found = sorted((r for r in reports if r.number in here), key=lambda r: r.id)
-        page = [r for r in found if request.after is None or r.id > request.after][: request.limit]
+        found = sorted((r for r in reports if r.number in here), key=lambda r: (r.at_ms, r.id))  # our clock, not theirs
+        start = next((i for i, r in enumerate(found, start=1) if r.id == request.after), 0)
+        page = found[start : start + request.limit]
         lines = tuple(api.ReportLine(r, self._person(r.number, view, order)) for r in page)
         return api.ReportsReply(lines, len(found))
 

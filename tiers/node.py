@@ -16,7 +16,7 @@ import structlog
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, Bus, Stored, StreamSpec
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.errors import NotReady, Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
@@ -30,9 +30,10 @@ log = structlog.get_logger("node")
 class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
-        snapshot_every_s: float = limits.SNAPSHOT_EVERY_S,
+        snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
     ) -> None:  # fmt: skip
-        self._snapshot_every_s = snapshot_every_s
+        self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
+        self.ready = False  # everything that is stored has been folded
         self._started_s = time.monotonic()
         self._ready_s = 0.0
         self._bus = bus
@@ -47,12 +48,15 @@ class Node:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Until `stop`. Questions are answered from the first moment; orders are taken once all is read."""
+        """Until `stop`. Health is told from the first moment, the rest once all is read and gateways were listened to
+        for `listen_s`: half a tally, or a province that looks unreachable, is worse than none."""
         await self._ensure_streams()
         await self._serve()
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
+        listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._read_everything()
-        self.desk.ready = True
+        await listening
+        self.ready = True
         self._ready_s = time.monotonic() - self._started_s
         log.info("node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self._ready_s, 3))
         while not self._stop.is_set():
@@ -157,7 +161,20 @@ class Node:
             api.Find: self.desk.find,
         }
         for kind, (verb, _) in api.VERBS.items():
-            await self._bus.serve(subjects.api(verb), _server(kind, answers[kind]))
+            await self._bus.serve(subjects.api(verb), self._server(kind, answers[kind]))
+
+    def _server(
+        self, kind: type[Any], answer: Callable[[Any], Awaitable[object]]
+    ) -> Callable[[bytes], Awaitable[bytes]]:
+        async def serve(data: bytes) -> bytes:
+            try:
+                if not self.ready and kind is not api.Health:
+                    raise NotReady("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
+                return api.encode_reply(await answer(api.decode_request(kind, data)))
+            except Problem as problem:
+                return api.encode_problem(problem)
+
+        return serve
 
     async def _health(self, _: api.Health) -> api.HealthReply:
         problems = [*self._problems.values()]
@@ -176,16 +193,6 @@ class Node:
             reachable=len(self.desk.reachable),
             gateways=tuple(self._reachable.gateways(time.time())),
             ready_s=self._ready_s,
-            caught_up=self.desk.ready,
+            caught_up=self.ready,
             problems=tuple(problems),
         )
-
-
-def _server(kind: type[Any], answer: Callable[[Any], Awaitable[object]]) -> Callable[[bytes], Awaitable[bytes]]:
-    async def serve(data: bytes) -> bytes:
-        try:
-            return api.encode_reply(await answer(api.decode_request(kind, data)))
-        except Problem as problem:
-            return api.encode_problem(problem)
-
-    return serve
