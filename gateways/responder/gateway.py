@@ -28,6 +28,7 @@ from gateways.responder.gather import Batch, answers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
 from gateways.responder.seats import Seats
+from gateways.responder.shortcuts import Shortcuts
 
 log = structlog.get_logger("gateway")
 
@@ -44,6 +45,7 @@ class Gateway:
         self.board = Board()
         self._seats = Seats(descriptors_max)
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
+        self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 
     # --- the bus says
@@ -87,6 +89,13 @@ class Gateway:
 
     def message(self, fd: int, payload: bytes) -> bool:
         number = self._seats.number_at[fd]
+        if (shortcut := self._shortcuts.known.get(payload)) is not None and number >= 0:
+            now_ms = self._clock() * 1000
+            if number in shortcut.audience and now_ms < shortcut.until_ms:
+                self.publisher.gather.add_key(shortcut.key, number)
+                if shortcut.key[1] == RECEIVED and self._delivery.busy:
+                    self._delivery.received(shortcut.key[0], now_ms)
+                return True
         try:
             said = terminal.decode_from_terminal(payload)
         except BadMessage as problem:
@@ -96,11 +105,13 @@ class Gateway:
             return self._hello(fd, said)
         match said:
             case terminal.Received(order):
-                if not self._early(number, order, RECEIVED) and self._meant(number, order) is not None:
+                if not self._early(number, order, RECEIVED) and (posted := self._meant(number, order)) is not None:
+                    self._shortcuts.learn(payload, said, posted)
                     self._received(order, number)
             case terminal.Answer(order, answer):
-                if not self._early(number, order, ANSWERED, answer):
-                    self._answer(number, order, answer)
+                if not self._early(number, order, ANSWERED, answer) and (posted := self._meant(number, order)):
+                    self._shortcuts.learn(payload, said, posted)
+                    self._answer(number, posted, answer)
             case terminal.SendReport():
                 self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
@@ -127,6 +138,7 @@ class Gateway:
         """Once a second: orders that expired, tickets that expired, terminals that fell silent."""
         now_s = int(self._clock())
         self.board.refresh(now_s * 1000)
+        self._shortcuts.forget()
         for fd in self._seats.expired(now_s):
             self._engine.close(fd, Close.EXPIRED_TICKET, "the ticket has expired")
         self._engine.sweep()
@@ -179,10 +191,8 @@ class Gateway:
     def _sent(self, order: bytes, number: int) -> None:
         self.publisher.gather.add(order, SENT, None, number)
 
-    def _answer(self, number: int, order: bytes, answer: int) -> None:
-        posted = self._meant(number, order)
-        if posted is None:
-            return
+    def _answer(self, number: int, posted: Posted, answer: int) -> None:
+        order = posted.order.id
         if answer >= len(posted.order.answers):
             self.refuse(number, "not_offered", order)
         elif self._now_ms >= posted.order.expires_ms:

@@ -5,6 +5,7 @@ A bitmap is its own bound: a terminal that says the same a thousand times takes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from pyroaring import BitMap
@@ -26,15 +27,16 @@ class Gather:
         return bool(self._open)
 
     def add(self, order: bytes, stage: int, answer: int | None, number: int) -> None:
-        key = (order, stage, answer)
+        self.add_key((order, stage, answer), number)
+
+    def add_key(self, key: Key, number: int) -> None:
         held = self._open.get(key)
         if held is None:
             held = self._open[key] = BitMap()
         held.add(number)
 
-    def add_all(self, order: bytes, stage: int, answer: int | None, numbers: BitMap) -> None:
-        held = self._open.setdefault((order, stage, answer), BitMap())
-        held |= numbers
+    def add_all(self, order: bytes, stage: int, answer: int | None, numbers: Iterable[int]) -> None:
+        self._open.setdefault((order, stage, answer), BitMap()).update(numbers)
 
     def take(self) -> Batch:
         """What was gathered, at most MARKS_PER_BATCH_MAX marks of it, and no more than one message may hold."""

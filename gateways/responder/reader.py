@@ -31,6 +31,11 @@ class FrameReader:
         start, size = 0, len(data)
         reply = b""
         while start < size:
+            if (short := websocket.short(data, start)) is not None and fd not in self._odd:
+                payload, start = short
+                if not self._take(fd, payload):
+                    return None
+                continue
             try:
                 found = websocket.extent(data, start)
             except BadMessage as problem:

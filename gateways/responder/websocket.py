@@ -119,6 +119,25 @@ def unmask(data: bytes, body: int, end: int) -> bytes:
     return (int.from_bytes(payload, "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
 
 
+_SHORT = 126  # a payload below this has its length in the second byte (5.2)
+# For each such length: what spreads a mask of 4 bytes over the payload, and what cuts it off at its end.
+_SPREAD = [sum(1 << (32 * i) for i in range((size + 3) // 4)) for size in range(_SHORT)]
+_CUT = [(1 << (8 * size)) - 1 for size in range(_SHORT)]
+
+
+def short(data: bytes, start: int) -> tuple[bytes, int] | None:
+    """The payload and the end of the frame at `start`, if it is whole, usual and short, as nearly all are."""
+    body = start + 6
+    if len(data) < body or data[start] != BINARY_FINAL:
+        return None
+    size = data[start + 1] - 0x80
+    end = body + size
+    if not 0 <= size < _SHORT or end > len(data):
+        return None
+    stream = int.from_bytes(data[start + 2 : body], "little") * _SPREAD[size] & _CUT[size]
+    return (int.from_bytes(data[body:end], "little") ^ stream).to_bytes(size, "little"), end
+
+
 def _is_key(key: str) -> bool:
     try:
         return len(key) == 24 and len(b64decode(key, validate=True)) == 16

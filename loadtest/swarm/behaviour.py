@@ -36,7 +36,7 @@ class Behaviour:
     def plan(self, seed: int, number: int, order: bytes, answers: int) -> Plan:
         """What the person with `number` does about `order`, which offers so many answers."""
         if not self.median_s:
-            return Plan((Touch(0.0, number % answers),) if answers else ())
+            return Plan((Touch(0.0, self.at_once(number, answers)),) if answers else ())
         rng = Random(f"{seed}/{number}/{order.hex()}")
         if rng.random() < self.silent:
             return Plan()
@@ -46,6 +46,10 @@ class Behaviour:
             touches.append(Touch(after_s + self._delay(rng), _choice(rng, answers)))
         reports = rng.random() < self.reporting
         return Plan(tuple(touches), after_s + self._delay(rng) if reports else None)
+
+    def at_once(self, number: int, answers: int) -> int:
+        """The answer of a device that answers by itself."""
+        return number % answers
 
     def _delay(self, rng: Random) -> float:
         after_s = self.median_s * rng.lognormvariate(0.0, self.spread)

@@ -84,6 +84,10 @@ class Crew:
         self._confirmed(i, known, now_s)
         return b""
 
+    def knows(self, payload: bytes) -> bool:
+        """True for what is the same for everyone: an order, a confirmation."""
+        return payload in self._known
+
     def lost(self, i: int, why: str) -> None:
         self.welcomed[i] = 0
         self.record.closes[why] += 1
@@ -173,11 +177,11 @@ class Crew:
             deeds.shown_again.add(number)
             return held.received
         deeds.shown.add(number)
-        plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
-        if plan.touches and not plan.touches[0].after_s:
-            answer = plan.touches[0].answer
+        if not self._behaviour.median_s and held.answers:
+            answer = self._behaviour.at_once(number, len(held.answers))
             deeds.given[answer].add(number)
             return held.received_and_answer[answer]
+        plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
         for touch in plan.touches:
             self._later(now_s + touch.after_s, i, Touching(held, touch.answer))
         if plan.report_after_s is not None and held.answers:

@@ -19,6 +19,7 @@ from loadtest.swarm import wire
 from loadtest.swarm.crew import Crew
 
 DIALLING_MAX = 128  # connections that are not welcomed yet, per process
+ALIKE_MAX = 4096
 READ_BYTES = 16 * 1024
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
 UPGRADING, GREETING, OPEN = 1, 2, 3
@@ -39,6 +40,7 @@ class Engine:
         self._tries = bytearray(len(crew.numbers))
         self._rest: dict[int, bytes] = {}  # descriptor → the beginning of a frame
         self._unsent: dict[int, bytes] = {}
+        self._alike: dict[bytes, bytes] = {}  # whole frames that everyone gets → their payload
         self._dial = [(0.0, i) for i in range(len(crew.numbers))]
         self._dialling = 0
         self.stopped = 0
@@ -110,8 +112,14 @@ class Engine:
 
     def _frames(self, i: int, fd: int, data: bytes) -> None:
         now_s = time.monotonic()
+        payload = self._alike.get(data)
+        if payload is not None:
+            self._send(fd, self._crew.said(i, payload, now_s))
+            return
         try:
             found, rest = wire.frames(data)
+            if len(found) == 1 and not rest and self._crew.knows(found[0][1]) and len(self._alike) < ALIKE_MAX:
+                self._alike[data] = found[0][1]
             if rest:
                 self._rest[fd] = rest
             reply = b""
@@ -132,10 +140,11 @@ class Engine:
             self._phase[i] = OPEN
             self._tries[i] = 0
             self._dialling -= 1
-        if reply:
-            self._send(fd, reply)
+        self._send(fd, reply)
 
     def _send(self, fd: int, data: bytes) -> None:
+        if not data:
+            return
         if fd in self._unsent:
             self._unsent[fd] += data
             return
