@@ -20,7 +20,9 @@ import structlog
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
 from gateways.responder.listener import Door
+from gateways.responder.outbox import READ, Outbox
 from gateways.responder.reader import FrameReader
+from gateways.responder.rota import PARTS, Rota
 
 log = structlog.get_logger("engine")
 
@@ -28,7 +30,6 @@ FREE, CLOSING, OPENING, SHAKEN, OPEN = range(5)  # SHAKEN: the WebSocket is open
 READ_BYTES = 8192
 EVENTS_PER_TURN = 256
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
-_READ = select.EPOLLIN | select.EPOLLRDHUP
 
 
 class Sessions(Protocol):
@@ -51,15 +52,18 @@ class Engine:
         self.sessions: Sessions
         self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
+        self._passing: set[int] = set()  # descriptors in any phase but OPEN
         self.heard_s = array("I", bytes(4 * descriptors_max))
-        self._outbox: dict[int, bytearray] = {}
         self._heads: dict[int, bytes] = {}  # request heads that came in pieces
         self._reader = FrameReader(lambda fd, payload: self.sessions.message(fd, payload))
         self._epoll = select.epoll()
+        self._outbox = Outbox(self._epoll, self.drop)
+        self.send = self._outbox.send
         self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2)
         self._loop = asyncio.get_running_loop()
         self._clock = clock or self._loop.time
         self.now_s = int(self._clock())
+        self._rota = Rota(self.now_s)
 
     def start(self) -> None:
         self._door.open()
@@ -82,33 +86,12 @@ class Engine:
     def greeted(self, fd: int) -> None:
         """Whoever is at `fd` said a good hello: from now on only silence ends it."""
         self._phase[fd] = OPEN
+        self._passing.discard(fd)
         self.heard_s[fd] = self.now_s
 
     def descriptors(self) -> list[int]:
         """Every connection: opening, open or lingering."""
         return [fd for fd, phase in enumerate(self._phase[: self._top]) if phase]
-
-    def send(self, fd: int, data: bytes) -> bool:
-        """True when the kernel took all of it. The rest waits in a bounded outbox, or the connection is closed."""
-        waiting = self._outbox.get(fd)
-        if waiting is None:
-            try:
-                written = os.write(fd, data)
-            except BlockingIOError:
-                written = 0
-            except OSError:
-                self.drop(fd)
-                return False
-            if written == len(data):
-                return True
-            self._outbox[fd] = bytearray(data[written:])
-            self._epoll.modify(fd, _READ | select.EPOLLOUT)
-        elif len(waiting) + len(data) > limits.OUTBOX_BYTES_MAX:
-            log.warning("engine.slow_terminal", bytes=len(waiting))
-            self.drop(fd)
-        else:
-            waiting += data
-        return False
 
     def close(self, fd: int, code: int, reason: str) -> None:
         """Say why, and end the connection."""
@@ -119,23 +102,25 @@ class Engine:
         if self._phase[fd] != FREE:
             self._leave(fd)
             self._phase[fd] = FREE
+            self._passing.discard(fd)
             self._epoll.unregister(fd)
             os.close(fd)
 
     def sweep(self) -> None:
-        """Once a second: end what is silent, what does not finish opening, and what was told to go."""
+        """Once a second: end what does not finish opening, what was told to go and, by turns, what is silent."""
         self.now_s = int(self._clock())  # without events there are no turns, and yet time passes
-        opening_s = limits.HANDSHAKE_S_MAX
-        patience_s = (0, LINGER_S, opening_s, opening_s, limits.SILENCE_S_MAX)
-        for fd in self.descriptors():
+        for fd in list(self._passing):
             phase = self._phase[fd]
-            if self.now_s - self.heard_s[fd] > patience_s[phase]:
-                if phase == OPEN:
+            if self.now_s - self.heard_s[fd] <= (LINGER_S if phase == CLOSING else limits.HANDSHAKE_S_MAX):
+                continue
+            if phase == SHAKEN:
+                self.close(fd, terminal.Close.LATE, "no hello came in time")
+            else:
+                self.drop(fd)
+        for part in self._rota.due(self.now_s):
+            for fd in range(part, self._top, PARTS):
+                if self._phase[fd] == OPEN and self.now_s - self.heard_s[fd] > limits.SILENCE_S_MAX:
                     self.close(fd, terminal.Close.SILENT, "nothing was heard")
-                elif phase == SHAKEN:
-                    self.close(fd, terminal.Close.LATE, "no hello came in time")
-                else:
-                    self.drop(fd)
 
     def _end(self, fd: int, last_words: bytes) -> None:
         """Send `last_words` if nothing stands before them, and linger until the peer has read them."""
@@ -144,9 +129,10 @@ class Engine:
         if self._phase[fd] in (FREE, CLOSING):
             return
         if fd in self._outbox:
-            self._epoll.modify(fd, _READ)  # what waited is given up; a socket that is shut is writable for ever
+            self._epoll.modify(fd, READ)  # what waited is given up; a socket that is shut is writable for ever
         self._leave(fd)
         self._phase[fd] = CLOSING
+        self._passing.add(fd)
         self.heard_s[fd] = self.now_s
         connection = socket.socket(fileno=fd)
         try:
@@ -160,7 +146,7 @@ class Engine:
         """No longer one of the terminals."""
         if self._phase[fd] != CLOSING:
             self._phase[fd] = CLOSING
-            self._outbox.pop(fd, None)
+            self._outbox.forget(fd)
             self._heads.pop(fd, None)
             self._reader.forget(fd)
             self.sessions.gone(fd)
@@ -174,8 +160,8 @@ class Engine:
                 continue
             # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
             # That is harmless, since every read and write takes what there is and never waits.
-            if event & select.EPOLLOUT and self._phase[fd]:
-                self._flush(fd)
+            if event & select.EPOLLOUT and self._phase[fd] and self._outbox.flush(fd):
+                self.sessions.drained(fd)
             if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
                 self._read(fd)
         self.sessions.turn()
@@ -183,8 +169,9 @@ class Engine:
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)
         self._phase[fd] = OPENING
+        self._passing.add(fd)
         self.heard_s[fd] = self.now_s
-        self._epoll.register(fd, _READ)
+        self._epoll.register(fd, READ)
 
     def _read(self, fd: int) -> None:
         try:
@@ -227,19 +214,3 @@ class Engine:
             self._end(fd, outcome.reply)
         else:
             self.send(fd, outcome.reply)
-
-    def _flush(self, fd: int) -> None:
-        waiting = self._outbox.get(fd)
-        if waiting is None:
-            return
-        try:
-            del waiting[: os.write(fd, waiting)]
-        except BlockingIOError:
-            return
-        except OSError:
-            self.drop(fd)
-            return
-        if not waiting:
-            del self._outbox[fd]
-            self._epoll.modify(fd, _READ)
-            self.sessions.drained(fd)

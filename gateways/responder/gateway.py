@@ -43,7 +43,7 @@ class Gateway:
         self.publisher: Publisher
         self.reports: ReportBox
         self.board = Board()
-        self._seats = Seats(descriptors_max)
+        self._seats = Seats(descriptors_max, clock())
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE

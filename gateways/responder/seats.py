@@ -7,12 +7,15 @@ from array import array
 from pyroaring import BitMap
 
 from fusioncmd.tickets import Ticket
+from gateways.responder.rota import PARTS, Rota
 
 NOBODY = -1
 
 
 class Seats:
-    def __init__(self, descriptors_max: int) -> None:
+    def __init__(self, descriptors_max: int, now_s: float) -> None:
+        self._rota = Rota(int(now_s))
+        self._top = 0  # nobody has ever sat at this descriptor or a higher one
         self.connected = BitMap()
         self.fd_of: dict[int, int] = {}
         self.number_at = array("q", [NOBODY]) * descriptors_max
@@ -21,6 +24,7 @@ class Seats:
 
     def take(self, fd: int, ticket: Ticket) -> None:
         """Seat the ticket's holder, whose seat elsewhere, if there was one, was given up before."""
+        self._top = max(self._top, fd + 1)
         self.fd_of[ticket.number] = fd
         self.number_at[fd] = ticket.number
         self.town_at[fd] = int(ticket.village[:9])
@@ -35,5 +39,6 @@ class Seats:
             self.connected.discard(number)
 
     def expired(self, now_s: int) -> list[int]:
-        """The descriptors of those whose ticket has run out."""
-        return [fd for fd in self.fd_of.values() if self._expires_s[fd] <= now_s]
+        """The descriptors of those whose ticket has run out, as their turn to be looked at comes."""
+        turns = (range(part, self._top, PARTS) for part in self._rota.due(now_s))
+        return [fd for fds in turns for fd in fds if self.number_at[fd] >= 0 and self._expires_s[fd] <= now_s]
