@@ -15,11 +15,11 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import calldown, chaos, demo
+from loadtest import calldown, chaos, demo, storm
 
 INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
-SCENARIOS = {"demo": demo, "calldown": calldown, "chaos": chaos}
+SCENARIOS = {"demo": demo, "calldown": calldown, "chaos": chaos, "storm": storm}
 
 
 def main() -> None:

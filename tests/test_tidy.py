@@ -32,7 +32,8 @@ PURE = (
     "gateways/responder/websocket.py", "fusioncmd/roster/plan.py", "fusioncmd/roster/people_csv.py",
     "gateways/responder/doorway.py", "gateways/responder/early.py", "gateways/responder/replies.py",
     "gateways/responder/rota.py", "gateways/responder/seats.py", "gateways/responder/shortcuts.py",
-    "loadtest/checker.py",    "loadtest/swarm/record.py", "loadtest/swarm/wire.py", "tiers/ledger.py", "tiers/nats_config.py",
+    "loadtest/checker.py", "loadtest/swarm/record.py", "loadtest/swarm/wire.py", "tiers/ledger.py",
+    "tiers/nats_config.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS: set[str] = set()  # the only places that may catch Exception
