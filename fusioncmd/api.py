@@ -146,7 +146,7 @@ class People(Struct, frozen=True):
 
 
 class Orders(Struct, frozen=True):
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    limit: Annotated[int, Meta(ge=1, le=limits.ORDERS_PAGE_MAX)] = 50
     open_only: bool = False
 
 
@@ -157,7 +157,7 @@ class OrdersReply(Struct, frozen=True):
 class Reports(Struct, frozen=True):
     order: Id
     node: CodeOrNone = ""
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+    limit: Annotated[int, Meta(ge=1, le=limits.REPORTS_PAGE_MAX)] = 200
     after: Id | None = None
 
 

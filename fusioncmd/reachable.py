@@ -19,8 +19,12 @@ class Reachable:
         self._union: BitMap | None = None
 
     def hear(self, presence: Presence, now_s: float) -> None:
-        self._gateways[presence.gateway] = (bitmap_from(presence.numbers), now_s)
-        self._union = None
+        numbers, known = bitmap_from(presence.numbers), self._gateways.get(presence.gateway)
+        if known is not None and known[0] == numbers:  # as nearly always: the union, and what was counted by it, stand
+            numbers = known[0]
+        else:
+            self._union = None
+        self._gateways[presence.gateway] = (numbers, now_s)
 
     def gateways(self, now_s: float) -> list[str]:
         self._drop_lost(now_s)

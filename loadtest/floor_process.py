@@ -18,6 +18,7 @@ import sys
 import time
 
 from fusioncmd import limits
+from fusioncmd.descriptors import raise_descriptors
 
 ANSWER = bytes(40)
 READ_BYTES = 4096
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--source", default="127.0.0.1")
     given = parser.parse_args()
     gc.disable()
+    raise_descriptors()
     epoll = select.epoll()
     if given.role == "server":
         run(Server(given.port, given.bytes, epoll), epoll)

@@ -8,7 +8,6 @@ from fusioncmd.messages import Audience, Order, decode, encode
 from fusioncmd.tally import bitmap_from
 from loadtest.checker import Counted, Figures
 
-REPORTS_PAGE = 1_000
 ASK_S_MAX = 60.0
 
 
@@ -50,9 +49,9 @@ async def _reports(commander: Commander, order: bytes) -> list[tuple[bytes, int]
     found: list[tuple[bytes, int]] = []
     after: bytes | None = None
     while True:
-        page = await commander.ask(api.Reports(order, limit=REPORTS_PAGE, after=after), timeout_s=ASK_S_MAX)
+        page = await commander.ask(api.Reports(order, limit=limits.REPORTS_PAGE_MAX, after=after), timeout_s=ASK_S_MAX)
         found += [(line.report.id, line.report.number) for line in page.lines]
-        if len(page.lines) < REPORTS_PAGE:
+        if len(page.lines) < limits.REPORTS_PAGE_MAX:
             return found
         after = page.lines[-1].report.id
 

@@ -142,12 +142,28 @@ def test_a_disk_that_is_full_leaves_the_last_snapshot_whole(tmp_path: Path, room
     assert look(replayed(again)) == WHOLE
 
 
+@given(at=st.integers(0, 1 << 16), copy=st.booleans(), head=st.booleans())
+def test_one_file_of_two_with_a_bit_wrong_costs_nothing_and_is_made_good(
+    tmp_path_factory: pytest.TempPathFactory, at: int, copy: bool, head: bool
+) -> None:
+    folder = saved(tmp_path_factory.mktemp("ledger"), *STREAM)
+    name = "head" if head else file_of(folder).name
+    good = (folder / name).read_bytes()
+    spoil((folder / "copy" if copy else folder) / name, at)
+    files = LedgerFiles(folder)
+    ledger = files.load()
+    assert (files.damaged, files.repaired) == ([], [] if copy else [name])
+    assert look(ledger) == WHOLE and ledger.handled == fold(Ledger(), *STREAM).handled
+    assert (folder / name).read_bytes() == good
+
+
 @given(at=st.integers(0, 1 << 16))
 def test_a_file_with_one_bit_wrong_is_set_aside_and_the_streams_repair_it(
     tmp_path_factory: pytest.TempPathFactory, at: int
 ) -> None:
     folder = saved(tmp_path_factory.mktemp("ledger"), *STREAM)
-    spoil(file_of(folder), at)
+    for file in (file_of(folder), folder / "copy" / file_of(folder).name):
+        spoil(file, at)
     files = LedgerFiles(folder)
     ledger = files.load()
     assert files.damaged == [file_of(folder).name] and not file_of(folder).exists()
@@ -159,7 +175,8 @@ def test_a_file_with_one_bit_wrong_is_set_aside_and_the_streams_repair_it(
 
 def test_a_crash_after_a_file_was_set_aside_does_not_lose_what_was_in_it(tmp_path: Path) -> None:
     saved(tmp_path, *STREAM)
-    spoil(file_of(tmp_path), 20)
+    for file in (file_of(tmp_path), tmp_path / "copy" / file_of(tmp_path).name):
+        spoil(file, 20)
     LedgerFiles(tmp_path).load()
     ledger = LedgerFiles(tmp_path).load()  # the first one crashed before it wrote anything
     assert set(ledger.handled.values()) == {0} and look(replayed(ledger)) == WHOLE
@@ -168,7 +185,8 @@ def test_a_crash_after_a_file_was_set_aside_does_not_lose_what_was_in_it(tmp_pat
 @pytest.mark.parametrize("content", [b"", b"short", bytes(64)])
 def test_a_head_that_is_damaged_means_reading_the_streams_from_their_beginning(tmp_path: Path, content: bytes) -> None:
     saved(tmp_path, *STREAM)
-    (tmp_path / "head").write_bytes(content)
+    for head in (tmp_path / "head", tmp_path / "copy" / "head"):
+        head.write_bytes(content)
     files = LedgerFiles(tmp_path)
     ledger = files.load()
     assert (files.damaged, set(ledger.handled.values()), look(ledger)) == (["head"], {0}, WHOLE)

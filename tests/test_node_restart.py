@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from fusioncmd import api
+from fusioncmd import api, limits
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, StreamSpec
 from fusioncmd.errors import BusDown
@@ -64,6 +64,18 @@ async def test_streams_forget_only_what_the_snapshot_before_the_last_held(tmp_pa
             await again._read_everything()
             assert (await again.desk.tally(TALLY)).total == wanted[0]
             del bus.tails[-4:]
+
+
+async def test_a_stream_keeps_what_the_ledger_had_no_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REPORTS_PER_ORDER_MAX", 2)
+    bus = await province()
+    for _ in range(2):  # the second life knows what the first passed over
+        async with running(bus, tmp_path) as node:
+            for n in range(3):
+                await put(bus, report(ALERT, PEOPLE[n], n + 1), receipts(mark(ALERT, SENT, PEOPLE[n : n + 1])))
+                await node.snapshot()
+            assert await first_of(bus, REPORT) == 3
+            assert "shed" in (await ask(bus, api.Health())).problems[0]
 
 
 async def test_a_snapshot_is_written_only_when_something_changed(tmp_path: Path) -> None:
@@ -140,7 +152,13 @@ async def test_damage_on_disk_is_shown_to_the_commander(tmp_path: Path) -> None:
     bus = await province()
     async with running(bus, tmp_path):
         pass
-    next((tmp_path / "ledger").glob("*.order")).write_bytes(b"damaged")
+    file = next((tmp_path / "ledger").glob("*.order"))
+    file.write_bytes(b"damaged")
+    async with running(bus, tmp_path):
+        assert "repaired" in (await ask(bus, api.Health())).problems[0]
+        assert (await counts(bus))[0].targeted == len(PEOPLE)
+    file.write_bytes(b"damaged")
+    (file.parent / "copy" / file.name).write_bytes(b"damaged")
     async with running(bus, tmp_path):
         assert "set aside" in (await ask(bus, api.Health())).problems[0]
         assert (await counts(bus))[0].targeted == len(PEOPLE)

@@ -57,13 +57,13 @@ class Desk:
         unsure = self._unsure.get(draft.id)
         order = unsure or compose(draft, self.ledger.book, self.node, self.now_ms)
         self._check_within(order.audience)
+        subject, data = subjects.call(address(order.audience)), encode(order)
         if order.msg_type == "alert":
             await self._store_audience(order)
             reach("node.audience_stored")
         while len(self._unsure) >= UNSURE_MAX:
             del self._unsure[next(iter(self._unsure))]
         self._unsure[order.id] = order
-        subject, data = subjects.call(address(order.audience)), encode(order)
         try:
             await self._bus.store(subject, data)
         except StorageFull:  # surely not stored: asked again, when there is room, it is an order of that time
@@ -164,11 +164,11 @@ class Desk:
         return here & numbers
 
     def _line(self, order: Order) -> api.OrderLine:
-        view = self._view(order)
+        targeted, answered = self.ledger.counts(order)
         successor = self.ledger.book.successor(order.id)
         state = self.ledger.book.state(order, self.now_ms)
         ended_by = None if successor is None else successor.id
-        return api.OrderLine(order, state, ended_by, len(view.targeted), len(view.answered))
+        return api.OrderLine(order, state, ended_by, targeted, answered)
 
     def _row(self, path: Path, view: View, order: Order) -> api.Row:
         def count(numbers: BitMap) -> int:

@@ -6,18 +6,19 @@ that changed since they were last written to disk.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
 from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
-from fusioncmd.errors import BadMessage
 from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
 from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
 
 NUMBERS_MAX = limits.TOWNS_MAX * limits.SLOTS_PER_TOWN_MAX
+VIEWS_MAX = 16  # of orders that are being watched; shed, and made again when asked for
 UNKNOWN_ORDERS_MAX = 1_000  # receipts may come before their order, but not for ever
 
 
@@ -38,7 +39,9 @@ class Ledger:
         self.handled = {CALL.name: 0, RECEIPT.name: 0, REPORT.name: 0}
         self.dirty: set[bytes] = set()
         self.shed = 0
-        self._views: dict[bytes, tuple[tuple[int, ...], BitMap, View]] = {}
+        self.keep_from: dict[str, int] = {}  # stream → the first message in it that stands nowhere else
+        self._counts: dict[bytes, tuple[tuple[int, ...], int, int]] = {}
+        self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
     def fold_call(self, stored: Stored) -> Order | None:
         """An audience or an order; the order when it is one that was not known."""
@@ -61,16 +64,14 @@ class Ledger:
         self.handled[RECEIPT.name] = max(stored.seq, self.handled[RECEIPT.name])
         marks = decode(Receipts, stored.data).marks
         for mark, numbers in [(mark, numbers_of(mark)) for mark in marks]:  # a batch is folded whole or not at all
-            if (account := self._admitted(mark.order)) is not None:
+            if (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
                 account.marks.fold_numbers(mark.stage, mark.answer, numbers)
                 self.dirty.add(mark.order)
 
     def fold_report(self, stored: Stored) -> None:
         self.handled[REPORT.name] = max(stored.seq, self.handled[REPORT.name])
         report = decode(Report, stored.data)
-        if not 0 <= report.number < NUMBERS_MAX:
-            raise BadMessage(f"Nobody has the number {report.number}.", f"没有编号为 {report.number} 的人员。")
-        account = self._admitted(report.order)
+        account = self._admitted(report.order, REPORT.name, stored.seq)
         if account is None:
             return
         account.marks.fold_numbers(REPORTED, None, BitMap([report.number]))
@@ -82,6 +83,7 @@ class Ledger:
             account.reports[report.id] = report
         else:
             self.shed += 1
+            self.keep(REPORT.name, stored.seq)
 
     def targeted(self, order: Order) -> BitMap:
         """Who is meant: of an update, all that the alert meant; of a cancel, those who were told of what it ends."""
@@ -97,17 +99,36 @@ class Ledger:
 
     def view(self, order: Order, reachable: BitMap) -> View:
         """The order's counts now; the same object while nothing changed."""
-        marks = self.accounts[order.id].marks
-        accounts = [self.accounts[o.id] for o in self.book.chain(order)]
-        alert = self.accounts[self.book.alert(order).id]
-        state = (alert.audience is not None, *(account.marks.version for account in accounts))
+        marks, state = self.accounts[order.id].marks, self._state(order)
         known = self._views.get(order.id)
         if known is not None and known[0] == state and known[1] is reachable:
             return known[2]
         view = View(marks, self.targeted(order), reachable)
         if reachable:
             self._views[order.id] = (state, reachable, view)
+            self._views.move_to_end(order.id)
+            if len(self._views) > VIEWS_MAX:
+                self._views.popitem(last=False)
         return view
+
+    def counts(self, order: Order) -> tuple[int, int]:
+        """How many are meant, and how many of them answered."""
+        state = self._state(order)
+        known = self._counts.get(order.id)
+        if known is None or known[0] != state:
+            view = View(self.accounts[order.id].marks, self.targeted(order), BitMap())
+            known = self._counts[order.id] = (state, len(view.targeted), len(view.answered))
+        return known[1:]
+
+    def _state(self, order: Order) -> tuple[int, ...]:
+        """What everything that is counted of `order` follows from."""
+        accounts = [self.accounts[o.id] for o in self.book.chain(order)]
+        alert = self.accounts[self.book.alert(order).id]
+        return (alert.audience is not None, *(account.marks.version for account in accounts))
+
+    def keep(self, stream: str, seq: int) -> None:
+        """The message was not folded: the stream must not forget it."""
+        self.keep_from.setdefault(stream, seq)
 
     def restore(self, ident: bytes, account: Account) -> None:
         """Take up what a snapshot file held."""
@@ -118,10 +139,11 @@ class Ledger:
     def _account(self, ident: bytes) -> Account:
         return self.accounts.setdefault(ident, Account())
 
-    def _admitted(self, ident: bytes) -> Account | None:
+    def _admitted(self, ident: bytes, stream: str, seq: int) -> Account | None:
         """The account that evidence belongs to; None, counted, when too many orders are unknown."""
         if ident not in self.accounts and len(self.accounts) - len(self.book.orders) >= UNKNOWN_ORDERS_MAX:
             self.shed += 1
+            self.keep(stream, seq)
             return None
         return self._account(ident)
 

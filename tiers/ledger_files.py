@@ -2,16 +2,17 @@
 
 The order files are written first and the head last, each by rename after fsync. A crash in between leaves files that
 are newer than the head, and folding is idempotent, so replaying from the head repairs everything. The streams may
-forget only what the *previous* head covered. A file that fails its checksum is set aside and reported, not believed.
+forget only what the *previous* head covered. Every file stands twice, in this folder and in `copy`: one that fails its
+checksum is not believed but made good from the other, and reported; with both gone it is set aside.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 
@@ -22,6 +23,7 @@ from fusioncmd.messages import Order, Report, decode, encode
 from fusioncmd.tally import bitmap_from
 from tiers.ledger import Account, Ledger
 
+T = TypeVar("T")
 VERSION = 1
 DIGEST_BYTES = 16
 Image = tuple[bytes, bytes]  # order id, file content
@@ -37,63 +39,93 @@ def images(ledger: Ledger) -> list[Image]:
 class LedgerFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.damaged: list[str] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        self._copies = folder / "copy"
+        self.damaged: list[str] = []  # and no copy of it was good
+        self.repaired: list[str] = []
+        self._copies.mkdir(parents=True, exist_ok=True)
 
     def load(self) -> Ledger:
         """The ledger as last written; an empty one where there is nothing."""
         ledger = Ledger()
-        head = self.folder / "head"
-        if head.exists():
-            try:
-                _, handled = _unseal(head.read_bytes())
-                ledger.handled |= {str(name): int(seq) for name, seq in handled.items()}
-            except BadMessage:
-                self._set_aside(head)
+        head = self._read("head", _unpack_head)
+        if head is not None:
+            handled, ledger.keep_from = head
+            ledger.handled |= handled
         for ident, account in self._accounts():
             ledger.restore(ident, account)
         if self.damaged:  # what was lost with the file may still be in the streams: replay all of them
             ledger.handled = dict.fromkeys(ledger.handled, 0)
         return ledger
 
-    def save(self, made: list[Image], handled: dict[str, int]) -> None:
+    def save(self, made: list[Image], handled: dict[str, int], keep_from: dict[str, int] | None = None) -> None:
         """Write `made`, then the head. Blocking: call it in a thread."""
         for ident, content in made:
             self._replace(f"{ids.to_text(ident)}.order", content)
         reach("ledger.orders_written")
-        self._replace("head", _seal([VERSION, handled]))
+        self._replace("head", _seal([VERSION, handled, keep_from or {}]))
         reach("ledger.head_written")
 
     def _accounts(self) -> Iterator[tuple[bytes, Account]]:
-        for path in sorted(self.folder.glob("*.order")):
+        for name in sorted({path.name for folder in (self.folder, self._copies) for path in folder.glob("*.order")}):
             try:
-                yield ids.from_text(path.stem), _unpack_account(path.read_bytes())
-            except (BadInput, ValueError, TypeError):
-                self._set_aside(path)
+                ident = ids.from_text(name.removesuffix(".order"))
+            except BadInput:
+                self._set_aside(self.folder / name)
+                continue
+            account = self._read(name, _unpack_account)
+            if account is not None:
+                yield ident, account
+
+    def _read(self, name: str, unpack: Callable[[bytes], T]) -> T | None:
+        """What the file holds, by its copy if it is damaged; None where there is nothing good, or nothing at all."""
+        paths = (self.folder / name, self._copies / name)
+        for path in paths:
+            try:
+                content = path.read_bytes()
+                found = unpack(content)
+            except (OSError, BadInput, ValueError, TypeError):
+                continue
+            if path is not paths[0]:
+                self.repaired.append(name)
+                self._replace(name, content)
+            return found
+        if any(path.exists() for path in paths):
+            self._set_aside(paths[0])
+        return None
 
     def _set_aside(self, path: Path) -> None:
         """The head goes first: until the next save, whoever loads has to replay the streams from their beginning."""
         self.damaged.append(path.name)
         if path.name != "head":
-            (self.folder / "head").unlink(missing_ok=True)
-            self._sync_folder()
-        path.rename(path.with_suffix(".damaged"))
+            for folder in (self.folder, self._copies):
+                (folder / "head").unlink(missing_ok=True)
+            self._sync(self.folder)
+        (self._copies / path.name).unlink(missing_ok=True)
+        if path.exists():
+            path.rename(path.with_suffix(".damaged"))
 
     def _replace(self, name: str, content: bytes) -> None:
-        temporary = self.folder / f"{name}.new"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self.folder / name)
-        self._sync_folder()
+        """Twice: a sector that goes bad must not take answers with it that the streams have forgotten."""
+        for folder in (self.folder, self._copies):
+            temporary = folder / f"{name}.new"
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(folder / name)
+            self._sync(folder)
 
-    def _sync_folder(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY)
+    def _sync(self, folder: Path) -> None:
+        opened = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(opened)
         finally:
-            os.close(folder)
+            os.close(opened)
+
+
+def _unpack_head(content: bytes) -> tuple[dict[str, int], dict[str, int]]:
+    _, handled, keep_from = _unseal(content)
+    return {str(name): int(seq) for name, seq in handled.items()}, {str(n): int(seq) for n, seq in keep_from.items()}
 
 
 def _pack_account(account: Account) -> bytes:

@@ -77,9 +77,14 @@ class Node:
             return
         made = images(self._ledger)
         try:
-            await asyncio.to_thread(self._files.save, made, handled)
+            await asyncio.to_thread(self._files.save, made, handled, dict(self._ledger.keep_from))
             for stream in (RECEIPT, REPORT):
-                await self._bus.forget(stream, self._covered[stream.name] + 1)
+                if (await self._bus.edge(stream)).last < handled[stream.name]:
+                    log.error("node.stream_went_back", stream=stream.name, handled=handled[stream.name])
+                    self.stop()  # and be started again: what it holds now has to be read from its beginning
+                    return
+                below = self._covered[stream.name] + 1
+                await self._bus.forget(stream, min(below, self._ledger.keep_from.get(stream.name, below)))
             self._covered = handled
             self._problems.pop("ledger", None)
         except (OSError, Unavailable) as error:
@@ -96,14 +101,15 @@ class Node:
                 await asyncio.sleep(0.3)
 
     async def _read_everything(self) -> None:
-        tails = [await self._bus.tail(ROSTER, self._guarded(self._fold_roster))]
+        tails = [await self._bus.tail(ROSTER, self._guarded(ROSTER, self._fold_roster))]
         for stream, fold in (
             (CALL, self._fold_call),
             (RECEIPT, self._fold_receipts),
             (REPORT, self._ledger.fold_report),
         ):
             start = await self._start_of(stream)
-            tails.append(await self._bus.tail(stream, self._guarded(fold), from_seq=start))
+            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start))
+            await tails[-1].caught_up()  # orders before what is said of them
         for tail in tails:
             await tail.caught_up()
 
@@ -120,15 +126,21 @@ class Node:
             handled = self._ledger.handled[stream.name] = self._covered[stream.name] = 0
         return handled + 1
 
-    def _guarded(self, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
+    def _guarded(self, stream: StreamSpec, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
         def handle(stored: Stored) -> None:
             try:
                 fold(stored)
             except Problem as problem:  # a message that is not what it should be; the stream keeps it
-                self._bad_messages += 1
-                log.error("node.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
+                self._pass_over(stream, stored, problem.en)
+            except Exception as error:  # noqa: BLE001  # a mistake of ours: one message must not silence a tier
+                self._pass_over(stream, stored, repr(error))
 
         return handle
+
+    def _pass_over(self, stream: StreamSpec, stored: Stored, why: str) -> None:
+        self._bad_messages += 1
+        self._ledger.keep(stream.name, stored.seq)
+        log.error("node.bad_message", subject=stored.subject, seq=stored.seq, problem=why)
 
     def _fold_roster(self, stored: Stored) -> None:
         self._roster.put(stored.subject, stored.data)
@@ -173,13 +185,20 @@ class Node:
                 return api.encode_reply(await answer(api.decode_request(kind, data)))
             except Problem as problem:
                 return api.encode_problem(problem)
+            except Exception as error:  # noqa: BLE001  # told, and logged, and the next question is answered
+                log.error("node.question_failed", question=kind.__name__, error=repr(error))
+                return api.encode_problem(Problem(f"The node failed over it: {error!r}.", f"节点处理失败：{error!r}。"))
 
         return serve
 
     async def _health(self, _: api.Health) -> api.HealthReply:
         problems = [*self._problems.values()]
         if self._files.damaged:
-            problems.append(f"Damaged ledger files were set aside: {', '.join(self._files.damaged)}")
+            problems.append(
+                f"Damaged ledger files were set aside; answers may be missing: {', '.join(self._files.damaged)}"
+            )
+        if self._files.repaired:
+            problems.append(f"Ledger files were repaired from their copies: {', '.join(self._files.repaired)}")
         if self._bad_messages:
             problems.append(f"{self._bad_messages} messages could not be read (see the log)")
         if self._ledger.shed:

@@ -109,6 +109,7 @@ class NatsBus:
                     await self._jsm.add_stream(config)
 
     async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+        self._check_connected()
         headers = None if expect_last is None else {"Nats-Expected-Last-Subject-Sequence": str(expect_last)}
         with translated():
             ack = await self._js.publish(subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers)
@@ -193,6 +194,7 @@ class NatsBus:
         return tail
 
     async def say(self, subject: str, data: bytes) -> None:
+        self._check_connected()
         with translated():
             await self._nc.publish(subject, data)
 
@@ -203,6 +205,7 @@ class NatsBus:
         await self._nc.subscribe(subject, cb=deliver)
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
+        self._check_connected()
         with translated():
             return bytes((await self._nc.request(subject, data, timeout=timeout_s)).data)
 
@@ -221,6 +224,11 @@ class NatsBus:
             task.add_done_callback(running.discard)
 
         await self._nc.subscribe(subject, cb=accept)
+
+    def _check_connected(self) -> None:
+        """nats-py would queue it and, when there is a server again, send what is stale by then."""
+        if not self._nc.is_connected:
+            raise BusDown("The NATS server is not there.", "NATS 服务器未连接。")
 
     async def close(self) -> None:
         for tail in list(self._tails):

@@ -22,7 +22,6 @@ from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, Unavailable
 from fusioncmd.words import reason, say
 
-REPORTS_PAGE = 1_000
 REPORTS_SHOWN = 200
 
 Limit = Annotated[
@@ -99,7 +98,7 @@ async def said(commander: Commander, ident: bytes, code: str, limit: int) -> tup
     lines: list[api.ReportLine] = []
     while True:
         after = lines[-1].report.id if lines else None
-        page = await commander.ask(api.Reports(ident, code, min(limit - len(lines), REPORTS_PAGE), after))
+        page = await commander.ask(api.Reports(ident, code, min(limit - len(lines), limits.REPORTS_PAGE_MAX), after))
         lines += page.lines
         if not page.lines or len(lines) >= min(limit, page.total):
             return lines, page.total

@@ -83,10 +83,11 @@ def import_(
         say(
             f"{report.rows:,} rows: {report.added:,} people added, {report.changed:,} changed, {report.unchanged:,} as "
             f"before, {report.moved:,} moved, {report.left:,} left; {report.towns_written:,} towns written "
-            f"in {report.seconds:.1f} s.",
+            f"in {report.seconds:.1f} s."
+            + (" Those who moved have new numbers: issue them new tickets." if report.moved else ""),
             f"共 {report.rows:,} 行：新增 {report.added:,}，变更 {report.changed:,}，未变 {report.unchanged:,}，"
             f"调动 {report.moved:,}，离开 {report.left:,}；写入 {report.towns_written:,} 个乡镇，"
-            f"用时 {report.seconds:.1f} 秒。",
+            f"用时 {report.seconds:.1f} 秒。" + ("调动人员编号已变，须重新签发票据。" if report.moved else ""),
         )
     )
 

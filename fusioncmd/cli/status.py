@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from fusioncmd import api, ids
+from fusioncmd import api, ids, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.figures import kind_words, mode_text, plain, share, state_words
@@ -25,7 +25,10 @@ ID_END_CHARS = 6  # enough to tell orders apart, and what one types to name one
 def orders(
     only_open: Annotated[bool, typer.Option("--open", help=say("Only those open.", "仅有效指令。"))] = False,
     limit: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="NUMBER", help=say("How many at most.", "最多显示条数。"))
+        int,
+        typer.Option(
+            min=1, max=limits.ORDERS_PAGE_MAX, metavar="NUMBER", help=say("How many at most.", "最多显示条数。")
+        ),
     ] = 50,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,

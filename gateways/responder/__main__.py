@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import gc
 import re
-import resource
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ import uvloop
 from fusioncmd import codes, keys, limits, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, Bus, Tail
+from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
 from fusioncmd.messages import Presence, encode
@@ -37,16 +37,6 @@ BUS_WAIT_S = 30.0
 PUMP_S = 0.02
 DRAIN_S = 3.0
 GOODBYE_S = 1.0
-DESCRIPTORS_MAX = 1 << 20  # beyond so many, a terminal is turned away however many the system allows
-
-
-def _raise_descriptors() -> int:
-    """As many descriptors as this process may have; most systems allow far fewer unless asked."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= soft < DESCRIPTORS_MAX:
-        soft = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return DESCRIPTORS_MAX if soft == resource.RLIM_INFINITY else min(soft, DESCRIPTORS_MAX)
 
 
 async def _run(given: argparse.Namespace) -> None:
@@ -57,7 +47,7 @@ async def _run(given: argparse.Namespace) -> None:
         )
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
-    descriptors_max = _raise_descriptors()
+    descriptors_max = raise_descriptors()
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
     engine = Engine(listener, descriptors_max)

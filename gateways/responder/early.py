@@ -25,10 +25,15 @@ class Early:
         evidence = self._kept.get(order)
         if evidence is None:
             if len(self._kept) >= limits.EARLY_ORDERS_MAX:
-                del self._kept[next(iter(self._kept))]
+                del self._kept[self._least()]
             evidence = self._kept[order] = {}
         evidence.setdefault((stage, answer), BitMap()).add(number)
         return True
+
+    def _least(self) -> bytes:
+        """The oldest that no answer waits for, so that invented ids do not push out what people said."""
+        without = (order for order, kept in self._kept.items() if all(answer is None for _, answer in kept))
+        return next(without, next(iter(self._kept)))
 
     def take(self, order: bytes) -> Evidence:
         """What was kept about `order`, now that it is here."""

@@ -46,7 +46,8 @@ class OddFrames:
     def _take(self, event: object, outcome: Outcome) -> None:
         match event:
             case BytesMessage(data=data, message_finished=finished):
-                self._parts.append(bytes(data))
+                if data or finished or not self._parts:  # empty fragments may come endlessly; they are not kept
+                    self._parts.append(bytes(data))
                 self._bytes += len(data)
                 if self._bytes > limits.FRAME_BYTES_MAX:
                     self._close(outcome, 1009, f"A message may have {limits.FRAME_BYTES_MAX} bytes.")

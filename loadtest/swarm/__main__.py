@@ -17,6 +17,7 @@ from typing import Any
 
 import msgpack
 
+from fusioncmd.descriptors import raise_descriptors
 from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.crew import Crew
 from loadtest.swarm.engine import Engine
@@ -87,8 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     terminals = [(int(number), bytes(ticket)) for number, ticket in msgpack.unpackb(given.tickets.read_bytes())]
     crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    engine = Engine(crew, (given.host, given.port), given.source, descriptors, given.seed)
+    engine = Engine(crew, (given.host, given.port), given.source, raise_descriptors(), given.seed)
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(crew, engine)

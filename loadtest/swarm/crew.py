@@ -115,9 +115,12 @@ class Crew:
     # --- inside
 
     def _holds(self, number: int) -> list[bytes]:
-        """The orders that the device has, those that were ended since included; the newest if there are many."""
-        has = [ident for ident, held in self._orders.items() if number in held.deeds.shown]
-        return sorted(has)[-limits.ORDERS_HELD_MAX :]
+        """The orders that the device has; of many, the live ones and then the newest."""
+        has = [held.order for held in self._orders.values() if number in held.deeds.shown]
+        if len(has) > limits.ORDERS_HELD_MAX:
+            ended = {order.refs for order in has}
+            has = sorted(has, key=lambda o: (o.id not in ended and o.msg_type != "cancel", o.id))
+        return [order.id for order in has[-limits.ORDERS_HELD_MAX :]]
 
     def _later(self, due_s: float, i: int, touching: Touching) -> None:
         heapq.heappush(self._due, (due_s, next(self._ties), i, touching))

@@ -63,17 +63,17 @@ def test_a_scenario_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize("how", ["INT", "TERM"])
 def test_a_demo_that_is_interrupted_leaves_nothing_running(how: str) -> None:
     mark = f"demo-{os.getpid()}-{how}"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "loadtest", "demo", "--people", "3000", "--terminals", "100"],
         cwd=ROOT, env=os.environ | {"FUSIONCMD_MARK": mark}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    while b"100" not in process.stdout.readline():
-        pass
-    assert len(marked(mark)) >= 5
-    process.send_signal(getattr(signal, f"SIG{how}"))
-    process.stdout.read()
-    assert process.wait(timeout=30) != 0
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        while b"100" not in process.stdout.readline():
+            pass
+        assert len(marked(mark)) >= 5
+        process.send_signal(getattr(signal, f"SIG{how}"))
+        process.stdout.read()
+        assert process.wait(timeout=30) != 0
     give_up = time.monotonic() + 10
     while marked(mark):
         assert time.monotonic() < give_up, marked(mark)
