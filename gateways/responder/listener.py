@@ -11,6 +11,7 @@ import socket
 
 import structlog
 
+from fusioncmd import limits
 from fusioncmd.errors import BadInput, Unavailable
 from gateways.responder.websocket import Refusal
 
@@ -35,6 +36,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limits.UNACKNOWLEDGED_MS_MAX)  # and this
     listener.setblocking(False)
     try:
         listener.bind((host, port))
