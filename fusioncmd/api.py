@@ -1,17 +1,15 @@
 """The vocabulary of `fc.api.…`: what a tier node can be asked, and what it replies. Pure.
 
-A request is a MessagePack map sent to `fc.api.<verb>`; the reply is a map with either `ok` or `problem`.
+How they travel is in `envelope.py`: a request goes to `fc.api.<verb>`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
-from fusioncmd.errors import BadMessage, Problem, problem_from
 from fusioncmd.messages import AnswerIndex, Id, MsgType, Order, Report, Role, Selector, Severity, Status
 
 # A place, or none: the whole tree of the node that is asked.
@@ -54,11 +52,15 @@ class HealthReply(Struct, frozen=True):
     gateways: tuple[str, ...]
     ready_s: float  # from process start to ready
     caught_up: bool  # the ledger has folded all that is stored
+    now_ms: int
     problems: tuple[str, ...]
 
 
 class Issue(Struct, frozen=True):
+    """`until_ms`, by the node's clock: who asked waits no longer, and must not find the order issued afterwards."""
+
     draft: Draft
+    until_ms: int | None = None
 
 
 class Issued(Struct, frozen=True):
@@ -113,6 +115,7 @@ class TallyReply(Struct, frozen=True):
     total: Row
     below: tuple[Row, ...]
     outside: int  # receipts from people outside the audience: shown, never counted
+    problems: tuple[str, ...] = ()  # why these figures may lag behind what people did
 
 
 class Who(Struct, frozen=True):
@@ -191,57 +194,3 @@ VERBS: dict[type[Any], tuple[str, type[Any]]] = {
     Reports: ("reports", ReportsReply),
     Find: ("find", People),
 }
-
-
-class Trouble(Struct, frozen=True):
-    code: str
-    en: str
-    zh: str
-
-
-class Envelope(Struct, frozen=True, omit_defaults=True):
-    ok: msgspec.Raw = msgspec.Raw()
-    problem: Trouble | None = None
-
-
-T = TypeVar("T")
-_encoder = msgspec.msgpack.Encoder()
-
-
-def encode_request(request: Request) -> bytes:
-    return _bounded(_encoder.encode(request), limits.API_REQUEST_BYTES_MAX)
-
-
-def encode_reply(reply: object) -> bytes:
-    return _bounded(_encoder.encode(Envelope(ok=msgspec.Raw(_encoder.encode(reply)))), limits.API_REPLY_BYTES_MAX)
-
-
-def encode_problem(problem: Problem) -> bytes:
-    return _encoder.encode(Envelope(problem=Trouble(problem.code, problem.en, problem.zh)))
-
-
-def decode_request(kind: type[T], data: bytes) -> T:
-    return _decode(kind, _bounded(data, limits.API_REQUEST_BYTES_MAX))
-
-
-def decode_reply(kind: type[T], data: bytes) -> T:
-    """The reply in `data`; the problem that it carries is raised."""
-    envelope = _decode(Envelope, data)
-    if envelope.problem is not None:
-        raise problem_from(envelope.problem.code, envelope.problem.en, envelope.problem.zh)
-    return _decode(kind, bytes(envelope.ok))
-
-
-def _decode(kind: type[T], data: bytes) -> T:
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMessage(f"Not a valid {kind.__name__}: {error}.", f"不是有效的 {kind.__name__}：{error}。") from None
-
-
-def _bounded(data: bytes, bytes_max: int) -> bytes:
-    if len(data) > bytes_max:
-        raise BadMessage(
-            f"{len(data)} bytes exceed the bound of {bytes_max}.", f"{len(data)} 字节超过上限 {bytes_max}。"
-        )
-    return data

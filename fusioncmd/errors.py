@@ -11,7 +11,9 @@
     ├── Conflict          somebody else wrote first; read again and retry
     └── Unavailable       the bus, the node or the disk does not answer now
         ├── BusDown       no NATS server, or the connection was lost
-        ├── NotReady      the node has not read its streams yet; ask again
+        │   └── NoReply   it was asked, and said nothing in time: done, or not done
+        ├── NotReady      the node cannot do it yet; ask again
+        ├── Unsure        an order was asked for, and nobody knows whether it was issued
         └── StorageFull   JetStream refused to store: a bound or the disk
 
 Each carries one sentence in English and one in Chinese; who shows it picks. Foreign exceptions are translated
@@ -72,7 +74,15 @@ class BusDown(Unavailable):
     pass
 
 
+class NoReply(BusDown):
+    pass
+
+
 class NotReady(Unavailable):
+    pass
+
+
+class Unsure(Unavailable):
     pass
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fusioncmd.errors import NotFound, Unavailable
+from fusioncmd.errors import Conflict, NotFound, Unavailable
 from fusioncmd.tickets import KEY_BYTES
 from fusioncmd.words import reason
 
@@ -14,6 +14,20 @@ def data_folder(node: str) -> Path:
     """Where a tier node keeps its files unless told otherwise: FUSIONCMD_DATA, else one folder per node at home."""
     given = os.environ.get("FUSIONCMD_DATA")
     return Path(given) if given else Path.home() / ".fusioncmd" / node
+
+
+def claim(data: Path, node: str) -> None:
+    """Make `data` the folder of `node`; `Conflict` when it is another node's."""
+    file = data / "node"
+    try:
+        if not file.exists():
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.write_text(node, "ascii")
+        theirs = file.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"{file} cannot be used: {error}.", f"无法使用 {file}：{error}。") from None
+    if theirs != node:
+        raise Conflict(f"{data} belongs to node {theirs}, not {node}.", f"{data} 属于节点 {theirs}，不是 {node}。")
 
 
 def ticket_key_file(data: Path) -> Path:

@@ -76,6 +76,7 @@ ROSTER_STREAM_BYTES_MAX = 2 * 1024**3
 REPORT_STREAM_BYTES_MAX = 1 * 1024**3
 
 # The ledger.
+DISK_FREE_BYTES_MIN = 64 * 1024**2  # below, health says so
 SNAPSHOT_EVERY_S = 30
 REPORTS_PER_ORDER_MAX = 100_000  # shed from memory and counted; the stream keeps them from then on
 WHO_PAGE_MAX = 5_000  # reject

@@ -143,6 +143,7 @@ class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
     gateway: GatewayName
     channel: str
     numbers: bytes  # portable Roaring bitmap
+    failing: bool = False  # receipts wait there, because the bus does not store them
 
 
 Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | Presence

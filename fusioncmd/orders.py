@@ -6,6 +6,8 @@ same orders agree, in whatever order they learned of them.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from fusioncmd import ids, limits
@@ -14,6 +16,8 @@ from fusioncmd.codes import Path, common_ancestor
 from fusioncmd.errors import BadOrder, NotFound
 from fusioncmd.messages import Order, Selector
 
+# Also what turns the direction of reading, and half of a character: terminals show orders as they are.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 CLOCK_APART_MS_MAX = 3_600_000
 
 
@@ -100,6 +104,11 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
                 f"The order is {before.status}; it cannot be followed by one that is {draft.status}.",
                 "演练与实战不可混用：后续指令须与原指令一致。",
             )
+    if _UNPRINTABLE.search("".join((draft.text, draft.issuer, *answers))):
+        raise BadOrder(
+            "The order holds control characters; only line breaks and tabs may stand in it.",
+            "指令含有控制字符；仅允许换行与制表符。",
+        )
     if len(set(answers)) != len(answers):
         raise BadOrder("Two answers read the same.", "答复选项重复。")
     if draft.receive_within_s > draft.answer_within_s or draft.answer_within_s > draft.open_s:

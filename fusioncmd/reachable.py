@@ -16,9 +16,11 @@ from fusioncmd.tally import bitmap_from
 class Reachable:
     def __init__(self) -> None:
         self._gateways: dict[str, tuple[BitMap, float]] = {}
+        self._failing: set[str] = set()
         self._union: BitMap | None = None
 
     def hear(self, presence: Presence, now_s: float) -> None:
+        (self._failing.add if presence.failing else self._failing.discard)(presence.gateway)
         numbers, known = bitmap_from(presence.numbers), self._gateways.get(presence.gateway)
         if known is not None and known[0] == numbers:  # as nearly always: the union, and what was counted by it, stand
             numbers = known[0]
@@ -29,6 +31,10 @@ class Reachable:
     def gateways(self, now_s: float) -> list[str]:
         self._drop_lost(now_s)
         return sorted(self._gateways)
+
+    def failing(self, now_s: float) -> list[str]:
+        """The gateways where receipts wait, because the bus does not store them."""
+        return [name for name in self.gateways(now_s) if name in self._failing]
 
     def numbers(self, now_s: float) -> BitMap:
         """Everyone with a live channel through any gateway; not to be changed by the caller."""

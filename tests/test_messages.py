@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusioncmd import api, ids, limits, messages, terminal, tickets
+from fusioncmd import api, envelope, ids, limits, messages, terminal, tickets
 from fusioncmd.errors import BadInput, BadMessage, BadTicket, Conflict, Problem
 from fusioncmd.messages import Order, Receipts, Selector
 from tests.worlds import make_order
@@ -135,6 +135,6 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 
 def test_a_problem_crosses_the_bus_as_itself() -> None:
     with pytest.raises(Conflict, match="first"):
-        api.decode_reply(api.Issued, api.encode_problem(Conflict("Somebody wrote first.", "已被写入。")))
+        envelope.decode_reply(api.Issued, envelope.encode_problem(Conflict("Somebody wrote first.", "已被写入。")))
     with pytest.raises(Problem):
-        api.decode_reply(api.Issued, b"\xff")
+        envelope.decode_reply(api.Issued, b"\xff")

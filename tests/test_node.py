@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fusioncmd import api, subjects
+from fusioncmd import api, envelope, subjects
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
@@ -92,7 +92,7 @@ async def test_a_problem_crosses_the_bus_and_noise_is_answered_with_one(tmp_path
             await ask(bus, api.Tally(make_id(99)))
         for verb, reply in api.VERBS.values():
             with pytest.raises(BadMessage):
-                api.decode_reply(reply, await bus.ask(subjects.api(verb), b"\xc1noise", 1))
+                envelope.decode_reply(reply, await bus.ask(subjects.api(verb), b"\xc1noise", 1))
 
 
 async def test_until_all_is_read_questions_are_answered_and_orders_are_not_taken(tmp_path: Path) -> None:

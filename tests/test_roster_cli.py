@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from fusioncmd import api, limits, subjects
+from fusioncmd import api, envelope, limits, subjects
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.cli import shell
 from fusioncmd.cli.roster import app
@@ -39,9 +39,9 @@ class Desk:
         return path
 
     async def find(self, data: bytes) -> bytes:
-        self.asked.append(api.decode_request(api.Find, data))
+        self.asked.append(envelope.decode_request(api.Find, data))
         person = api.Person(7, "p1", "陈\x1b[2J伟", "138", VILLAGE, "[bold]甲村", ("flood",), True)
-        return api.encode_reply(api.People((person,), 3, None))
+        return envelope.encode_reply(api.People((person,), 3, None))
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ ONE_FILE_PER_LIBRARY = {
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
-    "fusioncmd/api.py", "fusioncmd/codes.py", "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
+    "fusioncmd/api.py", "fusioncmd/codes.py", "fusioncmd/envelope.py",
+    "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
     "fusioncmd/roster/slices.py", "gateways/responder/board.py", "gateways/responder/fanout.py",

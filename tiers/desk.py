@@ -35,6 +35,7 @@ class Desk:
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
         self._clock = clock
         self._issuing = asyncio.Lock()
+        self.problems: Callable[[], tuple[str, ...]] = tuple
         self._unsure: dict[bytes, Order] = {}  # orders of which it is not known whether they are stored
 
     @property
@@ -48,7 +49,11 @@ class Desk:
     async def issue(self, request: api.Issue) -> api.Issued:
         """Compose, store the audience, store the order, and only then say so. The same draft again: the same order."""
         async with self._issuing:
-            order = self.ledger.book.orders.get(request.draft.id) or await self._issue(request.draft)
+            order = self.ledger.book.orders.get(request.draft.id)
+            if order is None:
+                if request.until_ms is not None and self.now_ms > request.until_ms:
+                    raise BadOrder("The request came too late; nothing was issued.", "请求到达过迟，未下达。")
+                order = await self._issue(request.draft)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
@@ -105,7 +110,9 @@ class Desk:
         path = self._place(request.node)
         view = self._view(order)
         below = tuple(self._row(child, view, order) for child in self.roster.divisions.children(path))
-        return api.TallyReply(self._line(order), self.now_ms, self._row(path, view, order), below, view.outside)
+        return api.TallyReply(
+            self._line(order), self.now_ms, self._row(path, view, order), below, view.outside, self.problems()
+        )
 
     async def orders(self, request: api.Orders) -> api.OrdersReply:
         newest = sorted(self.ledger.book.orders.values(), key=lambda o: o.id, reverse=True)

@@ -6,6 +6,7 @@ The shell around `Desk`, `Ledger` and `Roster`: it owns the bus, the clock and t
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 
 import structlog
 
-from fusioncmd import __version__, api, codes, limits, subjects
+from fusioncmd import __version__, api, codes, envelope, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, Bus, Stored, StreamSpec
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import NotReady, Problem, Unavailable
+from fusioncmd.errors import BusDown, NoReply, NotReady, Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
@@ -25,6 +26,10 @@ from tiers.desk import Desk
 from tiers.ledger_files import LedgerFiles, images
 
 log = structlog.get_logger("node")
+
+_NOT_STORED = NoReply(
+    "The node's NATS server does not take it now; is its disk full?", "节点的 NATS 服务器暂不接收，磁盘是否已满？"
+)
 
 
 class Node:
@@ -36,7 +41,7 @@ class Node:
         self.ready = False  # everything that is stored has been folded
         self._started_s = time.monotonic()
         self._ready_s = 0.0
-        self._bus = bus
+        self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
         self._ledger = self._files.load()
         self._roster = Roster(divisions)
@@ -45,6 +50,7 @@ class Node:
         self._problems: dict[str, str] = {}
         self._bad_messages = 0
         self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, time.time)
+        self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -182,27 +188,41 @@ class Node:
             try:
                 if not self.ready and kind is not api.Health:
                     raise NotReady("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
-                return api.encode_reply(await answer(api.decode_request(kind, data)))
+                return envelope.encode_reply(await answer(envelope.decode_request(kind, data)))
+            except BusDown:
+                return envelope.encode_problem(_NOT_STORED)
             except Problem as problem:
-                return api.encode_problem(problem)
+                return envelope.encode_problem(problem)
             except Exception as error:  # noqa: BLE001  # told, and logged, and the next question is answered
                 log.error("node.question_failed", question=kind.__name__, error=repr(error))
-                return api.encode_problem(Problem(f"The node failed over it: {error!r}.", f"节点处理失败：{error!r}。"))
+                return envelope.encode_problem(
+                    Problem(f"The node failed over it: {error!r}.", f"节点处理失败：{error!r}。")
+                )
 
         return serve
 
-    async def _health(self, _: api.Health) -> api.HealthReply:
-        problems = [*self._problems.values()]
+    def _lagging(self) -> tuple[str, ...]:
+        """Why figures may lag behind what people did."""
+        found = [f"{name} cannot store receipts: answers wait there" for name in self._reachable.failing(time.time())]
+        free = shutil.disk_usage(self._data).free
+        if free < limits.DISK_FREE_BYTES_MIN:
+            found.append(f"Only {free // 2**20} MiB are free on the disk of {self._data}")
+        return tuple(found)
+
+    def _all_problems(self) -> tuple[str, ...]:
+        problems = [*self._lagging(), *self._problems.values()]
         if self._files.damaged:
-            problems.append(
-                f"Damaged ledger files were set aside; answers may be missing: {', '.join(self._files.damaged)}"
-            )
+            names = ", ".join(self._files.damaged)
+            problems.append(f"Damaged ledger files were set aside; answers may be missing: {names}")
         if self._files.repaired:
             problems.append(f"Ledger files were repaired from their copies: {', '.join(self._files.repaired)}")
         if self._bad_messages:
             problems.append(f"{self._bad_messages} messages could not be read (see the log)")
         if self._ledger.shed:
             problems.append(f"{self._ledger.shed} items beyond the ledger's bounds were shed")
+        return tuple(problems)
+
+    async def _health(self, _: api.Health) -> api.HealthReply:
         return api.HealthReply(
             node=self.desk.node.code,
             version=__version__,
@@ -213,5 +233,6 @@ class Node:
             gateways=tuple(self._reachable.gateways(time.time())),
             ready_s=self._ready_s,
             caught_up=self.ready,
-            problems=tuple(problems),
+            now_ms=self.desk.now_ms,
+            problems=self._all_problems(),
         )

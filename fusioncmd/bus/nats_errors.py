@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import APIError, NoStreamResponseError
 
-from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull, Unavailable
+from fusioncmd.errors import BusDown, Conflict, NoReply, Problem, StorageFull, Unavailable
 
 WRONG_LAST_SEQUENCE = 10071
 STORAGE_ERRORS = {10023, 10047, 10077, 10122, 10167}  # resources, storage, max bytes (nats-server errors.json)
@@ -23,9 +23,10 @@ def translated() -> Iterator[None]:
         raise _problem(error) from None
     except (NoStreamResponseError, NoRespondersError):
         raise BusDown("Nobody answers on the bus yet.", "总线上暂无应答。") from None
-    except (TimeoutError, NatsError, OSError) as error:
-        why = str(error) or "timeout"
-        raise BusDown(f"The bus does not answer ({why}).", f"总线没有应答（{why}）。") from None
+    except TimeoutError:  # nats-py's is one, too
+        raise NoReply("No reply came in time.", "未及时收到应答。") from None
+    except (NatsError, OSError) as error:
+        raise BusDown(f"The bus does not answer ({error}).", f"总线没有应答（{error}）。") from None
 
 
 def _problem(error: APIError) -> Problem:

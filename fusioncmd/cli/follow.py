@@ -84,7 +84,7 @@ class LineView:
 
 
 def replace_time(reply: api.TallyReply) -> api.TallyReply:
-    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside)
+    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside, reply.problems)
 
 
 async def follow(

@@ -43,6 +43,7 @@ DivisionsOption = Annotated[
     Path | None,
     typer.Option(
         "--divisions",
+        envvar="FUSIONCMD_DIVISIONS",
         metavar="FILE",
         help=say("Another province: a CSV of code,name.", "其他省份：code,name 两列的 CSV。"),
     ),

@@ -186,8 +186,8 @@ def _foot(reply: api.TallyReply, trouble: str) -> list[Text]:
     if reply.outside:
         words = say("people outside the audience sent receipts; not counted", "名对象之外的人员发来回执，未计入")
         foot.append(Text(f"{reply.outside:,} {words}", "bold yellow"))
-    if trouble:
-        foot.append(Text(plain(trouble), "bold red", no_wrap=True, overflow="ellipsis"))
+    troubles = (*reply.problems, *([trouble] if trouble else []))
+    foot += [Text(plain(words), "bold red", no_wrap=True, overflow="ellipsis") for words in troubles]
     return foot
 
 

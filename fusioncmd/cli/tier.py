@@ -80,6 +80,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
         await _check_joined(tier.nats)
     elif tier.nats_server is not None and not os.access(tier.nats_server, os.X_OK):
         raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
+    keys.claim(tier.data, tier.node)
     keys.ensure_ticket_key(tier.data)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

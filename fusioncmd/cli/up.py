@@ -48,7 +48,12 @@ def _port(en: str, zh: str) -> Any:
 
 
 def up(
-    node: Annotated[str, _option("PLACE", "The tier node's place.", "本节点所在地点。", complete_place)] = "44",
+    node: Annotated[
+        str,
+        _option(
+            "PLACE", "The tier node's place (default: the province).", "本节点所在地点（默认为省级）。", complete_place
+        ),
+    ] = "",
     data: Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")] = None,
     divisions: shell.DivisionsOption = None,
     nats: Annotated[str | None, _option("URL", "Join this NATS server.", "加入已运行的 NATS 服务器。")] = None,
@@ -67,7 +72,7 @@ def up(
 
     async def go() -> None:
         places = shell.load_divisions(divisions)
-        path = places.find(node)
+        path = places.find(node) if node else places.root
         folder = data or keys.data_folder(path.code)
         tier = Tier(path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways)
         await _run(tier, places.full_name(path), as_json)

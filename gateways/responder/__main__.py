@@ -108,7 +108,8 @@ async def _tick(bus: Bus, gateway: Gateway, name: str) -> None:
     while True:
         gateway.tick()
         with contextlib.suppress(Unavailable):  # said again in a second
-            await bus.say(subjects.presence(name), encode(Presence(name, "responder", gateway.connected.serialize())))
+            here = Presence(name, "responder", gateway.connected.serialize(), gateway.publisher.failing)
+            await bus.say(subjects.presence(name), encode(here))
         await asyncio.sleep(limits.PRESENCE_EVERY_S)
 
 

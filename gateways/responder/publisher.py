@@ -32,6 +32,7 @@ class Publisher:
         self._stores: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.failures = 0
+        self.failing = False  # receipts wait, because the bus does not store them
 
     def wake(self) -> None:
         """Something was gathered: it goes out within GATHER_MS_MAX, or when a publish in flight has ended."""
@@ -76,8 +77,10 @@ class Publisher:
                 break
             except Unavailable as error:  # again: it may have been stored, and folding twice changes nothing
                 self.failures += 1
+                self.failing = True
                 log.warning("publisher.retry", error=error.en, in_flight=len(self._stores))
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_S_MAX)
+        self.failing = False
         reach("gateway.receipts_stored")
         self._on_stored(batch)

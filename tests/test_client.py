@@ -1,0 +1,68 @@
+"""A commander who gives up: what they are told is true, and nothing happens behind their back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fusioncmd import api, subjects
+from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.client import Commander
+from fusioncmd.errors import BadInput, BadOrder, BusDown, NoReply, Unsure
+from tests.test_node import ask, province, running
+from tests.worlds import make_draft
+
+
+class Stalled(MemoryBus):
+    """Questions of one kind are delivered when `gate` opens, long after their asker has gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.late: list[asyncio.Task[bytes]] = []
+
+    async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
+        if subject != subjects.api("issue"):
+            return await super().ask(subject, data, timeout_s)
+        self.late.append(asyncio.create_task(self._later(subject, data)))
+        raise NoReply("No reply came in time.", "未及时收到应答。")
+
+    async def _later(self, subject: str, data: bytes) -> bytes:
+        await self.gate.wait()
+        return await super().ask(subject, data, 5.0)
+
+
+async def test_an_order_that_was_given_up_is_not_issued_later_behind_the_commanders_back(tmp_path: Path) -> None:
+    bus = await province(Stalled())
+    assert isinstance(bus, Stalled)
+    async with running(bus, tmp_path) as node:
+        with pytest.raises(Unsure, match="fusioncmd orders"):
+            await Commander(bus).ask(api.Issue(make_draft(77)), timeout_s=0.1)
+        late_s = node.desk._clock() + 1.0
+        node.desk._clock = lambda: late_s
+        before = (await ask(bus, api.Orders())).lines
+        bus.gate.set()
+        await asyncio.gather(*bus.late)
+        assert (await ask(bus, api.Orders())).lines == before
+
+
+async def test_who_asks_in_time_is_not_refused(tmp_path: Path) -> None:
+    async with running(await province(), tmp_path) as node:
+        until_ms = node.desk.now_ms + 1000
+        draft = make_draft(78)
+        with pytest.raises(BadOrder, match="too late"):
+            await node.desk.issue(api.Issue(draft, until_ms - 2000))
+        with pytest.raises(BadOrder, match="clock"):  # what is wrong with it is told only when it came in time
+            await node.desk.issue(api.Issue(draft, until_ms))
+
+
+async def test_a_node_that_is_not_there_surely_issued_nothing() -> None:
+    with pytest.raises(BusDown, match="No tier node"):
+        await Commander(MemoryBus()).ask(api.Issue(make_draft()), timeout_s=0.1)
+
+
+async def test_half_a_character_is_refused_in_a_sentence() -> None:
+    with pytest.raises(BadInput, match="UTF-8"):
+        await Commander(MemoryBus()).ask(api.Find("\udcff"), timeout_s=0.1)
