@@ -65,6 +65,7 @@ FANOUT_UNANSWERED_MAX = 256  # of one order
 FANOUT_ESCAPE_MS = 200
 GATHER_MS_MAX = 50
 PUBLISHES_IN_FLIGHT_MAX = 64
+RECEIPTS_IN_FLIGHT_MAX = 2  # per gateway process: when the disk is slow, batches grow instead of their number
 PUBLISH_ACK_S_MAX = 5
 PRESENCE_EVERY_S = 1
 PRESENCE_LOST_S = 5

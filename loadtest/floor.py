@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from fusioncmd.errors import Unavailable
 from fusioncmd.supervisor import die_with_parent
 from loadtest.harness import free_ports
+from loadtest.swarm.engine import SOURCES
 
 CONNECT_S_MAX = 300.0
 ROUND_S_MAX = 120.0
@@ -37,7 +38,7 @@ async def measure_floor(connections: int, servers: int, clients: int, size: int,
         await asyncio.gather(*(_ask(process, "status") for process in serving))
         share = [connections // clients + (p < connections % clients) for p in range(clients)]
         for p, part in enumerate(share):
-            source = f"127.1.{1 + p // 200}.{1 + p % 200}"
+            source = f"127.1.{1 + p // 50}.{1 + SOURCES * (p % 50)}"
             await stack.enter_async_context(_started("client", port, "--connections", str(part), "--source", source))
         await _until(serving, "connected", connections, CONNECT_S_MAX)
         times, costs = [], []

@@ -19,6 +19,7 @@ import time
 
 from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
+from loadtest.swarm.engine import IP_BIND_ADDRESS_NO_PORT, source_of
 
 ANSWER = bytes(40)
 READ_BYTES = 4096
@@ -93,7 +94,8 @@ class Client:
         for _ in range(min(self._to_dial, DIALLING_MAX)):
             connection = socket.socket()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.bind((self._source, 0))
+            connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            connection.bind((source_of(self._source, self._to_dial), 0))
             connection.connect(self._address)
             connection.setblocking(False)
             self._epoll.register(connection.detach(), select.EPOLLIN)

@@ -62,7 +62,7 @@ class Campaign:
         return meant
 
 
-async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, every_s: float = 0.02) -> Status:
+async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, every_s: float = 0.0) -> Status:
     """Until each order was shown to so many, everyone is connected, and nothing is left to touch or to confirm."""
     give_up = time.monotonic() + wait_s
     while True:
@@ -71,4 +71,4 @@ async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, e
         whole = status.welcomed + status.stopped == status.terminals
         if (shown and whole and not status.waiting) or time.monotonic() > give_up:
             return status
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(max(every_s, fleet.poll_s))

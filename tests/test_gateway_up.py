@@ -72,7 +72,7 @@ async def test_a_store_that_fails_is_tried_again_and_confirmed_once_it_succeeds(
 async def test_an_outage_loses_nothing_and_keeps_few_stores_in_flight(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "PUBLISHES_IN_FLIGHT_MAX", 2)
+    monkeypatch.setattr(limits, "RECEIPTS_IN_FLIGHT_MAX", 2)
     people = range(40)
     order = await world.issue(make_order(1), *people)
     terminals = [await world.enter(n, order) for n in people]

@@ -77,7 +77,7 @@ async def test_a_drain_stores_all_that_was_gathered_however_much_it_is() -> None
 
 
 async def test_a_drain_also_waits_for_what_is_said_while_it_drains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PUBLISHES_IN_FLIGHT_MAX", 1)
+    monkeypatch.setattr(limits, "RECEIPTS_IN_FLIGHT_MAX", 1)
     desk = Desk()
     desk.bus.gate.clear()
     desk.gather(1, 1)

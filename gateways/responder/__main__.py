@@ -35,6 +35,7 @@ GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
 
 BUS_WAIT_S = 30.0
 PUMP_S = 0.02
+PUMP_IDLE_S = 0.2  # at once, an order is begun where it is folded
 DRAIN_S = 3.0
 GOODBYE_S = 1.0
 
@@ -99,7 +100,7 @@ async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
 async def _pump(gateway: Gateway) -> None:
     """Deliveries wait for answers; when none come, time moves them on."""
     while True:
-        await asyncio.sleep(PUMP_S)
+        await asyncio.sleep(PUMP_S if gateway.delivering else PUMP_IDLE_S)
         if gateway.delivering:
             gateway.pump()
 

@@ -36,7 +36,7 @@ class Publisher:
 
     def wake(self) -> None:
         """Something was gathered: it goes out within GATHER_MS_MAX, or when a publish in flight has ended."""
-        if self._timer is None and self.gather and len(self._stores) < limits.PUBLISHES_IN_FLIGHT_MAX:
+        if self._timer is None and self.gather and len(self._stores) < limits.RECEIPTS_IN_FLIGHT_MAX:
             self._timer = asyncio.get_running_loop().call_later(limits.GATHER_MS_MAX / 1000, self._publish)
 
     async def drain(self, wait_s: float) -> None:
@@ -44,7 +44,7 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while self.gather or self._stores:
-                    if self.gather and len(self._stores) < limits.PUBLISHES_IN_FLIGHT_MAX:
+                    if self.gather and len(self._stores) < limits.RECEIPTS_IN_FLIGHT_MAX:
                         self._publish()
                     else:
                         await asyncio.wait(self._stores, return_when=asyncio.FIRST_COMPLETED)

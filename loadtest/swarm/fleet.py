@@ -14,11 +14,12 @@ import msgpack
 
 from fusioncmd.errors import Unavailable
 from fusioncmd.supervisor import die_with_parent
+from loadtest.swarm.engine import SOURCES
 from loadtest.swarm.record import Record, unpack
 
 TERMINALS_PER_PROCESS_MAX = 19_000
 REPLY_S_MAX = 60.0
-POLL_S_PER_PROCESS = 0.03  # asking costs the asked: the more there are, the less often
+POLL_S_PER_PROCESS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Fleet:
     @property
     def pids(self) -> list[int]:
         return [process.pid for process in self._processes]
+
+    @property
+    def poll_s(self) -> float:
+        """How often to ask: it costs the asked, so the more there are, the less often."""
+        return POLL_S_PER_PROCESS * len(self._processes)
 
     async def status(self) -> Status:
         replies: list[dict[str, Any]] = await self._ask("status")
@@ -78,7 +84,7 @@ class Fleet:
             status = await self.status()
             if status.welcomed == status.terminals or loop.time() > give_up:
                 return status
-            await asyncio.sleep(POLL_S_PER_PROCESS * len(self._processes))
+            await asyncio.sleep(self.poll_s)
 
     async def stop(self) -> None:
         for process in self._processes:
@@ -104,7 +110,7 @@ async def launched(
             file = folder / f"tickets-{p}.msgpack"
             file.write_bytes(msgpack.packb(list(tickets[p::count])))
             argv = ["--tickets", str(file), "--port", str(port), "--behaviour", behaviour, "--seed", str(seed)]
-            source = f"127.0.{1 + p // 200}.{1 + p % 200}"
+            source = f"127.0.{1 + p // 50}.{1 + SOURCES * (p % 50)}"
             started.append(
                 await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "loadtest.swarm", *argv, "--source", source,
