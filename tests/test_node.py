@@ -154,3 +154,14 @@ async def test_messages_that_cannot_be_read_are_counted_and_skipped(tmp_path: Pa
         await bus.say(subjects.presence("gw"), b"noise")
         assert (await counts(bus))[0].answered == 2
         assert "7 messages could not be read" in (await ask(bus, api.Health())).problems[0]
+
+
+async def test_a_gateway_that_cannot_store_is_told_to_whoever_reads_figures(tmp_path: Path) -> None:
+    bus = await province()
+    here = mark(ALERT, SENT, PEOPLE[:2]).numbers
+    async with running(bus, tmp_path):
+        for failing in (True, False):
+            await bus.say(subjects.presence("gw-1"), encode(Presence("gw-1", "responder", here, failing)))
+            problems = (await ask(bus, api.Health())).problems
+            assert [p for p in problems if "gw-1 cannot store receipts" in p] == list(problems[:1] if failing else ())
+            assert bool((await ask(bus, api.Tally(ALERT.id))).problems) is failing

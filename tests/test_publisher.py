@@ -61,9 +61,10 @@ async def test_a_batch_is_stored_until_it_is_stored(problem: type[Unavailable]) 
     while desk.bus.fail:
         assert desk.confirmed == []
         await asyncio.sleep(0.001)
+    assert desk.publisher.failing
     await desk.publisher.drain(1)
     assert await desk.on_disk() == [(1, [7])]
-    assert (len(desk.confirmed), desk.publisher.failures) == (1, 5)
+    assert (len(desk.confirmed), desk.publisher.failures, desk.publisher.failing) == (1, 5, False)
 
 
 async def test_a_drain_stores_all_that_was_gathered_however_much_it_is() -> None:
