@@ -162,3 +162,16 @@ async def test_damage_on_disk_is_shown_to_the_commander(tmp_path: Path) -> None:
     async with running(bus, tmp_path):
         assert "set aside" in (await ask(bus, api.Health())).problems[0]
         assert (await counts(bus))[0].targeted == len(PEOPLE)
+
+
+async def test_a_stream_that_went_back_under_a_running_node_ends_it_and_forgets_nothing(tmp_path: Path) -> None:
+    bus = await province()
+    async with running(bus, tmp_path) as node:
+        for n in range(3):
+            await put(bus, receipts(mark(ALERT, ANSWERED, PEOPLE[n : n + 1], 0)))
+            await node.snapshot()
+        node._ledger.handled[RECEIPT.name] += 5  # as if the stream had been restored from an older copy
+        first = await first_of(bus)
+        await put(bus, report(ALERT, PEOPLE[0], 1))
+        await node.snapshot()
+        assert node._stop.is_set() and await first_of(bus) == first

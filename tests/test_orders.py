@@ -154,3 +154,12 @@ def test_unreachable_is_not_silent() -> None:
 def test_what_is_no_bitmap_is_refused(data: bytes) -> None:
     with pytest.raises(BadMessage):
         bitmap_from(data)
+
+
+@pytest.mark.parametrize("sign", ["\x1b", "\x00", "\x85", "\u202e", "\u2066"])
+@pytest.mark.parametrize("field", ["text", "issuer", "answers"])
+def test_what_could_move_a_cursor_or_turn_the_reading_is_no_order(sign: str, field: str) -> None:
+    wrong = (f"here{sign}", "b") if field == "answers" else f"duty{sign}"
+    with pytest.raises(BadOrder, match="control characters"):
+        compose(make_draft(1, **{field: wrong}), Book(), NODE, NOW_MS)
+    assert compose(make_draft(1, text="Line one.\n\tLine two."), Book(), NODE, NOW_MS)

@@ -40,25 +40,22 @@ def status(crew: Crew, engine: Engine) -> dict[str, Any]:
     }
 
 
-def obey(word: str, crew: Crew, engine: Engine) -> bool:
-    """Do what one line says; False when it is time to go."""
+def obey(word: str, crew: Crew, engine: Engine) -> None:
+    """Do what one line says."""
     match word:
         case "status":
             reply: object = status(crew, engine)
         case "record":
             reply = crew.record.pack()
-        case "stop":
-            return False
         case _:
             sys.exit(f"{word!r} is no command of the swarm.")
     data = msgpack.packb(reply)
     sys.stdout.buffer.write(len(data).to_bytes(4, "big") + data)
     sys.stdout.buffer.flush()
-    return True
 
 
 def run(crew: Crew, engine: Engine) -> None:
-    """Until the parent says stop or is gone."""
+    """Until the parent is gone."""
     commands = sys.stdin.fileno()
     engine.epoll.register(commands, select.EPOLLIN)
     pending = b""
@@ -72,8 +69,8 @@ def run(crew: Crew, engine: Engine) -> None:
             if not data:
                 return
             *words, pending = (pending + data).split(b"\n")
-            if not all(obey(word.decode(), crew, engine) for word in words):
-                return
+            for word in words:
+                obey(word.decode(), crew, engine)
         engine.step(time.monotonic())
 
 

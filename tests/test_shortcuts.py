@@ -1,0 +1,54 @@
+"""Frames that are known by their bytes are judged like those that are decoded: by whom, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.terminals import ANSWER, COUNTED, RECEIVED, REFUSED, World, a_world
+from tests.worlds import make_order
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with a_world() as world:
+        yield world
+
+
+@pytest.mark.parametrize("kind", [(RECEIVED,), (ANSWER, 1)])
+async def test_the_bytes_of_one_who_is_meant_do_nothing_for_one_who_is_not(world: World, kind: tuple[int, ...]) -> None:
+    order = await world.issue(make_order(1), 1, 2)
+    meant, also, outsider = await world.enter(1, order), await world.enter(2, order), await world.enter(9)
+    for terminal in (meant, also):
+        terminal.say(kind[0], order.id, *kind[1:])
+    await world.settled()
+    assert world.gateway._shortcuts.known
+    outsider.say(kind[0], order.id, *kind[1:])
+    assert (await outsider.hear())[:3] == [REFUSED, "not_for_you", order.id]
+    await world.settled()
+    marks = await world.marks(order)
+    assert all(9 not in rung for rung in marks.rungs())
+    assert list(marks.answers[1] if kind[0] == ANSWER else marks.received) == [1, 2]
+
+
+async def test_known_bytes_are_refused_from_the_moment_at_which_the_order_expires(world: World) -> None:
+    order = await world.issue(make_order(1, open_s=700), 1, 2)
+    early, late = await world.enter(1, order), await world.enter(2, order)
+    early.say(ANSWER, order.id, 0)
+    await early.hears_nothing_more()
+    world.now_s += 700
+    late.say(ANSWER, order.id, 0)
+    assert (await late.hear())[:3] == [REFUSED, "expired", order.id]
+    await world.settled()
+    assert await early.hear() == [COUNTED, order.id, 0]
+    assert list((await world.marks(order)).answers[0]) == [1]
+
+
+async def test_nothing_is_known_by_its_bytes_for_longer_than_a_second(world: World) -> None:
+    order = await world.issue(make_order(1), 1)
+    terminal = await world.enter(1, order)
+    terminal.say(RECEIVED, order.id)
+    assert await terminal.hears_nothing_more()
+    world.gateway.tick()
+    assert not world.gateway._shortcuts.known
