@@ -46,6 +46,10 @@ ROSTER_PROBLEMS_SHOWN_MAX = 1_000
 FRAME_BYTES_MAX = 16 * 1024
 HANDSHAKE_BYTES_MAX = 8 * 1024
 HANDSHAKE_S_MAX = 10  # from accept to a good hello
+PROXY_HEADER_BYTES_MAX = 1_024  # of version 2 with its extensions; senders keep to 536, names in certificates are long
+PROXY_NETWORKS_MAX = 64  # reject: an operator trusts at most so many
+REFUSALS_LOGGED_MAX = 30  # per gateway process and REFUSALS_LOGGED_S; shed from the log, and counted
+REFUSALS_LOGGED_S = 60
 HEARTBEAT_S = 240  # a terminal says something at least so often: at 840,000, each 60 s would take half a core
 SILENCE_S_MAX = 540
 UNACKNOWLEDGED_MS_MAX = 60_000  # what was sent to a phone that is gone: then it counts as gone (TCP_USER_TIMEOUT)
@@ -63,6 +67,10 @@ EARLY_MS_MAX = 2 * 3_600_000
 FANOUT_BURST = 64
 FANOUT_UNANSWERED_MAX = 256  # of one order
 FANOUT_ESCAPE_MS = 200
+PUMP_MS = 20  # so long after nothing moved, what waits is looked at again
+CONFIRM_BURST = 1_024  # confirmations sent at once
+CONFIRM_SHARE = 8  # while an order goes out: one confirmation for so many deliveries
+CONFIRM_EACH_PUMP = 8  # while an order goes out: these at least, each PUMP_MS
 GATHER_MS_MAX = 50
 PUBLISHES_IN_FLIGHT_MAX = 64
 RECEIPTS_IN_FLIGHT_MAX = 2  # per gateway process: when the disk is slow, batches grow instead of their number
@@ -84,6 +92,21 @@ WHO_PAGE_MAX = 5_000  # reject
 REPORTS_PAGE_MAX = 400  # reject
 ORDERS_PAGE_MAX = 500  # reject
 
+# Trust: keys, grants, signed orders. Outcome: reject.
+ROOTS_MAX = 8
+CHAIN_GRANTS_MAX = 6  # below a root: five tiers and a person
+GRANT_BYTES_MAX = 512
+PUBLIC_KEY_BYTES_MAX = 96
+SIGNATURE_BYTES_MAX = 96
+APPROVALS_MAX = 3
+SEALED_BYTES_MAX = 20 * 1024 - 64  # with its frame, what every terminal must take
+STATEMENT_BYTES_MAX = 16 * 1024
+SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander
+CLOCK_SKEW_MS_MAX = 5 * 60_000  # an order of a clock that is further ahead is one of the future
+REVOCATIONS_PER_BRANCH_MAX = 4_096  # made by keys below one that a root granted
+EXPIRY_WARNING_DAYS = (60, 30, 7)
+KEY_HEARTBEAT_S_MAX = 7 * 86_400  # a key that was not heard for longer counts as dead: warned of
+
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX
 assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
@@ -95,3 +118,5 @@ assert HEARTBEAT_S * 2 < SILENCE_S_MAX
 assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
 assert FANOUT_BURST < FANOUT_UNANSWERED_MAX
 assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
+assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
+assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512

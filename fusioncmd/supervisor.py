@@ -29,12 +29,12 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
 
-def die_with_parent(parent: int | None = None) -> None:
+def die_with_parent(parent: int | None = None, by: int = signal.SIGKILL) -> None:
     """For `preexec_fn`: the kernel kills this process when its parent ends, however that happens.
 
     With the `parent`'s process id, also when it had ended before this was said.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _libc.prctl(_PR_SET_PDEATHSIG, by)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
 

@@ -15,11 +15,22 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import calldown, chaos, demo, storm
+from loadtest import calldown, chaos, costs, demo, flap, forge, slow, storm
+from loadtest.compare import scenario as compare
 
 INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
-SCENARIOS = {"demo": demo, "calldown": calldown, "chaos": chaos, "storm": storm}
+SCENARIOS = {
+    "demo": demo,
+    "calldown": calldown,
+    "chaos": chaos,
+    "storm": storm,
+    "slow": slow,
+    "flap": flap,
+    "costs": costs,
+    "compare": compare,
+    "forge": forge,
+}
 
 
 def main() -> None:
@@ -29,7 +40,10 @@ def main() -> None:
         promise = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
         scenario = scenarios.add_parser(name, help=promise, description=module.__doc__)
         module.add_arguments(scenario)
-        scenario.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        scenario.add_argument(
+            "--json", nargs="?", const=True, default=False, metavar="FILE",
+            help="one JSON object on standard output, or in FILE",
+        )  # fmt: skip
         scenario.set_defaults(run=module.main)
     given = parser.parse_args()
     configure_logs()

@@ -1,7 +1,8 @@
 """`python -m loadtest calldown`: one call-down to live terminals, timed, weighed, and checked to the last person.
 
-Every terminal receives and answers at once, so the figures are the system's own. The clock stops when every answer
-has been confirmed to its terminal, which is when it is on disk, and the node's figures say the same.
+Every terminal receives and answers at once, so the figures are the system's own. The clock is read when the last one
+has the order, when the last answer is on disk, when the last one was told so, and when the node's figures say the same.
+Then the same once more with an order that asks for no answer: the difference is what answers and confirmations cost.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fusioncmd import api
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Selector
 from loadtest import harness, measure
+from loadtest.durable import watched
 from loadtest.floor import measure_floor
 from loadtest.harness import Running
 from loadtest.output import Result, note, show
@@ -40,6 +42,7 @@ class Round(NamedTuple):
 
     issued_s: float
     delivered_s: float
+    durable_s: float
     confirmed_s: float
     ledger_s: float
     cpu_s: dict[str, float]
@@ -63,7 +66,8 @@ async def run(given: argparse.Namespace) -> Result:
                 result.add("memory of terminals, gateways and kernel", (free - measure.available()) / 2**30, "GiB")
                 campaign = Campaign(tier.commander, people)
                 rounds = [await _round(tier, fleet, campaign, result) for _ in range(given.rounds)]
-                _tell(rounds, len(tickets), result)
+                bare = await _round(tier, fleet, campaign, result, answers=())
+                _tell(rounds, bare, len(tickets), result)
                 result.verdict = await campaign.verdict(await fleet.record(), connected)
                 await _restart(tier, result)
     if given.floor:
@@ -103,39 +107,74 @@ async def _connect(tier: Running, fleet: Fleet, before: dict[str, measure.Cost],
     note(f"{status.welcomed:,} terminals connected in {took_s:.1f} s")
 
 
-async def _round(tier: Running, fleet: Fleet, campaign: Campaign, result: Result) -> Round:
+async def _round(
+    tier: Running, fleet: Fleet, campaign: Campaign, result: Result, answers: tuple[str, ...] = ANSWERS
+) -> Round:
     before = measure.costs(tier.pids())
     swarm_before = await fleet.status()
-    started_s = time.monotonic()
-    issued = await campaign.issue(text=TEXT, answers=ANSWERS, audience=Selector(("44",)), status="exercise")
-    issued_s = time.monotonic() - started_s
-    wanted = swarm_before.welcomed
-    status = await until_quiet(fleet, {issued.order.id: wanted}, ROUND_S_MAX)
-    while (await tier.commander.ask(api.Tally(issued.order.id))).total.answered < wanted:
-        if time.monotonic() - started_s > ROUND_S_MAX:
-            result.failures.append(f"Not everyone answered within {ROUND_S_MAX:.0f} s.")
-            break
-        await asyncio.sleep(0.01)
-    ledger_s = time.monotonic() - started_s
+    async with watched(tier.bus) as durable:
+        started_s = time.monotonic()
+        issued = await campaign.issue(text=TEXT, answers=answers, audience=Selector(("44",)), status="exercise")
+        issued_s = time.monotonic() - started_s
+        wanted = swarm_before.welcomed
+        status = await until_quiet(fleet, {issued.order.id: wanted}, ROUND_S_MAX)
+        ledger_s = await _until_counted(tier, issued.order.id, wanted, bool(answers), started_s, result)
+        durable_s = durable.last_s(issued.order.id) or started_s
     await asyncio.sleep(REST_S)
     after = measure.costs(tier.pids())
     cpu_s = {name: after[name].cpu_s - before[name].cpu_s for name in after}
     cpu_s["swarm"] = (await fleet.status()).cpu_s - swarm_before.cpu_s
-    delivered_s, confirmed_s = status.last_shown_s - started_s, status.last_confirmed_s - started_s
-    note(f"delivered in {delivered_s:.3f} s, confirmed in {confirmed_s:.3f} s")
-    return Round(issued_s, delivered_s, confirmed_s, ledger_s, cpu_s)
+    found = Round(
+        issued_s,
+        status.last_shown_s - started_s,
+        durable_s - started_s,
+        status.last_confirmed_s - started_s,
+        ledger_s,
+        cpu_s,
+    )
+    if answers:
+        note(
+            f"delivered in {found.delivered_s:.3f} s, on disk in {found.durable_s:.3f} s, "
+            f"confirmed in {found.confirmed_s:.3f} s"
+        )
+    else:
+        note(f"without answers: delivered in {found.delivered_s:.3f} s")
+    return found
 
 
-def _tell(rounds: list[Round], terminals: int, result: Result) -> None:
+async def _until_counted(
+    tier: Running, order: bytes, wanted: int, answers: bool, started_s: float, result: Result
+) -> float:
+    """Until the node's figures name everyone; seconds since the start."""
+    while True:
+        total = (await tier.commander.ask(api.Tally(order))).total
+        passed_s = time.monotonic() - started_s
+        if (total.answered if answers else total.received) >= wanted:
+            return passed_s
+        if passed_s > ROUND_S_MAX:
+            result.failures.append(f"Not everyone was counted within {ROUND_S_MAX:.0f} s.")
+            return passed_s
+        await asyncio.sleep(0.01)
+
+
+def _tell(rounds: list[Round], bare: Round, terminals: int, result: Result) -> None:
     result.add("order on disk", median(r.issued_s for r in rounds), "s")
     result.add("last delivery", median(r.delivered_s for r in rounds), "s")
-    result.add("last answer on disk and confirmed", median(r.confirmed_s for r in rounds), "s")
+    result.add("last answer on disk", median(r.durable_s for r in rounds), "s")
+    result.add("last answer confirmed", median(r.confirmed_s for r in rounds), "s")
     result.add("last answer in the node's tally", median(r.ledger_s for r in rounds), "s")
-    gateways = [sum(s for name, s in r.cpu_s.items() if name.startswith("responder")) for r in rounds]
-    result.add("CPU per delivery and answer: gateways", 1e6 * median(gateways) / terminals, "µs")
+    gateways = median(_gateways_s(r) for r in rounds)
+    result.add("CPU per delivery and answer: gateways", 1e6 * gateways / terminals, "µs")
     for name in ("node", "nats", "swarm"):
         cpu_s = median(r.cpu_s[name] for r in rounds)
         result.add(f"CPU per delivery and answer: {name}", 1e6 * cpu_s / terminals, "µs")
+    result.add("of it for the confirmation: gateways", 1e6 * (gateways - _gateways_s(bare)) / terminals, "µs")
+    swarm_s = median(r.cpu_s["swarm"] for r in rounds) - bare.cpu_s["swarm"]
+    result.add("of it for the confirmation: swarm", 1e6 * swarm_s / terminals, "µs")
+
+
+def _gateways_s(found: Round) -> float:
+    return sum(seconds for name, seconds in found.cpu_s.items() if name.startswith("responder"))
 
 
 async def _floor(given: argparse.Namespace, rounds: list[Round], result: Result) -> None:
@@ -145,7 +184,11 @@ async def _floor(given: argparse.Namespace, rounds: list[Round], result: Result)
     found = await measure_floor(given.terminals, given.gateways, clients, ORDER_BYTES, given.rounds)
     result.add("floor: last answer read, of bare sockets", found.answered_s, "s")
     result.add("floor: CPU per delivery and answer", found.server_us, "µs")
-    result.add("confirmed, as a ratio to the floor", median(r.confirmed_s for r in rounds) / found.answered_s)
+    for what, seconds in (
+        ("last answer on disk", median(r.durable_s for r in rounds)),
+        ("last answer confirmed", median(r.confirmed_s for r in rounds)),
+    ):
+        result.add(f"{what}, as a ratio to the floor", seconds / found.answered_s)
 
 
 async def _restart(tier: Running, result: Result) -> None:

@@ -79,7 +79,7 @@ async def main(given: argparse.Namespace) -> int:
             await _summary(tier, campaign.orders[0], record, result)
             result.add("whole demo", steps.total_s, "s")
     if given.json:
-        return show(result, as_json=True)
+        return show(result, given.json)
     _tell(result, steps.total_s)
     return 0 if result.good else 1
 

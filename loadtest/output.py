@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,13 +31,18 @@ class Figure:
 
 @dataclass(slots=True)
 class Result:
-    """`failures` are sentences: what should have held and did not."""
+    """`failures` are sentences: what should have held and did not; `remarks` are what else a reader has to know.
+
+    Where there is a `grid`, people see that instead of the list of figures.
+    """
 
     scenario: str
     conditions: dict[str, object]
     figures: list[Figure] = field(default_factory=list)
     verdict: Verdict | None = None
     failures: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    grid: Table | None = None
 
     @property
     def good(self) -> bool:
@@ -46,10 +52,13 @@ class Result:
         self.figures.append(Figure(name, value, unit))
 
 
-def show(result: Result, as_json: bool) -> int:
-    """Print it; the exit status."""
-    if as_json:
-        print(msgspec.json.encode(_plain(result)).decode(), flush=True)
+def show(result: Result, as_json: bool | str) -> int:
+    """Print it; the exit status. With the name of a file, the JSON goes there and the table is printed all the same."""
+    packed = msgspec.json.encode(_plain(result)) if as_json else b""
+    if isinstance(as_json, str):
+        Path(as_json).write_bytes(packed + b"\n")
+    if as_json is True:
+        print(packed.decode(), flush=True)
     else:
         _table(result)
     return 0 if result.good else 1
@@ -70,17 +79,14 @@ def _plain(result: Result) -> dict[str, Any]:
         "violations": {} if verdict is None else verdict.counts,
         "examples": [] if verdict is None else verdict.examples,
         "failures": result.failures,
+        "remarks": result.remarks,
     }
 
 
 def _table(result: Result) -> None:
-    grid = Table(title=result.scenario, title_style="bold", title_justify="left", box=None, pad_edge=False)
-    grid.add_column("")
-    grid.add_column("", justify="right")
-    grid.add_column("")
-    for figure in result.figures:
-        grid.add_row(figure.name, number(figure.value), figure.unit)
-    out.print(grid)
+    out.print(_figures(result) if result.grid is None else result.grid)
+    for remark in result.remarks:
+        out.print(remark, style="dim", soft_wrap=True)
     out.print("  ".join(f"{name} {value}" for name, value in result.conditions.items()), style="dim")
     if result.verdict is not None:
         out.print(verdict_text(result.verdict))
@@ -88,6 +94,16 @@ def _table(result: Result) -> None:
     _lines(result.failures)
     word = say("PASS", "通过") if result.good else say("FAIL", "未通过")
     out.print(Text(f" {word} ", "bold white on green" if result.good else "bold white on red"))
+
+
+def _figures(result: Result) -> Table:
+    grid = Table(title=result.scenario, title_style="bold", title_justify="left", box=None, pad_edge=False)
+    grid.add_column("")
+    grid.add_column("", justify="right")
+    grid.add_column("")
+    for figure in result.figures:
+        grid.add_row(figure.name, number(figure.value), figure.unit)
+    return grid
 
 
 def verdict_text(verdict: Verdict) -> Text:

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 
 from fusioncmd import api, ids
 from fusioncmd.client import Commander
+from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Order, Selector, encode
 from loadtest.checker import Meant, Verdict, check
 from loadtest.people import People
@@ -62,13 +63,23 @@ class Campaign:
         return meant
 
 
+async def all_connected(fleet: Fleet, wait_s: float) -> None:
+    """`Unavailable` when not every terminal is connected within so long."""
+    status = await fleet.until_welcomed(wait_s)
+    if status.welcomed < status.terminals:
+        raise Unavailable(
+            f"Only {status.welcomed:,} of {status.terminals:,} terminals could connect: try more --gateways.",
+            f"{status.terminals:,} 个终端中只有 {status.welcomed:,} 个连上：请增加 --gateways。",
+        )
+
+
 async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, every_s: float = 0.0) -> Status:
     """Until each order was shown to so many, everyone is connected, and nothing is left to touch or to confirm."""
     give_up = time.monotonic() + wait_s
     while True:
         status = await fleet.status()
         shown = all(status.shown.get(ident, 0) >= people for ident, people in expected.items())
-        whole = status.welcomed + status.stopped == status.terminals
+        whole = status.welcomed + status.stopped + status.deaf == status.terminals
         if (shown and whole and not status.waiting) or time.monotonic() > give_up:
             return status
         await asyncio.sleep(max(every_s, fleet.poll_s))

@@ -26,6 +26,7 @@ from fusioncmd.tally import Marks
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
+from gateways.responder.peers import Peers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
 from tests.worlds import NOW_MS
@@ -140,16 +141,16 @@ class HeldBus(MemoryBus):
 class World:
     """One gateway over the bus in memory; its clock stands still until `now_s` is moved."""
 
-    def __init__(self, serves: str, descriptors_max: int) -> None:
+    def __init__(self, serves: str, descriptors_max: int, peers: Peers | None = None) -> None:
         self.now_s, self.monotonic_s = NOW_MS / 1000, 1000.0
         self.bus = HeldBus()
         self.listener = bind("127.0.0.1", 0)
         self.port: int = self.listener.getsockname()[1]
-        self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s)
+        self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s, peers)
         self.gateway = Gateway(self.engine, Path(serves), KEY, descriptors_max, lambda: self.now_s)
         self.gateway.publisher = Publisher(self.bus, "gw", self.gateway.confirm)
         self.gateway.reports = ReportBox(self.bus, self.gateway)
-        self.engine.sessions = self.gateway
+        self.engine.serve(self.gateway)
         self._terminals: list[Terminal] = []
 
     def ticket(self, number: int, village: str = VILLAGE, open_s: int = 86_400, key: bytes = KEY) -> bytes:
@@ -212,8 +213,8 @@ def tcp_socket() -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def a_world(serves: str = "44", descriptors_max: int = 4096) -> AsyncIterator[World]:
-    world = World(serves, descriptors_max)
+async def a_world(serves: str = "44", descriptors_max: int = 4096, peers: Peers | None = None) -> AsyncIterator[World]:
+    world = World(serves, descriptors_max, peers)
     await world.bus.tail(CALL, world.gateway.fold_call)
     world.engine.start()
     try:

@@ -20,14 +20,17 @@ EVERYONE = BitMap(range(1000))
 
 @given(st.integers(0, 2000), st.lists(st.tuples(st.integers(0, 300), st.integers(0, 100)), max_size=60))
 def test_everyone_is_taken_once_and_the_window_holds(people: int, steps: list[tuple[int, int]]) -> None:
-    fanout, now_ms, taken = Fanout(BitMap(range(people)), 0), 0.0, list[int]()
+    fanout, now_ms = Fanout(BitMap(range(people)), 0), 0.0
+    taken, waiting = list[int](), set[int]()
     for answered, passed_ms in steps:
         now_ms += passed_ms
         batch = fanout.take(now_ms)
         taken += batch
-        assert len(batch) <= limits.FANOUT_BURST
-        for _ in range(answered):
-            fanout.answered(now_ms)
+        waiting |= set(batch)
+        assert len(waiting) <= limits.FANOUT_UNANSWERED_MAX
+        heard = sorted(waiting)[:answered]
+        fanout.answered(BitMap([*heard, people + 1]), now_ms)  # and one who is none of its business
+        waiting -= set(heard)
     while not fanout.done:
         now_ms += limits.FANOUT_ESCAPE_MS
         taken += fanout.take(now_ms)
@@ -36,10 +39,12 @@ def test_everyone_is_taken_once_and_the_window_holds(people: int, steps: list[tu
 
 def test_without_answers_it_waits_and_then_goes_on_regardless() -> None:
     fanout = Fanout(BitMap(range(1000)), 0)
+    assert len(fanout.take(1)) == limits.FANOUT_BURST
+    fanout.answered(BitMap([0]), 1)
     sent = sum(len(fanout.take(1)) for _ in range(10))
-    assert sent == limits.FANOUT_UNANSWERED_MAX
+    assert sent == limits.FANOUT_UNANSWERED_MAX - limits.FANOUT_BURST + 1
     assert fanout.take(limits.FANOUT_ESCAPE_MS) == []
-    assert len(fanout.take(limits.FANOUT_ESCAPE_MS + 1)) == limits.FANOUT_BURST
+    assert len(fanout.take(limits.FANOUT_ESCAPE_MS + 1)) == limits.FANOUT_UNANSWERED_MAX
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from([RECEIVED, ANSWERED]), st.integers(0, 30))))

@@ -121,7 +121,7 @@ async def test_a_cancel_in_the_midst_of_a_fanout_stops_it(world: World, monkeypa
         assert [await terminal.hear(), await terminal.hear()] == [delivery(alert), delivery(cancel)]
     for terminal in terminals[2:]:
         assert await terminal.hears_nothing_more()
-    assert not world.gateway.delivering
+    assert not world.gateway.busy
 
 
 async def test_an_order_that_expires_in_the_midst_of_a_fanout_goes_no_further(
@@ -132,7 +132,7 @@ async def test_an_order_that_expires_in_the_midst_of_a_fanout_goes_no_further(
     world.now_s += 700
     world.gateway.pump()
     assert await terminals[3].hears_nothing_more()
-    assert not world.gateway.delivering
+    assert not world.gateway.busy
 
 
 async def test_those_who_left_do_not_hold_up_a_fanout(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

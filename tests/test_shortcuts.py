@@ -22,8 +22,9 @@ async def test_the_bytes_of_one_who_is_meant_do_nothing_for_one_who_is_not(world
     meant, also, outsider = await world.enter(1, order), await world.enter(2, order), await world.enter(9)
     for terminal in (meant, also):
         terminal.say(kind[0], order.id, *kind[1:])
+        assert await terminal.hears_nothing_more()
     await world.settled()
-    assert world.gateway._shortcuts.known
+    assert world.gateway._shortcuts._count
     outsider.say(kind[0], order.id, *kind[1:])
     assert (await outsider.hear())[:3] == [REFUSED, "not_for_you", order.id]
     await world.settled()
@@ -51,4 +52,4 @@ async def test_nothing_is_known_by_its_bytes_for_longer_than_a_second(world: Wor
     terminal.say(RECEIVED, order.id)
     assert await terminal.hears_nothing_more()
     world.gateway.tick()
-    assert not world.gateway._shortcuts.known
+    assert not world.gateway._shortcuts._count

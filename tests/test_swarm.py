@@ -71,7 +71,7 @@ def test_a_frame_that_no_gateway_may_send_is_noticed(data: bytes) -> None:
 
 def test_a_terminal_receives_and_answers_and_remembers_the_confirmation() -> None:
     swarm = crew()
-    assert said(swarm, 0, deliver()) == [terminal.Received(make_id(1)), terminal.Answer(make_id(1), 100 % 2)]
+    assert said(swarm, 0, deliver()) == [terminal.Answer(make_id(1), 100 % 2)]  # which says received, too
     deeds = swarm.record.deeds[make_id(1)]
     assert (deeds.shown, deeds.given[0], swarm.waiting()) == (BitMap([100]), BitMap([100]), 1)
     said(swarm, 0, terminal.Counted(make_id(1), 0))
@@ -120,6 +120,36 @@ def test_people_touch_when_their_time_comes_connected_or_not() -> None:
     for ident, written in swarm.record.reports.items():
         said(swarm, written.number - 100, terminal.Stored(make_id(1), ident))
     assert swarm.waiting() == 2 and all(written.stored for written in swarm.record.reports.values())
+
+
+def test_the_silent_receive_and_touch_nothing() -> None:
+    swarm = crew(BEHAVIOURS["silent"], people=1000)
+    for i in range(1000):
+        assert said(swarm, i, deliver()) == [terminal.Received(make_id(1))]
+    answered = [m for _, frame in swarm.due(0.0) for m in read(frame)]
+    assert 600 < len(answered) < 800 and {type(m) for m in answered} == {terminal.Answer}
+    assert len(swarm.record.deeds[make_id(1)].shown) == 1000
+    assert {m for _, frame in swarm.due(100_000.0) for m in read(frame)} == {terminal.Alive()}
+
+
+def test_whoever_is_deaf_says_nothing_and_goes_on_where_they_were() -> None:
+    swarm = crew(Behaviour(median_s=5.0))
+    said(swarm, 0, deliver())
+    swarm.deaf(0)
+    assert list(swarm.due(1000.0)) == [] and swarm.waiting() == 1
+    assert [type(m) for m in read(swarm.hears(0))] == [terminal.Answer]
+    said(swarm, 0, terminal.Counted(make_id(1), len(swarm.record.deeds[make_id(1)].given[1])))
+    assert swarm.waiting() == 0
+
+
+def test_deliveries_and_confirmations_are_timed_one_by_one() -> None:
+    swarm = crew()
+    for i, now_s in ((0, 5.0), (2, 7.0)):
+        said(swarm, i, deliver(), now_s)
+        said(swarm, i, terminal.Counted(make_id(1), 0), now_s + 1)
+    assert [list(times) for times in swarm.times(make_id(1), without=())] == [[5.0, 7.0], [6.0, 8.0]]
+    assert [list(times) for times in swarm.times(make_id(1), without={2})] == [[5.0], [6.0]]
+    assert [list(times) for times in swarm.times(make_id(9), without=())] == [[], []]
 
 
 def test_a_report_that_could_not_be_stored_is_sent_again() -> None:

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "loadtest": {"fusioncmd", "tiers", "gateways", "loadtest"},
 }
 ONE_FILE_PER_LIBRARY = {
+    "cryptography": {"fusioncmd/trust/signatures.py"},
     "nats": {"fusioncmd/bus/nats.py", "fusioncmd/bus/nats_errors.py", "fusioncmd/bus/nats_tail.py"},
     "wsproto": {"gateways/responder/odd.py"},
 }
@@ -31,10 +32,19 @@ PURE = (
     "fusioncmd/roster/slices.py", "gateways/responder/board.py", "gateways/responder/fanout.py",
     "gateways/responder/gather.py", "gateways/responder/odd.py", "gateways/responder/reader.py",
     "gateways/responder/websocket.py", "fusioncmd/roster/plan.py", "fusioncmd/roster/people_csv.py",
-    "gateways/responder/doorway.py", "gateways/responder/early.py", "gateways/responder/replies.py",
+    "gateways/responder/confirmations.py", "gateways/responder/pace.py", "gateways/responder/doorway.py", "gateways/responder/early.py", "gateways/responder/replies.py",
     "gateways/responder/rota.py", "gateways/responder/seats.py", "gateways/responder/shortcuts.py",
+    "loadtest/compare/configurations.py", "loadtest/compare/dialect_mqtt.py", "loadtest/compare/dialect_terminal.py",
+    "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",
     "loadtest/checker.py", "loadtest/swarm/record.py", "loadtest/swarm/wire.py", "tiers/ledger.py",
-    "tiers/nats_config.py",
+    "fusioncmd/networks.py", "gateways/responder/proxy_protocol.py",
+    "tiers/nats_config.py", "fusioncmd/plan/asked.py", "fusioncmd/plan/costs.py", "fusioncmd/plan/nation.py",
+    "fusioncmd/plan/province.py", "fusioncmd/plan/steps.py", "fusioncmd/plan/storage.py", "fusioncmd/cli/plan_view.py",
+    "fusioncmd/cli/plan_words.py", "fusioncmd/trust/canonical.py", "fusioncmd/trust/chains.py",
+    "fusioncmd/trust/expiry.py", "fusioncmd/trust/form.py", "fusioncmd/trust/grants.py",
+    "fusioncmd/trust/heartbeats.py", "fusioncmd/trust/refusals.py", "fusioncmd/trust/revocations.py",
+    "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
+    "fusioncmd/trust/witnesses.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS = {"tiers/node.py"}  # the only places that may catch Exception

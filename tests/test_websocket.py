@@ -24,7 +24,8 @@ class Taken:
 
     def __init__(self, open_for: int = 1_000_000) -> None:
         self.messages: list[bytes] = []
-        self.reader = FrameReader(self._take)
+        self.reader = FrameReader()
+        self.reader.take = self._take
         self._open_for = open_for
 
     def _take(self, fd: int, message: bytes) -> bool:

@@ -77,6 +77,11 @@ COMMANDS = {
         "Who exists: import, sample, find.",
         "人员名册：导入、生成样本、查找。",
     ),
+    "plan": (
+        "plan:plan",
+        "How many gateways, nodes and machines so many people need.",
+        "规划：多少人需要多少网关、节点与机器。",
+    ),
     "version": (
         "__main__:version",
         "The version.",

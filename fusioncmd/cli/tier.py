@@ -29,7 +29,10 @@ STARTS_MAX = 3  # a child that ended so often before the tier was ready will not
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What one `up` runs. `nats` is given when a server runs already."""
+    """What one `up` runs. `nats` is given when a server runs already.
+
+    `proxies` are the addresses and networks of the proxies through which terminals come; empty: they come directly.
+    """
 
     node: str
     data: Path
@@ -40,6 +43,7 @@ class Tier:
     host: str
     port: int
     gateways: int
+    proxies: tuple[str, ...] = ()
 
     @property
     def nats_url(self) -> str:
@@ -62,8 +66,9 @@ class Tier:
             )
         places = ["--divisions", str(self.divisions)] if self.divisions else []
         yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places]
+        behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         for i in range(1, self.gateways + 1):
-            listen = ["--host", self.host, "--port", str(self.port), "--name", f"responder-{i}"]
+            listen = ["--host", self.host, "--port", str(self.port), *behind, "--name", f"responder-{i}"]
             yield (
                 f"responder-{i}",
                 [*python, "gateways.responder", "--serve", self.node, "--nats", self.nats_url, *listen, *common],

@@ -15,10 +15,10 @@ import typer
 from fusioncmd import keys
 from fusioncmd.cli import shell
 from fusioncmd.cli.completion import complete_place
+from fusioncmd.cli.entrance import address, proxies_of, way_in
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.errors import Unavailable
-from fusioncmd.terminal import PATH
 from fusioncmd.words import reason, say
 
 
@@ -47,6 +47,10 @@ def _port(en: str, zh: str) -> Any:
     return typer.Option(min=1, max=65_535, metavar="PORT", help=say(en, zh))
 
 
+def _flag(name: str, en: str, zh: str) -> Any:
+    return typer.Option(name, help=say(en, zh))
+
+
 def up(
     node: Annotated[
         str,
@@ -66,6 +70,21 @@ def up(
     gateways: Annotated[
         int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
     ] = 2,
+    proxied: Annotated[
+        bool,
+        _flag(
+            "--proxied",
+            "Terminals come through proxies that speak the PROXY protocol.",
+            "终端经由支持 PROXY 协议的代理接入。",
+        ),
+    ] = False,
+    trust: Annotated[
+        list[str] | None,
+        _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
+    ] = None,
+    plaintext: Annotated[
+        bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
+    ] = False,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
@@ -74,7 +93,8 @@ def up(
         places = shell.load_divisions(divisions)
         path = places.find(node) if node else places.root
         folder = data or keys.data_folder(path.code)
-        tier = Tier(path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways)
+        proxies = proxies_of(host, proxied, trust or (), plaintext)
+        tier = Tier(path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies)
         await _run(tier, places.full_name(path), as_json)
 
     shell.run(go(), as_json)
@@ -102,15 +122,16 @@ async def _run(tier: Tier, name: str, as_json: bool) -> None:
 
 
 def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
-    host = f"[{tier.host}]" if ":" in tier.host else tier.host
-    terminals = f"ws://{host}:{tier.port}{PATH}"
     if as_json:
         shell.print_json(
-            {"ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": terminals, "data": tier.data}
-        )
+            {
+                "ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": address(tier),
+                "proxied": bool(tier.proxies), "data": tier.data,
+            }
+        )  # fmt: skip
         return
     shell.say_line(say(f"{name} ({tier.node}) is ready.", f"{name}（{tier.node}）已就绪。"))
-    shell.say_line(say(f"  terminals  {terminals}", f"  终端  {terminals}"))
+    shell.say_line(way_in(tier))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     shell.say_line(say("Ctrl-C stops everything.", "按 Ctrl-C 停止全部。"))

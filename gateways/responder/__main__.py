@@ -22,10 +22,12 @@ from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
 from fusioncmd.messages import Presence, encode
+from fusioncmd.networks import LOOPBACK, read_networks
 from fusioncmd.words import sentence
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
+from gateways.responder.peers import Peers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
 
@@ -34,10 +36,9 @@ log = structlog.get_logger("gateway")
 GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
 
 BUS_WAIT_S = 30.0
-PUMP_S = 0.02
-PUMP_IDLE_S = 0.2  # at once, an order is begun where it is folded
 DRAIN_S = 3.0
 GOODBYE_S = 1.0
+GOODBYE_LOOK_S = 0.02
 
 
 async def _run(given: argparse.Namespace) -> None:
@@ -48,14 +49,15 @@ async def _run(given: argparse.Namespace) -> None:
         )
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
+    proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
-    engine = Engine(listener, descriptors_max)
+    engine = Engine(listener, descriptors_max, peers=Peers(proxies))
     gateway = Gateway(engine, serves, key, descriptors_max, time.time)
     gateway.publisher = Publisher(bus, given.name, gateway.confirm)
     gateway.reports = ReportBox(bus, gateway)
-    engine.sessions = gateway
+    engine.serve(gateway)
     tail = await _read_orders(bus, gateway, serves)
 
     stop = asyncio.Event()
@@ -65,10 +67,9 @@ async def _run(given: argparse.Namespace) -> None:
     engine.start()
     log.info("gateway.ready", name=given.name, port=listener.getsockname()[1], serves=str(serves))
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(_pump(gateway)), tasks.create_task(_tick(bus, gateway, given.name))]
+        ticking = tasks.create_task(_tick(bus, gateway, given.name))
         await stop.wait()
-        for task in running:
-            task.cancel()
+        ticking.cancel()
     engine.stop_listening()
     await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S))
     await _say_goodbye(engine, gateway)
@@ -79,10 +80,10 @@ async def _run(given: argparse.Namespace) -> None:
 async def _say_goodbye(engine: Engine, gateway: Gateway) -> None:
     """Close every connection, and wait a moment for the terminals to have read why."""
     gateway.goodbye()
-    for _ in range(round(GOODBYE_S / PUMP_S)):
+    for _ in range(round(GOODBYE_S / GOODBYE_LOOK_S)):
         if not engine.descriptors():
             break
-        await asyncio.sleep(PUMP_S)
+        await asyncio.sleep(GOODBYE_LOOK_S)
     engine.stop()
 
 
@@ -95,14 +96,6 @@ async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
     tail = await bus.tail(CALL, gateway.fold_call, filters=filters)
     await tail.caught_up()
     return tail
-
-
-async def _pump(gateway: Gateway) -> None:
-    """Deliveries wait for answers; when none come, time moves them on."""
-    while True:
-        await asyncio.sleep(PUMP_S if gateway.delivering else PUMP_IDLE_S)
-        if gateway.delivering:
-            gateway.pump()
 
 
 async def _tick(bus: Bus, gateway: Gateway, name: str) -> None:
@@ -120,6 +113,8 @@ def main() -> None:
     parser.add_argument("--nats", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--proxy-protocol", action="store_true", help="each connection begins with a PROXY header")
+    parser.add_argument("--trust", action="append", metavar="NETWORK", help="a proxy's address or network [loopback]")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()

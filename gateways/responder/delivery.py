@@ -1,6 +1,6 @@
 """Orders on their way to terminals: fan-outs in windows, what waits in a full outbox, what is due to one who came back.
 
-It tells `sent` of an order and a number once all the bytes of that order are with the kernel.
+It tells `sent` of an order and the numbers for which all the bytes of that order are with the kernel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gateways.responder.seats import Seats
 
 
 class Delivery:
-    def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, int], None]) -> None:
+    def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, list[int]], None]) -> None:
         self._engine, self._seats, self._board, self._sent = engine, seats, board, sent
         self._fanouts: dict[bytes, Fanout] = {}
         self._owed: dict[int, list[Posted]] = {}  # orders that wait in an outbox: not yet sent
@@ -29,26 +29,28 @@ class Delivery:
 
     def begin(self, posted: Posted, recipients: BitMap, now_ms: float) -> None:
         self._fanouts[posted.order.id] = Fanout(recipients, now_ms)
-        self.pump(now_ms)
 
-    def pump(self, now_ms: float) -> None:
-        """Send what the windows allow now."""
+    def pump(self, now_ms: float) -> int:
+        """Send what the windows allow now: to so many."""
+        total = 0
         for ident, fanout in list(self._fanouts.items()):
             posted = self._board.posted.get(ident)
             if posted is None or not self._board.is_deliverable(posted, int(now_ms)):
                 del self._fanouts[ident]  # cancelled, replaced or expired: those not told yet never are
                 continue
-            for number in fanout.take(now_ms, self._seats.fd_of, posted.told):
-                self._deliver(self._seats.fd_of[number], number, posted)
+            numbers = fanout.take(now_ms, self._seats.fd_of, posted.told)
+            total += len(numbers)
+            self._deliver(numbers, posted)
             if fanout.done:
                 del self._fanouts[ident]
             reach("gateway.order_midway")
+        return total
 
-    def received(self, order: bytes, now_ms: float) -> None:
-        """One more of those that were sent the order has it."""
+    def received(self, order: bytes, numbers: BitMap, now_ms: float) -> None:
+        """These have the order."""
         fanout = self._fanouts.get(order)
         if fanout is not None:
-            fanout.answered(now_ms)
+            fanout.answered(numbers, now_ms)
 
     def bring(self, fd: int, number: int, due: list[Posted]) -> None:
         """Send what is due, as long as it does not have to wait: much may have piled up for one who was cut off."""
@@ -57,12 +59,12 @@ class Delivery:
                 self._due[fd] = due[i:]
             if fd in self._owed or not self._engine.is_open(fd):
                 return
-            self._deliver(fd, number, posted)
+            self._deliver([number], posted)
 
     def drained(self, fd: int, number: int, now_ms: int) -> None:
         """The outbox of `fd` is empty again."""
         for posted in self._owed.pop(fd, ()):
-            self._sent(posted.order.id, number)
+            self._sent(posted.order.id, [number])
         if fd in self._due:
             self.bring(fd, number, [p for p in self._due.pop(fd) if self._board.is_deliverable(p, now_ms)])
 
@@ -70,12 +72,24 @@ class Delivery:
         self._owed.pop(fd, None)
         self._due.pop(fd, None)
 
-    def _deliver(self, fd: int, number: int, posted: Posted) -> None:
-        if (waiting := self._due.get(fd)) is not None:
-            waiting += () if posted in waiting else (posted,)
-            return
-        posted.told.add(number)
-        if self._engine.send(fd, posted.frame):
-            self._sent(posted.order.id, number)
-        elif self._engine.is_open(fd):
-            self._owed.setdefault(fd, []).append(posted)
+    def _deliver(self, numbers: list[int], posted: Posted) -> None:
+        """To these, who are all connected."""
+        fd_of = self._seats.fd_of
+        if self._due:
+            numbers = [number for number in numbers if not self._waits(fd_of[number], posted)]
+        posted.told.update(numbers)
+        late = self._engine.send_each([fd_of[number] for number in numbers], posted.frame)
+        if late:
+            for fd in filter(self._engine.is_open, late):
+                self._owed.setdefault(fd, []).append(posted)
+            not_yet = {self._seats.number_at[fd] for fd in late}
+            numbers = [number for number in numbers if number in fd_of and number not in not_yet]
+        if numbers:
+            self._sent(posted.order.id, numbers)
+
+    def _waits(self, fd: int, posted: Posted) -> bool:
+        """True for one who gets it, once more, when what waits before it is sent."""
+        waiting = self._due.get(fd)
+        if waiting is not None and posted not in waiting:
+            waiting.append(posted)
+        return waiting is not None

@@ -20,19 +20,28 @@ import structlog
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
 from gateways.responder.listener import Door
+from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox
+from gateways.responder.peers import Peers
 from gateways.responder.reader import FrameReader
 from gateways.responder.rota import PARTS, Rota
+from gateways.responder.rounds import Rounds
 
 log = structlog.get_logger("engine")
 
 FREE, CLOSING, OPENING, SHAKEN, OPEN = range(5)  # SHAKEN: the WebSocket is open, but nobody has said hello
-READ_BYTES = 8192
-EVENTS_PER_TURN = 256
+READ_BYTES = 2048  # at a time: nearly all that is said is far shorter, and the rest is read in the next round
+SHORT_BYTES = 132  # what thousands say alike is not longer
+EVENTS_PER_ROUND = 256
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
+
+Clock = Callable[[], float]
 
 
 class Sessions(Protocol):
+    def glance(self, fd: int, data: bytes) -> bool:
+        """True when `data`, all that came, was understood at a glance, and taken; False changes nothing."""
+
     def message(self, fd: int, payload: bytes) -> bool:
         """False when this ended the connection."""
 
@@ -48,26 +57,33 @@ class Sessions(Protocol):
 class Engine:
     """`listener` is bound, and listens from `start` on; `clock` gives seconds that never go back."""
 
-    def __init__(self, listener: socket.socket, descriptors_max: int, clock: Callable[[], float] | None = None) -> None:
-        self.sessions: Sessions
+    def __init__(
+        self, listener: socket.socket, descriptors_max: int, clock: Clock | None = None, peers: Peers | None = None
+    ) -> None:
         self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
         self._passing: set[int] = set()  # descriptors in any phase but OPEN
         self.heard_s = array("I", bytes(4 * descriptors_max))
-        self._heads: dict[int, bytes] = {}  # request heads that came in pieces
-        self._reader = FrameReader(lambda fd, payload: self.sessions.message(fd, payload))
+        self._reader = FrameReader()
         self._epoll = select.epoll()
         self._outbox = Outbox(self._epoll, self.drop)
-        self.send = self._outbox.send
-        self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2)
-        self._loop = asyncio.get_running_loop()
-        self._clock = clock or self._loop.time
+        self.send, self.send_each = self._outbox.send, self._outbox.send_each
+        self._peers = peers or Peers()
+        self._opening = Opening(self._peers)
+        self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2, self._peers.admits)
+        self._rounds = Rounds(self._epoll.fileno(), self._round)
+        self._clock = clock or asyncio.get_running_loop().time
         self.now_s = int(self._clock())
         self._rota = Rota(self.now_s)
 
+    def serve(self, sessions: Sessions) -> None:
+        """Tell `sessions` what happens; before `start`."""
+        self.sessions = sessions
+        self._reader.take = sessions.message
+
     def start(self) -> None:
         self._door.open()
-        self._loop.add_reader(self._epoll.fileno(), self._turn)
+        self._rounds.start()
 
     def stop_listening(self) -> None:
         self._door.close()
@@ -75,7 +91,7 @@ class Engine:
     def stop(self) -> None:
         """Let go of everything, without a word."""
         self._door.close()
-        self._loop.remove_reader(self._epoll.fileno())
+        self._rounds.stop()
         for fd in self.descriptors():
             self.drop(fd)
         self._epoll.close()
@@ -95,6 +111,7 @@ class Engine:
 
     def close(self, fd: int, code: int, reason: str) -> None:
         """Say why, and end the connection."""
+        self._peers.closes(fd, code, reason)
         self._end(fd, websocket.close_frame(code, reason) if self._phase[fd] >= SHAKEN else b"")
 
     def drop(self, fd: int) -> None:
@@ -109,6 +126,7 @@ class Engine:
     def sweep(self) -> None:
         """Once a second: end what does not finish opening, what was told to go and, by turns, what is silent."""
         self.now_s = int(self._clock())  # without events there are no turns, and yet time passes
+        self._peers.sweep(self.now_s)
         for fd in list(self._passing):
             phase = self._phase[fd]
             if self.now_s - self.heard_s[fd] <= (LINGER_S if phase == CLOSING else limits.HANDSHAKE_S_MAX):
@@ -147,13 +165,18 @@ class Engine:
         if self._phase[fd] != CLOSING:
             self._phase[fd] = CLOSING
             self._outbox.forget(fd)
-            self._heads.pop(fd, None)
+            self._opening.forget(fd)
             self._reader.forget(fd)
             self.sessions.gone(fd)
 
-    def _turn(self) -> None:
+    def _round(self) -> int:
+        """Handle what has happened; how much that was."""
         self.now_s = int(self._clock())
-        for fd, event in self._epoll.poll(0, EVENTS_PER_TURN):
+        events = self._epoll.poll(0, EVENTS_PER_ROUND)
+        for fd, event in events:
+            if event == select.EPOLLIN and self._phase[fd] == OPEN:  # nearly always
+                self._read(fd)
+                continue
             if fd == self._door.fd:
                 for accepted in self._door.accept():
                     self._begin(accepted)
@@ -165,10 +188,12 @@ class Engine:
             if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
                 self._read(fd)
         self.sessions.turn()
+        return len(events)
 
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)
         self._phase[fd] = OPENING
+        self._opening.begin(fd)
         self._passing.add(fd)
         self.heard_s[fd] = self.now_s
         self._epoll.register(fd, READ)
@@ -184,33 +209,31 @@ class Engine:
             self.drop(fd)
         elif self._phase[fd] == OPEN:
             self.heard_s[fd] = self.now_s
-            self._frames(fd, data)
+            if len(data) > SHORT_BYTES or not self._reader.is_between(fd) or not self.sessions.glance(fd, data):
+                self._frames(fd, data)
         elif self._phase[fd] == SHAKEN:
             self._frames(fd, data)
         elif self._phase[fd] == OPENING:
-            self._handshake(fd, data)
+            self._open(fd, data)
 
-    def _handshake(self, fd: int, data: bytes) -> None:
-        data = self._heads.pop(fd, b"") + data
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4 and len(data) <= limits.HANDSHAKE_BYTES_MAX:
-            self._heads[fd] = data
+    def _open(self, fd: int, data: bytes) -> None:
+        opened = self._opening.feed(fd, data)
+        if opened is None:
             return
-        try:
-            response = websocket.accept(data[:end] if end >= 4 else data, terminal.PATH)
-        except websocket.Refusal as refusal:
-            self._end(fd, refusal.response)
+        if not opened.good:
+            self._end(fd, opened.response) if opened.response else self.drop(fd)
             return
         self._phase[fd] = SHAKEN
-        self.send(fd, response)
-        if end < len(data) and self._phase[fd] == SHAKEN:
-            self._frames(fd, data[end:])
+        self.send(fd, opened.response)
+        if opened.rest and self._phase[fd] == SHAKEN:
+            self._frames(fd, opened.rest)
 
     def _frames(self, fd: int, data: bytes) -> None:
         outcome = self._reader.feed(fd, data)
         if outcome is None or self._phase[fd] < SHAKEN:
             return
         if outcome.over:
+            self._peers.tell(fd, outcome.fault)
             self._end(fd, outcome.reply)
         else:
             self.send(fd, outcome.reply)

@@ -25,6 +25,7 @@ from gateways.responder.doorway import Denial, admit
 from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
 from gateways.responder.gather import Batch, answers
+from gateways.responder.outflow import Outflow
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
 from gateways.responder.seats import Seats
@@ -45,6 +46,7 @@ class Gateway:
         self.board = Board()
         self._seats = Seats(descriptors_max, clock())
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
+        self._outflow = Outflow(engine, self._seats, self._delivery, clock, lambda: self.publisher.wake())
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 
@@ -64,10 +66,7 @@ class Gateway:
         if not self.board.is_deliverable(posted, int(now_s * 1000)):
             return
         reach("gateway.order_taken")
-        recipients = self.board.recipients(posted, self._seats.connected)
-        if recipients:
-            self._delivery.begin(posted, recipients, now_s * 1000)
-            self.publisher.wake()
+        self._outflow.deliver(posted, self.board.recipients(posted, self._seats.connected))
 
     def _take_early(self, posted: Posted) -> None:
         """Some have it from another gateway, and said so before it came here."""
@@ -80,22 +79,22 @@ class Gateway:
     def confirm(self, batch: Batch) -> None:
         """The batch is on disk: say so to whoever answered and is still here."""
         for order, answer, numbers in answers(batch):
-            frame = replies.counted(order, answer)
-            for number in numbers & self._seats.connected:
-                self._say(number, frame)
+            self._outflow.confirm(order, answer, numbers)
+        self._outflow.pump()
         reach("gateway.receipts_confirmed")
 
     # --- terminals say (engine.Sessions)
 
+    def glance(self, fd: int, data: bytes) -> bool:
+        shortcut = self._shortcuts.find(data)
+        number = self._seats.number_at[fd]
+        if shortcut is None or number < 0:
+            return False
+        self._shortcuts.heard(shortcut, number)
+        return True
+
     def message(self, fd: int, payload: bytes) -> bool:
         number = self._seats.number_at[fd]
-        if (shortcut := self._shortcuts.known.get(payload)) is not None and number >= 0:
-            now_ms = self._clock() * 1000
-            if number in shortcut.audience and now_ms < shortcut.until_ms:
-                self.publisher.gather.add_key(shortcut.key, number)
-                if shortcut.key[1] == RECEIVED and self._delivery.busy:
-                    self._delivery.received(shortcut.key[0], now_ms)
-                return True
         try:
             said = terminal.decode_from_terminal(payload)
         except BadMessage as problem:
@@ -104,14 +103,9 @@ class Gateway:
         if number < 0:
             return self._hello(fd, said)
         match said:
-            case terminal.Received(order):
-                if not self._early(number, order, RECEIVED) and (posted := self._meant(number, order)) is not None:
+            case terminal.Received() | terminal.Answer():
+                if (posted := self._heard(number, said)) is not None:
                     self._shortcuts.learn(payload, said, posted)
-                    self._received(order, number)
-            case terminal.Answer(order, answer):
-                if not self._early(number, order, ANSWERED, answer) and (posted := self._meant(number, order)):
-                    self._shortcuts.learn(payload, said, posted)
-                    self._answer(number, posted, answer)
             case terminal.SendReport():
                 self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
@@ -128,6 +122,14 @@ class Gateway:
         self._seats.leave(fd)
 
     def turn(self) -> None:
+        now_ms = self._clock() * 1000
+        for shortcut in self._shortcuts.take():
+            meant, others = shortcut.judged(now_ms)
+            if meant:
+                self.publisher.gather.add_all(*shortcut.key, meant)
+                self._delivery.received(shortcut.key[0], meant, now_ms)
+            for number in others:
+                self._heard(number, shortcut.said)
         if self._delivery.busy:
             self.pump()
         self.publisher.wake()
@@ -152,13 +154,12 @@ class Gateway:
         return self._seats.connected
 
     @property
-    def delivering(self) -> bool:
-        return self._delivery.busy
+    def busy(self) -> bool:
+        return self._outflow.busy
 
     def pump(self) -> None:
-        """Send what the windows allow now."""
-        self._delivery.pump(self._clock() * 1000)
-        self.publisher.wake()
+        """Send what may go now."""
+        self._outflow.pump()
 
     # --- one terminal
 
@@ -180,16 +181,32 @@ class Gateway:
         due, received = self.board.due_on_connect(number, entry.held, int(now_s * 1000))
         for posted in received:
             posted.told.add(number)
-            self._received(posted.order.id, number)
+            self._count(posted.order.id, RECEIVED, None, number)
         self._delivery.bring(fd, number, due)
         return self._engine.is_open(fd)
 
-    def _received(self, order: bytes, number: int) -> None:
-        self.publisher.gather.add(order, RECEIVED, None, number)
-        self._delivery.received(order, self._clock() * 1000)
+    def _count(self, order: bytes, stage: int, answer: int | None, number: int) -> None:
+        self.publisher.gather.add(order, stage, answer, number)
+        self._delivery.received(order, BitMap([number]), self._clock() * 1000)
 
-    def _sent(self, order: bytes, number: int) -> None:
-        self.publisher.gather.add(order, SENT, None, number)
+    def _sent(self, order: bytes, numbers: list[int]) -> None:
+        self.publisher.gather.add_all(order, SENT, None, numbers)
+
+    def _heard(self, number: int, said: terminal.Received | terminal.Answer) -> Posted | None:
+        """The order that was spoken of; None when this gateway does not know it, or it is not meant for this person."""
+        answer = said.answer if isinstance(said, terminal.Answer) else None
+        stage = RECEIVED if answer is None else ANSWERED
+        if said.order not in self.board.posted and self.board.early.keep(
+            said.order, stage, answer, number, self._now_ms
+        ):
+            return None
+        posted = self._meant(number, said.order)
+        if posted is not None:
+            if answer is None:
+                self._count(said.order, RECEIVED, None, number)
+            else:
+                self._answer(number, posted, answer)
+        return posted
 
     def _answer(self, number: int, posted: Posted, answer: int) -> None:
         order = posted.order.id
@@ -198,19 +215,13 @@ class Gateway:
         elif self._now_ms >= posted.order.expires_ms:
             self.refuse(number, "expired", order)
         else:
-            self.publisher.gather.add(order, ANSWERED, answer, number)
+            self._count(order, ANSWERED, answer, number)
 
     def _report(self, number: int, said: terminal.SendReport, town: str) -> None:
         if said.order not in self.board.posted and may_come(said.order, self._now_ms):
             self.refuse(number, "busy", said.order, said.report)
         elif self._meant(number, said.order, said.report) is not None:
             self.reports.take(said, number, town, self._now_ms)
-
-    def _early(self, number: int, order: bytes, stage: int, answer: int | None = None) -> bool:
-        """True when the order may be on its way: what is said of it is kept until it is here."""
-        if order in self.board.posted:
-            return False
-        return self.board.early.keep(order, stage, answer, number, self._now_ms)
 
     def _meant(self, number: int, order: bytes, report: bytes | None = None) -> Posted | None:
         """The order, if there is one and it is meant for this person; a refusal to the terminal otherwise."""

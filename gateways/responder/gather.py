@@ -27,16 +27,11 @@ class Gather:
         return bool(self._open)
 
     def add(self, order: bytes, stage: int, answer: int | None, number: int) -> None:
-        self.add_key((order, stage, answer), number)
-
-    def add_key(self, key: Key, number: int) -> None:
-        held = self._open.get(key)
-        if held is None:
-            held = self._open[key] = BitMap()
-        held.add(number)
+        self.add_all(order, stage, answer, (number,))
 
     def add_all(self, order: bytes, stage: int, answer: int | None, numbers: Iterable[int]) -> None:
-        self._open.setdefault((order, stage, answer), BitMap()).update(numbers)
+        held = self._open.setdefault((order, stage, answer), BitMap())
+        held.update(numbers)
 
     def take(self) -> Batch:
         """What was gathered, at most MARKS_PER_BATCH_MAX marks of it, and no more than one message may hold."""

@@ -8,6 +8,7 @@ import errno
 import os
 import select
 import socket
+from collections.abc import Callable
 
 import structlog
 
@@ -54,10 +55,19 @@ def _not_usable(host: str, port: int, error: OSError) -> Unavailable:
 
 
 class Door:
-    """A bound socket in an epoll; `accept` gives the descriptors, all below `fd_max`, of those who came."""
+    """A bound socket in an epoll; `accept` gives the descriptors, all below `fd_max`, of those who came.
 
-    def __init__(self, listener: socket.socket, epoll: select.epoll, fd_max: int) -> None:
-        self._listener, self._epoll, self._fd_max = listener, epoll, fd_max
+    Where `admits` is given, only of those whose address and port it says yes to; the others are closed at once.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        epoll: select.epoll,
+        fd_max: int,
+        admits: Callable[[str, int], bool] | None = None,
+    ) -> None:
+        self._listener, self._epoll, self._fd_max, self._admits = listener, epoll, fd_max, admits
         self._resume: asyncio.TimerHandle | None = None
         self.fd = listener.fileno()
 
@@ -80,13 +90,16 @@ class Door:
         accepted: list[int] = []
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                connection, _ = self._listener.accept()
+                connection, came_from = self._listener.accept()
             except BlockingIOError:
                 break
             except OSError as error:  # one that went away before it was accepted, or no room for any
                 if error.errno in _EXHAUSTED:
                     self._pause()
                 break
+            if self._admits is not None and not self._admits(came_from[0], came_from[1]):
+                connection.close()
+                continue
             fd = connection.detach()
             os.set_blocking(fd, False)
             if fd < self._fd_max:

@@ -14,11 +14,15 @@ from fusioncmd import limits
 
 @dataclass(slots=True)
 class Outcome:
-    """What to do after one frame: bytes to send, a message that is complete, and whether the connection is over."""
+    """What to do after one frame: bytes to send, a message that is complete, and whether the connection is over.
+
+    `fault`: the close code and what the peer broke, when that is why.
+    """
 
     reply: bytes = b""
     messages: list[bytes] = field(default_factory=list)
     over: bool = False
+    fault: str = ""
 
 
 class OddFrames:
@@ -70,4 +74,4 @@ class OddFrames:
         if not outcome.over:
             with contextlib.suppress(LocalProtocolError):  # the peer had closed already
                 outcome.reply += self._connection.send(CloseConnection(code=code, reason=reason))
-            outcome.over = True
+            outcome.over, outcome.fault = True, f"{code} {reason}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -27,25 +27,37 @@ class Outbox:
 
     def send(self, fd: int, data: bytes) -> bool:
         """True when the kernel took all of it. The rest waits, or the connection is ended."""
-        waiting = self._waiting.get(fd)
-        if waiting is None:
+        return not self.send_each((fd,), data)
+
+    def send_each(self, fds: Iterable[int], data: bytes) -> list[int]:
+        """The same bytes to many: those of them for whom it waits now, or who are gone."""
+        late: list[int] = []
+        waiting, write, size = self._waiting, os.write, len(data)
+        for fd in fds:
             try:
-                written = os.write(fd, data)
+                written = 0 if fd in waiting else write(fd, data)
             except BlockingIOError:
                 written = 0
             except OSError:
                 self._drop(fd)
-                return False
-            if written == len(data):
-                return True
-            self._waiting[fd] = bytearray(data[written:])
+                late.append(fd)
+                continue
+            if written != size:
+                self._keep(fd, data[written:])
+                late.append(fd)
+        return late
+
+    def _keep(self, fd: int, data: bytes) -> None:
+        """What the kernel did not take."""
+        waiting = self._waiting.get(fd)
+        if waiting is None:
+            self._waiting[fd] = bytearray(data)
             self._epoll.modify(fd, READ | select.EPOLLOUT)
         elif len(waiting) + len(data) > limits.OUTBOX_BYTES_MAX:
             log.warning("outbox.slow_terminal", bytes=len(waiting))
             self._drop(fd)
         else:
             waiting += data
-        return False
 
     def flush(self, fd: int) -> bool:
         """The kernel takes more now. True when that was the last of it."""

@@ -15,14 +15,18 @@ Take = Callable[[int, bytes], bool]  # connection, message → is the connection
 
 
 class FrameReader:
-    def __init__(self, take: Take) -> None:
-        self._take = take
+    def __init__(self) -> None:
+        self.take: Take
         self._partial: dict[int, bytes] = {}
         self._odd: dict[int, OddFrames] = {}
 
     def forget(self, fd: int) -> None:
         self._partial.pop(fd, None)
         self._odd.pop(fd, None)
+
+    def is_between(self, fd: int) -> bool:
+        """True when the next byte of `fd` begins a frame that depends on nothing before it."""
+        return fd not in self._partial and fd not in self._odd
 
     def feed(self, fd: int, data: bytes) -> Outcome | None:
         """Hand every message in `data` to `take`. An outcome is what has to be sent, and whether that ends it."""
@@ -31,21 +35,21 @@ class FrameReader:
         start, size = 0, len(data)
         reply = b""
         while start < size:
-            if (short := websocket.short(data, start)) is not None and fd not in self._odd:
+            if (short := websocket.short(data, start)) is not None and not (self._odd and fd in self._odd):
                 payload, start = short
-                if not self._take(fd, payload):
+                if not self.take(fd, payload):
                     return None
                 continue
             try:
                 found = websocket.extent(data, start)
             except BadMessage as problem:
-                return Outcome(reply + websocket.close_frame(1009, problem.en), over=True)
+                return Outcome(reply + websocket.close_frame(1009, problem.en), over=True, fault=f"1009 {problem.en}")
             if found is None:
                 self._partial[fd] = data[start:]
                 break
             body, end = found
             if websocket.is_usual(data, start) and fd not in self._odd:
-                if not self._take(fd, websocket.unmask(data, body, end)):
+                if not self.take(fd, websocket.unmask(data, body, end)):
                     return None
             else:
                 outcome = self._unusual(fd, data[start:end])
@@ -53,7 +57,7 @@ class FrameReader:
                     return None
                 reply += outcome.reply
                 if outcome.over:
-                    return Outcome(reply, over=True)
+                    return Outcome(reply, over=True, fault=outcome.fault)
             start = end
         return Outcome(reply) if reply else None
 
@@ -64,6 +68,6 @@ class FrameReader:
         if not odd.idle:
             self._odd[fd] = odd
         for message in outcome.messages:
-            if not self._take(fd, message):
+            if not self.take(fd, message):
                 return None
         return outcome

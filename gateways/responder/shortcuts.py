@@ -1,32 +1,59 @@
 """Frames that thousands of terminals send alike: that they have an order, or which answer it gets. Pure.
 
-The first is decoded and judged as every frame is; what it came to is kept under its bytes, so that the next costs a
-look-up. Kept for a second at most: an order may end, and be forgotten, meanwhile.
+The first is decoded and judged as every frame is; what it came to is kept under its payload, so that the next costs a
+look-up and a place in a list, and all who said it in one turn are judged at once. Kept for a second at most: an order
+may end, and be forgotten, meanwhile.
+
+A frame is masked by four bytes that are different each time (RFC 6455, 5.3). It is read as one integer, little-endian:
+sixteen bits of head, thirty-two of mask, then the payload, which one multiplication and one exclusive-or unmask.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from pyroaring import BitMap
 
 from fusioncmd import terminal
 from fusioncmd.messages import ANSWERED, RECEIVED
+from gateways.responder import websocket
 from gateways.responder.board import Posted
 from gateways.responder.gather import Key
 
 SHORTCUTS_MAX = 1_024  # shed: what is not kept is decoded
+_MASK = 0xFFFFFFFF
 
 
-class Shortcut(NamedTuple):
-    audience: BitMap  # for these, and nobody else, it is
-    key: Key  # what is gathered
-    until_ms: int
+class _Length:
+    """The known payloads of one length, and what unmasks them."""
+
+    __slots__ = ("cut", "frame_bytes", "known", "spread")
+
+    def __init__(self, size: int) -> None:
+        self.frame_bytes, self.spread, self.cut = size + 6, websocket.SPREAD[size], websocket.CUT[size]
+        self.known: dict[int, Shortcut] = {}
+
+
+class Shortcut:
+    """One frame's bytes: what it says, what is gathered for it, and who said it in this turn."""
+
+    __slots__ = ("key", "numbers", "posted", "said")
+
+    def __init__(self, said: terminal.Received | terminal.Answer, key: Key, posted: Posted) -> None:
+        self.said, self.key, self.posted = said, key, posted
+        self.numbers: list[int] = []
+
+    def judged(self, now_ms: float) -> tuple[BitMap, BitMap]:
+        """Of those who said it: whose word counts, and whose has to be judged one by one."""
+        numbers = BitMap(self.numbers)
+        self.numbers.clear()
+        meant = numbers & self.posted.audience if now_ms < self.posted.order.expires_ms else BitMap()
+        return meant, numbers - meant
 
 
 class Shortcuts:
     def __init__(self) -> None:
-        self.known: dict[bytes, Shortcut] = {}
+        self._lengths: dict[int, _Length] = {}  # by the first two bytes of a frame
+        self._count = 0
+        self._heard: list[Shortcut] = []
 
     def learn(self, payload: bytes, said: terminal.FromTerminal, posted: Posted) -> None:
         """`payload` was decoded as `said`, about an order that is here."""
@@ -37,8 +64,29 @@ class Shortcuts:
                 key = (order, ANSWERED, answer)
             case _:
                 return
-        if len(self.known) < SHORTCUTS_MAX:
-            self.known[payload] = Shortcut(posted.audience, key, posted.order.expires_ms)
+        if self._count < SHORTCUTS_MAX and (size := len(payload)) < websocket.SHORT:
+            length = self._lengths.setdefault((0x80 | size) << 8 | websocket.BINARY_FINAL, _Length(size))
+            length.known[int.from_bytes(payload, "little")] = Shortcut(said, key, posted)
+            self._count += 1
+
+    def find(self, data: bytes) -> Shortcut | None:
+        """What is known of `data`, if that is exactly one frame."""
+        frame = int.from_bytes(data, "little")
+        length = self._lengths.get(frame & 0xFFFF)
+        if length is None or len(data) != length.frame_bytes:
+            return None
+        return length.known.get((frame >> 48) ^ ((frame >> 16 & _MASK) * length.spread & length.cut))
+
+    def heard(self, shortcut: Shortcut, number: int) -> None:
+        if not shortcut.numbers:
+            self._heard.append(shortcut)
+        shortcut.numbers.append(number)
+
+    def take(self) -> list[Shortcut]:
+        """Those that somebody said since the last time."""
+        heard, self._heard = self._heard, []
+        return heard
 
     def forget(self) -> None:
-        self.known.clear()
+        self._lengths.clear()
+        self._count = 0

@@ -23,6 +23,7 @@ class Refusal(BadMessage):
 
     def __init__(self, status: str, why: str, headers: str = "") -> None:
         super().__init__(why, why)
+        self.fault = "" if status == "200 OK" else f"{status}: {why}"
         body = why.encode()
         head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
         self.response = (head + headers + "\r\n").encode() + body
@@ -119,10 +120,10 @@ def unmask(data: bytes, body: int, end: int) -> bytes:
     return (int.from_bytes(payload, "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
 
 
-_SHORT = 126  # a payload below this has its length in the second byte (5.2)
+SHORT = 126  # a payload below this has its length in the second byte (5.2)
 # For each such length: what spreads a mask of 4 bytes over the payload, and what cuts it off at its end.
-_SPREAD = [sum(1 << (32 * i) for i in range((size + 3) // 4)) for size in range(_SHORT)]
-_CUT = [(1 << (8 * size)) - 1 for size in range(_SHORT)]
+SPREAD = [sum(1 << (32 * i) for i in range((size + 3) // 4)) for size in range(SHORT)]
+CUT = [(1 << (8 * size)) - 1 for size in range(SHORT)]
 
 
 def short(data: bytes, start: int) -> tuple[bytes, int] | None:
@@ -132,9 +133,9 @@ def short(data: bytes, start: int) -> tuple[bytes, int] | None:
         return None
     size = data[start + 1] - 0x80
     end = body + size
-    if not 0 <= size < _SHORT or end > len(data):
+    if not 0 <= size < SHORT or end > len(data):
         return None
-    stream = int.from_bytes(data[start + 2 : body], "little") * _SPREAD[size] & _CUT[size]
+    stream = int.from_bytes(data[start + 2 : body], "little") * SPREAD[size] & CUT[size]
     return (int.from_bytes(data[body:end], "little") ^ stream).to_bytes(size, "little"), end
 
 

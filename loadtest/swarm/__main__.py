@@ -1,6 +1,6 @@
 """`python -m loadtest.swarm`: one process of the swarm, told what to do by its parent (see `fleet.py`).
 
-On standard input: commands, one word a line. On standard output: a length in four bytes and a MessagePack map.
+On standard input: commands, one a line. On standard output, to each: a length in four bytes and a MessagePack value.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from fusioncmd.descriptors import raise_descriptors
 from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.crew import Crew
 from loadtest.swarm.engine import Engine
+from loadtest.swarm.links import LINKS, Links
 
 EVENTS_PER_TURN = 512
 
 
-def status(crew: Crew, engine: Engine) -> dict[str, Any]:
+def status(crew: Crew, links: Links, engine: Engine) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "terminals": len(crew.numbers),
         "welcomed": sum(crew.welcomed),
         "stopped": engine.stopped,
+        "deaf": len(links.deaf),
         "waiting": crew.waiting(),
         "shown": {ident: len(deeds.shown) for ident, deeds in crew.record.deeds.items()},
         "confirmed": {i: sum(map(len, deeds.confirmed)) for i, deeds in crew.record.deeds.items()},
@@ -40,21 +42,28 @@ def status(crew: Crew, engine: Engine) -> dict[str, Any]:
     }
 
 
-def obey(word: str, crew: Crew, engine: Engine) -> None:
+def obey(line: str, crew: Crew, links: Links, engine: Engine) -> None:
     """Do what one line says."""
-    match word:
-        case "status":
-            reply: object = status(crew, engine)
-        case "record":
+    reply: object = None
+    match line.split():
+        case ["status"]:
+            reply = status(crew, links, engine)
+        case ["record"]:
             reply = crew.record.pack()
+        case ["times", order]:
+            reply = [times.tobytes() for times in crew.times(bytes.fromhex(order), without=links.odd)]
+        case ["trouble"]:
+            links.trouble(engine, time.monotonic())
+        case ["calm"]:
+            links.calm(engine)
         case _:
-            sys.exit(f"{word!r} is no command of the swarm.")
+            sys.exit(f"{line!r} is no command of the swarm.")
     data = msgpack.packb(reply)
     sys.stdout.buffer.write(len(data).to_bytes(4, "big") + data)
     sys.stdout.buffer.flush()
 
 
-def run(crew: Crew, engine: Engine) -> None:
+def run(crew: Crew, links: Links, engine: Engine) -> None:
     """Until the parent is gone."""
     commands = sys.stdin.fileno()
     engine.epoll.register(commands, select.EPOLLIN)
@@ -68,9 +77,9 @@ def run(crew: Crew, engine: Engine) -> None:
             data = os.read(commands, 4096)
             if not data:
                 return
-            *words, pending = (pending + data).split(b"\n")
-            for word in words:
-                obey(word.decode(), crew, engine)
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                obey(line.decode(), crew, links, engine)
         engine.step(time.monotonic())
 
 
@@ -81,14 +90,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--source", default="127.0.0.1", help="the address to connect from")
     parser.add_argument("--behaviour", choices=sorted(BEHAVIOURS), default="at-once")
+    parser.add_argument("--link", choices=LINKS, default="steady")
+    parser.add_argument("--share", type=float, default=0.0, help="of the terminals have that link, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     terminals = [(int(number), bytes(ticket)) for number, ticket in msgpack.unpackb(given.tickets.read_bytes())]
     crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
-    engine = Engine(crew, (given.host, given.port), given.source, raise_descriptors(), given.seed)
+    links = Links(given.link, given.share, len(terminals), f"{given.seed}/{given.source}/links")
+    engine = Engine(crew, links, (given.host, given.port), given.source, raise_descriptors(), given.seed)
     gc.freeze()
     gc.disable()  # nothing here is cyclic
-    run(crew, engine)
+    run(crew, links, engine)
 
 
 if __name__ == "__main__":

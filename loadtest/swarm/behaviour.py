@@ -23,6 +23,8 @@ class Plan(NamedTuple):
 class Behaviour:
     """`median_s` and `spread` are those of a log-normal distribution; `median_s` 0 means at once, by the device.
 
+    A share of people is `silent` about an order: the device says that it has it, and nobody touches anything.
+
     Of those who answer, `second_thoughts` touch another answer later, and `reporting` send a report too.
     """
 
@@ -35,11 +37,11 @@ class Behaviour:
 
     def plan(self, seed: int, number: int, order: bytes, answers: int) -> Plan:
         """What the person with `number` does about `order`, which offers so many answers."""
-        if not self.median_s:
-            return Plan((Touch(0.0, self.at_once(number, answers)),) if answers else ())
         rng = Random(f"{seed}/{number}/{order.hex()}")
         if rng.random() < self.silent:
             return Plan()
+        if not self.median_s:
+            return Plan((Touch(0.0, self.at_once(number, answers)),) if answers else ())
         after_s = self._delay(rng)
         touches = [Touch(after_s, _choice(rng, answers))] if answers else []
         if touches and rng.random() < self.second_thoughts:
@@ -59,6 +61,7 @@ class Behaviour:
 BEHAVIOURS = {
     "at-once": Behaviour(),
     "human": Behaviour(median_s=7.0, silent=0.06, second_thoughts=0.01, reporting=0.002),
+    "silent": Behaviour(silent=0.3),
     "hasty": Behaviour(median_s=0.25, slowest_s=3.0, silent=0.05, second_thoughts=0.2, reporting=0.05),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -34,7 +34,8 @@ class Held:
     deeds: Deeds
     received: bytes
     answers: list[bytes]
-    received_and_answer: list[bytes]
+    shown_s: array[float]  # by terminal, on the monotonic clock; 0: not yet
+    confirmed_s: array[float]
 
 
 class Touching(NamedTuple):
@@ -57,6 +58,7 @@ class Crew:
         self.numbers = array("I", (number for number, _ in terminals))
         self._tickets = [ticket for _, ticket in terminals]
         self._behaviour, self._seed, self._mask = behaviour, seed, mask
+        self._at_once = not behaviour.median_s and not behaviour.silent
         self._rng = Random(f"{seed}/{self.numbers[0] if terminals else 0}")
         self.record = Record()
         self.welcomed = bytearray(len(terminals))
@@ -91,6 +93,21 @@ class Crew:
     def lost(self, i: int, why: str) -> None:
         self.welcomed[i] = 0
         self.record.closes[why] += 1
+
+    def deaf(self, i: int) -> None:
+        """Terminal `i` neither reads nor says anything, and its connection stays."""
+        self.welcomed[i] = 0
+
+    def hears(self, i: int) -> bytes:
+        """Terminal `i` goes on; what it says first: what was touched meanwhile."""
+        self.welcomed[i] = 1
+        return self._unconfirmed(i)
+
+    def times(self, order: bytes, without: Container[int]) -> list[array[float]]:
+        """When `order` was shown, and an answer confirmed, last, to each terminal but some, on the monotonic clock."""
+        held = self._orders.get(order)
+        both = (held.shown_s, held.confirmed_s) if held is not None else ((), ())
+        return [array("d", (s for i, s in enumerate(t) if s and i not in without)) for t in both]
 
     # --- time passes
 
@@ -169,21 +186,24 @@ class Crew:
         deeds = self.record.deeds[order.id] = Deeds(data)
         received = self._frame(terminal.Received(order.id))
         answers = [self._frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
-        held = self._orders[order.id] = Held(order, deeds, received, answers, [received + a for a in answers])
+        times = (array("d", bytes(8 * len(self.numbers))) for _ in range(2))
+        held = self._orders[order.id] = Held(order, deeds, received, answers, *times)
         return held
 
     def _shown(self, i: int, held: Held, now_s: float) -> bytes:
         number = self.numbers[i]
         deeds = held.deeds
-        self.last_shown_s = now_s
+        self.last_shown_s = held.shown_s[i] = now_s
         if number in deeds.shown:
             deeds.shown_again.add(number)
             return held.received
         deeds.shown.add(number)
-        if not self._behaviour.median_s and held.answers:
+        if self._at_once:
+            if not held.answers:
+                return held.received
             answer = self._behaviour.at_once(number, len(held.answers))
             deeds.given[answer].add(number)
-            return held.received_and_answer[answer]
+            return held.answers[answer]  # which says received, too
         plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
         for touch in plan.touches:
             self._later(now_s + touch.after_s, i, Touching(held, touch.answer))
@@ -193,7 +213,7 @@ class Crew:
 
     def _confirmed(self, i: int, confirmation: Confirmation, now_s: float) -> None:
         number, (held, answer) = self.numbers[i], confirmation
-        self.last_confirmed_s = now_s
+        self.last_confirmed_s = held.confirmed_s[i] = now_s
         if number not in held.deeds.given[answer]:
             self.record.unasked["counted"] += 1
         held.deeds.confirmed[answer].add(number)

@@ -1,6 +1,7 @@
 """The swarm's sockets: connects, reads, writes and connects again, all terminals of one process in one epoll.
 
-A terminal that is closed does what the protocol tells it to: retry with jitter, wait, or stop.
+A terminal that is closed does what the protocol tells it to: retry with jitter, wait, or stop. Those with a bad link
+(`links.py`) stop reading, or drop the connection by themselves.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import heapq
 import os
 import select
 import socket
+import struct
 import time
 from array import array
 from random import Random
@@ -17,13 +19,16 @@ from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
 from loadtest.swarm.crew import Crew
+from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
 DIALLING_MAX = 128  # connections that are not welcomed yet, per process
 ALIKE_MAX = 4096
 SOURCES = 4
 READ_BYTES = 16 * 1024
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
-UPGRADING, GREETING, OPEN = 1, 2, 3
+UPGRADING, GREETING, OPEN, DEAF = 1, 2, 3, 4
+GOING_AWAY = wire.masked((1001).to_bytes(2, "big"), b"\x11\x22\x33\x44", wire.CLOSE)
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
 IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen at connect, so that only address pairs limit us
 
 
@@ -38,8 +43,10 @@ def source_of(first: str, i: int) -> str:
 
 
 class Engine:
-    def __init__(self, crew: Crew, address: tuple[str, int], source: str, descriptors: int, seed: int) -> None:
-        self._crew, self._address, self._source = crew, address, source
+    def __init__(
+        self, crew: Crew, links: Links, address: tuple[str, int], source: str, descriptors: int, seed: int
+    ) -> None:
+        self._crew, self._links, self._address, self._source = crew, links, address, source
         self._rng = Random(f"{seed}/{source}/dial")
         self._nonce = self._rng.randbytes(16)
         self._request = wire.upgrade_request(f"{address[0]}:{address[1]}", terminal.PATH, self._nonce)
@@ -58,7 +65,7 @@ class Engine:
 
     def wait_s(self, now_s: float) -> float:
         """How long there is nothing to do but to listen."""
-        next_s = self._crew.next_due_s()
+        next_s = min(self._crew.next_due_s(), self._links.next_s)
         if self._dial and self._dialling < DIALLING_MAX:
             next_s = min(next_s, self._dial[0][0])
         return min(max(next_s - now_s, 0.0), 0.5)
@@ -69,6 +76,33 @@ class Engine:
             self._connect(heapq.heappop(self._dial)[1])
         for i, frame in self._crew.due(now_s):
             self._send(self._fd[i], frame)
+        if self._links.next_s <= now_s:
+            self._links.step(self, now_s)
+
+    def is_open(self, i: int) -> bool:
+        return self._phase[i] == OPEN
+
+    def deafen(self, i: int) -> None:
+        """Out of the epoll altogether: that one does not hear of the end of its connection either."""
+        self.epoll.unregister(self._fd[i])
+        self._phase[i] = DEAF
+        self._crew.deaf(i)
+
+    def hear(self, i: int) -> None:
+        fd, self._phase[i] = self._fd[i], OPEN
+        self.epoll.register(fd, select.EPOLLIN | (select.EPOLLOUT if fd in self._unsent else 0))
+        self._send(fd, self._crew.hears(i))
+
+    def hang_up(self, i: int, ending: str, away_s: float) -> None:
+        fd = self._fd[i]
+        if ending == CLOSE:
+            self._send(fd, GOING_AWAY)
+        elif ending == RST:
+            connection = socket.socket(fileno=fd)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+            connection.detach()
+        self._forget(i, fd, ending)
+        heapq.heappush(self._dial, (time.monotonic() + away_s, i))
 
     def event(self, fd: int, event: int) -> None:
         i = self._of_fd[fd]
@@ -84,6 +118,8 @@ class Engine:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        if i in self._links.slow:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BYTES)
         connection.bind((source_of(self._source, i), 0))
         connection.connect_ex(self._address)  # what comes of it is read from the descriptor
         fd = connection.detach()
@@ -151,6 +187,9 @@ class Engine:
             self._phase[i] = OPEN
             self._tries[i] = 0
             self._dialling -= 1
+            self._send(fd, reply)
+            self._links.connected(self, i, now_s)
+            return
         self._send(fd, reply)
 
     def _send(self, fd: int, data: bytes) -> None:
@@ -185,7 +224,7 @@ class Engine:
             self.epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
         return True
 
-    def _end(self, i: int, fd: int, code: int, why: str) -> None:
+    def _forget(self, i: int, fd: int, why: str) -> None:
         self.epoll.unregister(fd)
         os.close(fd)
         self._rest.pop(fd, None)
@@ -193,6 +232,9 @@ class Engine:
         self._dialling -= self._phase[i] in (UPGRADING, GREETING)
         self._of_fd[fd], self._fd[i], self._phase[i] = -1, -1, 0
         self._crew.lost(i, why)
+
+    def _end(self, i: int, fd: int, code: int, why: str) -> None:
+        self._forget(i, fd, why)
         advice = terminal.advice(code)
         if advice == "stop":
             self.stopped += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -29,12 +30,20 @@ class Status:
     terminals: int
     welcomed: int
     stopped: int
+    deaf: int
     waiting: int
     shown: dict[bytes, int]
     confirmed: dict[bytes, int]
     last_shown_s: float
     last_confirmed_s: float
     cpu_s: float
+
+
+class Times(NamedTuple):
+    """Seconds on the monotonic clock, one for each terminal."""
+
+    shown_s: array[float]
+    confirmed_s: array[float]
 
 
 class Fleet:
@@ -59,7 +68,7 @@ class Fleet:
             for name, total in (("shown", shown), ("confirmed", confirmed)):
                 for ident, counted in reply[name].items():
                     total[ident] = total.get(ident, 0) + counted
-        sums = {name: sum(r[name] for r in replies) for name in ("terminals", "welcomed", "stopped", "waiting")}
+        sums = {name: sum(r[name] for r in replies) for name in ("terminals", "welcomed", "stopped", "deaf", "waiting")}
         return Status(
             **sums,
             shown=shown,
@@ -75,6 +84,20 @@ class Fleet:
         for packed in await self._ask("record"):
             whole.merge(unpack(packed))
         return whole
+
+    async def times(self, order: bytes) -> Times:
+        """When the terminals with a steady link were shown `order`, and told that their answer counts."""
+        replies: list[list[bytes]] = await self._ask(f"times {order.hex()}")
+        shown_s, confirmed_s = (array("d", b"".join(parts)) for parts in zip(*replies, strict=True))
+        return Times(shown_s, confirmed_s)
+
+    async def trouble(self) -> None:
+        """Slow terminals stop reading, flapping ones begin to come and go."""
+        await self._ask("trouble")
+
+    async def calm(self) -> None:
+        """Everyone reads and stays."""
+        await self._ask("calm")
 
     async def until_welcomed(self, wait_s: float) -> Status:
         """Until every terminal is connected, or so long."""
@@ -99,17 +122,28 @@ class Fleet:
 
 @contextlib.asynccontextmanager
 async def launched(
-    tickets: Sequence[tuple[int, bytes]], port: int, behaviour: str, seed: int, folder: Path, processes: int = 0
+    tickets: Sequence[tuple[int, bytes]],
+    port: int,
+    behaviour: str,
+    seed: int,
+    folder: Path,
+    processes: int = 0,
+    link: str = "steady",
+    share: float = 0.0,
 ) -> AsyncIterator[Fleet]:
-    """A fleet that holds one terminal per ticket, from as many processes as that takes; stopped when the block ends."""
+    """A fleet that holds one terminal per ticket, from as many processes as that takes; stopped when the block ends.
+
+    `share` of the terminals has a `link` that is not steady, once there is `trouble`.
+    """
     count = max(processes, -(-len(tickets) // TERMINALS_PER_PROCESS_MAX))
     started: list[asyncio.subprocess.Process] = []
     fleet = Fleet(started)
     try:
         for p in range(count):
             file = folder / f"tickets-{p}.msgpack"
-            file.write_bytes(msgpack.packb(list(tickets[p::count])))
+            file.write_bytes(msgpack.packb(list(tickets[p * len(tickets) // count : (p + 1) * len(tickets) // count])))
             argv = ["--tickets", str(file), "--port", str(port), "--behaviour", behaviour, "--seed", str(seed)]
+            argv += ["--link", link, "--share", str(share)]
             source = f"127.0.{1 + p // 50}.{1 + SOURCES * (p % 50)}"
             started.append(
                 await asyncio.create_subprocess_exec(

@@ -29,12 +29,17 @@ class Closed(Exception):
 
 
 class Handset:
-    """Connected, greeted and welcome from the start; `said` is every frame that came and was not asked for yet."""
+    """Connected, greeted and welcome from the start; `said` is every frame that came and was not asked for yet.
 
-    def __init__(self, url: str, ticket: bytes, held: tuple[bytes, ...] = ()) -> None:
+    `connection` is one that was made already, such as by TLS.
+    """
+
+    def __init__(
+        self, url: str, ticket: bytes, held: tuple[bytes, ...] = (), connection: socket.socket | None = None
+    ) -> None:
         to = urlsplit(url)
         assert to.hostname and to.port
-        self._socket = socket.create_connection((to.hostname, to.port), PATIENCE_S)
+        self._socket = connection or socket.create_connection((to.hostname, to.port), PATIENCE_S)
         self._socket.sendall(HANDSHAKE.format(path=to.path, host=to.netloc).encode())
         head = b""
         while not head.endswith(b"\r\n\r\n"):

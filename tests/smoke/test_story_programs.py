@@ -34,6 +34,7 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
     sample = tmp_path / "sample.csv"
     said = {
         ("version",): "version",
+        ("plan", "--people", 5_000): "gateways",
         ("health",): "caught_up",
         ("orders", "--open"): "orders",
         ("watch", order, "--once"): "total",

@@ -1,0 +1,56 @@
+"""How terminals come in to `fusioncmd up`: directly, or through proxies that terminate TLS. Not in plain text unawares.
+
+TLS is not terminated here: one sentence says so at each start, and an address that others reach has to be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fusioncmd.cli.tier import Tier
+from fusioncmd.errors import BadInput
+from fusioncmd.networks import LOOPBACK, is_loopback, read_networks
+from fusioncmd.terminal import PATH
+from fusioncmd.words import say
+
+
+def proxies_of(host: str, proxied: bool, trust: Sequence[str], plaintext: bool) -> tuple[str, ...]:
+    """The networks of the proxies that may connect to `host`; none when terminals connect by themselves.
+
+    `BadInput` for an address that others reach, when nobody said how terminals are protected on the way.
+    """
+    if trust and not proxied:
+        raise BadInput("--trust names the proxies of --proxied, which is not given.", "--trust 须与 --proxied 同用。")
+    if not (proxied or plaintext or is_loopback(host)):
+        raise BadInput(
+            f"Terminals would reach {host or 'every address'} in plain text: put HAProxy or nginx in front and say "
+            "--proxied, or say --plaintext if that is what you want.",
+            f"终端将以明文接入 {host or '所有地址'}：请在前面部署 HAProxy 或 nginx 并加 --proxied；"
+            "若确实要用明文，请加 --plaintext。",
+        )
+    return tuple(map(str, read_networks(trust or LOOPBACK))) if proxied else ()
+
+
+def address(tier: Tier) -> str:
+    host = f"[{tier.host}]" if ":" in tier.host else tier.host
+    return f"ws://{host}:{tier.port}{PATH}"
+
+
+def way_in(tier: Tier) -> str:
+    """One line: where terminals connect, and who looks after TLS."""
+    to = address(tier)
+    if tier.proxies:
+        by = ", ".join(tier.proxies)
+        return say(
+            f"  terminals  {to}  only through proxies at {by}, which terminate TLS",
+            f"  终端  {to}  仅限经由 {by} 的代理接入，TLS 由代理终结",
+        )
+    if not is_loopback(tier.host):
+        return say(
+            f"  terminals  {to}  in PLAIN TEXT: whoever is on the way reads tickets and answers",
+            f"  终端  {to}  明文传输：途中任何人都能读到凭证和回复",
+        )
+    return say(
+        f"  terminals  {to}  without TLS; put HAProxy or nginx in front (README: TLS in front)",
+        f"  终端  {to}  未加密；请在前面部署 HAProxy 或 nginx（见 README“前置 TLS”）",
+    )

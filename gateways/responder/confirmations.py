@@ -1,0 +1,34 @@
+"""Who is still to be told that an answer counts, after it came to be on disk. Pure.
+
+A bitmap per order and answer: what several batches confirm is told in one go, and the size has a bound. Confirmations
+wait while orders go out, because whoever has no order yet comes before whoever has answered one.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from pyroaring import BitMap
+
+
+class Confirmations:
+    def __init__(self) -> None:
+        self._due: dict[tuple[bytes, int], BitMap] = {}  # order and answer → whom to tell, the oldest first
+
+    def __bool__(self) -> bool:
+        return bool(self._due)
+
+    def add(self, order: bytes, answer: int, numbers: BitMap) -> None:
+        if numbers:
+            due = self._due.get((order, answer))
+            self._due[order, answer] = numbers if due is None else due | numbers
+
+    def take(self, room: int) -> tuple[bytes, int, list[int]]:
+        """An order, an answer, and at most `room` of those who gave it. There must be some."""
+        (order, answer), due = next(iter(self._due.items()))
+        taken = list(islice(due, room))
+        if len(taken) == len(due):
+            del self._due[order, answer]
+        else:
+            self._due[order, answer] = due - BitMap(taken)
+        return order, answer, taken

@@ -1,0 +1,61 @@
+"""From a connection's first bytes to an open WebSocket: the proxy's header, where one has to come, and the handshake.
+
+Keeps something for a connection only while its first bytes are incomplete.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fusioncmd import limits, terminal
+from gateways.responder import websocket
+from gateways.responder.peers import Peers
+
+
+class Opened(NamedTuple):
+    """What to say, and what the terminal has said already; without `good`, that was the end of it."""
+
+    response: bytes
+    rest: bytes = b""
+    good: bool = True
+
+
+class Opening:
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+        self._heads: dict[int, bytes] = {}  # what came in pieces
+        self._nameless: set[int] = set()  # the proxy in front has not said yet who it is
+
+    def begin(self, fd: int) -> None:
+        if self._peers.admits:
+            self._nameless.add(fd)
+
+    def forget(self, fd: int) -> None:
+        self._heads.pop(fd, None)
+        self._nameless.discard(fd)
+
+    def feed(self, fd: int, data: bytes) -> Opened | None:
+        """None while the first bytes are incomplete."""
+        data = self._heads.pop(fd, b"") + data
+        if fd in self._nameless:
+            taken = self._peers.introduce(fd, data)
+            if taken is None:
+                self._heads[fd] = data
+                return None
+            if not taken:
+                return Opened(b"", good=False)
+            self._nameless.discard(fd)
+            data = data[taken:]
+        return self._shake(fd, data)
+
+    def _shake(self, fd: int, data: bytes) -> Opened | None:
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4 and len(data) <= limits.HANDSHAKE_BYTES_MAX:
+            self._heads[fd] = data
+            return None
+        try:
+            response = websocket.accept(data[:end] if end >= 4 else data, terminal.PATH)
+        except websocket.Refusal as refusal:
+            self._peers.tell(fd, refusal.fault)
+            return Opened(refusal.response, good=False)
+        return Opened(response, data[end:])

@@ -1,0 +1,65 @@
+"""What goes out of a gateway process: orders first, and confirmations in what room they leave.
+
+Whoever has no order yet comes before whoever has answered one. So while an order goes out, few confirmations do; as
+soon as it is out, all of them. Nothing here waits for ever: what could not go now is looked at again in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyroaring import BitMap
+
+from fusioncmd import limits
+from gateways.responder import replies
+from gateways.responder.board import Posted
+from gateways.responder.confirmations import Confirmations
+from gateways.responder.delivery import Delivery
+from gateways.responder.engine import Engine
+from gateways.responder.pulse import Pulse
+from gateways.responder.seats import Seats
+
+
+class Outflow:
+    """`clock` gives seconds since 1970; `moved` is told when something may have gone out."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        seats: Seats,
+        delivery: Delivery,
+        clock: Callable[[], float],
+        moved: Callable[[], None],
+    ) -> None:
+        self._engine, self._seats, self._delivery, self._clock, self._moved = engine, seats, delivery, clock, moved
+        self._confirmations = Confirmations()
+        self._pulse = Pulse(limits.PUMP_MS / 1000, self._beat)
+
+    @property
+    def busy(self) -> bool:
+        """Orders or confirmations are on their way out."""
+        return self._delivery.busy or bool(self._confirmations)
+
+    def deliver(self, posted: Posted, recipients: BitMap) -> None:
+        if recipients:
+            self._delivery.begin(posted, recipients, self._clock() * 1000)
+            self.pump()
+
+    def confirm(self, order: bytes, answer: int, numbers: BitMap) -> None:
+        self._confirmations.add(order, answer, numbers & self._seats.connected)
+
+    def pump(self, confirmations: int = 0) -> None:
+        """Send what the windows allow now, and at least so many confirmations."""
+        sent = self._delivery.pump(self._clock() * 1000)
+        room = max(confirmations, sent // limits.CONFIRM_SHARE) if self._delivery.busy else limits.CONFIRM_BURST
+        while room > 0 and self._confirmations:
+            order, answer, numbers = self._confirmations.take(room)
+            room -= len(numbers)
+            fd_of = self._seats.fd_of
+            self._engine.send_each([fd_of[n] for n in numbers if n in fd_of], replies.counted(order, answer))
+        if self.busy:
+            self._pulse.soon()
+        self._moved()
+
+    def _beat(self) -> None:
+        self.pump(limits.CONFIRM_EACH_PUMP)

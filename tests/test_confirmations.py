@@ -1,0 +1,74 @@
+"""Whom to tell that an answer counts: each once, and after those who have no order yet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from fusioncmd import limits
+from gateways.responder.confirmations import Confirmations
+from gateways.responder.pace import MANY, SILENCE_S, WAIT_S_MAX, Pace
+from tests.terminals import ANSWER, COUNTED, World, a_world, delivery
+from tests.worlds import make_id, make_order
+
+ADDED = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.sets(st.integers(0, 50))), max_size=20)
+
+
+@given(ADDED, st.integers(1, 30))
+def test_everyone_is_told_of_each_answer_once(added: list[tuple[int, int, set[int]]], room: int) -> None:
+    confirmations = Confirmations()
+    for order, answer, numbers in added:
+        confirmations.add(make_id(order), answer, BitMap(numbers))
+    told: list[tuple[bytes, int, int]] = []
+    while confirmations:
+        order_id, answer, numbers_told = confirmations.take(room)
+        assert 0 < len(numbers_told) <= room
+        told += [(order_id, answer, number) for number in numbers_told]
+    assert sorted(told) == sorted({(make_id(o), a, n) for o, a, numbers in added for n in numbers})
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with a_world() as world:
+        yield world
+
+
+async def test_who_has_no_order_yet_comes_before_who_has_answered_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FANOUT_UNANSWERED_MAX", 2)
+    monkeypatch.setattr(limits, "CONFIRM_EACH_PUMP", 0)
+    terminals = [await world.enter(number) for number in range(4)]
+    order = await world.issue(make_order(1), *range(4))
+    assert await terminals[0].hear() == delivery(order)
+    terminals[0].say(ANSWER, order.id, 1)
+    assert await terminals[2].hear() == delivery(order)  # an answer says received, too: the window moves
+    await world.settled()
+    assert await terminals[0].hears_nothing_more()  # on disk, and yet the fourth has no order
+    world.now_s += 1
+    world.gateway.pump()
+    assert await terminals[3].hear() == delivery(order)
+    assert await terminals[0].hear() == [COUNTED, order.id, 1]
+
+
+def test_the_first_event_after_a_silence_does_not_wait_and_few_after_it_do() -> None:
+    pace = Pace()
+    now_s = 100.0
+    assert pace.before(now_s) == 0
+    for _ in range(10):
+        pace.had(1, now_s)
+        now_s += pace.before(now_s)
+    assert pace.before(now_s) == WAIT_S_MAX
+    assert pace.before(now_s + SILENCE_S + 0.001) == 0
+
+
+def test_rounds_that_bring_much_do_not_wait() -> None:
+    pace = Pace()
+    pace.had(1, 0.0)
+    for _ in range(10):
+        pace.had(MANY + 1, 0.0)
+    assert pace.before(0.0) == 0
