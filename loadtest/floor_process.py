@@ -51,6 +51,10 @@ class Server:
             self._answered += 1
             self._unanswered -= 1
             self._last_s = time.monotonic()
+        else:  # the other end is gone
+            self._epoll.unregister(fd)
+            os.close(fd)
+            self._fds.remove(fd)
 
     def step(self) -> None:
         if self._unanswered > 0 and time.monotonic() - self._last_s > limits.FANOUT_ESCAPE_MS / 1000:

@@ -49,7 +49,7 @@ class Cost:
 
 # --- CPU
 CONNECT = Cost(
-    196,
+    112,
     "µs",
     "measured",
     "gateway: handshake, ticket, welcome",
@@ -58,7 +58,7 @@ CONNECT = Cost(
     "gateway CPU per connect",
 )
 CALL = Cost(
-    53,
+    45,
     "µs",
     "measured",
     "gateway: delivery, answer, confirmation",

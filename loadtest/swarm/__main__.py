@@ -18,6 +18,7 @@ from typing import Any
 import msgpack
 
 from fusioncmd.descriptors import raise_descriptors
+from gateways.responder.pace import Pace
 from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.crew import Crew
 from loadtest.swarm.engine import Engine
@@ -68,9 +69,16 @@ def run(crew: Crew, links: Links, engine: Engine) -> None:
     commands = sys.stdin.fileno()
     engine.epoll.register(commands, select.EPOLLIN)
     pending = b""
+    pace = Pace()
     while True:
         now_s = time.monotonic()
-        for fd, event in engine.epoll.poll(engine.wait_s(now_s), EVENTS_PER_TURN):
+        wait_s = engine.wait_s(now_s)
+        if (gather_s := min(pace.before(now_s), wait_s)) > 0:
+            time.sleep(gather_s)
+        events = engine.epoll.poll(wait_s - gather_s, EVENTS_PER_TURN)
+        if events:
+            pace.had(len(events), now_s)
+        for fd, event in events:
             if fd != commands:
                 engine.event(fd, event)
                 continue

@@ -123,6 +123,10 @@ def test_a_health_check_is_nothing_that_the_gateways_tell_of(tier: TierProcess, 
     assert {said["peer"].partition(":")[0] for said in refused(tier)} <= {HERE}
 
 
+def test_the_programs_find_nothing_to_warn_of_in_their_configurations(front: Front) -> None:
+    assert not re.search("warn|alert|emerg", front.judged(), re.IGNORECASE)
+
+
 def seconds(file: str, pattern: str) -> int:
     found = re.search(pattern, (CONFIGURATIONS / file).read_text("utf-8"), re.MULTILINE)
     assert found, pattern
