@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from pyroaring import BitMap
 
 from fusioncmd import limits
 from gateways.responder.confirmations import Confirmations
+from gateways.responder.neighbours import Neighbours
 from gateways.responder.pace import MANY, SILENCE_S, WAIT_S_MAX, Pace
 from tests.terminals import ANSWER, COUNTED, World, a_world, delivery
 from tests.worlds import make_id, make_order
@@ -50,7 +53,7 @@ async def test_who_has_no_order_yet_comes_before_who_has_answered_one(
     await world.settled()
     assert await terminals[0].hears_nothing_more()  # on disk, and yet the fourth has no order
     world.now_s += 1
-    world.gateway.pump()
+    world.gateway.outflow.pump()
     assert await terminals[3].hear() == delivery(order)
     assert await terminals[0].hear() == [COUNTED, order.id, 1]
 
@@ -72,3 +75,16 @@ def test_rounds_that_bring_much_do_not_wait() -> None:
     for _ in range(10):
         pace.had(MANY + 1, 0.0)
     assert pace.before(0.0) == 0
+
+
+def test_neighbours_know_whether_one_of_them_delivers_and_the_dead_do_not(tmp_path: Path) -> None:
+    one, two, three = (Neighbours(tmp_path / "lock") for _ in range(3))
+    assert not one.deliver()
+    two.i_deliver(True)
+    three.i_deliver(True)
+    assert one.deliver()
+    two.i_deliver(False)
+    assert one.deliver()
+    os.close(three._fd)  # as the kernel does for a process that was killed
+    assert not one.deliver()
+    assert not two.deliver()

@@ -116,12 +116,12 @@ async def test_a_cancel_in_the_midst_of_a_fanout_stops_it(world: World, monkeypa
     cancel = await world.issue(cancel_of(alert))
     for _ in range(5):
         world.now_s += 1
-        world.gateway.pump()
+        world.gateway.outflow.pump()
     for terminal in terminals[:2]:
         assert [await terminal.hear(), await terminal.hear()] == [delivery(alert), delivery(cancel)]
     for terminal in terminals[2:]:
         assert await terminal.hears_nothing_more()
-    assert not world.gateway.busy
+    assert not world.gateway.outflow.busy
 
 
 async def test_an_order_that_expires_in_the_midst_of_a_fanout_goes_no_further(
@@ -130,9 +130,9 @@ async def test_an_order_that_expires_in_the_midst_of_a_fanout_goes_no_further(
     terminals = await in_windows(world, monkeypatch, people=4, window=2)
     await world.issue(make_order(1, open_s=700), *range(4))
     world.now_s += 700
-    world.gateway.pump()
+    world.gateway.outflow.pump()
     assert await terminals[3].hears_nothing_more()
-    assert not world.gateway.busy
+    assert not world.gateway.outflow.busy
 
 
 async def test_those_who_left_do_not_hold_up_a_fanout(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +198,6 @@ async def test_a_clock_that_is_set_back_does_not_stop_a_fanout(world: World, mon
     terminals = await in_windows(world, monkeypatch, people=4, window=2)
     order = await world.issue(make_order(1), *range(4))
     world.now_s -= 3600
-    world.gateway.pump()
+    world.gateway.outflow.pump()
     for terminal in terminals:
         assert await terminal.hear() == delivery(order)

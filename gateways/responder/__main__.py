@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import re
 import signal
 import sys
@@ -27,6 +28,7 @@ from fusioncmd.words import sentence
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
+from gateways.responder.neighbours import Neighbours
 from gateways.responder.peers import Peers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
@@ -36,6 +38,7 @@ log = structlog.get_logger("gateway")
 GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
 
 BUS_WAIT_S = 30.0
+NICE = 5
 DRAIN_S = 3.0
 GOODBYE_S = 1.0
 GOODBYE_LOOK_S = 0.02
@@ -51,10 +54,12 @@ async def _run(given: argparse.Namespace) -> None:
     key = keys.read_ticket_key(given.data)
     proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
+    os.nice(NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))
-    gateway = Gateway(engine, serves, key, descriptors_max, time.time)
+    neighbours = Neighbours(given.data / "delivering.lock")
+    gateway = Gateway(engine, serves, key, descriptors_max, time.time, neighbours)
     gateway.publisher = Publisher(bus, given.name, gateway.confirm)
     gateway.reports = ReportBox(bus, gateway)
     engine.serve(gateway)

@@ -25,6 +25,7 @@ from gateways.responder.doorway import Denial, admit
 from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
 from gateways.responder.gather import Batch, answers
+from gateways.responder.neighbours import Neighbours
 from gateways.responder.outflow import Outflow
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
@@ -38,7 +39,13 @@ class Gateway:
     """`clock` gives seconds since 1970. Implements `engine.Sessions`."""
 
     def __init__(
-        self, engine: Engine, serves: Path, key: bytes, descriptors_max: int, clock: Callable[[], float]
+        self,
+        engine: Engine,
+        serves: Path,
+        key: bytes,
+        descriptors_max: int,
+        clock: Callable[[], float],
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._engine, self._serves, self._key, self._clock = engine, serves, key, clock
         self.publisher: Publisher
@@ -46,7 +53,8 @@ class Gateway:
         self.board = Board()
         self._seats = Seats(descriptors_max, clock())
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
-        self._outflow = Outflow(engine, self._seats, self._delivery, clock, lambda: self.publisher.wake())
+        self.outflow = Outflow(engine, self._seats, self._delivery, clock, neighbours)
+        self.outflow.moved = lambda: self.publisher.wake()
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 
@@ -66,7 +74,7 @@ class Gateway:
         if not self.board.is_deliverable(posted, int(now_s * 1000)):
             return
         reach("gateway.order_taken")
-        self._outflow.deliver(posted, self.board.recipients(posted, self._seats.connected))
+        self.outflow.deliver(posted, self.board.recipients(posted, self._seats.connected))
 
     def _take_early(self, posted: Posted) -> None:
         """Some have it from another gateway, and said so before it came here."""
@@ -79,8 +87,8 @@ class Gateway:
     def confirm(self, batch: Batch) -> None:
         """The batch is on disk: say so to whoever answered and is still here."""
         for order, answer, numbers in answers(batch):
-            self._outflow.confirm(order, answer, numbers)
-        self._outflow.pump()
+            self.outflow.confirm(order, answer, numbers)
+        self.outflow.pump()
         reach("gateway.receipts_confirmed")
 
     # --- terminals say (engine.Sessions)
@@ -131,8 +139,8 @@ class Gateway:
             for number in others:
                 self._heard(number, shortcut.said)
         if self._delivery.busy:
-            self.pump()
-        self.publisher.wake()
+            self.outflow.pump()
+        self.publisher.wake()  # whatever went out or came in
 
     # --- time
 
@@ -152,14 +160,6 @@ class Gateway:
     @property
     def connected(self) -> BitMap:
         return self._seats.connected
-
-    @property
-    def busy(self) -> bool:
-        return self._outflow.busy
-
-    def pump(self) -> None:
-        """Send what may go now."""
-        self._outflow.pump()
 
     # --- one terminal
 

@@ -1,7 +1,8 @@
 """What goes out of a gateway process: orders first, and confirmations in what room they leave.
 
-Whoever has no order yet comes before whoever has answered one. So while an order goes out, few confirmations do; as
-soon as it is out, all of them. Nothing here waits for ever: what could not go now is looked at again in a moment.
+Whoever has no order yet comes before whoever has answered one. So while an order goes out, from here or from another
+gateway process of this machine, few confirmations do; as soon as it is out, all of them. Nothing here waits for ever:
+what could not go now is looked at again in a moment.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from gateways.responder.board import Posted
 from gateways.responder.confirmations import Confirmations
 from gateways.responder.delivery import Delivery
 from gateways.responder.engine import Engine
+from gateways.responder.neighbours import Neighbours
 from gateways.responder.pulse import Pulse
 from gateways.responder.seats import Seats
 
 
 class Outflow:
-    """`clock` gives seconds since 1970; `moved` is told when something may have gone out."""
+    """`clock` gives seconds since 1970. Without `neighbours` this is the only gateway process of the machine."""
+
+    moved: Callable[[], None]  # told when something may have gone out
 
     def __init__(
         self,
@@ -29,9 +33,10 @@ class Outflow:
         seats: Seats,
         delivery: Delivery,
         clock: Callable[[], float],
-        moved: Callable[[], None],
+        neighbours: Neighbours | None,
     ) -> None:
-        self._engine, self._seats, self._delivery, self._clock, self._moved = engine, seats, delivery, clock, moved
+        self._engine, self._seats, self._delivery, self._clock = engine, seats, delivery, clock
+        self._neighbours = neighbours
         self._confirmations = Confirmations()
         self._pulse = Pulse(limits.PUMP_MS / 1000, self._beat)
 
@@ -51,7 +56,7 @@ class Outflow:
     def pump(self, confirmations: int = 0) -> None:
         """Send what the windows allow now, and at least so many confirmations."""
         sent = self._delivery.pump(self._clock() * 1000)
-        room = max(confirmations, sent // limits.CONFIRM_SHARE) if self._delivery.busy else limits.CONFIRM_BURST
+        room = max(confirmations, sent // limits.CONFIRM_SHARE) if self._orders_go_out() else limits.CONFIRM_BURST
         while room > 0 and self._confirmations:
             order, answer, numbers = self._confirmations.take(room)
             room -= len(numbers)
@@ -59,7 +64,13 @@ class Outflow:
             self._engine.send_each([fd_of[n] for n in numbers if n in fd_of], replies.counted(order, answer))
         if self.busy:
             self._pulse.soon()
-        self._moved()
+        self.moved()
+
+    def _orders_go_out(self) -> bool:
+        if self._neighbours is None:
+            return self._delivery.busy
+        self._neighbours.i_deliver(self._delivery.busy)
+        return self._delivery.busy or (bool(self._confirmations) and self._neighbours.deliver())
 
     def _beat(self) -> None:
         self.pump(limits.CONFIRM_EACH_PUMP)

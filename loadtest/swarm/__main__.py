@@ -25,6 +25,7 @@ from loadtest.swarm.engine import Engine
 from loadtest.swarm.links import LINKS, Links
 
 EVENTS_PER_TURN = 512
+NICE = 5
 
 
 def status(crew: Crew, links: Links, engine: Engine) -> dict[str, Any]:
@@ -106,6 +107,7 @@ def main() -> None:
     crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
     links = Links(given.link, given.share, len(terminals), f"{given.seed}/{given.source}/links")
     engine = Engine(crew, links, (given.host, given.port), given.source, raise_descriptors(), given.seed)
+    os.nice(NICE)  # as the gateways are
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(crew, links, engine)
