@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 
 from fusioncmd import ids, subjects
 from fusioncmd.bus.port import Stored
-from fusioncmd.codes import Path
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.trust import seals, witnesses
 from gateways.responder.board import Board
@@ -128,4 +127,3 @@ def test_audiences_whose_order_never_comes_are_shed_the_oldest_first() -> None:
         empty = Audience(make_id(n), b"x", b"")
         world.gate.fold(Stored(subjects.audience(ids.to_text(empty.order)), encode(empty), 0), NOW_MS)
     assert len(world.gate._said) == AUDIENCES_WAITING_MAX and make_id(0) not in world.gate._said
-    assert Path("44").covers(Path(ORDER.node))
