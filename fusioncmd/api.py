@@ -13,7 +13,7 @@ from fusioncmd import limits
 from fusioncmd.messages import AnswerIndex, Id, MsgType, Order, Report, Role, Selector, Severity, Status
 
 # A place, or none: the whole tree of the node that is asked.
-CodeOrNone = Annotated[str, Meta(pattern=r"^(|\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
+CodeOrNone = Annotated[str, Meta(pattern=r"\A(|[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\Z")]
 # One bitmap each (tally.py says how they relate); `waiting` is silent or unreachable.
 Standing = Literal["targeted", "sent", "received", "answered", "reported", "silent", "unreachable", "waiting"]
 
@@ -21,14 +21,16 @@ Standing = Literal["targeted", "sent", "received", "answered", "reported", "sile
 class Draft(Struct, frozen=True, kw_only=True):
     """An order before it is issued. `id` is made by who asks, so that asking again after a lost reply is safe.
 
-    For `update` and `cancel`, `refs` names the open order; audience and status are taken from it.
+    For `update` and `cancel`, `refs` names the open order; audience and status are taken from it. `issuer` and `node`
+    (in whose name it is issued) are those of the key that will sign it.
     """
 
     id: Id
     msg_type: MsgType = "alert"
     status: Status = "actual"
     refs: Id | None = None
-    issuer: str
+    issuer: str = ""
+    node: str = ""
     text: str
     severity: Severity = "severe"
     answers: tuple[str, ...] = ()
@@ -56,10 +58,21 @@ class HealthReply(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-class Issue(Struct, frozen=True):
-    """`until_ms`, by the node's clock: who asked waits no longer, and must not find the order issued afterwards."""
+class Compose(Struct, frozen=True):
+    """`compose`: the order that `draft` would be, for its commander to sign. Nothing is stored."""
 
     draft: Draft
+
+
+class Composed(Struct, frozen=True):
+    body: bytes  # `order.1`
+
+
+class Issue(Struct, frozen=True):
+    """`sealed` is a composed order, signed. `until_ms`, by the node's clock: who asked waits no longer, and must not
+    find the order issued afterwards."""
+
+    sealed: Annotated[bytes, Meta(max_length=limits.SEALED_BYTES_MAX)]
     until_ms: int | None = None
 
 
@@ -183,9 +196,10 @@ class Find(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 100
 
 
-Request = Health | Issue | Preview | Tally | Who | Orders | Reports | Find
+Request = Health | Compose | Issue | Preview | Tally | Who | Orders | Reports | Find
 VERBS: dict[type[Any], tuple[str, type[Any]]] = {
     Health: ("health", HealthReply),
+    Compose: ("compose", Composed),
     Issue: ("issue", Issued),
     Preview: ("preview", PreviewReply),
     Tally: ("tally", TallyReply),

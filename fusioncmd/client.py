@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, overload
 
-from fusioncmd import api, envelope, subjects
+from msgspec import structs
+
+from fusioncmd import api, envelope, ids, subjects
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BusDown, NoReply, NotReady, Unsure
+from fusioncmd.orders import check_asked
+from fusioncmd.trust import seals
+from fusioncmd.trust.form import order_of
+from fusioncmd.trust.grants import Credential
 
 ASK_S_MAX = 10.0
 RETRY_S = 0.3
@@ -20,8 +26,25 @@ class Commander:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
 
+    async def issue(self, draft: api.Draft, own: Credential, timeout_s: float = ASK_S_MAX) -> api.Issued:
+        """Have the order composed, see that it is what `draft` asks for, sign it with `own`, have it issued.
+
+        In the name of the key's holder, at the key's place, or at the node's where that lies below it.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + timeout_s
+        health = await self.ask(api.Health(), timeout_s)
+        until_ms = health.now_ms + int(1000 * (give_up - clock()))
+        place = health.node if health.node.startswith(own.grant.path) else own.grant.path
+        draft = structs.replace(draft, issuer=own.grant.holder, node=place)
+        body = (await self.ask(api.Compose(draft), give_up - clock())).body
+        check_asked(order_of(body), draft, ids.time_ms(draft.id))
+        return await self.ask(api.Issue(seals.seal(body, own), until_ms), give_up - clock())
+
     @overload
     async def ask(self, request: api.Health, timeout_s: float = ...) -> api.HealthReply: ...
+    @overload
+    async def ask(self, request: api.Compose, timeout_s: float = ...) -> api.Composed: ...
     @overload
     async def ask(self, request: api.Issue, timeout_s: float = ...) -> api.Issued: ...
     @overload
@@ -41,9 +64,6 @@ class Commander:
         is not ready, ask again, until `timeout_s`."""
         loop = asyncio.get_running_loop()
         give_up, try_s, asked = loop.time() + timeout_s, FIRST_TRY_S, False
-        if isinstance(request, api.Issue) and request.until_ms is None:
-            clock = (await self.ask(api.Health(), timeout_s)).now_ms
-            request = api.Issue(request.draft, clock + int(1000 * (give_up - loop.time())))
         verb, kind = api.VERBS[type(request)]
         data = envelope.encode_request(request)
         while True:

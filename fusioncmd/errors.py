@@ -6,7 +6,8 @@
     │   ├── BadMessage    bytes that are not the message they should be
     │   ├── BadTicket     forged, malformed or expired
     │   ├── BadOrder      an order that may not be issued as it stands
-    │   └── BadRoster     a roster file with rows that cannot be taken
+    │   ├── BadRoster     a roster file with rows that cannot be taken
+    │   └── Untrusted     signed by nobody whom the root vouches for this (trust/refusals.py)
     ├── NotFound          well formed, and there is none
     ├── Conflict          somebody else wrote first; read again and retry
     └── Unavailable       the bus, the node or the disk does not answer now

@@ -94,6 +94,8 @@ ORDERS_PAGE_MAX = 500  # reject
 
 # Trust: keys, grants, signed orders. Outcome: reject.
 ROOTS_MAX = 8
+KEYS_VALID_DAYS = 731  # that `keys init` makes
+ROOT_VALID_DAYS = 3_653
 CHAIN_GRANTS_MAX = 6  # below a root: five tiers and a person
 GRANT_BYTES_MAX = 512
 PUBLIC_KEY_BYTES_MAX = 96
@@ -102,6 +104,8 @@ APPROVALS_MAX = 3
 SEALED_BYTES_MAX = 20 * 1024 - 64  # with its frame, what every terminal must take
 STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander
+ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
+ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
 CLOCK_SKEW_MS_MAX = 5 * 60_000  # an order of a clock that is further ahead is one of the future
 REVOCATIONS_PER_BRANCH_MAX = 4_096  # made by keys below one that a root granted
 EXPIRY_WARNING_DAYS = (60, 30, 7)
@@ -119,4 +123,6 @@ assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
 assert FANOUT_BURST < FANOUT_UNANSWERED_MAX
 assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
 assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
+assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
+assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512

@@ -15,12 +15,12 @@ from fusioncmd import limits
 from fusioncmd.errors import BadMessage
 
 Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
-Code = Annotated[str, Meta(pattern=r"^(\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")]
+Code = Annotated[str, Meta(pattern=r"\A([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\Z")]
 Role = Annotated[str, Meta(min_length=1, max_length=limits.ROLE_CHARS_MAX)]
 Number = Annotated[int, Meta(ge=0, lt=1 << 32)]  # a responder (roster/numbers.py)
 Millis = Annotated[int, Meta(ge=0, le=1 << 48)]
 Seconds = Annotated[int, Meta(ge=1, le=limits.DEADLINE_S_MAX)]
-GatewayName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+GatewayName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 ReportText = Annotated[str, Meta(max_length=limits.REPORT_CHARS_MAX)]
@@ -78,10 +78,15 @@ class Order(Struct, frozen=True, tag="order.1", tag_field="kind"):
 
 
 class Audience(Struct, frozen=True, tag="audience.1", tag_field="kind"):
-    """The numbers that an order's selector meant when it was issued: a portable Roaring bitmap."""
+    """The numbers that an alert's selector meant when it was issued: a portable Roaring bitmap. Of what follows an
+    alert there are none: it means whom the alert meant.
+
+    `statement` is the node's, signed: that it accepted exactly this order for exactly these numbers (trust/witnesses).
+    """
 
     order: Id
     numbers: bytes
+    statement: Annotated[bytes, Meta(max_length=limits.STATEMENT_BYTES_MAX)]
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -144,6 +149,7 @@ class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
     channel: str
     numbers: bytes  # portable Roaring bitmap
     failing: bool = False  # receipts wait there, because the bus does not store them
+    refused: int = 0  # orders on the bus that proved nothing, and were shown to nobody
 
 
 Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | Presence

@@ -6,8 +6,6 @@ same orders agree, in whatever order they learned of them.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from fusioncmd import ids, limits
@@ -15,9 +13,9 @@ from fusioncmd.api import Draft, OrderState
 from fusioncmd.codes import Path, common_ancestor
 from fusioncmd.errors import BadOrder, NotFound
 from fusioncmd.messages import Order, Selector
+from fusioncmd.trust.form import UNPRINTABLE, check_form
+from fusioncmd.trust.refusals import refusal
 
-# Also what turns the direction of reading, and half of a character: terminals show orders as they are.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 CLOCK_APART_MS_MAX = 3_600_000
 
 
@@ -76,6 +74,14 @@ class Book:
             order = self.successor(order.id)
         return order if order is not None and order.msg_type == "cancel" else None
 
+    def check_follows(self, order: Order) -> None:
+        """`Untrusted` for an update or cancel of another mode, or for another audience, than what it goes back to."""
+        alert = self.alert(order)
+        if alert.status != order.status:
+            raise refusal("mode")
+        if alert.audience != order.audience:
+            raise refusal("scope")
+
     def deliverable(self, now_ms: int) -> list[Order]:
         """The alerts and updates that are open, oldest first."""
         found = [o for o in self.orders.values() if o.msg_type != "cancel" and self.state(o, now_ms) == "open"]
@@ -104,7 +110,7 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
                 f"The order is {before.status}; it cannot be followed by one that is {draft.status}.",
                 "演练与实战不可混用：后续指令须与原指令一致。",
             )
-    if _UNPRINTABLE.search("".join((draft.text, draft.issuer, *answers))):
+    if UNPRINTABLE.search("".join((draft.text, draft.issuer, *answers))):
         raise BadOrder(
             "The order holds control characters; only line breaks and tabs may stand in it.",
             "指令含有控制字符；仅允许换行与制表符。",
@@ -122,7 +128,37 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
         audience=audience, receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s,
         open_s=draft.open_s,
     )  # fmt: skip
-    return _within_bounds(order)
+    order = _within_bounds(order)
+    check_form(order)  # as everyone asks who is shown the order
+    return order
+
+
+def draft_of(order: Order) -> Draft:
+    """What was asked for, as far as the order tells; composed again, in its place and at its time, it is the order."""
+    return Draft(
+        id=order.id, msg_type=order.msg_type, status=order.status, refs=order.refs, node=order.node,
+        issuer=order.issuer, text=order.text, severity=order.severity, answers=order.answers,
+        audience=order.audience if order.msg_type == "alert" else None, receive_within_s=order.receive_within_s,
+        answer_within_s=order.answer_within_s, open_s=order.open_s,
+    )  # fmt: skip
+
+
+def check_asked(order: Order, draft: Draft, now_ms: int) -> None:
+    """`BadOrder` when a node composed something else than `draft`: it would be signed. What it has to add it may."""
+    again = draft_of(order)
+    fields = [name for name in Draft.__struct_fields__ if name not in ("text", "audience", "answers", "node")]
+    same = (
+        all(getattr(again, name) == getattr(draft, name) for name in fields)
+        and order.text == draft.text.strip()
+        and order.node == draft.node
+        and (draft.audience is None or order.audience == draft.audience)
+        and (order.answers == draft.answers or (draft.msg_type == "update" and not draft.answers))
+        and abs(order.issued_ms - now_ms) <= CLOCK_APART_MS_MAX
+    )
+    if not same:
+        raise BadOrder(
+            "The node composed something else than was asked; nothing was signed.", "节点拟制的指令与请求不符，未签名。"
+        )
 
 
 def address(selector: Selector) -> Path:

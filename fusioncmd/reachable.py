@@ -17,10 +17,12 @@ class Reachable:
     def __init__(self) -> None:
         self._gateways: dict[str, tuple[BitMap, float]] = {}
         self._failing: set[str] = set()
+        self._refused: dict[str, int] = {}
         self._union: BitMap | None = None
 
     def hear(self, presence: Presence, now_s: float) -> None:
         (self._failing.add if presence.failing else self._failing.discard)(presence.gateway)
+        self._refused[presence.gateway] = presence.refused
         numbers, known = bitmap_from(presence.numbers), self._gateways.get(presence.gateway)
         if known is not None and known[0] == numbers:  # as nearly always: the union, and what was counted by it, stand
             numbers = known[0]
@@ -35,6 +37,10 @@ class Reachable:
     def failing(self, now_s: float) -> list[str]:
         """The gateways where receipts wait, because the bus does not store them."""
         return [name for name in self.gateways(now_s) if name in self._failing]
+
+    def refused(self, now_s: float) -> dict[str, int]:
+        """The gateways that refused orders, and how many."""
+        return {name: self._refused[name] for name in self.gateways(now_s) if self._refused[name]}
 
     def numbers(self, now_s: float) -> BitMap:
         """Everyone with a live channel through any gateway; not to be changed by the caller."""

@@ -134,9 +134,18 @@ def another_form(forger: Forger) -> Attempt:
     ident = forger.rng.randbytes(16)
     forms: list[dict[str, Any]] = [
         {"text": "实战\u202e练演"}, {"text": " \n"}, {"answers": ("here", "here")}, {"refs": ident},
-        {"root": ident}, {"msg_type": "update", "answers": ()}, {"receive_within_s": 601}, {"node": "4401\n"},
-        {"audience": Selector(("4401", "4401０６"))}, {"msg_type": "cancel", "refs": ident, "root": ident},
-        {"open_s": 599}, {"text": "\x1b[2J"}, {"audience": Selector(("4401",), (), ("4401\n",))},
+        {"root": ident}, {"msg_type": "update", "answers": ()}, {"receive_within_s": 601},
+        {"msg_type": "cancel", "refs": ident, "root": ident},
+        {"open_s": 599}, {"text": "\x1b[2J"},
+    ]  # fmt: skip
+    return _signed(forger, **forger.rng.choice(forms))
+
+
+@kind("an order with a code that is none", "bytes")
+def no_code(forger: Forger) -> Attempt:
+    forms: list[dict[str, Any]] = [
+        {"node": "4401\n"}, {"audience": Selector(("4401", "4401０６"))},
+        {"audience": Selector(("4401",), (), ("4401\n",))},
     ]  # fmt: skip
     return _signed(forger, **forger.rng.choice(forms))
 

@@ -11,19 +11,35 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusioncmd import divisions, keys
+from fusioncmd import api, divisions, keys
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
+from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander
 from fusioncmd.divisions import Divisions
 from fusioncmd.roster.load import ImportReport, Progress, import_people
 from fusioncmd.roster.sample import sample_csv
 from fusioncmd.supervisor import Supervisor
+from fusioncmd.trust import ring
+from fusioncmd.trust.judge import Judge
 from loadtest.people import People, read
 
 TICKET_S = 24 * 3600
 BUS_WAIT_S = 10.0
+
+
+class OfficeCommander(Commander):
+    """A commander with the tier's own keys: each order is signed by the key of its mode."""
+
+    def __init__(self, bus: Bus, data: Path) -> None:
+        super().__init__(bus)
+        self._keys = ring.folder_of(data)
+        self.judge = Judge(ring.anchors(self._keys), time.time)
+
+    async def call(self, draft: api.Draft, timeout_s: float) -> api.Issued:
+        own = ring.own_key(self._keys, draft.status, self.judge.now_ms)
+        return await self.issue(draft, own, timeout_s)
 
 
 @dataclass(slots=True)
@@ -33,7 +49,7 @@ class Running:
     tier: Tier
     supervisor: Supervisor
     bus: Bus
-    commander: Commander
+    commander: OfficeCommander
     places: Divisions
 
     def pids(self) -> dict[str, int]:
@@ -63,11 +79,12 @@ async def running(
     nats_port, port = free_ports(2)
     places = divisions.guangdong()
     tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
+    make_keys(folder, tier.node, places)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
     try:
         bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True)
         try:
-            yield Running(tier, supervisor, bus, Commander(bus), places)
+            yield Running(tier, supervisor, bus, OfficeCommander(bus, folder), places)
         finally:
             await bus.close()
     finally:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from fusioncmd import api, ids, limits, subjects
-from fusioncmd.client import Commander
+from fusioncmd.errors import NotFound
 from fusioncmd.messages import Audience, Order, decode, encode
 from fusioncmd.tally import bitmap_from
+from fusioncmd.trust.refusals import refusal
 from loadtest.checker import Counted, Figures
+from loadtest.harness import OfficeCommander
 
 ASK_S_MAX = 60.0
 
 
-async def read_order(commander: Commander, order: Order) -> Counted:
+async def read_order(commander: OfficeCommander, order: Order) -> Counted:
     """Everything that can be asked about `order`, by name and by figure."""
     tally = await commander.ask(api.Tally(order.id), timeout_s=ASK_S_MAX)
     by_answer = [await _numbers(commander, order.id, "answered", k) for k in range(len(order.answers))]
@@ -26,15 +28,22 @@ async def read_order(commander: Commander, order: Order) -> Counted:
     )
 
 
-async def _targeted(commander: Commander, order: Order) -> list[int]:
+async def _targeted(commander: OfficeCommander, order: Order) -> list[int]:
     """Who is meant: of an alert, what is on disk, which is what gateways go by."""
     stored = await commander.bus.last(subjects.audience(ids.to_text(order.id)))
-    if stored is None:  # an update or a cancel has no audience of its own
+    if stored is None:
+        raise NotFound("No audience of the order is on disk.", "指令的对象不在磁盘上。")
+    audience = decode(Audience, stored.data)
+    if commander.judge.accepted_ms(encode(order), audience) is None:
+        raise refusal("unwitnessed")
+    if order.msg_type != "alert":  # it means whom the alert meant
         return await _numbers(commander, order.id, "targeted")
-    return list(bitmap_from(decode(Audience, stored.data).numbers))
+    return list(bitmap_from(audience.numbers))
 
 
-async def _numbers(commander: Commander, order: bytes, standing: api.Standing, answer: int | None = None) -> list[int]:
+async def _numbers(
+    commander: OfficeCommander, order: bytes, standing: api.Standing, answer: int | None = None
+) -> list[int]:
     numbers: list[int] = []
     after: int | None = -1
     while after is not None:
@@ -45,7 +54,7 @@ async def _numbers(commander: Commander, order: bytes, standing: api.Standing, a
     return numbers
 
 
-async def _reports(commander: Commander, order: bytes) -> list[tuple[bytes, int]]:
+async def _reports(commander: OfficeCommander, order: bytes) -> list[tuple[bytes, int]]:
     found: list[tuple[bytes, int]] = []
     after: bytes | None = None
     while True:

@@ -11,10 +11,10 @@ from typing import Any
 from pyroaring import BitMap
 
 from fusioncmd import api, ids
-from fusioncmd.client import Commander
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Order, Selector, encode
 from loadtest.checker import Meant, Verdict, check
+from loadtest.harness import OfficeCommander
 from loadtest.people import People
 from loadtest.reading import read_order
 from loadtest.swarm.fleet import Fleet, Status
@@ -27,15 +27,14 @@ ISSUE_S_MAX = 60.0
 class Campaign:
     """The orders of a scenario, as they were issued."""
 
-    commander: Commander
+    commander: OfficeCommander
     people: People
     orders: list[Order] = field(default_factory=list)
 
     async def issue(self, **draft: Any) -> api.Issued:
         """Issue an order; asked again under the same id for as long as no reply comes."""
         ident = ids.make(int(time.time() * 1000), os.urandom(ids.ENTROPY_BYTES))
-        request = api.Issue(api.Draft(id=ident, issuer="loadtest", **draft))
-        issued = await self.commander.ask(request, timeout_s=ISSUE_S_MAX)
+        issued = await self.commander.call(api.Draft(id=ident, **draft), ISSUE_S_MAX)
         self.orders.append(issued.order)
         return issued
 

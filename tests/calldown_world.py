@@ -15,15 +15,17 @@ from pyroaring import BitMap
 from fusioncmd import ids, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
 from fusioncmd.codes import Path as Place
-from fusioncmd.messages import ANSWERED, RECEIVED, REPORTED, SENT, Audience, Receipts, Report, encode
+from fusioncmd.messages import ANSWERED, RECEIVED, REPORTED, SENT, Receipts, Report, encode
 from fusioncmd.orders import Book, compose
 from gateways.responder.board import Board, Posted
+from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, Gather, answers, marks
-from tests.worlds import NOW_MS, make_draft, make_id
+from tests.worlds import NOW_MS, audience_of, judge, make_draft, make_id, sealed
 from tiers.ledger_files import LedgerFiles, images
 
 PEOPLE = [town << 16 | slot for town in range(3) for slot in range(4)]
 ORDERS_MAX = 8
+JUDGE = judge()
 Rung = tuple[bytes, int, int | None]  # order, stage, answer
 
 
@@ -53,6 +55,7 @@ class Phone:
 class Gateway:
     def __init__(self) -> None:
         self.board, self.gather, self.read = Board(), Gather(), 0
+        self.gate = Gate(JUDGE, self.board)
         self.connected = BitMap()
         self.flying: list[Batch] = []
 
@@ -62,7 +65,7 @@ class Node:
 
     def __init__(self, folder: Path, streams: dict[str, Stream]) -> None:
         self.files, self.streams = LedgerFiles(folder), streams
-        self.ledger = self.files.load()
+        self.ledger = self.files.load(JUDGE)
         self.covered = dict(self.ledger.handled)
         folds = (self.ledger.fold_call, self.ledger.fold_receipts, self.ledger.fold_report)
         self.folds = dict(zip((CALL.name, RECEIPT.name, REPORT.name), folds, strict=True))
@@ -114,9 +117,9 @@ class World:
         times = self.chance.choice([1, 1, 2])  # a reply was lost, and the same was asked for again
         if follows == "alert":
             self.meant[order.id] = set(self.chance.sample(PEOPLE, self.chance.randrange(len(PEOPLE) // 2, len(PEOPLE))))
-            data = encode(Audience(order.id, BitMap(self.meant[order.id]).serialize()))
-            self.streams[CALL.name].store(subjects.audience(ids.to_text(order.id)), data, times)
-        self.streams[CALL.name].store(subjects.call(Place("44")), encode(order), times)
+        said = encode(audience_of(order, self.meant.get(order.id, ())))
+        self.streams[CALL.name].store(subjects.audience(ids.to_text(order.id)), said, times)
+        self.streams[CALL.name].store(subjects.call(Place("44")), sealed(order), times)
 
     # --- gateways and phones
 
@@ -125,7 +128,7 @@ class World:
         stream = self.streams[CALL.name]
         for seq in range(gateway.read + 1, min(gateway.read + count, stream.last) + 1):
             gateway.read = seq
-            posted = gateway.board.fold(stream.kept[seq], NOW_MS)
+            posted = gateway.gate.fold(stream.kept[seq], NOW_MS)
             for number in gateway.board.recipients(posted, gateway.connected) if posted else ():
                 self.deliver(gateway, self.phones[number], posted)
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgpack
-from pyroaring import BitMap
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, Pong, Request
 
@@ -21,15 +20,17 @@ from fusioncmd import ids, messages, subjects, tickets
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import CALL, RECEIPT
 from fusioncmd.codes import Path
-from fusioncmd.messages import Audience, Order, Receipts
+from fusioncmd.messages import Order, Receipts
+from fusioncmd.orders import address
 from fusioncmd.tally import Marks
+from fusioncmd.trust.judge import Judge
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
 from gateways.responder.peers import Peers
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
-from tests.worlds import NOW_MS
+from tests.worlds import NOW_MS, OFFICES, audience_of, sealed
 
 HELLO, RECEIVED, ANSWER, REPORT, ALIVE = range(1, 6)
 WELCOME, DELIVER, COUNTED, STORED, REFUSED = range(16, 21)
@@ -147,7 +148,8 @@ class World:
         self.listener = bind("127.0.0.1", 0)
         self.port: int = self.listener.getsockname()[1]
         self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s, peers)
-        self.gateway = Gateway(self.engine, Path(serves), KEY, descriptors_max, lambda: self.now_s)
+        judge = Judge(OFFICES.anchors, lambda: self.now_s)
+        self.gateway = Gateway(self.engine, Path(serves), KEY, judge, descriptors_max, lambda: self.now_s)
         self.gateway.publisher = Publisher(self.bus, "gw", self.gateway.confirm)
         self.gateway.reports = ReportBox(self.bus, self.gateway)
         self.engine.serve(self.gateway)
@@ -179,11 +181,9 @@ class World:
         return terminal
 
     async def issue(self, order: Order, *numbers: int) -> Order:
-        """As the node does: the audience of an alert first, then the order."""
-        if order.msg_type == "alert":
-            audience = messages.encode(Audience(order.id, BitMap(numbers).serialize()))
-            await self.bus.store(subjects.audience(ids.to_text(order.id)), audience)
-        await self.bus.store(subjects.call(Path("44")), messages.encode(order))
+        """As the node does: whom it means first, then the order."""
+        await self.bus.store(subjects.audience(ids.to_text(order.id)), messages.encode(audience_of(order, numbers)))
+        await self.bus.store(subjects.call(address(order.audience)), sealed(order))
         return order
 
     async def end(self) -> None:

@@ -6,26 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from fusioncmd import ids, limits, messages, subjects
-from fusioncmd.bus.port import Stored
-from fusioncmd.codes import Path
-from fusioncmd.messages import Audience, Order
-from gateways.responder.board import AUDIENCES_WAITING_MAX, ENDED_KEPT_MS, ORDERS_KEPT_MIN, Board, Posted
+from fusioncmd import limits, messages
+from fusioncmd.messages import Order
+from gateways.responder.board import ENDED_KEPT_MS, ORDERS_KEPT_MIN, Board, Posted
 from tests.worlds import NOW_MS, make_id, make_order
 
 DAY_MS = 86_400_000
 EVERYONE = BitMap(range(100))
 
 
-def expect(board: Board, order: bytes, numbers: BitMap) -> None:
-    data = messages.encode(Audience(order, numbers.serialize()))
-    assert board.fold(Stored(subjects.audience(ids.to_text(order)), data, 1), NOW_MS) is None
-
-
 def post(board: Board, order: Order, now_ms: int, audience: BitMap = EVERYONE) -> Posted:
-    if order.msg_type == "alert":
-        expect(board, order.id, audience)
-    posted = board.fold(Stored(subjects.call(Path("44")), messages.encode(order), 2), now_ms)
+    posted = board.post(order, messages.encode(order), audience, now_ms)
     assert posted is not None
     return posted
 
@@ -42,7 +33,7 @@ def test_an_operation_of_weeks_with_an_update_each_day_still_reaches_its_audienc
     for day in range(1, 22):
         for n in range(100):
             post(board, made_at(1000 + 100 * day + n, NOW_MS + day * DAY_MS - DAY_MS // 2, open_s=3600), now_ms)
-        chain.append(made_at(10 + day, NOW_MS + day * DAY_MS, msg_type="update", refs=chain[-1].id))
+        chain.append(made_at(10 + day, NOW_MS + day * DAY_MS, msg_type="update", refs=chain[-1].id, root=chain[0].id))
         last = post(board, chain[-1], now_ms)
     assert board.open == [last]
     assert board.recipients(last, EVERYONE) == BitMap([5])
@@ -69,10 +60,24 @@ def test_what_is_forgotten_leaves_nothing_of_its_chain_and_what_is_open_keeps_al
     for order in old:
         post(board, order, NOW_MS)
     kept = [made_at(3, NOW_MS)]
-    kept.append(made_at(4, NOW_MS + 1, msg_type="update", refs=kept[0].id, open_s=limits.ORDER_OPEN_S_MAX))
-    kept.append(made_at(5, NOW_MS + 7 * DAY_MS, msg_type="update", refs=kept[1].id, open_s=limits.ORDER_OPEN_S_MAX))
-    kept.append(made_at(6, NOW_MS + 14 * DAY_MS, msg_type="update", refs=kept[2].id, open_s=limits.ORDER_OPEN_S_MAX))
-    kept.append(made_at(7, NOW_MS + 21 * DAY_MS, msg_type="update", refs=kept[3].id, open_s=limits.ORDER_OPEN_S_MAX))
+    kept.append(
+        made_at(4, NOW_MS + 1, msg_type="update", refs=kept[0].id, root=kept[0].id, open_s=limits.ORDER_OPEN_S_MAX)
+    )
+    kept.append(
+        made_at(
+            5, NOW_MS + 7 * DAY_MS, msg_type="update", refs=kept[1].id, root=kept[0].id, open_s=limits.ORDER_OPEN_S_MAX
+        )
+    )
+    kept.append(
+        made_at(
+            6, NOW_MS + 14 * DAY_MS, msg_type="update", refs=kept[2].id, root=kept[0].id, open_s=limits.ORDER_OPEN_S_MAX
+        )
+    )
+    kept.append(
+        made_at(
+            7, NOW_MS + 21 * DAY_MS, msg_type="update", refs=kept[3].id, root=kept[0].id, open_s=limits.ORDER_OPEN_S_MAX
+        )
+    )
     for order in kept:
         post(board, order, order.issued_ms)
     for n in range(ORDERS_KEPT_MIN):
@@ -92,27 +97,6 @@ def test_a_clock_that_runs_far_ahead_makes_nobody_forget() -> None:
     assert board.open == []
     board.refresh(NOW_MS)
     assert board.open[0] is posted
-
-
-def test_audiences_whose_order_never_comes_are_shed_the_oldest_first() -> None:
-    board = Board()
-    for n in range(AUDIENCES_WAITING_MAX + 2):
-        expect(board, make_id(n), EVERYONE)
-    lost, kept = make_order(1), make_order(2)
-    for order in (lost, kept):
-        board.fold(Stored("fc.call.44", messages.encode(order), 2), NOW_MS)
-    assert not board.posted[lost.id].audience
-    assert board.posted[kept.id].audience == EVERYONE
-
-
-def test_the_first_audience_of_an_order_stands() -> None:
-    board = Board()
-    expect(board, make_id(1), BitMap([1]))
-    expect(board, make_id(1), BitMap([2]))
-    posted = post(board, make_order(1), NOW_MS, BitMap([3]))
-    expect(board, make_id(1), BitMap([4]))
-    update = post(board, make_order(2, msg_type="update", refs=posted.order.id), NOW_MS)
-    assert (posted.audience, update.audience) == (BitMap([1]), BitMap([1]))
 
 
 steps_of_orders = st.tuples(st.sampled_from(["alert", "update", "cancel"]), st.integers(0, 9), st.integers(1, 5))

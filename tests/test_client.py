@@ -11,8 +11,9 @@ from fusioncmd import api, subjects
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, BusDown, NoReply, Unsure
+from fusioncmd.trust.refusals import Untrusted
 from tests.test_node import ask, province, running
-from tests.worlds import make_draft
+from tests.worlds import DUTY, NOW_MS, make_draft, make_order, sealed
 
 
 class Stalled(MemoryBus):
@@ -39,9 +40,9 @@ async def test_an_order_that_was_given_up_is_not_issued_later_behind_the_command
     assert isinstance(bus, Stalled)
     async with running(bus, tmp_path) as node:
         with pytest.raises(Unsure, match="fusioncmd orders"):
-            await Commander(bus).ask(api.Issue(make_draft(77)), timeout_s=0.1)
-        late_s = node.desk._clock() + 1.0
-        node.desk._clock = lambda: late_s
+            await Commander(bus).issue(make_draft(77), DUTY["exercise"], timeout_s=0.1)
+        late_s = node.desk.now_ms / 1000 + 1.0
+        node._judge._clock = lambda: late_s
         before = (await ask(bus, api.Orders())).lines
         bus.gate.set()
         await asyncio.gather(*bus.late)
@@ -51,16 +52,16 @@ async def test_an_order_that_was_given_up_is_not_issued_later_behind_the_command
 async def test_who_asks_in_time_is_not_refused(tmp_path: Path) -> None:
     async with running(await province(), tmp_path) as node:
         until_ms = node.desk.now_ms + 1000
-        draft = make_draft(78)
+        order = make_order(78, issued_ms=NOW_MS - 4_000_000)
         with pytest.raises(BadOrder, match="too late"):
-            await node.desk.issue(api.Issue(draft, until_ms - 2000))
-        with pytest.raises(BadOrder, match="clock"):  # what is wrong with it is told only when it came in time
-            await node.desk.issue(api.Issue(draft, until_ms))
+            await node.desk.issue(api.Issue(sealed(order), until_ms - 2000))
+        with pytest.raises(Untrusted, match="do not agree"):  # what is wrong with it is told only when it came in time
+            await node.desk.issue(api.Issue(sealed(order), until_ms))
 
 
 async def test_a_node_that_is_not_there_surely_issued_nothing() -> None:
     with pytest.raises(BusDown, match="No tier node"):
-        await Commander(MemoryBus()).ask(api.Issue(make_draft()), timeout_s=0.1)
+        await Commander(MemoryBus()).issue(make_draft(), DUTY["exercise"], timeout_s=0.1)
 
 
 async def test_half_a_character_is_refused_in_a_sentence() -> None:

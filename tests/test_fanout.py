@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from fusioncmd import ids, limits, messages, subjects
-from fusioncmd.bus.port import Stored
-from fusioncmd.codes import Path
-from fusioncmd.messages import ANSWERED, RECEIVED, Audience, Order, Receipts
+from fusioncmd import limits, messages
+from fusioncmd.messages import ANSWERED, RECEIVED, Order, Receipts
 from gateways.responder.board import Board, Posted
 from gateways.responder.fanout import Fanout
 from gateways.responder.gather import MARKS_PER_BATCH_MAX, Gather, answers, marks
@@ -63,11 +61,8 @@ def test_a_batch_holds_each_thing_said_once(said: list[tuple[int, int, int]]) ->
     assert sorted(found) == sorted({(make_id(order), stage, number) for order, stage, number in said})
 
 
-def post(board: Board, order: Order, audience: BitMap | None = None) -> Posted:
-    if audience is not None:
-        data = messages.encode(Audience(order.id, audience.serialize()))
-        board.fold(Stored(subjects.audience(ids.to_text(order.id)), data, 1), NOW_MS)
-    posted = board.fold(Stored(subjects.call(Path("44")), messages.encode(order), 2), NOW_MS)
+def post(board: Board, order: Order, audience: BitMap = EVERYONE) -> Posted:
+    posted = board.post(order, messages.encode(order), audience, NOW_MS)
     assert posted is not None
     return posted
 
@@ -80,9 +75,9 @@ def test_a_new_order_goes_to_those_meant_who_are_here() -> None:
     assert board.recipients(posted, BitMap([2, 3, 4])) == BitMap([3])
 
 
-def test_an_order_without_a_known_audience_is_shown_to_nobody() -> None:
+def test_an_update_whose_alert_never_came_is_shown_to_nobody() -> None:
     board = Board()
-    assert board.recipients(post(board, make_order(1)), EVERYONE) == BitMap()
+    assert board.recipients(post(board, make_order(2, msg_type="update", refs=make_id(1))), EVERYONE) == BitMap()
 
 
 def test_a_cancel_reaches_exactly_those_who_were_told() -> None:
@@ -118,4 +113,4 @@ def test_who_connects_late_gets_what_is_open_and_does_not_show_yet() -> None:
 def test_the_same_order_again_is_no_news() -> None:
     board = Board()
     post(board, make_order(1), EVERYONE)
-    assert board.fold(Stored(subjects.call(Path("44")), messages.encode(make_order(1)), 9), NOW_MS) is None
+    assert board.post(make_order(1), b"", EVERYONE, NOW_MS) is None

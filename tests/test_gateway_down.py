@@ -149,7 +149,9 @@ async def test_an_order_that_comes_late_is_not_shown_but_its_cancel_is(world: Wo
     told, other = await world.enter(1), await world.enter(2)
     alert = await world.issue(make_order(1), 1)
     await world.issue(make_order(2, issued_ms=NOW_MS - 800_000, open_s=700), 2)
-    cancel = await world.issue(make_order(3, msg_type="cancel", refs=alert.id, answers=(), issued_ms=0, open_s=1))
+    cancel = await world.issue(
+        make_order(3, msg_type="cancel", refs=alert.id, answers=(), issued_ms=NOW_MS - 3_000_000, open_s=600)
+    )
     assert [await told.hear(), await told.hear()] == [delivery(alert), delivery(cancel)]
     assert await other.hears_nothing_more()
 

@@ -20,6 +20,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import RECEIPT, Bus
 from fusioncmd.messages import Audience, Order, Presence, Receipts
 from fusioncmd.supervisor import die_with_parent
+from fusioncmd.trust import ring, seals, witnesses
 from tests.terminals import ANSWER, COUNTED, HELLO, VILLAGE, WELCOME, Terminal, delivery
 from tests.worlds import make_id, make_order
 from tiers.nats_config import NatsSettings, render
@@ -41,6 +42,8 @@ class Tier:
     def __init__(self, folder: Path) -> None:
         self.folder, self.nats_port, self.port = folder, free_port(), free_port()
         self.key = keys.ensure_ticket_key(folder)
+        self.keys = ring.folder_of(folder)
+        ring.make(self.keys, "44", "duty", int(time.time() * 1000))
         self.bus: Bus
         self._processes: list[asyncio.subprocess.Process] = []
         self._terminals: list[Terminal] = []
@@ -118,9 +121,12 @@ class Tier:
     async def issue(self, n: int, *numbers: int) -> Order:
         now_ms = int(time.time() * 1000)
         order = make_order(n, id=make_id(n, now_ms), issued_ms=now_ms)
-        audience = messages.encode(Audience(order.id, BitMap(numbers).serialize()))
+        body, packed = messages.encode(order), BitMap(numbers).serialize()
+        accepted = witnesses.accept(body, packed, ring.node_key(self.keys), now_ms)
+        audience = messages.encode(Audience(order.id, packed, accepted))
         await self.bus.store(subjects.audience(ids.to_text(order.id)), audience)
-        await self.bus.store(subjects.call(codes.Path("44")), messages.encode(order))
+        sealed = seals.seal(body, ring.own_key(self.keys, order.status, now_ms))
+        await self.bus.store(subjects.call(codes.Path("44")), sealed)
         return order
 
 

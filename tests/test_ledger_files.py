@@ -19,7 +19,7 @@ from fusioncmd import ids
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
 from tests.test_ledger import ALERT, CALLS, EVIDENCE, OTHER, audience, call, fold, look, mark, receipts, report
-from tests.worlds import make_order
+from tests.worlds import judge, make_order
 from tiers import ledger_files
 from tiers.ledger import Ledger
 from tiers.ledger_files import LedgerFiles, images
@@ -30,7 +30,7 @@ STREAM = [
     receipts(mark(ALERT, SENT, range(8)), mark(OTHER, SENT, {1}), seq=1), report(ALERT, 3, seq=1),
     receipts(mark(ALERT, ANSWERED, {1, 2}, 0), seq=2), receipts(mark(OTHER, RECEIVED, {1}), seq=3),
 ]  # fmt: skip
-WHOLE = look(fold(Ledger(), *STREAM))
+WHOLE = look(fold(Ledger(judge()), *STREAM))
 
 
 def save(folder: Path, ledger: Ledger) -> None:
@@ -38,7 +38,7 @@ def save(folder: Path, ledger: Ledger) -> None:
 
 
 def saved(folder: Path, *messages: Stored) -> Path:
-    save(folder, fold(Ledger(), *messages))
+    save(folder, fold(Ledger(judge()), *messages))
     return folder
 
 
@@ -50,7 +50,7 @@ def replayed(ledger: Ledger) -> Ledger:
 
 
 def replay_and_save(folder: Path) -> None:
-    save(folder, replayed(LedgerFiles(folder).load()))
+    save(folder, replayed(LedgerFiles(folder).load(judge())))
 
 
 def file_of(folder: Path, order: bytes = ALERT.id) -> Path:
@@ -75,30 +75,30 @@ def files_of_at_most(count: int) -> Iterator[None]:
 
 
 def test_where_nothing_was_written_the_ledger_is_empty(tmp_path: Path) -> None:
-    ledger = LedgerFiles(tmp_path / "new" / "ledger").load()
+    ledger = LedgerFiles(tmp_path / "new" / "ledger").load(judge())
     assert (ledger.accounts, set(ledger.handled.values())) == ({}, {0})
 
 
 @given(evidence=EVIDENCE)
 def test_what_was_written_comes_back(tmp_path_factory: pytest.TempPathFactory, evidence: list[Stored]) -> None:
-    ledger = fold(Ledger(), *CALLS, *evidence)
+    ledger = fold(Ledger(judge()), *CALLS, *evidence)
     ledger.handled[RECEIPT.name] = 17
     folder = tmp_path_factory.mktemp("ledger")
     save(folder, ledger)
-    again = LedgerFiles(folder).load()
+    again = LedgerFiles(folder).load(judge())
     assert look(again) == look(ledger)
     assert (again.handled, again.dirty, ledger.dirty) == (ledger.handled, set(), set())
 
 
 def test_receipts_whose_order_has_not_come_are_kept_for_it(tmp_path: Path) -> None:
     early = make_order(9)
-    ledger = LedgerFiles(saved(tmp_path, receipts(mark(early, SENT, {1})))).load()
+    ledger = LedgerFiles(saved(tmp_path, receipts(mark(early, SENT, {1})))).load(judge())
     fold(ledger, audience(early, {1, 2}), call(early))
     assert list(ledger.view(early, ledger.targeted(early)).sent) == [1]
 
 
 def test_only_orders_that_changed_are_written(tmp_path: Path) -> None:
-    ledger = fold(Ledger(), *STREAM)
+    ledger = fold(Ledger(judge()), *STREAM)
     save(tmp_path, ledger)
     before = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
     fold(ledger, receipts(mark(OTHER, SENT, {2})))
@@ -116,7 +116,7 @@ def test_a_crash_between_the_files_and_the_head_is_repaired_by_replaying(tmp_pat
     env = os.environ | {"FUSIONCMD_KILLPOINTS": str(killpoint)}
     run = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, env=env)
     assert run.returncode == -signal.SIGKILL
-    ledger = LedgerFiles(tmp_path).load()
+    ledger = LedgerFiles(tmp_path).load(judge())
     assert look(ledger) == WHOLE  # the files are newer than the head, or as new
     assert ledger.handled[RECEIPT.name] == (1 if point == "ledger.orders_written" else 3)
     assert look(replayed(ledger)) == WHOLE
@@ -127,17 +127,17 @@ def test_a_file_that_was_cut_off_while_written_is_not_read(tmp_path: Path) -> No
     for name in (file_of(tmp_path).name, "head"):
         (tmp_path / f"{name}.new").write_bytes(b"half of")
     files = LedgerFiles(tmp_path)
-    assert look(files.load()) == WHOLE and files.damaged == []
+    assert look(files.load(judge())) == WHOLE and files.damaged == []
 
 
 @pytest.mark.parametrize("room", [0, 100])
 def test_a_disk_that_is_full_leaves_the_last_snapshot_whole(tmp_path: Path, room: int) -> None:
-    ledger = fold(Ledger(), *STREAM[:5])
+    ledger = fold(Ledger(judge()), *STREAM[:5])
     save(tmp_path, ledger)
     before = look(ledger)
     with files_of_at_most(room), pytest.raises(OSError, match="File too large"):
         save(tmp_path, fold(ledger, *STREAM[5:]))
-    again = LedgerFiles(tmp_path).load()
+    again = LedgerFiles(tmp_path).load(judge())
     assert look(again) == before and again.handled[RECEIPT.name] == 1
     assert look(replayed(again)) == WHOLE
 
@@ -151,9 +151,9 @@ def test_one_file_of_two_with_a_bit_wrong_costs_nothing_and_is_made_good(
     good = (folder / name).read_bytes()
     spoil((folder / "copy" if copy else folder) / name, at)
     files = LedgerFiles(folder)
-    ledger = files.load()
+    ledger = files.load(judge())
     assert (files.damaged, files.repaired) == ([], [] if copy else [name])
-    assert look(ledger) == WHOLE and ledger.handled == fold(Ledger(), *STREAM).handled
+    assert look(ledger) == WHOLE and ledger.handled == fold(Ledger(judge()), *STREAM).handled
     assert (folder / name).read_bytes() == good
 
 
@@ -165,10 +165,10 @@ def test_a_file_with_one_bit_wrong_is_set_aside_and_the_streams_repair_it(
     for file in (file_of(folder), folder / "copy" / file_of(folder).name):
         spoil(file, at)
     files = LedgerFiles(folder)
-    ledger = files.load()
+    ledger = files.load(judge())
     assert files.damaged == [file_of(folder).name] and not file_of(folder).exists()
     assert file_of(folder).with_suffix(".damaged").exists()
-    assert look(ledger) == look(fold(Ledger(), *STREAM), [OTHER])  # the others are as they were
+    assert look(ledger) == look(fold(Ledger(judge()), *STREAM), [OTHER])  # the others are as they were
     assert set(ledger.handled.values()) == {0}
     assert look(replayed(ledger)) == WHOLE
 
@@ -177,8 +177,8 @@ def test_a_crash_after_a_file_was_set_aside_does_not_lose_what_was_in_it(tmp_pat
     saved(tmp_path, *STREAM)
     for file in (file_of(tmp_path), tmp_path / "copy" / file_of(tmp_path).name):
         spoil(file, 20)
-    LedgerFiles(tmp_path).load()
-    ledger = LedgerFiles(tmp_path).load()  # the first one crashed before it wrote anything
+    LedgerFiles(tmp_path).load(judge())
+    ledger = LedgerFiles(tmp_path).load(judge())  # the first one crashed before it wrote anything
     assert set(ledger.handled.values()) == {0} and look(replayed(ledger)) == WHOLE
 
 
@@ -188,7 +188,7 @@ def test_a_head_that_is_damaged_means_reading_the_streams_from_their_beginning(t
     for head in (tmp_path / "head", tmp_path / "copy" / "head"):
         head.write_bytes(content)
     files = LedgerFiles(tmp_path)
-    ledger = files.load()
+    ledger = files.load(judge())
     assert (files.damaged, set(ledger.handled.values()), look(ledger)) == (["head"], {0}, WHOLE)
     assert look(replayed(ledger)) == WHOLE
 
@@ -200,15 +200,15 @@ def test_a_file_that_is_not_an_order_stops_nobody(tmp_path: Path, content: bytes
     for name in names:
         (tmp_path / name).write_bytes(content)
     files = LedgerFiles(tmp_path)
-    assert look(replayed(files.load())) == WHOLE
+    assert look(replayed(files.load(judge()))) == WHOLE
     assert files.damaged == sorted(names)
 
 
 def test_a_file_of_another_version_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
-        later.setattr(ledger_files, "VERSION", 2)
+        later.setattr(ledger_files, "VERSION", ledger_files.VERSION + 1)
         saved(tmp_path, *STREAM)
     files = LedgerFiles(tmp_path)
-    ledger = files.load()
+    ledger = files.load(judge())
     assert len(files.damaged) == 3 and ledger.accounts == {}
     assert look(replayed(ledger)) == WHOLE

@@ -138,3 +138,11 @@ def test_a_problem_crosses_the_bus_as_itself() -> None:
         envelope.decode_reply(api.Issued, envelope.encode_problem(Conflict("Somebody wrote first.", "已被写入。")))
     with pytest.raises(Problem):
         envelope.decode_reply(api.Issued, b"\xff")
+
+
+@pytest.mark.parametrize("code", ["44\n", "４４", "٤٤", "44010", "44 ", "４401"])
+def test_a_code_is_written_in_ascii_digits_and_ends_there(code: str) -> None:
+    with pytest.raises(BadMessage):
+        messages.decode(Order, messages.encode(make_order(node=code)))
+    with pytest.raises(BadMessage):
+        envelope.decode_request(api.Tally, msgpack.packb({"order": bytes(16), "node": code}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
+from fusioncmd.trust import keyfile, ring
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import EVERYONE, make_draft, make_id
+from tests.worlds import EVERYONE, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
@@ -42,10 +42,18 @@ async def province(bus: MemoryBus | None = None) -> MemoryBus:
     return bus
 
 
+def node_of(bus: MemoryBus, data: Path) -> Node:
+    """With keys of its own, which believes those that `OFFICES` granted too, at a time that stands still."""
+    folder = ring.folder_of(data)
+    if ring.make(folder, "44", "duty", NOW_MS):
+        keyfile.write_grants(folder / "anchors" / "offices.grants", (OFFICES.root_grant,))
+    return Node(bus, PLACES.root, PLACES, data, clock=lambda: NOW_MS / 1000)
+
+
 @contextlib.asynccontextmanager
 async def running(bus: MemoryBus, data: Path, *, crash: bool = False) -> AsyncIterator[Node]:
     """A node, from ready to its end: stopped, or killed where it stands."""
-    node = Node(bus, PLACES.root, PLACES, data)
+    node = node_of(bus, data)
     life = asyncio.create_task(node.run())
     await until(lambda: node.ready or life.done())
     try:
@@ -72,9 +80,9 @@ async def counts(bus: MemoryBus) -> list[api.Row]:
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
     async with running(bus, tmp_path):
-        draft = make_draft(id=make_id(1, int(time.time() * 1000)))
         requests = (
-            api.Health(), api.Issue(draft), api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
+            api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
+            api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(api.VERBS)
@@ -105,11 +113,11 @@ async def test_until_all_is_read_questions_are_answered_and_orders_are_not_taken
             return tail
 
     bus = await province(Slow())
-    node = Node(bus, PLACES.root, PLACES, tmp_path)
+    node = node_of(bus, tmp_path)
     life = asyncio.create_task(node.run())
     await until(lambda: len(bus.tails) == 2)  # the roster and the orders; then, and not before, what is said of them
     assert not (await ask(bus, api.Health())).caught_up
-    for question in (api.Issue(make_draft()), api.Orders(), api.Preview(EVERYONE)):
+    for question in (api.Issue(sealed(make_order())), api.Orders(), api.Preview(EVERYONE)):
         with pytest.raises(NotReady, match="still reading"):
             await ask(bus, question)
     whole.set()
@@ -153,7 +161,9 @@ async def test_messages_that_cannot_be_read_are_counted_and_skipped(tmp_path: Pa
         await put(bus, *noise[3:], receipts(mark(ALERT, ANSWERED, PEOPLE[1:2], 0)), report(ALERT, 1 << 40))
         await bus.say(subjects.presence("gw"), b"noise")
         assert (await counts(bus))[0].answered == 2
-        assert "7 messages could not be read" in (await ask(bus, api.Health())).problems[0]
+        problems = (await ask(bus, api.Health())).problems
+        assert "6 messages could not be read" in problems[0]
+        assert "1 orders on the bus were refused by the node" in problems[1]
 
 
 async def test_a_gateway_that_cannot_store_is_told_to_whoever_reads_figures(tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, StreamSpec
 from fusioncmd.errors import BusDown
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
-from tests.test_desk import PEOPLE, PLACES
+from tests.test_desk import PEOPLE
 from tests.test_ledger import ALERT, OTHER, mark, receipts, report
 from tests.test_ledger_files import files_of_at_most
-from tests.test_node import TALLY, ask, counts, province, put, running
-from tiers.node import Node
+from tests.test_node import TALLY, ask, counts, node_of, province, put, running
 
 
 async def first_of(bus: MemoryBus, stream: StreamSpec = RECEIPT) -> int:
@@ -60,7 +59,7 @@ async def test_streams_forget_only_what_the_snapshot_before_the_last_held(tmp_pa
             assert await first_of(bus) == await first_of(bus, REPORT) == max(n, 1) + (n > 0)
             assert await first_of(bus, CALL) == await first_of(bus, ROSTER) == 1
             wanted = await counts(bus)
-            again = Node(bus, PLACES.root, PLACES, older)
+            again = node_of(bus, older)
             await again._read_everything()
             assert (await again.desk.tally(TALLY)).total == wanted[0]
             del bus.tails[-4:]

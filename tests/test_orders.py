@@ -11,8 +11,8 @@ from pyroaring import BitMap
 
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage, BadOrder, NotFound
-from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark
-from fusioncmd.orders import Book, address, compose
+from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark, Selector
+from fusioncmd.orders import Book, address, check_asked, compose, draft_of
 from fusioncmd.tally import Marks, View, bitmap_from
 from tests.worlds import NOW_MS, make_draft, make_id, make_order
 
@@ -163,3 +163,26 @@ def test_what_could_move_a_cursor_or_turn_the_reading_is_no_order(sign: str, fie
     with pytest.raises(BadOrder, match="control characters"):
         compose(make_draft(1, **{field: wrong}), Book(), NODE, NOW_MS)
     assert compose(make_draft(1, text="Line one.\n\tLine two."), Book(), NODE, NOW_MS)
+
+
+def test_an_order_composed_again_from_what_it_tells_is_the_same_order() -> None:
+    alert = compose(make_draft(1), Book(), NODE, NOW_MS)
+    update = compose(make_draft(2, msg_type="update", refs=alert.id, audience=None), book_of(alert), NODE, NOW_MS)
+    for order, book in ((alert, Book()), (update, book_of(alert))):
+        assert compose(draft_of(order), book, Path(order.node), order.issued_ms) == order
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": make_id(2)}, {"status": "actual"}, {"text": "Go home."}, {"issuer": "chief"}, {"node": "4401"},
+        {"answers": ("here",)}, {"audience": Selector(("4401",))}, {"open_s": 600}, {"severity": "minor"},
+        {"msg_type": "cancel", "refs": make_id(9)}, {"issued_ms": NOW_MS - 3_600_001},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_commander_signs_nothing_but_what_was_asked_for(changes: dict[str, object]) -> None:
+    draft = make_draft(1, node="44", text=" Report for duty. ")
+    check_asked(make_order(1), draft, NOW_MS)
+    with pytest.raises(BadOrder, match="nothing was signed"):
+        check_asked(make_order(1, **changes), draft, NOW_MS)

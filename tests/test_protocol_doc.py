@@ -26,7 +26,6 @@ FRAMES = [
     terminal.Hello, terminal.Received, terminal.Answer, terminal.SendReport, terminal.Alive, terminal.Welcome,
     terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused,
 ]  # fmt: skip
-ISSUER = ("--issuer", "duty")
 TABLE_ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
 ROWS = [[cell.strip() for cell in row.split(" | ")] for row in TABLE_ROW.findall(PAGE)]
 
@@ -173,9 +172,7 @@ def test_the_terminal_in_the_page_is_counted_even_after_the_gateway_was_killed(
     try:
 
         def call(text: str, *more: str) -> str:
-            issued = tier.ask(
-                "call", "--to", "44", "--text", text, "--answer", "here", "--answer", "help", *ISSUER, *more
-            )
+            issued = tier.ask("call", "--to", "44", "--text", text, "--answer", "here", "--answer", "help", *more)
             return str(issued["id"])
 
         def hears(*lines: str) -> bool:
@@ -186,13 +183,13 @@ def test_the_terminal_in_the_page_is_counted_even_after_the_gateway_was_killed(
         until(lambda: hears("EXERCISE 演练 | alert | To the dyke. | here | help", "✓✓ help"))
         total = tier.ask("watch", order, "--once")["total"]
         assert (total["received"], total["answered"], total["by_answer"]) == (1, 1, [0, 1])
-        tier.ask("update", order, "--text", "To the bridge.", *ISSUER)
+        tier.ask("update", order, "--text", "To the bridge.")
         until(lambda: hears("EXERCISE 演练 | update | To the bridge. | here | help"))
         os.kill(tier.child("responder-1"), 9)
         later = call("Are you back?")
         until(lambda: hears("ACTUAL 实战 | alert | Are you back? | here | help"), 20)
         until(lambda: tier.ask("watch", later, "--once")["total"]["by_answer"] == [0, 1])
-        tier.ask("cancel", "last", "--text", "Go home.", *ISSUER)
+        tier.ask("cancel", "last", "--text", "Go home.")
         until(lambda: hears("ACTUAL 实战 | cancel | Go home."))
         assert heard.read_text("utf-8").count("To the dyke.") == 1  # shown once, though the gateway came back
     finally:

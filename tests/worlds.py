@@ -1,14 +1,39 @@
-"""Small worlds for tests: orders and drafts with everything filled in but what the test is about."""
+"""Small worlds for tests: orders and drafts with everything filled in that the test is not about, and their signers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from pyroaring import BitMap
+
 from fusioncmd import api, ids
-from fusioncmd.messages import Order, Selector
+from fusioncmd.messages import Audience, Order, Selector, encode
+from fusioncmd.trust import seals, witnesses
+from fusioncmd.trust.judge import Judge
+from loadtest.offices import BOTH, Offices
 
 NOW_MS = 1_790_000_000_000
 EVERYONE = Selector(("44",))
+OFFICES = Offices(1)
+DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}
+NODE_KEY = OFFICES.grant(OFFICES.province, "node", purposes=("node",), statuses=BOTH)
+
+
+def judge(now_ms: int = NOW_MS) -> Judge:
+    """Believes whom `OFFICES` granted a key, at a time that stands still."""
+    return Judge(OFFICES.anchors, lambda: now_ms / 1000)
+
+
+def sealed(order: Order) -> bytes:
+    return seals.seal(encode(order), DUTY[order.status])
+
+
+def audience_of(order: Order, numbers: Iterable[int] = ()) -> Audience:
+    """As the node states it; of what follows an alert, nobody."""
+    packed = BitMap(numbers).serialize() if order.msg_type == "alert" else b""
+    accepted = witnesses.accept(encode(order), packed, NODE_KEY, order.issued_ms)
+    return Audience(order.id, packed, accepted)
 
 
 def make_id(n: int = 1, now_ms: int = NOW_MS) -> bytes:
@@ -22,12 +47,13 @@ def make_order(n: int = 1, **changes: Any) -> Order:
         "answers": ("here", "need help"), "audience": EVERYONE, "receive_within_s": 120, "answer_within_s": 600,
         "open_s": 86_400,
     }  # fmt: skip
-    return Order(**(fields | changes))
+    fields |= changes
+    return Order(**fields | {"root": fields["root"] or fields["refs"]})
 
 
 def make_draft(n: int = 1, **changes: Any) -> api.Draft:
     fields: dict[str, Any] = {
-        "id": make_id(n), "issuer": "duty officer", "text": "Report for duty.", "answers": ("here", "need help"),
+        "id": make_id(n), "issuer": "duty", "text": "Report for duty.", "answers": ("here", "need help"),
         "audience": EVERYONE, "status": "exercise",
     }  # fmt: skip
     return api.Draft(**(fields | changes))

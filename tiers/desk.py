@@ -11,97 +11,49 @@ from itertools import islice
 
 from pyroaring import BitMap
 
-from fusioncmd import api, ids, subjects
-from fusioncmd.bus.port import Bus, Stored
+from fusioncmd import api
+from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
-from fusioncmd.errors import BadInput, BadOrder, Conflict, NotFound, StorageFull
-from fusioncmd.killpoint import reach
-from fusioncmd.messages import Audience, Order, Selector, encode
-from fusioncmd.orders import address, compose
+from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.messages import Order
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
+from fusioncmd.trust.grants import Credential
+from fusioncmd.trust.judge import Judge
+from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
-
-UNSURE_MAX = 64
 
 
 class Desk:
-    """`clock` gives seconds since 1970."""
+    """`own` is the node's key, which states what it accepted; `judge` knows the time and the roots."""
 
     def __init__(
-        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, clock: Callable[[], float]
+        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential
     ) -> None:
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
-        self._clock = clock
-        self._issuing = asyncio.Lock()
+        self._judge = judge
+        self._issuing = Issuing(bus, node, roster, ledger, judge, own)
         self.problems: Callable[[], tuple[str, ...]] = tuple
-        self._unsure: dict[bytes, Order] = {}  # orders of which it is not known whether they are stored
 
     @property
     def now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        return self._judge.now_ms
 
     @property
     def reachable(self) -> BitMap:
-        return self._reachable.numbers(self._clock())
+        return self._reachable.numbers(self.now_ms / 1000)
+
+    async def compose(self, request: api.Compose) -> api.Composed:
+        return self._issuing.compose(request.draft)
 
     async def issue(self, request: api.Issue) -> api.Issued:
-        """Compose, store the audience, store the order, and only then say so. The same draft again: the same order."""
-        async with self._issuing:
-            order = self.ledger.book.orders.get(request.draft.id)
-            if order is None:
-                if request.until_ms is not None and self.now_ms > request.until_ms:
-                    raise BadOrder("The request came too late; nothing was issued.", "请求到达过迟，未下达。")
-                order = await self._issue(request.draft)
+        order = await self._issuing.issue(request)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
-    async def _issue(self, draft: api.Draft) -> Order:
-        # A store whose reply was lost may have stored: asked again, the very same order is stored, not a newer one.
-        unsure = self._unsure.get(draft.id)
-        order = unsure or compose(draft, self.ledger.book, self.node, self.now_ms)
-        self._check_within(order.audience)
-        subject, data = subjects.call(address(order.audience)), encode(order)
-        if order.msg_type == "alert":
-            await self._store_audience(order)
-            reach("node.audience_stored")
-        while len(self._unsure) >= UNSURE_MAX:
-            del self._unsure[next(iter(self._unsure))]
-        self._unsure[order.id] = order
-        try:
-            await self._bus.store(subject, data)
-        except StorageFull:  # surely not stored: asked again, when there is room, it is an order of that time
-            if unsure is None:
-                del self._unsure[order.id]
-            raise
-        # Folded at once, so that the reply already counts; sequence 0, because the tail has not come to it yet.
-        self.ledger.fold_call(Stored(subject, data, 0))
-        del self._unsure[order.id]
-        reach("node.order_stored")
-        return self.ledger.book.get(order.id)
-
-    async def _store_audience(self, order: Order) -> None:
-        """Once per order: whom it means is decided by the first that is on disk, whatever the roster says later."""
-        subject = subjects.audience(ids.to_text(order.id))
-        meant = self.roster.resolve(order.audience)
-        if not meant:
-            raise BadOrder("Nobody is meant: the audience is empty.", "对象为空：没有符合条件的人员。")
-        meant.run_optimize()
-        data = encode(Audience(order.id, meant.serialize()))
-        try:
-            await self._bus.store(subject, data, expect_last=0)
-        except Conflict:
-            first = await self._bus.last(subject)
-            data = data if first is None else first.data
-        self.ledger.fold_call(Stored(subject, data, 0))
-
-    def _check_within(self, audience: Selector) -> None:
-        if not all(self.node.covers(Path(code)) for code in audience.nodes):
-            raise BadOrder(f"This node commands {self.node} and below.", f"本节点仅可指挥 {self.node} 及以下。")
-
     async def preview(self, request: api.Preview) -> api.PreviewReply:
-        self._check_within(request.audience)
+        self._issuing.check_within(*request.audience.nodes)
         meant = self.roster.resolve(request.audience)
         return api.PreviewReply(len(meant), len(meant & self.reachable))
 

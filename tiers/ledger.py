@@ -16,6 +16,7 @@ from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
 from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
 from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
+from fusioncmd.trust.judge import AUDIENCES_HELD_MAX, Judge
 
 NUMBERS_MAX = limits.TOWNS_MAX * limits.SLOTS_PER_TOWN_MAX
 VIEWS_MAX = 16  # of orders that are being watched; shed, and made again when asked for
@@ -24,16 +25,20 @@ UNKNOWN_ORDERS_MAX = 1_000  # receipts may come before their order, but not for 
 
 @dataclass(slots=True)
 class Account:
-    """One order's evidence. `order` is None while only receipts for it have come."""
+    """One order's evidence. `order` is None while only receipts for it, or what nodes said of it, have come."""
 
     order: Order | None = None
+    sealed: bytes = b""  # the order as it was signed
+    accepted_ms: int = 0  # as a node stated it
+    said: list[Audience] = field(default_factory=list)  # before the order, which tells which of them is true
     audience: BitMap | None = None
     marks: Marks = field(default_factory=Marks)
     reports: dict[bytes, Report] = field(default_factory=dict)
 
 
 class Ledger:
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
         self.book = Book()
         self.accounts: dict[bytes, Account] = {}
         self.handled = {CALL.name: 0, RECEIPT.name: 0, REPORT.name: 0}
@@ -44,21 +49,35 @@ class Ledger:
         self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
     def fold_call(self, stored: Stored) -> Order | None:
-        """An audience or an order; the order when it is one that was not known."""
+        """An audience or an order; the order when it is one that was not known. `Untrusted` for one that proves
+        nothing, and nothing is changed."""
         self.handled[CALL.name] = max(stored.seq, self.handled[CALL.name])
         if stored.subject.startswith(subjects.AUDIENCE_ALL[:-1]):
-            audience = decode(Audience, stored.data)
-            account = self._account(audience.order)
-            if account.audience is None:  # the first stands, as with the order itself
-                account.audience = bitmap_from(audience.numbers)
-                self.dirty.add(audience.order)
+            self._hear_audience(decode(Audience, stored.data))
             return None
-        order = decode(Order, stored.data)
-        if not self.book.add(order):
+        judged = self._judge.order(stored, self.book.orders, self._said_of)
+        if judged is None:
             return None
-        self._account(order.id).order = order
+        order = judged.order
+        audience = bitmap_from(judged.numbers) if order.msg_type == "alert" else None
+        self.book.check_follows(order)
+        self.book.add(order)
+        account = self._account(order.id)
+        account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
+        account.audience, account.said = audience, []
         self.dirty.add(order.id)
         return order
+
+    def _hear_audience(self, audience: Audience) -> None:
+        account = self._account(audience.order)
+        if account.order is None and audience not in account.said:
+            account.said.append(audience)
+            del account.said[:-AUDIENCES_HELD_MAX]
+            self.dirty.add(audience.order)
+
+    def _said_of(self, ident: bytes) -> list[Audience]:
+        account = self.accounts.get(ident)
+        return [] if account is None else account.said
 
     def fold_receipts(self, stored: Stored) -> None:
         self.handled[RECEIPT.name] = max(stored.seq, self.handled[RECEIPT.name])

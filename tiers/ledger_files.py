@@ -19,12 +19,14 @@ import msgpack
 from fusioncmd import ids
 from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.killpoint import reach
-from fusioncmd.messages import Order, Report, decode, encode
+from fusioncmd.messages import Audience, Report, decode, encode
 from fusioncmd.tally import bitmap_from
+from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.seals import claimed
 from tiers.ledger import Account, Ledger
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 DIGEST_BYTES = 16
 Image = tuple[bytes, bytes]  # order id, file content
 
@@ -44,9 +46,9 @@ class LedgerFiles:
         self.repaired: list[str] = []
         self._copies.mkdir(parents=True, exist_ok=True)
 
-    def load(self) -> Ledger:
+    def load(self, judge: Judge) -> Ledger:
         """The ledger as last written; an empty one where there is nothing."""
-        ledger = Ledger()
+        ledger = Ledger(judge)
         head = self._read("head", _unpack_head)
         if head is not None:
             handled, ledger.keep_from = head
@@ -132,7 +134,9 @@ def _pack_account(account: Account) -> bytes:
     return _seal(
         [
             VERSION,
-            None if account.order is None else encode(account.order),
+            None if account.order is None else account.sealed,
+            account.accepted_ms,
+            [encode(audience) for audience in account.said],
             None if account.audience is None else account.audience.serialize(),
             [rung.serialize() for rung in account.marks.rungs()],
             [encode(report) for report in account.reports.values()],
@@ -141,9 +145,12 @@ def _pack_account(account: Account) -> bytes:
 
 
 def _unpack_account(content: bytes) -> Account:
-    _, order, audience, rungs, reports = _unseal(content)
-    account = Account(
-        order=None if order is None else decode(Order, order),
+    _, sealed, accepted_ms, said, audience, rungs, reports = _unseal(content)
+    account = Account(  # what stands here was judged before it was written
+        order=None if sealed is None else claimed(sealed)[0],
+        sealed=sealed or b"",
+        accepted_ms=accepted_ms,
+        said=[decode(Audience, one) for one in said],
         audience=None if audience is None else bitmap_from(audience),
     )
     for rung, numbers in zip(account.marks.rungs(), rungs, strict=True):

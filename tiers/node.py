@@ -22,8 +22,12 @@ from fusioncmd.killpoint import reach
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
+from fusioncmd.trust import ring
+from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.refusals import Untrusted
 from tiers.desk import Desk
 from tiers.ledger_files import LedgerFiles, images
+from tiers.problems import problems_of
 
 log = structlog.get_logger("node")
 
@@ -36,20 +40,24 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
+        """The keys are in `data`; `clock` gives seconds since 1970."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
-        self._started_s = time.monotonic()
+        self._started_s, self._clock = time.monotonic(), clock
         self._ready_s = 0.0
         self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
-        self._ledger = self._files.load()
+        keys = ring.folder_of(data)
+        self._judge = Judge(ring.anchors(keys), clock)
+        self._ledger = self._files.load(self._judge)
         self._roster = Roster(divisions)
         self._reachable = Reachable()
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._bad_messages = 0
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, time.time)
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -136,12 +144,19 @@ class Node:
         def handle(stored: Stored) -> None:
             try:
                 fold(stored)
+            except Untrusted as problem:
+                self._refuse(stored, problem)
             except Problem as problem:  # a message that is not what it should be; the stream keeps it
                 self._pass_over(stream, stored, problem.en)
             except Exception as error:  # noqa: BLE001  # a mistake of ours: one message must not silence a tier
                 self._pass_over(stream, stored, repr(error))
 
         return handle
+
+    def _refuse(self, stored: Stored, problem: Untrusted) -> None:
+        """An order that somebody put on the bus, and that proves nothing."""
+        if self._judge.is_news(stored.data, problem):
+            log.error("node.order_refused", subject=stored.subject, seq=stored.seq, reason=problem.reason)
 
     def _pass_over(self, stream: StreamSpec, stored: Stored, why: str) -> None:
         self._bad_messages += 1
@@ -162,7 +177,7 @@ class Node:
 
     def _hear_presence(self, subject: str, data: bytes) -> None:
         try:
-            self._reachable.hear(decode(Presence, data), time.time())
+            self._reachable.hear(decode(Presence, data), self._clock())
         except Problem as problem:
             self._bad_messages += 1
             log.error("node.bad_message", subject=subject, problem=problem.en)
@@ -170,6 +185,7 @@ class Node:
     async def _serve(self) -> None:
         answers: dict[type[Any], Callable[[Any], Awaitable[object]]] = {
             api.Health: self._health,
+            api.Compose: self.desk.compose,
             api.Issue: self.desk.issue,
             api.Preview: self.desk.preview,
             api.Tally: self.desk.tally,
@@ -203,24 +219,16 @@ class Node:
 
     def _lagging(self) -> tuple[str, ...]:
         """Why figures may lag behind what people did."""
-        found = [f"{name} cannot store receipts: answers wait there" for name in self._reachable.failing(time.time())]
+        found = [f"{name} cannot store receipts: answers wait there" for name in self._reachable.failing(self._clock())]
         free = shutil.disk_usage(self._data).free
         if free < limits.DISK_FREE_BYTES_MIN:
             found.append(f"Only {free // 2**20} MiB are free on the disk of {self._data}")
         return tuple(found)
 
     def _all_problems(self) -> tuple[str, ...]:
-        problems = [*self._lagging(), *self._problems.values()]
-        if self._files.damaged:
-            names = ", ".join(self._files.damaged)
-            problems.append(f"Damaged ledger files were set aside; answers may be missing: {names}")
-        if self._files.repaired:
-            problems.append(f"Ledger files were repaired from their copies: {', '.join(self._files.repaired)}")
-        if self._bad_messages:
-            problems.append(f"{self._bad_messages} messages could not be read (see the log)")
-        if self._ledger.shed:
-            problems.append(f"{self._ledger.shed} items beyond the ledger's bounds were shed")
-        return tuple(problems)
+        refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
+        found = problems_of(self._files, self._ledger, self._bad_messages, refused)
+        return (*self._lagging(), *self._problems.values(), *found)
 
     async def _health(self, _: api.Health) -> api.HealthReply:
         return api.HealthReply(
@@ -230,7 +238,7 @@ class Node:
             towns=len(self._roster.divisions.towns),
             orders=len(self._ledger.book.orders),
             reachable=len(self.desk.reachable),
-            gateways=tuple(self._reachable.gateways(time.time())),
+            gateways=tuple(self._reachable.gateways(self._clock())),
             ready_s=self._ready_s,
             caught_up=self.ready,
             now_ms=self.desk.now_ms,

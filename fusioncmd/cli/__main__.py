@@ -67,6 +67,11 @@ COMMANDS = {
         "Issue tickets for responders' devices.",
         "为人员终端签发票据。",
     ),
+    "keys": (
+        "keys:app",
+        "The keys that sign orders: make them, list them.",
+        "签署指令的密钥：生成、查看。",
+    ),
     "health": (
         "status:health",
         "Is the node there, and how is it.",

@@ -80,32 +80,29 @@ def severity(text: str) -> Severity:
 
 
 def alert(
-    ident: bytes, issuer: str, text: str, answers: Sequence[str], audience: Selector, times: Deadlines, *,
+    ident: bytes, text: str, answers: Sequence[str], audience: Selector, times: Deadlines, *,
     exercise: bool, grade: Severity,
 ) -> api.Draft:  # fmt: skip
     """A new order."""
-    check_words(issuer, text, answers)
+    check_words(text, answers)
     return api.Draft(
-        id=ident, status="exercise" if exercise else "actual", issuer=issuer, text=text, severity=grade,
+        id=ident, status="exercise" if exercise else "actual", text=text, severity=grade,
         answers=tuple(answers), audience=audience, receive_within_s=times.receive_s, answer_within_s=times.answer_s,
         open_s=times.open_s,
     )  # fmt: skip
 
 
-def successor(
-    ident: bytes, before: Order, msg_type: MsgType, issuer: str, text: str, answers: Sequence[str] = ()
-) -> api.Draft:
+def successor(ident: bytes, before: Order, msg_type: MsgType, text: str, answers: Sequence[str] = ()) -> api.Draft:
     """An update or a cancel of `before`, in its mode and with its deadlines."""
-    check_words(issuer, text, answers)
+    check_words(text, answers)
     return api.Draft(
-        id=ident, msg_type=msg_type, status=before.status, refs=before.id, issuer=issuer, text=text,
+        id=ident, msg_type=msg_type, status=before.status, refs=before.id, text=text,
         severity=before.severity, answers=tuple(answers), receive_within_s=before.receive_within_s,
         answer_within_s=before.answer_within_s, open_s=before.open_s,
     )  # fmt: skip
 
 
-def check_words(issuer: str, text: str, answers: Sequence[str]) -> None:
-    check_length(issuer, limits.ISSUER_CHARS_MAX, say("--issuer", "--issuer "))
+def check_words(text: str, answers: Sequence[str]) -> None:
     check_length(text.strip(), limits.TEXT_CHARS_MAX, say("--text", "--text "))
     if len(answers) > limits.ANSWERS_MAX:
         raise BadInput(f"At most {limits.ANSWERS_MAX} answers fit an order.", f"答复选项最多 {limits.ANSWERS_MAX} 个。")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,8 +19,10 @@ from fusioncmd.cli.figures import kind_words, mode_text, plain
 from fusioncmd.cli.follow import follow
 from fusioncmd.client import Commander
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import BadInput
+from fusioncmd.keys import data_folder
 from fusioncmd.messages import MsgType, Selector, Status
+from fusioncmd.trust import ring
+from fusioncmd.trust.grants import Credential
 from fusioncmd.words import say
 
 _answers = say("An answer to choose from; the most urgent last.", "可选答复，可多次给出，最紧急的放最后。")
@@ -33,9 +35,8 @@ _role = say("Only people with this role; repeat for more.", "仅限该职责，�
 
 IssuedText = Annotated[str, typer.Option("--text", metavar="WORDS", help=say("What responders read.", "指令内容。"))]
 Answers = Annotated[list[str] | None, typer.Option("--answer", metavar="WORDS", help=_answers)]
-Issuer = Annotated[
-    str, typer.Option(metavar="NAME", help=say("Who issues it (default: the login name).", "签发人（默认为登录名）。"))
-]
+_keys = say("The folder with your keys (default: the tier's).", "您的密钥所在目录（默认为节点的密钥目录）。")
+Keys = Annotated[Path | None, typer.Option("--keys", metavar="FOLDER", envvar="FUSIONCMD_KEYS", help=_keys)]
 Roles = Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", autocompletion=complete_role, help=_role)]
 NotRoles = Annotated[
     list[str] | None,
@@ -72,7 +73,7 @@ def call(
     open_for: Annotated[str, typer.Option(metavar="TIME", help=_open)] = "",
     grade: Annotated[str, typer.Option("--severity", metavar="GRADE", help=" | ".join(SEVERITIES))] = "severe",
     exercise: Annotated[bool, typer.Option("--exercise", help=_exercise)] = False,
-    issuer: Issuer = "",
+    keys: Keys = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
     watch: Annotated[bool, typer.Option("--watch", help=say("Then watch the answers.", "下发后实时跟踪。"))] = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
@@ -86,15 +87,14 @@ def call(
         audience = selector(places, to, role or [], not_to or [], not_role or [])
         times = deadlines(receive_within, answer_within, open_for)
         draft = alert(
-            new_id(), issuer or login_name(), text, answer or [], audience, times, exercise=exercise,
-            grade=severity(grade),
+            new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade)
         )  # fmt: skip
         async with shell.connect(nats) as bus:
             commander = Commander(bus)
             if dry_run:
                 _tell_preview(await commander.ask(api.Preview(audience)), draft.status, audience, places, as_json)
                 return
-            issued = await commander.ask(api.Issue(draft))
+            issued = await commander.issue(draft, await own_key(commander, keys, draft.status))
             _tell_issued(issued, places, as_json, follow_it=not watch)
             if watch:
                 await follow(commander, issued.order.id, Browse(), as_json=as_json)
@@ -106,33 +106,33 @@ def update(
     order: shell.OrderArgument,
     text: IssuedText,
     answer: Answers = None,
-    issuer: Issuer = "",
+    keys: Keys = None,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Replace an open order by a corrected one, to the same people."""
-    shell.run(_succeed(order, "update", text, answer or [], issuer, nats, as_json), as_json)
+    shell.run(_succeed(order, "update", text, answer or [], keys, nats, as_json), as_json)
 
 
 def cancel(
     order: shell.OrderArgument,
     text: IssuedText = "",
-    issuer: Issuer = "",
+    keys: Keys = None,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
     """End an order: exactly those who were told of it are told so."""
-    shell.run(_succeed(order, "cancel", text or say("Cancelled.", "指令取消。"), [], issuer, nats, as_json), as_json)
+    shell.run(_succeed(order, "cancel", text or say("Cancelled.", "指令取消。"), [], keys, nats, as_json), as_json)
 
 
 async def _succeed(
-    order: str, msg_type: MsgType, text: str, answers: list[str], issuer: str, nats: str, as_json: bool
+    order: str, msg_type: MsgType, text: str, answers: list[str], keys: Path | None, nats: str, as_json: bool
 ) -> None:
     async with shell.connect(nats) as bus:
         commander = Commander(bus)
         before = (await shell.order_line(order, commander)).order
-        draft = successor(new_id(), before, msg_type, issuer or login_name(), text, answers)
-        issued = await commander.ask(api.Issue(draft))
+        draft = successor(new_id(), before, msg_type, text, answers)
+        issued = await commander.issue(draft, await own_key(commander, keys, draft.status))
         _tell_issued(issued, shell.load_divisions(None), as_json, follow_it=msg_type == "update")
 
 
@@ -141,11 +141,11 @@ def new_id() -> bytes:
     return ids.make(int(time.time() * 1000), os.urandom(ids.ENTROPY_BYTES))
 
 
-def login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise BadInput("Say who issues it with --issuer.", "请用 --issuer 指明签发人。") from None
+async def own_key(commander: Commander, folder: Path | None, status: Status) -> Credential:
+    """The key that signs orders of that mode."""
+    if folder is None:
+        folder = ring.folder_of(data_folder((await commander.ask(api.Health())).node))
+    return ring.own_key(folder, status, int(time.time() * 1000))
 
 
 def _tell_preview(

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusioncmd import api, keys
+from fusioncmd import api, divisions, keys
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
+from fusioncmd.cli.keys import make_keys
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, NotFound, Unavailable
 from fusioncmd.supervisor import Child, Supervisor
@@ -87,6 +88,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
         raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
     keys.claim(tier.data, tier.node)
     keys.ensure_ticket_key(tier.data)
+    make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
 

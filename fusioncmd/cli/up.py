@@ -16,6 +16,7 @@ from fusioncmd import keys
 from fusioncmd.cli import shell
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.entrance import address, proxies_of, way_in
+from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.errors import Unavailable
@@ -134,6 +135,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     shell.say_line(way_in(tier))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
+    if root := root_key_words(tier.data):
+        shell.say_line(root)
     shell.say_line(say("Ctrl-C stops everything.", "按 Ctrl-C 停止全部。"))
 
 

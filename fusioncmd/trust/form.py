@@ -14,7 +14,8 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.messages import Order
 from fusioncmd.trust.refusals import refusal
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Also what turns the direction of reading, and half of a character: terminals show orders as they are.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def order_of(body: bytes) -> Order:
@@ -41,6 +42,6 @@ def check_form(order: Order) -> None:
         or (order.msg_type == "cancel" and order.answers)
         or not order.receive_within_s <= order.answer_within_s <= order.open_s
         or not order.text.strip()
-        or _UNPRINTABLE.search("".join((order.text, order.issuer, *order.answers)))
+        or UNPRINTABLE.search("".join((order.text, order.issuer, *order.answers)))
     ):
         raise refusal("form")

@@ -12,7 +12,7 @@ from fusioncmd.errors import BadInput
 Reason = Literal[
     "size", "bytes", "algorithm", "key", "signature", "root", "chain", "delegation", "scope", "mode", "purpose",
     "validity", "issuer", "form", "id_time", "future", "expired", "revoked", "same_person", "second_person", "stale",
-    "full",
+    "full", "subject", "unwitnessed",
 ]  # fmt: skip
 
 _SENTENCES: dict[Reason, tuple[str, str]] = {
@@ -40,6 +40,11 @@ _SENTENCES: dict[Reason, tuple[str, str]] = {
     "same_person": ("An approval must come from another person with another key.", "批准须由另一人用另一密钥作出。"),
     "second_person": ("An order to so many people needs a second commander.", "面向此规模的指令须第二人批准。"),
     "stale": ("It is about something else.", "所涉内容不符。"),
+    "subject": ("It came on another subject than its audience's.", "所在主题与指令对象不符。"),
+    "unwitnessed": (
+        "No node said that it accepted this order, and whom it means.",
+        "没有节点声明已受理该指令及其对象。",
+    ),
     "full": ("No further revocation of this branch can be kept.", "该分支的撤销记录已满。"),
 }
 REASONS: tuple[Reason, ...] = get_args(Reason)

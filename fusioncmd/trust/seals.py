@@ -61,6 +61,12 @@ def approve(sealed: bytes, own: Credential) -> bytes:
     return _form.encode(SealedOrder(given.body, given.seal, (*given.approvals, more)))
 
 
+def claimed(data: bytes) -> tuple[Order, bytes]:
+    """The order in `data`, of which nothing is proved yet, and its bytes; `Untrusted` when there is none."""
+    body = _form.decode(data).body
+    return order_of(body), body
+
+
 def verify(
     data: bytes, anchors: Anchors, revocations: Revocations, now_ms: int, accepted_ms: int | None = None
 ) -> Verified:

@@ -24,6 +24,8 @@ from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
+from fusioncmd.trust import ring
+from fusioncmd.trust.judge import Judge
 from fusioncmd.words import sentence
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
@@ -52,14 +54,15 @@ async def _run(given: argparse.Namespace) -> None:
         )
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
+    judge = Judge(ring.anchors(ring.folder_of(given.data)), time.time)
     proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
     os.nice(NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))
-    neighbours = Neighbours(given.data / "delivering.lock")
-    gateway = Gateway(engine, serves, key, descriptors_max, time.time, neighbours)
+    gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
+    gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.publisher = Publisher(bus, given.name, gateway.confirm)
     gateway.reports = ReportBox(bus, gateway)
     engine.serve(gateway)
@@ -107,7 +110,8 @@ async def _tick(bus: Bus, gateway: Gateway, name: str) -> None:
     while True:
         gateway.tick()
         with contextlib.suppress(Unavailable):  # said again in a second
-            here = Presence(name, "responder", gateway.connected.serialize(), gateway.publisher.failing)
+            numbers, refused = gateway.connected.serialize(), gateway.judge.refused
+            here = Presence(name, "responder", numbers, gateway.publisher.failing, refused)
             await bus.say(subjects.presence(name), encode(here))
         await asyncio.sleep(limits.PRESENCE_EVERY_S)
 

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import ids, limits, subjects
-from fusioncmd.bus.port import Stored
-from fusioncmd.messages import RECEIVED, Audience, Order, decode
+from fusioncmd import ids, limits
+from fusioncmd.messages import RECEIVED, Order
 from fusioncmd.orders import Book
-from fusioncmd.tally import bitmap_from
 from gateways.responder import replies
 from gateways.responder.early import Early
 
 log = structlog.get_logger("board")
 
-AUDIENCES_WAITING_MAX = 1_024  # whose order has not come; shed, the oldest first
 ORDERS_KEPT_MIN = 256  # below so many, nothing is forgotten
 ENDED_KEPT_MS = limits.ORDER_OPEN_S_MAX * 1000
 
@@ -35,26 +32,31 @@ class Posted:
 class Board:
     def __init__(self) -> None:
         self._book = Book()
-        self._audiences: dict[bytes, BitMap] = {}  # of orders that have not come yet
         self._forget_beyond = ORDERS_KEPT_MIN
         self.early = Early()
         self.posted: dict[bytes, Posted] = {}
         self.open: list[Posted] = []  # what a terminal that connects is due, oldest first
 
-    def fold(self, stored: Stored, now_ms: int) -> Posted | None:
-        """An audience or an order from the stream; the order when it is one that was not known."""
-        if stored.subject.startswith(subjects.AUDIENCE_ALL[:-1]):
-            self._expect(decode(Audience, stored.data))
+    @property
+    def orders(self) -> dict[bytes, Order]:
+        return self._book.orders
+
+    def post(self, order: Order, body: bytes, audience: BitMap, now_ms: int) -> Posted | None:
+        """An order that is believed, its bytes, and, of an alert, whom it means; None when it was posted before.
+
+        `Untrusted` for one that is not what may follow its alert.
+        """
+        if order.id in self.posted:
             return None
-        order = decode(Order, stored.data)
-        if not self._book.add(order):
-            return None
+        self._book.check_follows(order)
+        self._book.add(order)
         alert = self._book.alert(order)
-        meant = self._audiences.pop(order.id, None) if alert is order else self.posted[alert.id].audience
-        if meant is None:  # shown to nobody rather than to somebody outside
-            log.error("board.no_audience", order=ids.to_text(order.id), alert=ids.to_text(alert.id))
-            meant = BitMap()
-        posted = self.posted[order.id] = Posted(order, replies.deliver(stored.data), meant)
+        if alert is not order:
+            audience = self.posted[alert.id].audience
+        elif order.msg_type != "alert":  # shown to nobody rather than to somebody outside
+            log.error("board.no_alert", order=ids.to_text(order.id))
+            audience = BitMap()
+        posted = self.posted[order.id] = Posted(order, replies.deliver(body), audience)
         self.open = [p for p in self.open if p.order.id != order.refs]
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)
@@ -62,12 +64,6 @@ class Board:
         if len(self.posted) > self._forget_beyond:
             self._forget(min(order.issued_ms, now_ms))
         return posted
-
-    def _expect(self, audience: Audience) -> None:
-        if audience.order not in self.posted:
-            self._audiences.setdefault(audience.order, bitmap_from(audience.numbers))
-            if len(self._audiences) > AUDIENCES_WAITING_MAX:
-                del self._audiences[next(iter(self._audiences))]
 
     def _forget(self, now_ms: int) -> None:
         """Let go of chains of orders that ended long ago, whole: no terminal shows them, and nothing can follow them.

@@ -18,14 +18,15 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
 from fusioncmd.terminal import Close
+from fusioncmd.trust.judge import Judge
 from gateways.responder import replies
 from gateways.responder.board import Board, Posted
 from gateways.responder.delivery import Delivery
 from gateways.responder.doorway import Denial, admit
 from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
+from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
-from gateways.responder.neighbours import Neighbours
 from gateways.responder.outflow import Outflow
 from gateways.responder.publisher import Publisher
 from gateways.responder.reports import ReportBox
@@ -39,21 +40,16 @@ class Gateway:
     """`clock` gives seconds since 1970. Implements `engine.Sessions`."""
 
     def __init__(
-        self,
-        engine: Engine,
-        serves: Path,
-        key: bytes,
-        descriptors_max: int,
-        clock: Callable[[], float],
-        neighbours: Neighbours | None = None,
+        self, engine: Engine, serves: Path, key: bytes, judge: Judge, descriptors_max: int, clock: Callable[[], float]
     ) -> None:
         self._engine, self._serves, self._key, self._clock = engine, serves, key, clock
         self.publisher: Publisher
         self.reports: ReportBox
-        self.board = Board()
+        self.board, self.judge = Board(), judge
+        self._gate = Gate(judge, self.board)
         self._seats = Seats(descriptors_max, clock())
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
-        self.outflow = Outflow(engine, self._seats, self._delivery, clock, neighbours)
+        self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
@@ -63,11 +59,7 @@ class Gateway:
     def fold_call(self, stored: Stored) -> None:
         """An audience or an order from the stream."""
         now_s = self._clock()
-        try:
-            posted = self.board.fold(stored, int(now_s * 1000))
-        except BadMessage as problem:
-            log.error("gateway.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
-            return
+        posted = self._gate.fold(stored, int(now_s * 1000))
         if posted is None:
             return
         self._take_early(posted)

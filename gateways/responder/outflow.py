@@ -27,16 +27,9 @@ class Outflow:
 
     moved: Callable[[], None]  # told when something may have gone out
 
-    def __init__(
-        self,
-        engine: Engine,
-        seats: Seats,
-        delivery: Delivery,
-        clock: Callable[[], float],
-        neighbours: Neighbours | None,
-    ) -> None:
+    def __init__(self, engine: Engine, seats: Seats, delivery: Delivery, clock: Callable[[], float]) -> None:
         self._engine, self._seats, self._delivery, self._clock = engine, seats, delivery, clock
-        self._neighbours = neighbours
+        self.neighbours: Neighbours | None = None
         self._confirmations = Confirmations()
         self._pulse = Pulse(limits.PUMP_MS / 1000, self._beat)
 
@@ -67,10 +60,10 @@ class Outflow:
         self.moved()
 
     def _orders_go_out(self) -> bool:
-        if self._neighbours is None:
+        if self.neighbours is None:
             return self._delivery.busy
-        self._neighbours.i_deliver(self._delivery.busy)
-        return self._delivery.busy or (bool(self._confirmations) and self._neighbours.deliver())
+        self.neighbours.i_deliver(self._delivery.busy)
+        return self._delivery.busy or (bool(self._confirmations) and self.neighbours.deliver())
 
     def _beat(self) -> None:
         self.pump(limits.CONFIRM_EACH_PUMP)

@@ -17,9 +17,7 @@ Make = Callable[..., Handset]
 
 
 def call(tier: TierProcess, text: str, *more: str) -> dict[str, Any]:
-    issued: dict[str, Any] = tier.ask(
-        "call", "--to", "广州市", "--role", "flood", "--text", text, *ANSWERS, "--issuer", "duty", *more
-    )
+    issued: dict[str, Any] = tier.ask("call", "--to", "广州市", "--role", "flood", "--text", text, *ANSWERS, *more)
     return issued
 
 
@@ -31,9 +29,7 @@ def test_the_province_calls_the_flood_people_of_guangzhou_and_a_town_answers(
     text = "The river rises: who is at the dyke?"
     until(lambda: tier.ask("roster", "find", flood[1]["id"])["people"][0]["reachable"])
 
-    said = tier.cli(
-        "call", "--to", "广州市", "--role", "flood", "--text", text, *ANSWERS, "--exercise", "--issuer", "duty"
-    )
+    said = tier.cli("call", "--to", "广州市", "--role", "flood", "--text", text, *ANSWERS, "--exercise")
     assert said.code == 0 and said.err == ""
     assert "EXERCISE" in said.lines[0] and f"call: {text}" in said.out
     assert "广州市 4401; only flood" in said.out
@@ -52,7 +48,7 @@ def test_the_province_calls_the_flood_people_of_guangzhou_and_a_town_answers(
 
     seen = tier.cli("watch", name[-6:], "--once")
     assert seen.code == 0 and seen.lines[0].startswith(" EXERCISE  " + text)
-    assert "open" in seen.lines[1] and "by duty" in seen.out and "01 广州市" in seen.out
+    assert "open" in seen.lines[1] and "by 广东省" in seen.out and "01 广州市" in seen.out
     assert "█ 1 here 1" in seen.out and "█ 3 need help 1" in seen.out
     assert third not in {p["number"] for p in tier.ask("who", name, "--answered")["people"]}
 

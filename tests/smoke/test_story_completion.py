@@ -23,7 +23,7 @@ def offered(tier: TierProcess, line: str, **env: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def order(tier: TierProcess) -> str:
-    issued = tier.ask("call", "--to", "4401", "--text", "Complete me.", "--exercise", "--issuer", "x")
+    issued = tier.ask("call", "--to", "4401", "--text", "Complete me.", "--exercise")
     name: str = issued["id"]
     return name
 

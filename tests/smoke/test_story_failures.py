@@ -10,7 +10,7 @@ import pytest
 
 from tests.tier_process import Ran, TierProcess, free_port, run, speak
 
-CALL = ("call", "--to", "4401", "--text", "x", "--issuer", "duty", "--dry-run")
+CALL = ("call", "--to", "4401", "--text", "x", "--dry-run")
 NOWHERE = f"nats://127.0.0.1:{free_port()}"
 ULID = "01M3250V00000G40R40M30E209"
 # What is typed, and how the sentence begins in English and in Chinese.
@@ -35,6 +35,11 @@ WRONG = [
         "--text 须为 1 至 2000 个字符，",
     ),
     ((*CALL, "--answer", "yes", "--answer", "yes"), "Two answers read the same.", "答复选项重复。"),
+    (
+        (*CALL[:-1], "--exercise", "--keys", "nowhere"),
+        "There is no key for exercise orders in nowhere; ",
+        "nowhere 中没有演练指令的密钥；",
+    ),
     (("report", "last", "--out", "x.csv"), "--out goes with --csv.", "--out 须与 --csv 连用。"),
     (("ticket", "--id", "nobody"), "There is no person with the id nobody.", "没有编号为 nobody 的人员。"),
     (("ticket", "--node", "4401"), "Say for whom:", "请指明对象："),
@@ -55,7 +60,7 @@ IN_PROCESSES = [
 @pytest.fixture(scope="module")
 def ran(tier: TierProcess) -> dict[tuple[str, ...], dict[str, Ran]]:
     """Some of what is wrong as somebody types it, side by side."""
-    tier.ask("call", "--to", "4401", "--role", "flood", "--text", "Any.", "--exercise", "--issuer", "duty")
+    tier.ask("call", "--to", "4401", "--role", "flood", "--text", "Any.", "--exercise")
     nowhere = ("orders", "--nats", NOWHERE)
     with ThreadPoolExecutor(4) as pool:
         runs = {

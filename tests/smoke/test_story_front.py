@@ -71,7 +71,7 @@ def test_a_terminal_is_called_through_the_proxy_and_its_answer_counts(
         Handset(url, ticket(tier, n), connection=front.connect(authority.trusting(version), HERE))
         for n, version in ((1, ssl.TLSVersion.TLSv1_2), (2, ssl.TLSVersion.TLSv1_3))
     ]
-    issued = tier.ask("call", "--to", "44", "--text", text, "--answer", "here", "--exercise", "--issuer", "x")
+    issued = tier.ask("call", "--to", "44", "--text", text, "--answer", "here", "--exercise")
     for device in devices:
         with device:
             device.answer(device.order(text), "here")

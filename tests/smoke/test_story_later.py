@@ -17,7 +17,7 @@ Make = Callable[..., Handset]
 
 def call(tier: TierProcess, text: str, *more: str) -> dict[str, Any]:
     issued: dict[str, Any] = tier.ask(
-        "call", "--to", "4401", "--role", "flood", "--text", text, "--answer", "here", "--issuer", "duty", *more
+        "call", "--to", "4401", "--role", "flood", "--text", text, "--answer", "here", *more
     )
     return issued
 
@@ -28,7 +28,7 @@ def test_an_update_goes_to_the_same_people_and_takes_the_orders_place(
     device = handset(flood[0]["number"])
     before = call(tier, "Meet at eight.", "--exercise")
     device.order("Meet at eight.")
-    said = tier.cli("update", "last", "--text", "Meet at nine.", "--issuer", "duty")
+    said = tier.cli("update", "last", "--text", "Meet at nine.")
     assert said.code == 0 and "update: Meet at nine." in said.out and "EXERCISE" in said.lines[0]
     assert f"{before['targeted']} people meant" in said.out and "广州市 4401" in said.out
     order = device.order("Meet at nine.")
@@ -36,7 +36,7 @@ def test_an_update_goes_to_the_same_people_and_takes_the_orders_place(
     assert ids.to_text(order.refs or b"") == before["id"]
     states = {line["order"]["id"]: line["state"] for line in tier.ask("orders")["orders"]}
     assert (states[before["id"]], states[ids.to_text(order.id)]) == ("replaced", "open")
-    again = tier.cli("update", before["id"], "--text", "Meet at ten.", "--issuer", "duty")
+    again = tier.cli("update", before["id"], "--text", "Meet at ten.")
     assert again.code == 1 and again.err == "That order was already cancelled or replaced.\n"
 
 
@@ -47,7 +47,7 @@ def test_a_cancel_tells_exactly_those_who_were_told(
     name = call(tier, "Go to the dyke.", "--exercise")["id"]
     order = told.order("Go to the dyke.")
     until(lambda: tier.ask("watch", name, "--once")["total"]["received"] or None)
-    issued = tier.ask("cancel", name, "--text", "Go home.", "--issuer", "duty")
+    issued = tier.ask("cancel", name, "--text", "Go home.")
     assert issued["targeted"] == 1
     ended = told.order("Go home.")
     assert ended.msg_type == "cancel" and ended.refs == order.id
@@ -63,7 +63,7 @@ def test_who_was_away_and_still_shows_it_hears_of_the_cancel_on_coming_back(
     with handset(flood[0]["number"]) as device:
         order = device.order("Hold the line.")
         until(lambda: tier.ask("watch", name, "--once")["total"]["received"] or None)
-    tier.ask("cancel", name, "--text", "Let it go.", "--issuer", "duty")
+    tier.ask("cancel", name, "--text", "Let it go.")
     again = handset(flood[0]["number"], held=(order.id,))
     assert again.order("Let it go.").refs == order.id
 
@@ -87,7 +87,7 @@ def test_an_exercise_and_the_real_thing_are_told_apart_in_words_everywhere(
     device = handset(flood[0]["number"])
     for options, word, other in ((("--exercise",), exercise, actual), ((), actual, exercise)):
         text = f"Which is it, {lang} {word}?"
-        said = tier.here("call", "--to", "4401", "--role", "flood", "--text", text, "--issuer", "duty", *options)
+        said = tier.here("call", "--to", "4401", "--role", "flood", "--text", text, *options)
         assert said.code == 0 and word in said.lines[0]
         name = said.lines[0].split()[-1]
         assert device.order(text).status == ("exercise" if options else "actual")
@@ -97,7 +97,7 @@ def test_an_exercise_and_the_real_thing_are_told_apart_in_words_everywhere(
             assert other not in shown.out.replace(text, "")
         listed = next(line for line in tier.here("orders").lines if text in line)
         assert listed.split()[0] == word
-        ended = tier.here("cancel", name, "--issuer", "duty")
+        ended = tier.here("cancel", name)
         assert word in ended.lines[0] and other not in ended.out.replace(text, "")
         assert device.order("指令取消。" if lang == "zh" else "Cancelled.").status == (
             "exercise" if options else "actual"

@@ -16,9 +16,7 @@ from tests.tier_process import PROGRAM, TierProcess, environment, run
 
 @pytest.fixture(scope="module")
 def order(tier: TierProcess) -> str:
-    issued = tier.ask(
-        "call", "--to", "4401", "--text", "For programs.", "--answer", "ok", "--exercise", "--issuer", "x"
-    )
+    issued = tier.ask("call", "--to", "4401", "--text", "For programs.", "--answer", "ok", "--exercise")
     name: str = issued["id"]
     return name
 
@@ -48,8 +46,9 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("roster", "sample", *SAMPLE, "--out", sample): "people",
         ("roster", "import", sample): "rows",
         ("roster", "find", "陈", "--node", "44.01"): "people",
-        ("update", order, "--text", "Better.", "--issuer", "x"): "order",
-        ("cancel", "last", "--issuer", "x"): "id",
+        ("update", order, "--text", "Better."): "order",
+        ("cancel", "last"): "id",
+        ("keys", "list"): "keys",
     }
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed
@@ -62,7 +61,7 @@ def test_ids_are_text_and_bytes_are_not(tier: TierProcess, order: str) -> None:
 
 
 def test_watching_as_a_program_gives_a_line_whenever_something_changed(tier: TierProcess) -> None:
-    said = tier.cli("call", "--to", "4403", "--text", "Go.", "--exercise", "--issuer", "x", "--json")
+    said = tier.cli("call", "--to", "4403", "--text", "Go.", "--exercise", "--json")
     lines = tier.cli("watch", said.json["id"], "--until-settled", "0.2", "--json").lines
     assert len(lines) == 1 and json.loads(lines[0])["line"]["order"]["text"] == "Go."
 

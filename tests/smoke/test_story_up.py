@@ -40,7 +40,7 @@ def test_children_that_are_killed_are_started_again_and_nothing_that_was_stored_
         tier.ask("roster", "sample", "--people", 1, "--out", tmp_path / "people.csv")
         assert tier.ask("roster", "import", tmp_path / "people.csv")["added"] == 1
         ticket = base64.urlsafe_b64decode(tier.ask("ticket", "--id", "4400000001")["ticket"] + "==")
-        issued = tier.ask("call", "--to", "44", "--text", "Remember.", "--answer", "yes", "--exercise", "--issuer", "x")
+        issued = tier.ask("call", "--to", "44", "--text", "Remember.", "--answer", "yes", "--exercise")
         with Handset(tier.terminals, ticket) as device:
             device.answer(device.order("Remember."), "yes")
         before = set(tier.children())

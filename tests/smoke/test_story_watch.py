@@ -100,7 +100,6 @@ def watching(tier: TierProcess) -> Iterator[Callable[..., Terminal]]:
 def order(tier: TierProcess) -> dict[str, Any]:
     issued: dict[str, Any] = tier.ask(
         "call", "--to", "44", "--text", "Watch this.", "--answer", "here", "--answer", "need help", "--exercise",
-        "--issuer", "duty",
     )  # fmt: skip
     return issued
 
