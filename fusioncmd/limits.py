@@ -58,6 +58,9 @@ TICKET_S_MAX = 366 * 86_400
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
+SEND_BUFFER_BYTES = (
+    32 * 1024
+)  # of a terminal's socket; the kernel would let it grow to megabytes for one that does not read
 DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs and those who are told to wait
 FULL_WAIT_S = 30  # what those are told
 EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
