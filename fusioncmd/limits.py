@@ -71,6 +71,7 @@ FANOUT_BURST = 64
 FANOUT_UNANSWERED_MAX = 256  # of one order
 FANOUT_ESCAPE_MS = 200
 PUMP_MS = 20  # so long after nothing moved, what waits is looked at again
+GATEWAY_NICE = 5  # where cores are few, node and NATS server come first: answers on disk before more of them
 CONFIRM_BURST = 1_024  # confirmations sent at once
 CONFIRM_SHARE = 16  # while an order goes out: one confirmation for so many deliveries
 CONFIRM_EACH_PUMP = 4  # while an order goes out: these at least, each PUMP_MS

@@ -39,7 +39,7 @@ class Server:
         self.listener.listen(BACKLOG)
         self.listener.setblocking(False)
         epoll.register(self.listener.fileno(), select.EPOLLIN)
-        self._fds: list[int] = []
+        self._fds: set[int] = set()
         self._left: list[int] = []
         self._unanswered = self._answered = 0
         self._last_s = 0.0
@@ -54,7 +54,7 @@ class Server:
         else:  # the other end is gone
             self._epoll.unregister(fd)
             os.close(fd)
-            self._fds.remove(fd)
+            self._fds.discard(fd)
 
     def step(self) -> None:
         if self._unanswered > 0 and time.monotonic() - self._last_s > limits.FANOUT_ESCAPE_MS / 1000:
@@ -79,8 +79,9 @@ class Server:
             while True:
                 connection, _ = self.listener.accept()
                 connection.setblocking(False)
-                self._fds.append(connection.detach())
-                self._epoll.register(self._fds[-1], select.EPOLLIN)
+                fd = connection.detach()
+                self._fds.add(fd)
+                self._epoll.register(fd, select.EPOLLIN)
         except BlockingIOError:
             return
 

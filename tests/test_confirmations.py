@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -58,6 +59,34 @@ async def test_who_has_no_order_yet_comes_before_who_has_answered_one(
     assert await terminals[0].hear() == [COUNTED, order.id, 1]
 
 
+async def test_confirmations_wait_for_a_neighbour_who_delivers_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CONFIRM_EACH_PUMP", 0)
+    world.gateway.outflow.neighbours, neighbour = Neighbours(tmp_path / "lock"), Neighbours(tmp_path / "lock")
+    neighbour.i_deliver(True)
+    terminal = await world.enter(1)
+    order = await world.issue(make_order(1), 1)
+    assert await terminal.hear() == delivery(order)
+    terminal.say(ANSWER, order.id, 0)
+    assert await terminal.hears_nothing_more()
+    await world.settled()
+    assert await terminal.hears_nothing_more()
+    neighbour.i_deliver(False)
+    assert await terminal.hear() == [COUNTED, order.id, 0]  # by itself, in a moment
+
+
+async def test_what_could_not_go_at_once_goes_without_anything_else_happening(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FANOUT_UNANSWERED_MAX", 2)
+    terminals = [await world.enter(number) for number in range(4)]
+    order = await world.issue(make_order(1), *range(4))
+    world.now_s += 1  # nobody says anything
+    for terminal in terminals:
+        assert await terminal.hear() == delivery(order)
+
+
 def test_the_first_event_after_a_silence_does_not_wait_and_few_after_it_do() -> None:
     pace = Pace()
     now_s = 100.0
@@ -88,3 +117,13 @@ def test_neighbours_know_whether_one_of_them_delivers_and_the_dead_do_not(tmp_pa
     os.close(three._fd)  # as the kernel does for a process that was killed
     assert not one.deliver()
     assert not two.deliver()
+
+
+def test_one_that_stands_still_while_it_asks_holds_up_nobody(tmp_path: Path) -> None:
+    asking, other, third = (Neighbours(tmp_path / "lock") for _ in range(3))
+    fcntl.flock(asking._fd, fcntl.LOCK_EX)  # as it does for a moment; stopped just then
+    other.i_deliver(True)  # does not wait
+    fcntl.flock(asking._fd, fcntl.LOCK_UN)
+    assert not third.deliver()
+    other.i_deliver(True)
+    assert third.deliver()

@@ -177,6 +177,18 @@ async def test_one_who_was_long_away_gets_all_that_piled_up_without_being_cut_of
     assert list((await world.marks(orders[59])).sent) == [1]
 
 
+async def test_an_order_whose_bytes_wait_is_not_sent_yet(world: World) -> None:
+    terminal = await world.enter(1, narrow=True)
+    orders = [await world.issue(make_order(n, text="字" * 2000), 1) for n in range(1, 9)]
+    await world.settled()
+    assert not (await world.marks(orders[-1])).sent
+    for order in orders:
+        assert await terminal.hear() == delivery(order)
+    assert await terminal.hears_nothing_more()
+    await world.settled()
+    assert all([list((await world.marks(order)).sent) == [1] for order in orders])
+
+
 async def test_what_waits_to_be_sent_and_is_cancelled_is_never_shown(world: World) -> None:
     orders = [await world.issue(make_order(n, text="字" * 2000), 1) for n in range(1, 61)]
     terminal = await world.enter(1, narrow=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgpack
 import pytest
 
-from tests.terminals import ANSWER, COUNTED, RECEIVED, REFUSED, World, a_world
+from fusioncmd import limits
+from loadtest.swarm import wire
+from tests.terminals import ALIVE, ANSWER, COUNTED, RECEIVED, REFUSED, World, a_world, delivery
 from tests.worlds import make_order
 
 
@@ -53,3 +56,32 @@ async def test_nothing_is_known_by_its_bytes_for_longer_than_a_second(world: Wor
     assert await terminal.hears_nothing_more()
     world.gateway.tick()
     assert not world.gateway._shortcuts._count
+
+
+async def test_known_bytes_move_the_window_as_those_do_that_are_decoded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FANOUT_UNANSWERED_MAX", 2)
+    terminals = [await world.enter(number) for number in range(5)]
+    order = await world.issue(make_order(1), *range(5))
+    for terminal in terminals:  # the clock stands still: only what is said moves the window
+        assert await terminal.hear() == delivery(order)
+        terminal.say(RECEIVED, order.id)
+    assert world.gateway._shortcuts._count == 1
+
+
+async def test_known_bytes_inside_another_frame_say_nothing(world: World) -> None:
+    order = await world.issue(make_order(1), 1, 2)
+    honest, other = await world.enter(1, order), await world.enter(2, order)
+    honest.say(ANSWER, order.id, 0)
+    assert await honest.hear() == [COUNTED, order.id, 0]
+    assert world.gateway._shortcuts._count == 1
+    answer = wire.masked(msgpack.packb([ANSWER, order.id, 0]), b"mask")
+    frame = wire.masked(msgpack.packb([ALIVE, answer]), bytes(4))
+    assert frame.endswith(answer)
+    other.raw(frame[: -len(answer)])
+    assert await honest.hears_nothing_more()
+    other.raw(answer)
+    assert await other.hear() == [ALIVE]
+    await world.settled()
+    assert list((await world.marks(order)).answers[0]) == [1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from typer.testing import CliRunner
 
 from fusioncmd import words
 from fusioncmd.cli.__main__ import app
+from tests.nats_server import free_port
 
 PROGRAM = Path(sys.executable).parent / "fusioncmd"
 READY_S_MAX = 40.0
@@ -61,12 +61,6 @@ def run(*arguments: object, lang: str = "en", **env: str) -> Ran:
 def environment(lang: str = "en", **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FUSIONCMD_", "LC_", "COLUMNS"))}
     return kept | {"FUSIONCMD_LANG": lang, "LANG": "C.UTF-8"} | more
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(wanted: Callable[[], T | None], wait_s: float = 10.0) -> T:

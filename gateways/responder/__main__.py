@@ -40,7 +40,6 @@ log = structlog.get_logger("gateway")
 GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
 
 BUS_WAIT_S = 30.0
-NICE = 5
 DRAIN_S = 3.0
 GOODBYE_S = 1.0
 GOODBYE_LOOK_S = 0.02
@@ -57,7 +56,7 @@ async def _run(given: argparse.Namespace) -> None:
     judge = Judge(ring.anchors(ring.folder_of(given.data)), time.time)
     proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
-    os.nice(NICE)  # where cores are few, what puts answers on disk comes before what gathers them
+    os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))

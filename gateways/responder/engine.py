@@ -173,13 +173,16 @@ class Engine:
         """Handle what has happened; how much that was."""
         self.now_s = int(self._clock())
         events = self._epoll.poll(0, EVENTS_PER_ROUND)
+        came = 0
         for fd, event in events:
             if event == select.EPOLLIN and self._phase[fd] == OPEN:  # nearly always
                 self._read(fd)
                 continue
             if fd == self._door.fd:
-                for accepted in self._door.accept():
-                    self._begin(accepted)
+                accepted = self._door.accept()
+                came = len(accepted)
+                for new in accepted:
+                    self._begin(new)
                 continue
             # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
             # That is harmless, since every read and write takes what there is and never waits.
@@ -188,7 +191,7 @@ class Engine:
             if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
                 self._read(fd)
         self.sessions.turn()
-        return len(events)
+        return len(events) + came
 
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)

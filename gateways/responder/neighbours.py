@@ -5,6 +5,7 @@ Who delivers holds it, shared with the others; it is free when nobody does. The 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -16,10 +17,11 @@ class Neighbours:
         self._held = False
 
     def i_deliver(self, now: bool) -> None:
+        """Said again while it lasts. It never waits: while another one asks, the lock is taken the next time."""
         if now != self._held:
-            # Nobody keeps it for himself alone for longer than it takes to ask, so this does not wait.
-            fcntl.flock(self._fd, fcntl.LOCK_SH if now else fcntl.LOCK_UN)
-            self._held = now
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(self._fd, (fcntl.LOCK_SH if now else fcntl.LOCK_UN) | fcntl.LOCK_NB)
+                self._held = now
 
     def deliver(self) -> bool:
         """True while another one does; asked by one that does not."""

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgpack
 
+from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
 from loadtest.compare.dialect_mqtt import Mqtt
 from loadtest.compare.dialect_terminal import Terminal
@@ -222,6 +223,7 @@ def main() -> None:
     parser.add_argument("--tickets", type=Path, help="a MessagePack list of tickets, by terminal number")
     given = parser.parse_args()
     engine = Engine(dialect_of(given), given.port, given.source, given.terminals, raise_descriptors())
+    os.nice(limits.GATEWAY_NICE)  # as our gateways are, in every row: they must not wait for their own terminals
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(engine)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgpack
 
+from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
 from gateways.responder.pace import Pace
 from loadtest.swarm.behaviour import BEHAVIOURS
@@ -25,7 +26,6 @@ from loadtest.swarm.engine import Engine
 from loadtest.swarm.links import LINKS, Links
 
 EVENTS_PER_TURN = 512
-NICE = 5
 
 
 def status(crew: Crew, links: Links, engine: Engine) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def main() -> None:
     crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
     links = Links(given.link, given.share, len(terminals), f"{given.seed}/{given.source}/links")
     engine = Engine(crew, links, (given.host, given.port), given.source, raise_descriptors(), given.seed)
-    os.nice(NICE)  # as the gateways are
+    os.nice(limits.GATEWAY_NICE)  # as the gateways, so that neither end is favoured
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(crew, links, engine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
@@ -52,7 +51,6 @@ def test_without_a_node_nothing_is_offered_and_nothing_breaks(tier: TierProcess)
     assert offered(tier, "fusioncmd watch ", FUSIONCMD_NATS=f"nats://127.0.0.1:{free_port()}") == []
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_itself_completes(tier: TierProcess, order: str) -> None:
     script = f"""
         source <(_FUSIONCMD_COMPLETE=source_bash {PROGRAM})
