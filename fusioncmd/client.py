@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, overload
+from typing import TypeVar, cast
 
 from msgspec import structs
 
@@ -15,16 +15,21 @@ from fusioncmd.trust import seals
 from fusioncmd.trust.form import order_of
 from fusioncmd.trust.grants import Credential
 
+R = TypeVar("R")
+
 ASK_S_MAX = 10.0
 RETRY_S = 0.3
 FIRST_TRY_S = 2.0  # doubled with each try: a node that was killed over a question never replies to it
 
 
 class Commander:
-    """Asks the tier node on `bus`. A question may be asked again after a lost reply: each is idempotent."""
+    """Asks the tier node on `bus`. A question may be asked again after a lost reply: each is idempotent.
 
-    def __init__(self, bus: Bus) -> None:
-        self.bus = bus
+    `session` is what a login gave; without one, few questions are answered.
+    """
+
+    def __init__(self, bus: Bus, session: bytes = b"") -> None:
+        self.bus, self.session = bus, session
 
     async def issue(self, draft: api.Draft, own: Credential, timeout_s: float = ASK_S_MAX) -> api.Issued:
         """Have the order composed, see that it is what `draft` asks for, sign it with `own`, have it issued.
@@ -41,35 +46,18 @@ class Commander:
         check_asked(order_of(body), draft, ids.time_ms(draft.id))
         return await self.ask(api.Issue(seals.seal(body, own), until_ms), give_up - clock())
 
-    @overload
-    async def ask(self, request: api.Health, timeout_s: float = ...) -> api.HealthReply: ...
-    @overload
-    async def ask(self, request: api.Compose, timeout_s: float = ...) -> api.Composed: ...
-    @overload
-    async def ask(self, request: api.Issue, timeout_s: float = ...) -> api.Issued: ...
-    @overload
-    async def ask(self, request: api.Preview, timeout_s: float = ...) -> api.PreviewReply: ...
-    @overload
-    async def ask(self, request: api.Tally, timeout_s: float = ...) -> api.TallyReply: ...
-    @overload
-    async def ask(self, request: api.Who, timeout_s: float = ...) -> api.People: ...
-    @overload
-    async def ask(self, request: api.Find, timeout_s: float = ...) -> api.People: ...
-    @overload
-    async def ask(self, request: api.Orders, timeout_s: float = ...) -> api.OrdersReply: ...
-    @overload
-    async def ask(self, request: api.Reports, timeout_s: float = ...) -> api.ReportsReply: ...
-    async def ask(self, request: Any, timeout_s: float = ASK_S_MAX) -> Any:
+    async def ask(self, request: api.Question[R], timeout_s: float = ASK_S_MAX) -> R:
         """The node's reply; its `Problem` is raised here. While no reply comes, or the node
         is not ready, ask again, until `timeout_s`."""
         loop = asyncio.get_running_loop()
         give_up, try_s, asked = loop.time() + timeout_s, FIRST_TRY_S, False
         verb, kind = api.VERBS[type(request)]
-        data = envelope.encode_request(request)
+        data = envelope.encode_question(request, self.session)
         while True:
             try:
                 left_s = max(give_up - loop.time(), 0.05)
-                return envelope.decode_reply(kind, await self.bus.ask(subjects.api(verb), data, min(try_s, left_s)))
+                reply = await self.bus.ask(subjects.api(verb), data, min(try_s, left_s))
+                return cast(R, envelope.decode_reply(kind, reply))
             except (BusDown, NotReady) as problem:
                 asked = asked or isinstance(problem, NoReply)
                 if loop.time() + RETRY_S >= give_up:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fusioncmd import limits
-from fusioncmd.api import Request
+from fusioncmd.api.question import Question
 from fusioncmd.errors import BadInput, BadMessage, Problem, problem_from
+
+
+class Asked(Struct, frozen=True, array_like=True):
+    """A question, and the session of who asks it (empty: nobody logged in)."""
+
+    session: Annotated[bytes, Meta(max_length=limits.SESSION_BYTES_MAX)]
+    question: msgspec.Raw
 
 
 class Trouble(Struct, frozen=True):
@@ -27,11 +34,12 @@ T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode_request(request: Request) -> bytes:
+def encode_question(question: Question[Any], session: bytes = b"") -> bytes:
     try:
-        return _bounded(_encoder.encode(request), limits.API_REQUEST_BYTES_MAX)
+        asked = Asked(session, msgspec.Raw(_encoder.encode(question)))
     except UnicodeEncodeError:
         raise BadInput("The text is not valid UTF-8.", "文字不是有效的 UTF-8。") from None
+    return _bounded(_encoder.encode(asked), limits.API_REQUEST_BYTES_MAX)
 
 
 def encode_reply(reply: object) -> bytes:
@@ -42,8 +50,10 @@ def encode_problem(problem: Problem) -> bytes:
     return _encoder.encode(Envelope(problem=Trouble(problem.code, problem.en, problem.zh)))
 
 
-def decode_request(kind: type[T], data: bytes) -> T:
-    return _decode(kind, _bounded(data, limits.API_REQUEST_BYTES_MAX))
+def decode_question(kind: type[T], data: bytes) -> tuple[T, bytes]:
+    """The question, and the session of who asks."""
+    asked = _decode(Asked, _bounded(data, limits.API_REQUEST_BYTES_MAX))
+    return _decode(kind, bytes(asked.question)), asked.session
 
 
 def decode_reply(kind: type[T], data: bytes) -> T:

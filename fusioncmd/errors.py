@@ -8,6 +8,7 @@
     │   ├── BadOrder      an order that may not be issued as it stands
     │   ├── BadRoster     a roster file with rows that cannot be taken
     │   └── Untrusted     signed by nobody whom the root vouches for this (trust/refusals.py)
+    ├── Forbidden         who asks may not do this, or nobody is logged in
     ├── NotFound          well formed, and there is none
     ├── Conflict          somebody else wrote first; read again and retry
     └── Unavailable       the bus, the node or the disk does not answer now
@@ -56,6 +57,10 @@ class BadOrder(BadInput):
 
 
 class BadRoster(BadInput):
+    pass
+
+
+class Forbidden(Problem):
     pass
 
 

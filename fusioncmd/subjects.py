@@ -15,6 +15,9 @@ RECEIPT_ALL = "fc.receipt.>"
 ROSTER_ALL = "fc.roster.>"
 REPORT_ALL = "fc.report.>"
 PRESENCE_ALL = "fc.presence.>"
+TRUST_ALL = "fc.trust.>"
+ACCOUNT_ALL = "fc.account.>"
+AUDIT_ALL = "fc.audit.>"
 
 
 def call(path: Path) -> str:
@@ -42,6 +45,36 @@ def report(town: Path) -> str:
 
 def presence(gateway: str) -> str:
     return f"fc.presence.{gateway}"
+
+
+def revocation(grant: bytes) -> str:
+    """That a key has ended; last per grant."""
+    return f"fc.trust.revocation.{grant.hex()}"
+
+
+def heartbeat(grant: bytes) -> str:
+    """That a key still works; last per grant."""
+    return f"fc.trust.heartbeat.{grant.hex()}"
+
+
+def device(town: Path, device: bytes) -> str:
+    """An enrolled device of somebody in that town, or that it was revoked; last per device."""
+    return f"fc.trust.device.{town.dotted}.{device.hex()}"
+
+
+def audit_head(path: Path) -> str:
+    """The signed head of a node's audit; last per node."""
+    return f"fc.trust.head.{path.dotted}"
+
+
+def account(name: bytes) -> str:
+    """A commander's account; last per account."""
+    return f"fc.account.{name.hex()}"
+
+
+def audit(path: Path) -> str:
+    """What was decided at a node, hash-chained."""
+    return f"fc.audit.{path.dotted}"
 
 
 def api(verb: str) -> str:

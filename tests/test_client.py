@@ -13,7 +13,7 @@ from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, BusDown, NoReply, Unsure
 from fusioncmd.trust.refusals import Untrusted
 from tests.test_node import ask, province, running
-from tests.worlds import DUTY, NOW_MS, make_draft, make_order, sealed
+from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_order, sealed
 
 
 class Stalled(MemoryBus):
@@ -54,9 +54,9 @@ async def test_who_asks_in_time_is_not_refused(tmp_path: Path) -> None:
         until_ms = node.desk.now_ms + 1000
         order = make_order(78, issued_ms=NOW_MS - 4_000_000)
         with pytest.raises(BadOrder, match="too late"):
-            await node.desk.issue(api.Issue(sealed(order), until_ms - 2000))
+            await node.desk.issue(api.Issue(sealed(order), until_ms - 2000), CHIEF)
         with pytest.raises(Untrusted, match="do not agree"):  # what is wrong with it is told only when it came in time
-            await node.desk.issue(api.Issue(sealed(order), until_ms))
+            await node.desk.issue(api.Issue(sealed(order), until_ms), CHIEF)
 
 
 async def test_a_node_that_is_not_there_surely_issued_nothing() -> None:

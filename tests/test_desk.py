@@ -22,7 +22,7 @@ from fusioncmd.roster.numbers import extend, number_of
 from fusioncmd.roster.slices import Entry, merge
 from fusioncmd.trust.judge import Judge
 from tests.test_ledger import audience, call, fold, mark, receipts, report
-from tests.worlds import NODE_KEY, NOW_MS, OFFICES, make_id, make_order
+from tests.worlds import CHIEF, NODE_KEY, NOW_MS, OFFICES, make_id, make_order
 from tiers.desk import Desk
 from tiers.ledger import Ledger
 
@@ -83,10 +83,10 @@ def numbers(people: api.People) -> list[int]:
 async def everybody(desk: Desk, limit: int, **asked: Any) -> list[int]:
     """All pages, one after the other."""
     found: list[int] = []
-    page = await desk.who(api.Who(ALERT.id, limit=limit, **asked))
+    page = await desk.who(api.Who(ALERT.id, limit=limit, **asked), CHIEF)
     found += numbers(page)
     while page.after is not None:
-        page = await desk.who(api.Who(ALERT.id, limit=limit, after=page.after, **asked))
+        page = await desk.who(api.Who(ALERT.id, limit=limit, after=page.after, **asked), CHIEF)
         assert 0 < len(page.people) <= limit
         found += numbers(page)
     assert len(found) == page.total
@@ -114,7 +114,7 @@ async def test_rows_add_up_over_the_tree_and_who_lists_exactly_whom_a_row_counts
     if left is not None:
         office.leave(left)
     for code in ALL:
-        reply = await office.desk.tally(api.Tally(ALERT.id, code))
+        reply = await office.desk.tally(api.Tally(ALERT.id, code), CHIEF)
         row, below = reply.total, reply.below
         assert (row.code, row.name) == (code, PLACES.name(Path(code)))
         assert [line.code for line in below] == [child.code for child in PLACES.children(Path(code))]
@@ -127,14 +127,14 @@ async def test_rows_add_up_over_the_tree_and_who_lists_exactly_whom_a_row_counts
             assert len(await everybody(office.desk, 3, standing=standing, node=code)) == count
             if len(code) < 9:
                 assert sum(getattr(line, standing, line.silent + line.unreachable) for line in below) == count
-    assert (await office.desk.tally(api.Tally(ALERT.id))).total.targeted == len(meant)
+    assert (await office.desk.tally(api.Tally(ALERT.id), CHIEF)).total.targeted == len(meant)
 
 
 async def test_a_tally_shows_the_time_the_order_and_receipts_from_outside() -> None:
     office = Office().issued(ALERT, meant=PEOPLE[:2])
     fold(office.ledger, receipts(mark(ALERT, SENT, PEOPLE[:3])))
     office.now_ms += 5_000
-    reply = await office.desk.tally(api.Tally(ALERT.id))
+    reply = await office.desk.tally(api.Tally(ALERT.id), CHIEF)
     assert (reply.now_ms, reply.line.order, reply.line.state) == (NOW_MS + 5_000, ALERT, "open")
     assert (reply.line.targeted, reply.line.answered, reply.total.sent, reply.outside) == (2, 0, 2, 1)
 
@@ -142,9 +142,9 @@ async def test_a_tally_shows_the_time_the_order_and_receipts_from_outside() -> N
 async def test_who_is_silent_becomes_unreachable_when_their_gateway_falls_silent() -> None:
     office = Office().issued(ALERT)
     office.connect(PEOPLE[:5])
-    assert (await office.desk.tally(api.Tally(ALERT.id))).total.silent == 5
+    assert (await office.desk.tally(api.Tally(ALERT.id), CHIEF)).total.silent == 5
     office.now_ms += 6_000
-    row = (await office.desk.tally(api.Tally(ALERT.id))).total
+    row = (await office.desk.tally(api.Tally(ALERT.id), CHIEF)).total
     assert (row.silent, row.unreachable) == (0, len(PEOPLE))
 
 
@@ -159,11 +159,11 @@ async def test_a_person_is_shown_with_channel_stage_and_answer() -> None:
     office = Office().issued(ALERT)
     office.connect(PEOPLE[1:2])
     fold(office.ledger, receipts(mark(ALERT, ANSWERED, PEOPLE[:1], 1), mark(ALERT, RECEIVED, PEOPLE[1:2])))
-    people = (await office.desk.who(api.Who(ALERT.id, "targeted", limit=3))).people
+    people = (await office.desk.who(api.Who(ALERT.id, "targeted", limit=3), CHIEF)).people
     assert [(p.reachable, p.stage, p.answer) for p in people] == [
         (False, "answered", "need help"), (True, "received", ""), (False, "unreachable", ""),
     ]  # fmt: skip
-    helped = await office.desk.who(api.Who(ALERT.id, "answered", answer=1))
+    helped = await office.desk.who(api.Who(ALERT.id, "answered", answer=1), CHIEF)
     assert numbers(helped) == PEOPLE[:1] and helped.people[0].name == "陈0"
 
 
@@ -182,11 +182,11 @@ async def test_a_person_is_shown_with_channel_stage_and_answer() -> None:
 async def test_a_question_about_what_is_not_there_is_told_so(asked: dict[str, Any], kind: type[Exception]) -> None:
     desk = Office().issued(ALERT).desk
     with pytest.raises(kind):
-        await desk.who(api.Who(**{"order": ALERT.id, "standing": "targeted"} | asked))
+        await desk.who(api.Who(**{"order": ALERT.id, "standing": "targeted"} | asked), CHIEF)
     if kind is NotFound:
         for question in (api.Tally, api.Reports):
             with pytest.raises(NotFound):
-                await getattr(desk, question.__name__.lower())(question(**{"order": ALERT.id} | asked))
+                await getattr(desk, question.__name__.lower())(question(**{"order": ALERT.id} | asked), CHIEF)
 
 
 async def test_reports_come_page_by_page_in_the_order_of_their_ids() -> None:
@@ -197,11 +197,11 @@ async def test_reports_come_page_by_page_in_the_order_of_their_ids() -> None:
     office.leave(PEOPLE[1])
     found: list[int] = []
     after = None
-    while page := (await office.desk.reports(api.Reports(ALERT.id, limit=3, after=after))).lines:
+    while page := (await office.desk.reports(api.Reports(ALERT.id, limit=3, after=after), CHIEF)).lines:
         found += [line.report.number for line in page]
         after = page[-1].report.id
     assert found == reported  # also who has left since; nobody whom no roster knows
-    county = await office.desk.reports(api.Reports(ALERT.id, "440103"))
+    county = await office.desk.reports(api.Reports(ALERT.id, "440103"), CHIEF)
     assert [line.report.number for line in county.lines] == PEOPLE[:6] and county.total == 6
     assert (county.lines[0].person.answer, county.lines[1].person.stage) == ("here", "reported")
 
@@ -209,11 +209,11 @@ async def test_reports_come_page_by_page_in_the_order_of_their_ids() -> None:
 async def test_people_are_found_within_the_place_and_counted_beyond_the_limit() -> None:
     office = Office()
     office.connect(PEOPLE[4:5])
-    found = await office.desk.find(api.Find("陈", node="440103", limit=5))
+    found = await office.desk.find(api.Find("陈", node="440103", limit=5), CHIEF)
     assert (numbers(found), found.total, found.after) == (PEOPLE[:5], 8, None)
     assert [p.reachable for p in found.people] == [False] * 4 + [True]
-    assert numbers(await office.desk.find(api.Find(f"{TABLE.towns[1]}-2"))) == [PEOPLE[PER_TOWN + 2]]
-    assert (await office.desk.find(api.Find(role="flood"))).total == len(PEOPLE) // 2
+    assert numbers(await office.desk.find(api.Find(f"{TABLE.towns[1]}-2"), CHIEF)) == [PEOPLE[PER_TOWN + 2]]
+    assert (await office.desk.find(api.Find(role="flood"), CHIEF)).total == len(PEOPLE) // 2
 
 
 async def test_orders_are_listed_newest_first_with_what_became_of_them() -> None:
@@ -221,20 +221,20 @@ async def test_orders_are_listed_newest_first_with_what_became_of_them() -> None
     cancel = make_order(3, msg_type="cancel", refs=update.id, answers=())
     short = make_order(4, open_s=600)
     office = Office().issued(ALERT, short, update, cancel)
-    lines = (await office.desk.orders(api.Orders())).lines
+    lines = (await office.desk.orders(api.Orders(), CHIEF)).lines
     assert [line.order for line in lines] == [short, cancel, update, ALERT]
     assert [line.state for line in lines] == ["open", "open", "cancelled", "replaced"]
     assert [line.successor for line in lines] == [None, None, cancel.id, update.id]
     office.now_ms += 600_000
-    assert [line.order for line in (await office.desk.orders(api.Orders(open_only=True))).lines] == [cancel]
-    assert [line.order for line in (await office.desk.orders(api.Orders(limit=1))).lines] == [short]
+    assert [line.order for line in (await office.desk.orders(api.Orders(open_only=True), CHIEF)).lines] == [cancel]
+    assert [line.order for line in (await office.desk.orders(api.Orders(limit=1), CHIEF)).lines] == [short]
 
 
 async def test_a_preview_counts_whom_an_order_would_mean_and_issues_nothing() -> None:
     office = Office()
     office.connect(PEOPLE[:1])
-    preview = await office.desk.preview(api.Preview(Selector(("440103",), not_roles=("flood",))))
+    preview = await office.desk.preview(api.Preview(Selector(("440103",), not_roles=("flood",))), CHIEF)
     assert (preview.targeted, preview.reachable) == (4, 1)
     assert office.ledger.accounts == {}
     with pytest.raises(NotFound):
-        await office.desk.preview(api.Preview(Selector(("4402",))))
+        await office.desk.preview(api.Preview(Selector(("4402",))), CHIEF)

@@ -16,7 +16,7 @@ from fusioncmd.tally import bitmap_from
 from fusioncmd.trust import seals
 from tests.test_desk import PEOPLE, Office, numbers
 from tests.test_ledger import fold, mark, receipts
-from tests.worlds import DUTY, NOW_MS, make_draft, make_id
+from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_id
 from tiers import issuing as issuing_module
 
 DOWN = BusDown("The bus does not answer.", "总线没有应答。")
@@ -45,8 +45,8 @@ class Faulty(MemoryBus):
 
 
 async def issue(office: Office, n: int = 1, **changes: Any) -> api.Issued:
-    body = (await office.desk.compose(api.Compose(make_draft(n, **changes)))).body
-    return await office.desk.issue(api.Issue(seals.seal(body, DUTY[decode(Order, body).status])))
+    body = (await office.desk.compose(api.Compose(make_draft(n, **changes)), CHIEF)).body
+    return await office.desk.issue(api.Issue(seals.seal(body, DUTY[decode(Order, body).status])), CHIEF)
 
 
 async def stored(office: Office) -> list[Stored]:
@@ -66,7 +66,7 @@ async def test_the_audience_is_stored_then_the_order_and_then_both_are_told() ->
     assert set(bitmap_from(decode(Audience, first.data).numbers)) == set(PEOPLE[:12])
     assert (second.subject, seals.claimed(second.data)[0]) == ("fc.call.44.01", issued.order)
     assert (issued.order.node, issued.order.issued_ms) == ("44", NOW_MS)
-    assert (await office.desk.tally(api.Tally(issued.order.id))).total.targeted == 12
+    assert (await office.desk.tally(api.Tally(issued.order.id), CHIEF)).total.targeted == 12
 
 
 async def test_the_same_draft_again_is_the_same_order_however_late() -> None:
@@ -125,7 +125,7 @@ async def test_a_full_store_issues_nothing_says_so_and_the_order_can_be_asked_fo
     assert "满" in caught.value.zh
     assert await orders_in(office) == [] and office.ledger.book.orders == {}
     with pytest.raises(NotFound):
-        await office.desk.tally(api.Tally(make_id(1)))
+        await office.desk.tally(api.Tally(make_id(1)), CHIEF)
     office.now_ms += 600_000
     issued = await issue(office)
     assert issued.order.issued_ms == NOW_MS + 600_000  # its deadlines run from when it was issued
@@ -200,7 +200,7 @@ async def test_a_cancel_is_for_those_who_were_told() -> None:
     fold(office.ledger, receipts(mark((await orders_in(office))[1], RECEIVED, PEOPLE[2:3])))
     cancel = await issue(office, 3, **CANCEL | {"refs": make_id(2)})
     assert cancel.targeted == 3
-    told = await office.desk.who(api.Who(cancel.order.id, "targeted"))
+    told = await office.desk.who(api.Who(cancel.order.id, "targeted"), CHIEF)
     assert numbers(told) == PEOPLE[:3]
 
 
@@ -229,5 +229,5 @@ async def test_the_reply_counts_answers_that_came_before_it() -> None:
     order = (await issue(office)).order
     early = receipts(mark(order, ANSWERED, PEOPLE[:4], 1))
     await office.bus.store(early.subject, early.data)
-    row = (await office.desk.tally(api.Tally(order.id, "440103001"))).total
+    row = (await office.desk.tally(api.Tally(order.id, "440103001"), CHIEF)).total
     assert (row.answered, row.by_answer) == (4, (0, 4))

@@ -13,16 +13,16 @@ from fusioncmd.trust import seals
 from fusioncmd.trust.refusals import Untrusted
 from tests.test_desk import PEOPLE, Office
 from tests.test_desk_issue import NO_ROOM, Faulty, issue, stored
-from tests.worlds import DUTY, NOW_MS, make_draft, make_id, make_order, sealed
+from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_id, make_order, sealed
 
 
 async def test_the_bytes_that_were_signed_are_the_bytes_that_are_stored() -> None:
     office = Office()
     order = make_order(1, audience=Selector(("440103",)))
-    issued = await office.desk.issue(api.Issue(sealed(order)))
+    issued = await office.desk.issue(api.Issue(sealed(order)), CHIEF)
     assert issued.order == order and (await stored(office))[1].data == sealed(order)
     with pytest.raises(Conflict):  # another order of that number
-        await office.desk.issue(api.Issue(sealed(make_order(1, text="Stay at home."))))
+        await office.desk.issue(api.Issue(sealed(make_order(1, text="Stay at home."))), CHIEF)
     assert len(await stored(office)) == 2
 
 
@@ -41,15 +41,15 @@ async def test_a_signed_order_that_the_node_would_not_compose_is_refused(
     office = Office()
     office.now_ms += later_ms
     with pytest.raises(kind, match=said):
-        await office.desk.issue(api.Issue(sealed(make_order(1, **changes))))
+        await office.desk.issue(api.Issue(sealed(make_order(1, **changes))), CHIEF)
     assert await stored(office) == []
 
 
 async def test_a_key_of_the_other_mode_issues_nothing() -> None:
     office = Office()
-    body = (await office.desk.compose(api.Compose(make_draft(1, status="actual")))).body
+    body = (await office.desk.compose(api.Compose(make_draft(1, status="actual")), CHIEF)).body
     with pytest.raises(Untrusted, match="exercise and actual have different keys"):
-        await office.desk.issue(api.Issue(seals.seal(body, DUTY["exercise"])))
+        await office.desk.issue(api.Issue(seals.seal(body, DUTY["exercise"])), CHIEF)
     assert await stored(office) == []
 
 

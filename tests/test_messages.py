@@ -145,4 +145,4 @@ def test_a_code_is_written_in_ascii_digits_and_ends_there(code: str) -> None:
     with pytest.raises(BadMessage):
         messages.decode(Order, messages.encode(make_order(node=code)))
     with pytest.raises(BadMessage):
-        envelope.decode_request(api.Tally, msgpack.packb({"order": bytes(16), "node": code}))
+        envelope.decode_question(api.Tally, msgpack.packb([b"", {"order": bytes(16), "node": code}]))

@@ -39,7 +39,7 @@ class Desk:
         return path
 
     async def find(self, data: bytes) -> bytes:
-        self.asked.append(envelope.decode_request(api.Find, data))
+        self.asked.append(envelope.decode_question(api.Find, data)[0])
         person = api.Person(7, "p1", "陈\x1b[2J伟", "138", VILLAGE, "[bold]甲村", ("flood",), True)
         return envelope.encode_reply(api.People((person,), 3, None))
 

@@ -20,12 +20,17 @@ MAY_IMPORT = {
     "loadtest": {"fusioncmd", "tiers", "gateways", "loadtest"},
 }
 ONE_FILE_PER_LIBRARY = {
-    "cryptography": {"fusioncmd/trust/signatures.py"},
+    "argon2": {"fusioncmd/accounts/passwords.py"},
+    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py"},
+    "jwt": {"fusioncmd/accounts/oidc.py"},
+    "pyotp": {"fusioncmd/accounts/passwords.py"},
     "nats": {"fusioncmd/bus/nats.py", "fusioncmd/bus/nats_errors.py", "fusioncmd/bus/nats_tail.py"},
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
-    "fusioncmd/api.py", "fusioncmd/codes.py", "fusioncmd/envelope.py",
+    "fusioncmd/access.py", "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
+    "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
+    "fusioncmd/audit/entries.py", "fusioncmd/codes.py", "fusioncmd/envelope.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
@@ -49,7 +54,7 @@ PURE = (
     "fusioncmd/trust/witnesses.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
-RUN_LOOPS = {"tiers/node.py"}  # the only places that may catch Exception
+RUN_LOOPS = {"tiers/folding.py", "tiers/serving.py"}  # the only places that may catch Exception
 
 SOURCES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))

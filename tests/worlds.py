@@ -8,12 +8,15 @@ from typing import Any
 from pyroaring import BitMap
 
 from fusioncmd import api, ids
+from fusioncmd.access import Actor
+from fusioncmd.codes import Path
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.trust import seals, witnesses
 from fusioncmd.trust.judge import Judge
 from loadtest.offices import BOTH, Offices
 
 NOW_MS = 1_790_000_000_000
+CHIEF = Actor("chief", frozenset({"commander", "administrator"}), Path("44"))  # may do anything in the province
 EVERYONE = Selector(("44",))
 OFFICES = Offices(1)
 DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}

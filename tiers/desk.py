@@ -12,6 +12,7 @@ from itertools import islice
 from pyroaring import BitMap
 
 from fusioncmd import api
+from fusioncmd.access import Actor
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
 from fusioncmd.errors import BadInput, NotFound
@@ -44,20 +45,20 @@ class Desk:
     def reachable(self) -> BitMap:
         return self._reachable.numbers(self.now_ms / 1000)
 
-    async def compose(self, request: api.Compose) -> api.Composed:
+    async def compose(self, request: api.Compose, who: Actor) -> api.Composed:
         return self._issuing.compose(request.draft)
 
-    async def issue(self, request: api.Issue) -> api.Issued:
+    async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
         order = await self._issuing.issue(request)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
-    async def preview(self, request: api.Preview) -> api.PreviewReply:
+    async def preview(self, request: api.Preview, who: Actor) -> api.PreviewReply:
         self._issuing.check_within(*request.audience.nodes)
         meant = self.roster.resolve(request.audience)
         return api.PreviewReply(len(meant), len(meant & self.reachable))
 
-    async def tally(self, request: api.Tally) -> api.TallyReply:
+    async def tally(self, request: api.Tally, who: Actor) -> api.TallyReply:
         order = self.ledger.book.get(request.order)
         path = self._place(request.node)
         view = self._view(order)
@@ -66,13 +67,13 @@ class Desk:
             self._line(order), self.now_ms, self._row(path, view, order), below, view.outside, self.problems()
         )
 
-    async def orders(self, request: api.Orders) -> api.OrdersReply:
+    async def orders(self, request: api.Orders, who: Actor) -> api.OrdersReply:
         newest = sorted(self.ledger.book.orders.values(), key=lambda o: o.id, reverse=True)
         lines = (self._line(order) for order in newest)
         wanted = (line for line in lines if line.state == "open" or not request.open_only)
         return api.OrdersReply(tuple(islice(wanted, request.limit)))
 
-    async def who(self, request: api.Who) -> api.People:
+    async def who(self, request: api.Who, who: Actor) -> api.People:
         order = self.ledger.book.get(request.order)
         if request.answer is not None and request.answer >= len(order.answers):
             raise BadInput("That answer was not offered.", "该答复项未提供。")
@@ -84,7 +85,7 @@ class Desk:
         more = bool(page) and page[-1] != found.max()
         return api.People(tuple(self._person(n, view, order) for n in page), len(found), page[-1] if more else None)
 
-    async def reports(self, request: api.Reports) -> api.ReportsReply:
+    async def reports(self, request: api.Reports, who: Actor) -> api.ReportsReply:
         order = self.ledger.book.get(request.order)
         view, reports = self._view(order), self.ledger.accounts[order.id].reports.values()
         known = BitMap([r.number for r in reports]) & (self.roster.everyone | view.targeted)
@@ -95,7 +96,7 @@ class Desk:
         lines = tuple(api.ReportLine(r, self._person(r.number, view, order)) for r in page)
         return api.ReportsReply(lines, len(found))
 
-    async def find(self, request: api.Find) -> api.People:
+    async def find(self, request: api.Find, who: Actor) -> api.People:
         found: list[int] = []
         for numbers in self.roster.search(request.query, self._place(request.node), request.role):
             found += numbers

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd import limits
+from fusioncmd.bus.port import STREAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,4 @@ jetstream {{
 
 def sum_of_streams() -> int:
     """The streams' own bounds together, so that the server never refuses to create one."""
-    return (
-        limits.CALL_STREAM_BYTES_MAX
-        + limits.RECEIPT_STREAM_BYTES_MAX
-        + limits.ROSTER_STREAM_BYTES_MAX
-        + limits.REPORT_STREAM_BYTES_MAX
-    )
+    return sum(spec.bytes_max for spec in STREAMS)

@@ -8,32 +8,29 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from fusioncmd import __version__, api, codes, envelope, limits, subjects
-from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, Bus, Stored, StreamSpec
+from fusioncmd import __version__, api, codes, limits, subjects
+from fusioncmd.access import Actor
+from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import BusDown, NoReply, NotReady, Problem, Unavailable
-from fusioncmd.killpoint import reach
+from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
-from fusioncmd.trust.refusals import Untrusted
 from tiers.desk import Desk
+from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
 from tiers.problems import problems_of
+from tiers.serving import Answer, Serving
 
 log = structlog.get_logger("node")
-
-_NOT_STORED = NoReply(
-    "The node's NATS server does not take it now; is its disk full?", "节点的 NATS 服务器暂不接收，磁盘是否已满？"
-)
 
 
 class Node:
@@ -56,7 +53,7 @@ class Node:
         self._reachable = Reachable()
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
-        self._bad_messages = 0
+        self._folding = Folding(bus, self._roster, self._ledger, self._judge)
         self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
@@ -65,10 +62,11 @@ class Node:
         """Until `stop`. Health is told from the first moment, the rest once all is read and gateways were listened to
         for `listen_s`: half a tally, or a province that looks unreachable, is worse than none."""
         await self._ensure_streams()
-        await self._serve()
+        await Serving(self._bus, lambda: self.ready, self._admit).serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
-        await self._read_everything()
+        await self._folding.read_everything()
+        self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
         await listening
         self.ready = True
         self._ready_s = time.monotonic() - self._started_s
@@ -114,76 +112,15 @@ class Node:
                 log.warning("node.waits_for_bus", error=error.en)
                 await asyncio.sleep(0.3)
 
-    async def _read_everything(self) -> None:
-        tails = [await self._bus.tail(ROSTER, self._guarded(ROSTER, self._fold_roster))]
-        for stream, fold in (
-            (CALL, self._fold_call),
-            (RECEIPT, self._fold_receipts),
-            (REPORT, self._ledger.fold_report),
-        ):
-            start = await self._start_of(stream)
-            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start))
-            await tails[-1].caught_up()  # orders before what is said of them
-        for tail in tails:
-            await tail.caught_up()
-
-    async def _start_of(self, stream: StreamSpec) -> int:
-        handled = self._ledger.handled[stream.name]
-        while True:
-            try:
-                last = (await self._bus.edge(stream)).last
-                break
-            except Unavailable:
-                await asyncio.sleep(0.3)
-        if last < handled:  # another stream than the one that was folded: begin at its beginning
-            log.warning("node.stream_is_new", stream=stream.name, last=last, handled=handled)
-            handled = self._ledger.handled[stream.name] = self._covered[stream.name] = 0
-        return handled + 1
-
-    def _guarded(self, stream: StreamSpec, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
-        def handle(stored: Stored) -> None:
-            try:
-                fold(stored)
-            except Untrusted as problem:
-                self._refuse(stored, problem)
-            except Problem as problem:  # a message that is not what it should be; the stream keeps it
-                self._pass_over(stream, stored, problem.en)
-            except Exception as error:  # noqa: BLE001  # a mistake of ours: one message must not silence a tier
-                self._pass_over(stream, stored, repr(error))
-
-        return handle
-
-    def _refuse(self, stored: Stored, problem: Untrusted) -> None:
-        """An order that somebody put on the bus, and that proves nothing."""
-        if self._judge.is_news(stored.data, problem):
-            log.error("node.order_refused", subject=stored.subject, seq=stored.seq, reason=problem.reason)
-
-    def _pass_over(self, stream: StreamSpec, stored: Stored, why: str) -> None:
-        self._bad_messages += 1
-        self._ledger.keep(stream.name, stored.seq)
-        log.error("node.bad_message", subject=stored.subject, seq=stored.seq, problem=why)
-
-    def _fold_roster(self, stored: Stored) -> None:
-        self._roster.put(stored.subject, stored.data)
-
-    def _fold_call(self, stored: Stored) -> None:
-        order = self._ledger.fold_call(stored)
-        if order is not None:
-            log.info("node.order", order=order.id.hex(), msg_type=order.msg_type, status=order.status)
-
-    def _fold_receipts(self, stored: Stored) -> None:
-        self._ledger.fold_receipts(stored)
-        reach("node.receipts_folded")
-
     def _hear_presence(self, subject: str, data: bytes) -> None:
         try:
             self._reachable.hear(decode(Presence, data), self._clock())
         except Problem as problem:
-            self._bad_messages += 1
+            self._folding.bad_messages += 1
             log.error("node.bad_message", subject=subject, problem=problem.en)
 
-    async def _serve(self) -> None:
-        answers: dict[type[Any], Callable[[Any], Awaitable[object]]] = {
+    def _answers(self) -> dict[type[Any], Answer]:
+        return {
             api.Health: self._health,
             api.Compose: self.desk.compose,
             api.Issue: self.desk.issue,
@@ -194,28 +131,9 @@ class Node:
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
         }
-        for kind, (verb, _) in api.VERBS.items():
-            await self._bus.serve(subjects.api(verb), self._server(kind, answers[kind]))
 
-    def _server(
-        self, kind: type[Any], answer: Callable[[Any], Awaitable[object]]
-    ) -> Callable[[bytes], Awaitable[bytes]]:
-        async def serve(data: bytes) -> bytes:
-            try:
-                if not self.ready and kind is not api.Health:
-                    raise NotReady("The node is still reading its streams; try again.", "节点仍在加载，请稍后重试。")
-                return envelope.encode_reply(await answer(envelope.decode_request(kind, data)))
-            except BusDown:
-                return envelope.encode_problem(_NOT_STORED)
-            except Problem as problem:
-                return envelope.encode_problem(problem)
-            except Exception as error:  # noqa: BLE001  # told, and logged, and the next question is answered
-                log.error("node.question_failed", question=kind.__name__, error=repr(error))
-                return envelope.encode_problem(
-                    Problem(f"The node failed over it: {error!r}.", f"节点处理失败：{error!r}。")
-                )
-
-        return serve
+    def _admit(self, question: api.Question[Any], session: bytes) -> Actor:
+        return Actor(str(self.desk.node), frozenset({"commander", "administrator"}), self.desk.node)
 
     def _lagging(self) -> tuple[str, ...]:
         """Why figures may lag behind what people did."""
@@ -227,10 +145,10 @@ class Node:
 
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
-        found = problems_of(self._files, self._ledger, self._bad_messages, refused)
+        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
         return (*self._lagging(), *self._problems.values(), *found)
 
-    async def _health(self, _: api.Health) -> api.HealthReply:
+    async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:
         return api.HealthReply(
             node=self.desk.node.code,
             version=__version__,

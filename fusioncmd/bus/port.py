@@ -27,7 +27,10 @@ CALL = StreamSpec("FC_CALL", (subjects.CALL_ALL, subjects.AUDIENCE_ALL), limits.
 RECEIPT = StreamSpec("FC_RECEIPT", (subjects.RECEIPT_ALL,), limits.RECEIPT_STREAM_BYTES_MAX)
 ROSTER = StreamSpec("FC_ROSTER", (subjects.ROSTER_ALL,), limits.ROSTER_STREAM_BYTES_MAX, per_subject_max=1)
 REPORT = StreamSpec("FC_REPORT", (subjects.REPORT_ALL,), limits.REPORT_STREAM_BYTES_MAX)
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT)
+TRUST = StreamSpec("FC_TRUST", (subjects.TRUST_ALL,), limits.TRUST_STREAM_BYTES_MAX, per_subject_max=1)
+ACCOUNT = StreamSpec("FC_ACCOUNT", (subjects.ACCOUNT_ALL,), limits.ACCOUNT_STREAM_BYTES_MAX, per_subject_max=1)
+AUDIT = StreamSpec("FC_AUDIT", (subjects.AUDIT_ALL,), limits.AUDIT_STREAM_BYTES_MAX)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, TRUST, ACCOUNT, AUDIT)
 
 
 @dataclass(frozen=True, slots=True)

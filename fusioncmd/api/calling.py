@@ -1,15 +1,13 @@
-"""The vocabulary of `fc.api.…`: what a tier node can be asked, and what it replies. Pure.
-
-How they travel is in `envelope.py`: a request goes to `fc.api.<verb>`.
-"""
+"""Calling people down, and watching who answers: orders, tallies, people, reports. Pure."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
+from fusioncmd.api.question import Question, Verbs
 from fusioncmd.messages import AnswerIndex, Id, MsgType, Order, Report, Role, Selector, Severity, Status
 
 # A place, or none: the whole tree of the node that is asked.
@@ -40,7 +38,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     open_s: int = limits.ORDER_OPEN_S_DEFAULT
 
 
-class Health(Struct, frozen=True):
+class Health(Question["HealthReply"], frozen=True):
     """`health`: is the node there, and how is it."""
 
 
@@ -58,7 +56,7 @@ class HealthReply(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-class Compose(Struct, frozen=True):
+class Compose(Question["Composed"], frozen=True):
     """`compose`: the order that `draft` would be, for its commander to sign. Nothing is stored."""
 
     draft: Draft
@@ -68,7 +66,7 @@ class Composed(Struct, frozen=True):
     body: bytes  # `order.1`
 
 
-class Issue(Struct, frozen=True):
+class Issue(Question["Issued"], frozen=True):
     """`sealed` is a composed order, signed. `until_ms`, by the node's clock: who asked waits no longer, and must not
     find the order issued afterwards."""
 
@@ -82,7 +80,7 @@ class Issued(Struct, frozen=True):
     reachable: int
 
 
-class Preview(Struct, frozen=True):
+class Preview(Question["PreviewReply"], frozen=True):
     audience: Selector
 
 
@@ -91,7 +89,7 @@ class PreviewReply(Struct, frozen=True):
     reachable: int
 
 
-class Tally(Struct, frozen=True):
+class Tally(Question["TallyReply"], frozen=True):
     """`tally`: the counts of `node` (the whole tree where empty) and, one line each, of the places right below."""
 
     order: Id
@@ -131,7 +129,7 @@ class TallyReply(Struct, frozen=True):
     problems: tuple[str, ...] = ()  # why these figures may lag behind what people did
 
 
-class Who(Struct, frozen=True):
+class Who(Question["People"], frozen=True):
     """`who`: people of one standing, by number; `after` is the last number of the page before, -1 at first."""
 
     order: Id
@@ -161,7 +159,7 @@ class People(Struct, frozen=True):
     after: int | None  # where the next page starts; None on the last
 
 
-class Orders(Struct, frozen=True):
+class Orders(Question["OrdersReply"], frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.ORDERS_PAGE_MAX)] = 50
     open_only: bool = False
 
@@ -170,7 +168,7 @@ class OrdersReply(Struct, frozen=True):
     lines: tuple[OrderLine, ...]
 
 
-class Reports(Struct, frozen=True):
+class Reports(Question["ReportsReply"], frozen=True):
     order: Id
     node: CodeOrNone = ""
     limit: Annotated[int, Meta(ge=1, le=limits.REPORTS_PAGE_MAX)] = 200
@@ -187,7 +185,7 @@ class ReportsReply(Struct, frozen=True):
     total: int
 
 
-class Find(Struct, frozen=True):
+class Find(Question["People"], frozen=True):
     """`find`: people by id, part of a name or of a phone number, within `node` and with `role` where given."""
 
     query: str = ""
@@ -196,8 +194,7 @@ class Find(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=limits.WHO_PAGE_MAX)] = 100
 
 
-Request = Health | Compose | Issue | Preview | Tally | Who | Orders | Reports | Find
-VERBS: dict[type[Any], tuple[str, type[Any]]] = {
+VERBS: Verbs = {
     Health: ("health", HealthReply),
     Compose: ("compose", Composed),
     Issue: ("issue", Issued),

@@ -1,0 +1,39 @@
+"""The vocabulary of `fc.api.…`: what a tier node can be asked, and what it replies. Pure.
+
+How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with the session of who asks it.
+"""
+
+from __future__ import annotations
+
+from fusioncmd.api import calling, devices, keys, logins, proposals, records
+from fusioncmd.api.calling import CodeOrNone as CodeOrNone
+from fusioncmd.api.calling import Compose as Compose
+from fusioncmd.api.calling import Composed as Composed
+from fusioncmd.api.calling import Draft as Draft
+from fusioncmd.api.calling import Find as Find
+from fusioncmd.api.calling import Health as Health
+from fusioncmd.api.calling import HealthReply as HealthReply
+from fusioncmd.api.calling import Issue as Issue
+from fusioncmd.api.calling import Issued as Issued
+from fusioncmd.api.calling import OrderLine as OrderLine
+from fusioncmd.api.calling import Orders as Orders
+from fusioncmd.api.calling import OrdersReply as OrdersReply
+from fusioncmd.api.calling import OrderState as OrderState
+from fusioncmd.api.calling import People as People
+from fusioncmd.api.calling import Person as Person
+from fusioncmd.api.calling import Preview as Preview
+from fusioncmd.api.calling import PreviewReply as PreviewReply
+from fusioncmd.api.calling import ReportLine as ReportLine
+from fusioncmd.api.calling import Reports as Reports
+from fusioncmd.api.calling import ReportsReply as ReportsReply
+from fusioncmd.api.calling import Row as Row
+from fusioncmd.api.calling import Standing as Standing
+from fusioncmd.api.calling import Tally as Tally
+from fusioncmd.api.calling import TallyReply as TallyReply
+from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.question import Question as Question
+from fusioncmd.api.question import Verbs as Verbs
+
+VERBS: Verbs = {
+    **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
+}  # fmt: skip
