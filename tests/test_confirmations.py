@@ -76,6 +76,22 @@ async def test_confirmations_wait_for_a_neighbour_who_delivers_too(
     assert await terminal.hear() == [COUNTED, order.id, 0]  # by itself, in a moment
 
 
+async def test_answers_on_their_way_to_the_disk_come_first_for_a_moment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CONFIRM_EACH_PUMP", 0)
+    world.gateway.outflow.unsettled = lambda: True  # others go on answering
+    terminal = await world.enter(1)
+    order = await world.issue(make_order(1), 1)
+    assert await terminal.hear() == delivery(order)
+    terminal.say(ANSWER, order.id, 0)
+    assert await terminal.hears_nothing_more()
+    await world.settled()
+    assert await terminal.hears_nothing_more()
+    world.now_s += limits.SETTLE_S_MAX
+    assert await terminal.hear() == [COUNTED, order.id, 0]
+
+
 async def test_what_could_not_go_at_once_goes_without_anything_else_happening(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ class Gateway:
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
+        self.outflow.unsettled = lambda: self.publisher.unsettled
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 

@@ -1,8 +1,9 @@
 """What goes out of a gateway process: orders first, and confirmations in what room they leave.
 
-Whoever has no order yet comes before whoever has answered one. So while an order goes out, from here or from another
-gateway process of this machine, few confirmations do; as soon as it is out, all of them. Nothing here waits for ever:
-what could not go now is looked at again in a moment.
+Whoever has no order yet comes before whoever has answered one, and an answer on its way to the disk before the word
+that another is there. So while an order goes out, from here or from another gateway process of this machine, and for a
+moment after, few confirmations do; then all of them. Nothing here waits for ever: what could not go now is looked at
+again in a moment.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ class Outflow:
     """`clock` gives seconds since 1970. Without `neighbours` this is the only gateway process of the machine."""
 
     moved: Callable[[], None]  # told when something may have gone out
+    unsettled: Callable[[], bool]  # whether receipts are not on disk yet
 
     def __init__(self, engine: Engine, seats: Seats, delivery: Delivery, clock: Callable[[], float]) -> None:
         self._engine, self._seats, self._delivery, self._clock = engine, seats, delivery, clock
         self.neighbours: Neighbours | None = None
         self._confirmations = Confirmations()
+        self._settle_until_s = 0.0
         self._pulse = Pulse(limits.PUMP_MS / 1000, self._beat)
 
     @property
@@ -48,7 +51,10 @@ class Outflow:
 
     def pump(self, confirmations: int = 0) -> None:
         """Send what the windows allow now, and at least so many confirmations."""
-        sent = self._delivery.pump(self._clock() * 1000)
+        now_s = self._clock()
+        if self._delivery.busy:
+            self._settle_until_s = now_s + limits.SETTLE_S_MAX
+        sent = self._delivery.pump(now_s * 1000)
         room = max(confirmations, sent // limits.CONFIRM_SHARE) if self._orders_go_out() else limits.CONFIRM_BURST
         while room > 0 and self._confirmations:
             order, answer, numbers = self._confirmations.take(room)
@@ -60,10 +66,19 @@ class Outflow:
         self.moved()
 
     def _orders_go_out(self) -> bool:
+        """Until what was answered to the last of them is on disk: a moment at most, people answer for hours."""
+        here = self._delivery.busy or self._settles()
         if self.neighbours is None:
-            return self._delivery.busy
-        self.neighbours.i_deliver(self._delivery.busy)
-        return self._delivery.busy or (bool(self._confirmations) and self.neighbours.deliver())
+            return here
+        self.neighbours.i_deliver(here)
+        return here or (bool(self._confirmations) and self.neighbours.deliver())
+
+    def _settles(self) -> bool:
+        if not self._settle_until_s:
+            return False
+        if self._clock() >= self._settle_until_s or not self.unsettled():
+            self._settle_until_s = 0.0
+        return bool(self._settle_until_s)
 
     def _beat(self) -> None:
         self.pump(limits.CONFIRM_EACH_PUMP)

@@ -39,6 +39,11 @@ class Publisher:
         if self._timer is None and self.gather and len(self._stores) < limits.RECEIPTS_IN_FLIGHT_MAX:
             self._timer = asyncio.get_running_loop().call_later(limits.GATHER_MS_MAX / 1000, self._publish)
 
+    @property
+    def unsettled(self) -> bool:
+        """Receipts are gathered, or on their way to the disk."""
+        return bool(self.gather or self._stores)
+
     async def drain(self, wait_s: float) -> None:
         """Publish what is gathered and wait until all of it is stored, at most so long."""
         with contextlib.suppress(TimeoutError):
