@@ -104,9 +104,10 @@ class MemoryBus:
                 return stream.kept[stream.last_of[subject]]
         return None
 
-    async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+    async def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
         for stored in list(self._streams[stream.name].kept.values()):
-            yield stored
+            if stored.seq >= from_seq:
+                yield stored
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         held = self._streams[stream.name]

@@ -129,10 +129,11 @@ class NatsBus:
                 return None
         return Stored(subject, found.data or b"", int(found.seq or 0))
 
-    async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+    async def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
         """Page by page: a reader who is slow holds a bounded part of the stream, and misses nothing of it."""
         edge = await self.edge(stream)
-        after, whole = edge.first - 1, edge.first > edge.last
+        after = max(edge.first, from_seq) - 1
+        whole = after >= edge.last
         while not whole:
             page, whole = await self._page(stream, after)
             for stored in page:

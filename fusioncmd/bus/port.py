@@ -78,8 +78,8 @@ class Bus(Protocol):
 
     async def last(self, subject: str) -> Stored | None: ...
 
-    def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
-        """Everything that the stream holds now, in order, and then end."""
+    def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
+        """Everything that the stream holds now, from `from_seq` on, in order, and then end."""
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         """Remove the messages before `below_seq`; where the stream ends does not change."""
