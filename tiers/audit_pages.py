@@ -13,12 +13,13 @@ from fusioncmd import subjects
 from fusioncmd.audit import chain, heads
 from fusioncmd.audit.chain import Tip
 from fusioncmd.audit.entries import Entry
+from fusioncmd.audit.head_file import HeadFile
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import Conflict
 from fusioncmd.trust.chains import Anchors
 from fusioncmd.trust.grants import Credential
-from tiers.audit_tip import HeadFile, TipFinder, Trouble
+from tiers.audit_tip import TipFinder, Trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,17 @@ head covers up.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path as File
 
-from fusioncmd import limits, subjects
+from fusioncmd import subjects
 from fusioncmd.audit import chain, heads
 from fusioncmd.audit.chain import Page, Tip
 from fusioncmd.audit.heads import Head
 from fusioncmd.bus.port import AUDIT, Bus, Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import Unavailable
 from fusioncmd.trust.chains import Anchors
 from fusioncmd.trust.refusals import Untrusted
-from fusioncmd.words import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +27,6 @@ class Trouble:
 
     kind: str
     sentence: str
-
-
-class HeadFile:
-    """A copy of the last head beside the keys: whoever has the broker has not got that."""
-
-    def __init__(self, file: File) -> None:
-        self._file = file
-
-    def read(self) -> bytes:
-        """Empty where there is none."""
-        try:
-            with self._file.open("rb") as opened:
-                return opened.read(limits.STATEMENT_BYTES_MAX)
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise _unavailable(self._file, error) from None
-
-    def write(self, data: bytes) -> None:
-        """By rename, after it is on disk."""
-        new = self._file.with_suffix(".new")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with new.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-            new.replace(self._file)
-        except OSError as error:
-            raise _unavailable(self._file, error) from None
-
-
-def head_file(data: File) -> HeadFile:
-    """In a node's folder."""
-    return HeadFile(data / "audit" / "head")
 
 
 class TipFinder:
@@ -114,8 +75,3 @@ class TipFinder:
         for data in (kept, b"" if stored is None else stored.data):
             with contextlib.suppress(Untrusted):
                 yield heads.written_by(data, self._node, self._anchors)
-
-
-def _unavailable(file: File, error: OSError) -> Unavailable:
-    en, zh = reason(error)
-    return Unavailable(f"{file} cannot be used: {en}.", f"无法使用 {file}：{zh}。")

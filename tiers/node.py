@@ -17,6 +17,7 @@ import structlog
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.access import Actor
 from fusioncmd.audit.entries import Entry
+from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -26,7 +27,6 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from tiers.audit_page import audit_page
-from tiers.audit_tip import head_file
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images

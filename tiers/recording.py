@@ -15,6 +15,7 @@ import structlog
 
 from fusioncmd import limits
 from fusioncmd.audit.entries import Entry
+from fusioncmd.audit.head_file import HeadFile
 from fusioncmd.audit.waiting import Item, Waiting
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
@@ -22,7 +23,7 @@ from fusioncmd.errors import StorageFull, Unavailable
 from fusioncmd.trust.chains import Anchors
 from fusioncmd.trust.grants import Credential
 from tiers.audit_pages import Pages, Written
-from tiers.audit_tip import HeadFile, Trouble
+from tiers.audit_tip import Trouble
 
 log = structlog.get_logger("node")
 Told = asyncio.Future[None]
@@ -57,7 +58,7 @@ class Recording:
     def note(self, entry: Entry) -> None:
         self._waiting.note(entry, self._clock())
         self._wake.set()
-        if len(self._waiting) >= limits.AUDIT_PAGE_ENTRIES_MAX:
+        if self._waiting.urgent:
             self._urgent.set()
 
     async def record(self, entry: Entry) -> None:
@@ -128,7 +129,7 @@ class Recording:
 
     async def _gather(self) -> None:
         """Notes wait for each other, and not when somebody waits for an entry."""
-        if len(self._waiting) < limits.AUDIT_PAGE_ENTRIES_MAX and not self._finishing:
+        if not self._waiting.urgent and self._unsure is None and not self._finishing:
             await self._urgent_within(limits.AUDIT_NOTES_WAIT_MS / 1000)
         self._urgent.clear()
 

@@ -45,10 +45,13 @@ class Proof:
 
 
 class Walk:
-    """Given the stored messages of one node in their order; `heads` are those that are believed."""
+    """Given the stored messages of one node in their order; `heads` are those that are believed. `after`: where older
+    pages were taken away on purpose, the head that was kept of them."""
 
-    def __init__(self, node: str, anchors: Anchors, revocations: Revocations, heads: Iterable[Head]) -> None:
-        self._node, self._anchors, self._revocations = node, anchors, revocations
+    def __init__(
+        self, node: str, anchors: Anchors, revocations: Revocations, heads: Iterable[Head], after: Head | None = None
+    ) -> None:
+        self._after, self._node, self._anchors, self._revocations = after, node, anchors, revocations
         self._heads: dict[int, list[Head]] = {}
         for head in heads:
             if head.node == node:
@@ -85,14 +88,14 @@ class Walk:
         return Proof(self._node, self._begins, self._tip, self._signed, self._stored, broken)
 
     def _begin_at(self, page: Page) -> None:
-        """Older pages are gone. A head that names the last of them proves that nothing else was changed by that."""
+        """Older pages are gone. The head that was kept of them proves that these are the ones that follow."""
         before = Tip(self._node, page.number - 1, page.first - 1, page.before)
         self._begins, self._tip = page.number, before
-        if any(head.tip == before for head in self._heads.get(before.pages, ())):
+        if self._after is not None and self._after.tip == before:
             return
         last = page.number - 1
         self._beginning = Break(
-            1, 1, "beginning", f"Pages 1 to {last} are missing at the beginning, and no head that was kept ends there.",
+            1, 1, "beginning", f"Pages 1 to {last} are missing at the beginning, and no head was kept that ends there.",
             f"开头缺少第 1 至 {last} 页，且没有保存的链头止于该处。",
         )  # fmt: skip
 

@@ -44,6 +44,11 @@ class Waiting(Generic[T]):
         """How many are to be written, with the one that tells of those that were shed."""
         return len(self._items) + bool(self._shed)
 
+    @property
+    def urgent(self) -> bool:
+        """Somebody waits, or a page is full."""
+        return len(self._items) > self._notes or len(self._items) >= limits.AUDIT_PAGE_ENTRIES_MAX
+
     def note(self, entry: Entry, now_s: float) -> None:
         gained = max(0.0, now_s - self._allowed_s) * limits.AUDIT_NOTES_PER_S
         self._allowance, self._allowed_s = min(limits.AUDIT_WAITING_MAX, self._allowance + gained), now_s
