@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 
 from fusioncmd import api, ids, limits, subjects
-from fusioncmd.audit.entries import Entry, Recorder, order_entry, refusal_entry
+from fusioncmd.audit.entries import Recorder, order_entry
+from fusioncmd.audit.refused import refused_order
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import BadInput, BadMessage, BadOrder, Conflict, NotFound, Problem, StorageFull
+from fusioncmd.errors import BadInput, BadMessage, BadOrder, Conflict, NotFound, StorageFull
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Order, decode, encode
 from fusioncmd.orders import address, compose, draft_of
@@ -21,7 +22,6 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import witnesses
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
-from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.seals import claimed
 from tiers.ledger import Ledger
 
@@ -56,15 +56,8 @@ class Issuing:
         try:
             return await self._issue_once(request, asked_by)
         except (BadInput, Conflict, NotFound) as problem:
-            self._recorder.note(self._refused(request.sealed, asked_by, problem))
+            self._recorder.note(refused_order(self._judge.now_ms, asked_by, request.sealed, problem))
             raise
-
-    def _refused(self, sealed: bytes, asked_by: str, problem: Problem) -> Entry:
-        try:
-            order, _ = claimed(sealed)
-        except Untrusted:
-            return refusal_entry(self._judge.now_ms, asked_by, "issue", problem)
-        return order_entry(self._judge.now_ms, asked_by, order, {"claims": order.issuer}, problem)
 
     async def _issue_once(self, request: api.Issue, asked_by: str) -> Order:
         async with self._one_at_a_time:
