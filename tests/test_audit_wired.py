@@ -20,6 +20,7 @@ from fusioncmd.messages import encode
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.slices import merge
 from fusioncmd.trust import seals
+from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, Office, first_slice
 from tests.test_desk_issue import UNSURE, UPDATE, Faulty, issue, stored
 from tests.test_node import ask, province, running

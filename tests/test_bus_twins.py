@@ -96,3 +96,13 @@ async def test_the_twins_answer_alike_to_any_sequence_of_calls(small: None, serv
 )
 def test_subjects_match_token_by_token(pattern: str, subject: str, match: bool) -> None:
     assert matches(pattern, subject) is match
+
+
+async def test_a_stream_can_be_read_from_a_sequence_on(server: RealServer) -> None:
+    async with server.bus() as real:
+        for bus in (MemoryBus(), real):
+            told = [await bus.store("fc.report.44", bytes(n)) for n in range(5)]
+            for start in range(1, 8):
+                assert [m.seq async for m in bus.read(REPORT, from_seq=start)] == told[start - 1 :]
+            await bus.forget(REPORT, 3)
+            assert [m.seq async for m in bus.read(REPORT, from_seq=2)] == told[2:]
