@@ -104,6 +104,7 @@ AUDIT_PAGE_ENTRIES_MAX = 256  # the rest goes into the next page
 AUDIT_PAGE_BYTES_MAX = 256 * 1024
 AUDIT_RETRY_S = 1  # after a page could not be stored
 AUDIT_HEAD_EVERY_S = 60  # a signed head, when something was added
+AUDIT_FULL_PERCENT = 80  # of its stream; from then on health says so: a full audit lets nobody issue
 AUDIT_HEADS_MAX = 8_192  # nodes whose heads are kept; reject
 AUDIT_REPLY_ENTRIES_MAX = 1_000  # reject
 AUDIT_REPLY_BYTES_MAX = 4 * 1024 * 1024  # the rest goes into the next reply

@@ -43,6 +43,7 @@ async def test_a_full_stream_refuses_keeps_what_it_said_it_kept_and_takes_more_w
                     told.append(await bus.store("fc.report.44", bytes(1_000)))
             assert 10 <= len(told) <= SMALL_BYTES // 1_000 and "full" in caught.value.en
             assert [m.seq async for m in bus.read(REPORT)] == told
+            assert SMALL_BYTES * 3 // 4 < (await bus.edge(REPORT)).size_bytes <= SMALL_BYTES
             assert await bus.store("fc.call.44", b"") == 1  # another stream has room
             await bus.forget(REPORT, 3)
             assert await bus.store("fc.report.44", bytes(1_000)) == told[-1] + 1

@@ -20,6 +20,7 @@ from fusioncmd.bus.port import AUDIT, Stored
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BusDown, NoReply, Problem, StorageFull, Unavailable
 from tests.audits import entry, pages_of, proof_of
+from tests.nats_server import until
 from tests.test_desk_issue import Faulty
 from tests.worlds import NODE_KEY, NOW_MS, OFFICES
 from tiers.recording import Recording
@@ -200,6 +201,22 @@ async def test_an_audit_that_was_cut_stays_cut_whatever_is_written_later(where: 
     assert "cut" in {e.refused for e in await entries(cut)}
 
 
+@pytest.mark.parametrize(("kept", "said"), [(2, "after page 2 were removed"), (3, "stored anew by somebody else")])
+async def test_an_audit_that_is_stored_anew_while_the_node_runs_is_told(kept: int, said: str, tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path) as one:
+        for n in range(3):
+            await one.record(entry(n))
+        true = await messages(bus)
+        await bus.forget(AUDIT, 4)
+        for stored in true[:kept]:
+            await bus.store(SUBJECT, stored.data)
+        await one.record(entry(3))
+        assert any(said in problem for problem in one.problems)
+    found = (await proof(bus)).broken
+    assert found == (None if kept == 3 else found) and (found is None or (found.page, found.why) == (3, "missing"))
+
+
 async def test_an_audit_that_is_purged_while_the_node_runs_begins_later_for_ever(tmp_path: Path) -> None:
     bus = MemoryBus()
     async with recording(bus, tmp_path) as one:
@@ -225,3 +242,15 @@ async def test_who_waits_when_the_node_stops_is_told(tmp_path: Path) -> None:
         assert "cannot be read" in one.problems[0]
     with pytest.raises(Unavailable):
         await waiting
+
+
+async def test_health_says_so_before_the_audit_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = MemoryBus()
+    for percent, said in ((100, 0), (0, 1), (100, 0)):
+        monkeypatch.setattr("fusioncmd.limits.AUDIT_FULL_PERCENT", percent)
+        async with recording(bus, tmp_path) as one:
+            await one.record(entry(percent))
+            await until(lambda one=one: not one._pages.head_is_due)  # type: ignore[misc]
+            await asyncio.sleep(0)
+            assert len(one.problems) == said, one.problems
+    assert (await bus.edge(AUDIT)).size_bytes > 1_000

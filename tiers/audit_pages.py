@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fusioncmd import subjects
+from fusioncmd import limits, subjects
 from fusioncmd.audit import chain, heads
 from fusioncmd.audit.chain import Tip
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import HeadFile
-from fusioncmd.bus.port import Bus, Stored
+from fusioncmd.bus.port import AUDIT, Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import Conflict
 from fusioncmd.trust.chains import Anchors
@@ -81,8 +81,17 @@ class Pages:
             self.tip = chain.tip_of(page, last.data)
             if last.data != self.given_up:
                 self._tell(Trouble("another_writer", "Another program writes this node's audit, with its key"))
+        elif page is not None and chain.digest_of(last.data) == self.tip.digest:
+            self._tell(Trouble("moved", "The audit was stored anew by somebody else while the node ran"))
+        elif page is not None:
+            self._tell(Trouble("cut", f"Pages of the audit after page {page.number} were removed while the node ran"))
         else:
             self._tell(Trouble("strange", f"Message {last.seq} of the audit was put there by somebody else"))
+
+    async def room_left(self) -> bool:
+        """False when the stream is nearly full."""
+        edge = await self._bus.edge(AUDIT)
+        return edge.size_bytes * 100 < AUDIT.bytes_max * limits.AUDIT_FULL_PERCENT
 
     async def sign_head(self, now_ms: int) -> None:
         """For the chain as it is; first beside the keys, then on the bus."""

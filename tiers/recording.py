@@ -183,6 +183,10 @@ class Recording:
         try:
             await self._pages.sign_head(self.now_ms)
             self._problems.pop("head", None)
+            if await self._pages.room_left():
+                self._problems.pop("room", None)
+            else:
+                self._trouble("room", "The audit's stream is nearly full: when it is, nothing can be decided")
         except Unavailable as problem:
             self._trouble("head", f"The head of the audit cannot be stored: {problem.en}")
 

@@ -96,7 +96,7 @@ class MemoryBus:
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:
         held = self._streams[stream.name]
-        return StreamEdge(min(held.kept, default=held.last + 1), held.last)
+        return StreamEdge(min(held.kept, default=held.last + 1), held.last, held.size_bytes)
 
     async def last(self, subject: str) -> Stored | None:
         for stream in self._streams.values():

@@ -118,7 +118,7 @@ class NatsBus:
     async def edge(self, stream: StreamSpec) -> StreamEdge:
         with translated():
             state = (await self._jsm.stream_info(stream.name)).state
-        return StreamEdge(max(state.first_seq, 1), state.last_seq)  # a new stream says 0 and 0
+        return StreamEdge(max(state.first_seq, 1), state.last_seq, state.bytes)  # a new stream says 0 and 0
 
     async def last(self, subject: str) -> Stored | None:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
