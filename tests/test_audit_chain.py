@@ -88,6 +88,13 @@ def test_the_first_broken_link_is_named(act: str, place: int, other: int, seed: 
     )  # fmt: skip
 
 
+def test_entries_are_counted_over_all_pages() -> None:
+    page = chain.claimed(PAGES[-1])
+    for first in (page.first - 1, page.first + 1):
+        broken = break_of([*PAGES[:-1], resigned(PAGES[-1], first=first)])
+        assert (broken.page, broken.entry, broken.why) == (LAST, page.first, "count")
+
+
 @pytest.mark.parametrize("start", range(LAST))
 def test_who_has_the_nodes_key_and_writes_all_anew_is_found_by_the_next_head_that_was_kept(start: int) -> None:
     tip = TIPS[start - 1] if start else Tip("44")

@@ -176,6 +176,21 @@ async def test_what_somebody_else_puts_there_is_told_and_never_signed_for(tmp_pa
     assert found is not None and (found.page, found.why) == (2, "page")
 
 
+async def test_after_a_crash_the_last_page_is_found_also_behind_noise(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path, crash=True) as one:
+        for n in range(3):
+            await one.record(entry(n))
+    assert (await head(bus)).pages == 1  # the next is due in a minute
+    for _ in range(2):
+        await bus.store(SUBJECT, b"noise")
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(3))
+    own = [s.data for s in await messages(bus) if s.data != b"noise"]
+    found = proof_of(own, [await head(bus)])
+    assert found.broken is None and found.tip.entries == 5  # with the one that tells of the noise
+
+
 @pytest.mark.parametrize("where", ["bus", "both"])
 async def test_an_audit_that_was_cut_stays_cut_whatever_is_written_later(where: str, tmp_path: Path) -> None:
     """Also when the head on the bus went with it: the node keeps one beside its keys."""
