@@ -97,6 +97,18 @@ AUDIT_STREAM_BYTES_MAX = 4 * 1024**3
 AUDIT_FIELD_CHARS_MAX = 256  # longer ones are cut
 AUDIT_DETAILS_MAX = 16
 AUDIT_WAITING_MAX = 4_096  # notes that are not on disk yet; shed, and how many is kept
+AUDIT_NOTES_PER_S = 5  # beyond a burst of AUDIT_WAITING_MAX; shed, and how many of which kind is kept: who is not let
+# in must not fill the disk that orders need
+AUDIT_NOTES_WAIT_MS = 1_000  # so that many notes make one page; an entry that is waited for takes them along
+AUDIT_ENTRY_BYTES_MAX = 48 * 1024
+AUDIT_PAGE_ENTRIES_MAX = 256  # the rest goes into the next page
+AUDIT_PAGE_BYTES_MAX = 256 * 1024
+AUDIT_RETRY_S = 1  # after a page could not be stored
+AUDIT_HEAD_EVERY_S = 60  # a signed head, when something was added
+AUDIT_FULL_PERCENT = 80  # of its stream; from then on health says so: a full audit lets nobody issue
+AUDIT_HEADS_MAX = 8_192  # nodes whose heads are kept; reject
+AUDIT_REPLY_ENTRIES_MAX = 1_000  # reject
+AUDIT_REPLY_BYTES_MAX = 4 * 1024 * 1024  # the rest goes into the next reply
 
 # The ledger.
 DISK_FREE_BYTES_MIN = 64 * 1024**2  # below, health says so
@@ -140,3 +152,6 @@ assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
+assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX
+assert 2 * AUDIT_ENTRY_BYTES_MAX < AUDIT_PAGE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
+assert AUDIT_REPLY_BYTES_MAX + AUDIT_PAGE_BYTES_MAX < API_REPLY_BYTES_MAX

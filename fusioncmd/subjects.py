@@ -16,6 +16,8 @@ ROSTER_ALL = "fc.roster.>"
 REPORT_ALL = "fc.report.>"
 PRESENCE_ALL = "fc.presence.>"
 TRUST_ALL = "fc.trust.>"
+REVOCATION_ALL = "fc.trust.revocation.>"
+HEAD_ALL = "fc.trust.head.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 

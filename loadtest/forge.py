@@ -1,7 +1,8 @@
 """`python -m loadtest forge`: mutants of good orders, by kind; every one is refused, and for the right reason.
 
-The count of those accepted has to be 0, and the unchanged orders beside them have to be accepted: else it would be 0
-for a trivial reason. It also measures what a verification costs, and a ticket.
+The count of those accepted has to be 0, and each that is refused has to be in an audit that proves to be whole. The
+unchanged orders beside them have to be accepted: else it would be 0 for a trivial reason. It also measures what a
+verification costs, and a ticket.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fusioncmd.trust.refusals import Reason, Untrusted
 from fusioncmd.trust.revocations import Revocations
 from fusioncmd.words import say
 from loadtest import forged_grants, forged_orders, measure
+from loadtest.forge_audit import ForgeAudit
 from loadtest.forgeries import CONTROLS, KINDS, Attempt, Forger
 from loadtest.offices import BOTH, NOW_MS
 from loadtest.output import Figure, Result, note, number, show
@@ -47,6 +49,7 @@ class Tally:
     controls: int = 0
     distinct: set[int] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
+    audited: int = 0  # refusals that the audit holds, and proves
 
     @property
     def accepted(self) -> int:
@@ -68,7 +71,7 @@ class Tally:
 def attack(mutants: int, seed: int) -> Tally:
     """Every kind as often as every other; the seed makes the same mutants again."""
     forger, tally = Forger(seed), Tally({name: Count() for name in KINDS})
-    kinds = list(KINDS.values())
+    kinds, audit = list(KINDS.values()), ForgeAudit(forger.offices)
     for n in range(mutants):
         kind = kinds[n % len(kinds)]
         forger.renew(n)
@@ -81,10 +84,14 @@ def attack(mutants: int, seed: int) -> Tally:
             tally.fail(f"Mutant {n} was accepted: {kind.name}, seed {seed}: {attempt.data.hex()}")
             continue
         count.reasons[verdict.reason] += 1
+        audit.refuse(attempt, verdict)
         if verdict.reason not in kind.reasons:
             tally.fail(f"Mutant {n} was refused for another reason: {kind.name}, seed {seed}: {verdict.reason}")
         if n % CONTROL_EVERY == 0:
             _control(forger, tally, n)
+    tally.audited = audit.proved()
+    if tally.audited != tally.refused:
+        tally.fail(f"{tally.refused} mutants were refused, and the audit proves {tally.audited}.")
     return tally
 
 
@@ -143,6 +150,7 @@ async def main(given: argparse.Namespace) -> int:
     result.failures += tally.failures
     result.add("mutants accepted", tally.accepted)
     result.add("mutants refused", tally.refused)
+    result.add("refusals in the audit, proved", tally.audited)
     result.add("of them distinct", len(tally.distinct))
     result.add("unchanged orders, all accepted", tally.controls)
     for reason, times in tally.reasons.most_common():

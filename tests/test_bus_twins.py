@@ -43,6 +43,7 @@ async def test_a_full_stream_refuses_keeps_what_it_said_it_kept_and_takes_more_w
                     told.append(await bus.store("fc.report.44", bytes(1_000)))
             assert 10 <= len(told) <= SMALL_BYTES // 1_000 and "full" in caught.value.en
             assert [m.seq async for m in bus.read(REPORT)] == told
+            assert SMALL_BYTES * 3 // 4 < (await bus.edge(REPORT)).size_bytes <= SMALL_BYTES
             assert await bus.store("fc.call.44", b"") == 1  # another stream has room
             await bus.forget(REPORT, 3)
             assert await bus.store("fc.report.44", bytes(1_000)) == told[-1] + 1
@@ -96,3 +97,13 @@ async def test_the_twins_answer_alike_to_any_sequence_of_calls(small: None, serv
 )
 def test_subjects_match_token_by_token(pattern: str, subject: str, match: bool) -> None:
     assert matches(pattern, subject) is match
+
+
+async def test_a_stream_can_be_read_from_a_sequence_on(server: RealServer) -> None:
+    async with server.bus() as real:
+        for bus in (MemoryBus(), real):
+            told = [await bus.store("fc.report.44", bytes(n)) for n in range(5)]
+            for start in range(1, 8):
+                assert [m.seq async for m in bus.read(REPORT, from_seq=start)] == told[start - 1 :]
+            await bus.forget(REPORT, 3)
+            assert [m.seq async for m in bus.read(REPORT, from_seq=2)] == told[2:]

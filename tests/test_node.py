@@ -83,7 +83,7 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
         requests = (
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
-            api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            api.Orders(), api.Reports(ALERT.id), api.Find("陈"), api.Audit(),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(api.VERBS)
         for request in requests:

@@ -30,7 +30,9 @@ ONE_FILE_PER_LIBRARY = {
 PURE = (
     "fusioncmd/access.py", "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
     "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
-    "fusioncmd/audit/entries.py", "fusioncmd/codes.py", "fusioncmd/envelope.py",
+    "fusioncmd/audit/chain.py", "fusioncmd/audit/entries.py", "fusioncmd/audit/heads.py", "fusioncmd/audit/proof.py",
+    "fusioncmd/audit/refused.py", "loadtest/forge_audit.py",    "fusioncmd/audit/waiting.py", "tiers/roster_burst.py",
+    "fusioncmd/codes.py", "fusioncmd/envelope.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",

@@ -18,7 +18,7 @@ STATEFUL = {"subject", "unwitnessed", "full", "stale", "second_person"}  # not r
 def test_two_thousand_mutants_are_refused_and_good_orders_are_not() -> None:
     tally = forge.attack(2_000, seed=4)
     assert tally.failures == []
-    assert (tally.accepted, tally.refused) == (0, 2_000)
+    assert (tally.accepted, tally.refused, tally.audited) == (0, 2_000, 2_000)
     assert tally.controls >= 100
     assert set(tally.reasons) == set(REASONS) - STATEFUL
 
@@ -79,3 +79,15 @@ def test_costs_are_measured_for_an_order_and_a_ticket(monkeypatch: pytest.Monkey
     monkeypatch.setattr(forge, "ROUND", 3)
     costs = forge.costs(1)
     assert len(costs) == 4 and all(us > 0 for us in costs.values())
+
+
+def test_a_refusal_that_is_missing_in_the_audit_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = forge.ForgeAudit.refuse
+
+    def forgetful(self: forge.ForgeAudit, attempt: Attempt, problem: Untrusted) -> None:
+        if problem.reason != "scope":
+            kept(self, attempt, problem)
+
+    monkeypatch.setattr(forge.ForgeAudit, "refuse", forgetful)
+    tally = forge.attack(200, seed=4)
+    assert tally.refused == 200 > tally.audited > 0 and "the audit proves" in tally.failures[-1]

@@ -9,7 +9,9 @@ from pyroaring import BitMap
 
 from fusioncmd import api, ids
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Entry, fitted
 from fusioncmd.codes import Path
+from fusioncmd.errors import Problem
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.trust import seals, witnesses
 from fusioncmd.trust.judge import Judge
@@ -21,6 +23,22 @@ EVERYONE = Selector(("44",))
 OFFICES = Offices(1)
 DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}
 NODE_KEY = OFFICES.grant(OFFICES.province, "node", purposes=("node",), statuses=BOTH)
+
+
+class Notebook:
+    """A `Recorder` in memory: `entries` are kept at once, as long as there is no `problem`."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.problem: Problem | None = None
+
+    async def record(self, entry: Entry) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.entries.append(fitted(entry))
+
+    def note(self, entry: Entry) -> None:
+        self.entries.append(fitted(entry))
 
 
 def judge(now_ms: int = NOW_MS) -> Judge:

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 
 from fusioncmd import api
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
 from fusioncmd.errors import BadInput, NotFound
@@ -27,14 +28,16 @@ from tiers.ledger import NUMBERS_MAX, Ledger
 
 
 class Desk:
-    """`own` is the node's key, which states what it accepted; `judge` knows the time and the roots."""
+    """`own` is the node's key, which states what it accepted; `judge` knows the time and the roots; `recorder` is the
+    audit."""
 
     def __init__(
-        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential
-    ) -> None:
+        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential,
+        recorder: Recorder,
+    ) -> None:  # fmt: skip
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
         self._judge = judge
-        self._issuing = Issuing(bus, node, roster, ledger, judge, own)
+        self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder)
         self.problems: Callable[[], tuple[str, ...]] = tuple
 
     @property
@@ -49,7 +52,7 @@ class Desk:
         return self._issuing.compose(request.draft)
 
     async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
-        order = await self._issuing.issue(request)
+        order = await self._issuing.issue(request, who.name)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from hashlib import sha256
 
 import structlog
 
+from fusioncmd import ids, subjects
+from fusioncmd.audit.entries import Recorder, refusal_entry
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import Untrusted
+from fusioncmd.trust.seals import claimed
 from tiers.ledger import Ledger
+from tiers.roster_burst import RosterBurst
 
 log = structlog.get_logger("node")
 
 
-class Folding:
-    """Folds into `roster` and `ledger`; `bad_messages` counts what could not be read."""
+ROSTER_BURST_S = 1.0  # changes of the roster within it are one entry of the audit
 
-    def __init__(self, bus: Bus, roster: Roster, ledger: Ledger, judge: Judge) -> None:
+
+class Folding:
+    """Folds into `roster` and `ledger`; `bad_messages` counts what could not be read. What was refused, and changes of
+    the roster since the start, go to the audit, in the name of the node."""
+
+    def __init__(
+        self, bus: Bus, roster: Roster, ledger: Ledger, judge: Judge, recorder: Recorder, name: str
+    ) -> None:  # fmt: skip
         self._bus, self._roster, self._ledger, self._judge = bus, roster, ledger, judge
+        self._recorder, self._name = recorder, name
+        self._burst, self._roster_known = RosterBurst(), 0  # the last message of the roster that was there at the start
         self.bad_messages = 0
         self.begun_anew: set[str] = set()  # streams that are others than those that were folded before
         self.fold_trust: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
         """Returns when all that is stored was handled; what comes is, from then on."""
+        self._roster_known = await self._last_of(ROSTER)
         tails = [await self._bus.tail(ROSTER, self._guarded(ROSTER, self._fold_roster))]
         for stream, fold in (
             (TRUST, self.fold_trust),
@@ -46,17 +60,19 @@ class Folding:
         if stream.name not in self._ledger.handled:  # kept nowhere else
             return 1
         handled = self._ledger.handled[stream.name]
-        while True:
-            try:
-                last = (await self._bus.edge(stream)).last
-                break
-            except Unavailable:
-                await asyncio.sleep(0.3)
+        last = await self._last_of(stream)
         if last < handled:  # another stream than the one that was folded: begin at its beginning
             log.warning("node.stream_is_new", stream=stream.name, last=last, handled=handled)
             handled = self._ledger.handled[stream.name] = 0
             self.begun_anew.add(stream.name)
         return handled + 1
+
+    async def _last_of(self, stream: StreamSpec) -> int:
+        while True:
+            try:
+                return (await self._bus.edge(stream)).last
+            except Unavailable:
+                await asyncio.sleep(0.3)
 
     def _guarded(self, stream: StreamSpec, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
         def handle(stored: Stored) -> None:
@@ -65,9 +81,9 @@ class Folding:
             except Untrusted as problem:
                 self._refuse(stored, problem)
             except Problem as problem:  # a message that is not what it should be; the stream keeps it
-                self._pass_over(stream, stored, problem.en)
+                self._pass_over(stream, stored, problem)
             except Exception as error:  # noqa: BLE001  # a mistake of ours: one message must not silence a tier
-                self._pass_over(stream, stored, repr(error))
+                self._pass_over(stream, stored, Problem(repr(error), repr(error)))
 
         return handle
 
@@ -75,14 +91,32 @@ class Folding:
         """Something that somebody put on the bus, and that proves nothing."""
         if self._judge.is_news(stored.data, problem):
             log.error("node.order_refused", subject=stored.subject, seq=stored.seq, reason=problem.reason)
+            details = {"subject": stored.subject, "seq": str(stored.seq), "sha256": sha256(stored.data).hexdigest()}
+            self._recorder.note(refusal_entry(self._judge.now_ms, self._name, _about(stored), problem, details))
 
-    def _pass_over(self, stream: StreamSpec, stored: Stored, why: str) -> None:
+    def _pass_over(self, stream: StreamSpec, stored: Stored, problem: Problem) -> None:
+        why = problem.en
         self.bad_messages += 1
         self._ledger.keep(stream.name, stored.seq)
         log.error("node.bad_message", subject=stored.subject, seq=stored.seq, problem=why)
+        details = {"seq": str(stored.seq), "why": why}
+        self._recorder.note(refusal_entry(self._judge.now_ms, self._name, stored.subject, problem, details))
 
     def _fold_roster(self, stored: Stored) -> None:
+        path = subjects.path_of(stored.subject)
+        before = self._roster.edition(path.code)
         self._roster.put(stored.subject, stored.data)
+        edition = self._roster.edition(path.code)
+        if stored.seq > self._roster_known and edition != before:
+            people = len(self._roster.members(path)) if path in self._roster.divisions else 0
+            if self._burst.put(path.code, edition, people):
+                asyncio.get_running_loop().call_later(ROSTER_BURST_S, self.note_roster)
+
+    def note_roster(self) -> None:
+        """What changed in the roster since it was noted last."""
+        entry = self._burst.entry(self._judge.now_ms, self._name)
+        if entry is not None:
+            self._recorder.note(entry)
 
     def _fold_call(self, stored: Stored) -> None:
         order = self._ledger.fold_call(stored)
@@ -92,3 +126,11 @@ class Folding:
     def _fold_receipts(self, stored: Stored) -> None:
         self._ledger.fold_receipts(stored)
         reach("node.receipts_folded")
+
+
+def _about(stored: Stored) -> str:
+    """The id of an order that is none, where it has one."""
+    try:
+        return ids.to_text(claimed(stored.data)[0].id)
+    except Untrusted:
+        return stored.subject

@@ -1,7 +1,8 @@
 """Issuing: what is signed is what is stored, and an order is on disk before anyone is told of it.
 
 Two questions make an order. `compose` writes it down, for its commander to sign; `issue` takes it signed, judges it,
-says under the node's own key whom it means, and stores first that and then the order.
+says under the node's own key whom it means, and stores first that and then the order. Before both, the audit has it: it
+may tell of an order that was not issued then, but none is issued that it does not tell of.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import asyncio
 
 from fusioncmd import api, ids, limits, subjects
+from fusioncmd.audit.entries import Recorder, order_entry
+from fusioncmd.audit.refused import refused_order
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import BadMessage, BadOrder, Conflict, StorageFull
+from fusioncmd.errors import BadInput, BadMessage, BadOrder, Conflict, NotFound, StorageFull
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Order, decode, encode
 from fusioncmd.orders import address, compose, draft_of
@@ -28,9 +31,11 @@ UNSURE_MAX = 64
 class Issuing:
     """`own` is the node's key; `judge` knows the roots and the time."""
 
-    def __init__(self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, judge: Judge, own: Credential) -> None:
+    def __init__(
+        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, judge: Judge, own: Credential, recorder: Recorder
+    ) -> None:
         self._bus, self._node, self._roster, self._ledger = bus, node, roster, ledger
-        self._judge, self._own = judge, own
+        self._judge, self._own, self._recorder = judge, own, recorder
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
@@ -46,27 +51,37 @@ class Issuing:
             self.check_within(order.node, *order.audience.nodes)
         return api.Composed(encode(order))
 
-    async def issue(self, request: api.Issue) -> Order:
+    async def issue(self, request: api.Issue, asked_by: str) -> Order:
         """Store the audience, store the order, and only then say so. The same order again: the same answer."""
+        try:
+            return await self._issue_once(request, asked_by)
+        except (BadInput, Conflict, NotFound) as problem:
+            self._recorder.note(refused_order(self._judge.now_ms, asked_by, request.sealed, problem))
+            raise
+
+    async def _issue_once(self, request: api.Issue, asked_by: str) -> Order:
         async with self._one_at_a_time:
             order, body = claimed(request.sealed)
             known = self._ledger.book.orders.get(order.id)
             if known is None:
                 if request.until_ms is not None and self._judge.now_ms > request.until_ms:
                     raise BadOrder("The request came too late; nothing was issued.", "请求到达过迟，未下达。")
-                await self._issue(request.sealed, order, body)
+                await self._issue(request.sealed, order, body, asked_by)
             elif known != order:
                 raise _another()
         return order
 
-    async def _issue(self, sealed: bytes, order: Order, body: bytes) -> None:
+    async def _issue(self, sealed: bytes, order: Order, body: bytes, asked_by: str) -> None:
         # A store whose reply was lost may have stored: asked again, the very same order is stored, and no other.
         unsure = self._unsure.get(order.id)
         if unsure is None:
             self._check(order, sealed)
         elif unsure != sealed:
             raise _another()
-        subject, numbers = subjects.call(address(order.audience)), self._numbers(order)
+        subject, (numbers, people) = subjects.call(address(order.audience)), self._numbers(order)
+        if unsure is None:
+            said = {"asked_by": asked_by} | ({"people": str(people)} if people else {})
+            await self._recorder.record(order_entry(self._judge.now_ms, order.issuer, order, said))
         while len(self._unsure) >= UNSURE_MAX:
             del self._unsure[next(iter(self._unsure))]
         self._unsure[order.id] = sealed
@@ -94,15 +109,15 @@ class Issuing:
         if compose(draft_of(order), self._ledger.book, Path(order.node), order.issued_ms) != order:
             raise BadOrder("The order is not as the node would compose it.", "指令与节点拟制的不一致。")
 
-    def _numbers(self, order: Order) -> bytes:
-        """Whom an alert means now; what follows it means the same, and names nobody."""
+    def _numbers(self, order: Order) -> tuple[bytes, int]:
+        """Whom an alert means now, and how many; what follows it means the same, and names nobody."""
         if order.msg_type != "alert":
-            return b""
+            return b"", 0
         meant = self._roster.resolve(order.audience)
         if not meant:
             raise BadOrder("Nobody is meant: the audience is empty.", "对象为空：没有符合条件的人员。")
         meant.run_optimize()
-        return meant.serialize()
+        return meant.serialize(), len(meant)
 
     async def _store_audience(self, order: Order, body: bytes, numbers: bytes) -> Stored:
         """Once per order: whom it means is decided by the first that is on disk, whatever the roster says later."""

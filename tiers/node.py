@@ -16,6 +16,8 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Entry
+from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -24,10 +26,12 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from tiers.audit_page import audit_page
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
 from tiers.problems import problems_of
+from tiers.recording import Recording
 from tiers.serving import Answer, Serving
 
 log = structlog.get_logger("node")
@@ -47,14 +51,16 @@ class Node:
         self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
         keys = ring.folder_of(data)
-        self._judge = Judge(ring.anchors(keys), clock)
+        anchors, own = ring.anchors(keys), ring.node_key(keys)
+        self._judge = Judge(anchors, clock)
+        self.recorder = Recording(bus, node, own, anchors, clock, head_file(data))
         self._ledger = self._files.load(self._judge)
         self._roster = Roster(divisions)
         self._reachable = Reachable()
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
-        self._folding = Folding(bus, self._roster, self._ledger, self._judge)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
+        self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder)
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -62,7 +68,15 @@ class Node:
         """Until `stop`. Health is told from the first moment, the rest once all is read and gateways were listened to
         for `listen_s`: half a tally, or a province that looks unreachable, is worse than none."""
         await self._ensure_streams()
-        await Serving(self._bus, lambda: self.ready, self._admit).serve(self._answers())
+        self._note_life("start")
+        async with self.recorder.running(self.stop):
+            await self._live()
+            self._folding.note_roster()
+            self._note_life("stop")
+
+    async def _live(self) -> None:
+        serving = Serving(self._bus, lambda: self.ready, self._admit, self.recorder, self._clock)
+        await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
@@ -81,6 +95,10 @@ class Node:
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _note_life(self, change: str) -> None:
+        details = {"change": change, "version": __version__}
+        self.recorder.note(Entry(self.desk.now_ms, self.recorder.name, "node", self.desk.node.code, "", details))
 
     async def snapshot(self) -> None:
         """Write what changed, then let the streams forget what the snapshot *before* already held."""
@@ -130,10 +148,14 @@ class Node:
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
+            api.Audit: self._audit,
         }
 
     def _admit(self, question: api.Question[Any], session: bytes) -> Actor:
         return Actor(str(self.desk.node), frozenset({"commander", "administrator"}), self.desk.node)
+
+    async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
+        return await audit_page(self._bus, self.desk.node, question)
 
     def _lagging(self) -> tuple[str, ...]:
         """Why figures may lag behind what people did."""
@@ -146,7 +168,7 @@ class Node:
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
-        return (*self._lagging(), *self._problems.values(), *found)
+        return (*self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
 
     async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:
         return api.HealthReply(

@@ -33,6 +33,9 @@ from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
 from fusioncmd.api.question import Question as Question
 from fusioncmd.api.question import Verbs as Verbs
+from fusioncmd.api.records import Audit as Audit
+from fusioncmd.api.records import AuditPage as AuditPage
+from fusioncmd.api.records import AuditReply as AuditReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,

@@ -96,7 +96,7 @@ class MemoryBus:
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:
         held = self._streams[stream.name]
-        return StreamEdge(min(held.kept, default=held.last + 1), held.last)
+        return StreamEdge(min(held.kept, default=held.last + 1), held.last, held.size_bytes)
 
     async def last(self, subject: str) -> Stored | None:
         for stream in self._streams.values():
@@ -104,9 +104,10 @@ class MemoryBus:
                 return stream.kept[stream.last_of[subject]]
         return None
 
-    async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+    async def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
         for stored in list(self._streams[stream.name].kept.values()):
-            yield stored
+            if stored.seq >= from_seq:
+                yield stored
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         held = self._streams[stream.name]

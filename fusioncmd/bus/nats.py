@@ -118,7 +118,7 @@ class NatsBus:
     async def edge(self, stream: StreamSpec) -> StreamEdge:
         with translated():
             state = (await self._jsm.stream_info(stream.name)).state
-        return StreamEdge(max(state.first_seq, 1), state.last_seq)  # a new stream says 0 and 0
+        return StreamEdge(max(state.first_seq, 1), state.last_seq, state.bytes)  # a new stream says 0 and 0
 
     async def last(self, subject: str) -> Stored | None:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
@@ -129,10 +129,11 @@ class NatsBus:
                 return None
         return Stored(subject, found.data or b"", int(found.seq or 0))
 
-    async def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
+    async def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
         """Page by page: a reader who is slow holds a bounded part of the stream, and misses nothing of it."""
         edge = await self.edge(stream)
-        after, whole = edge.first - 1, edge.first > edge.last
+        after = max(edge.first, from_seq) - 1
+        whole = after >= edge.last
         while not whole:
             page, whole = await self._page(stream, after)
             for stored in page:

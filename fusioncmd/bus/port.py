@@ -7,7 +7,7 @@ A `tail` delivers a stream from a sequence on, in order, without gaps, across ev
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fusioncmd import limits, subjects
@@ -44,10 +44,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class StreamEdge:
-    """The first and last sequence that a stream holds; `first > last` when it is empty."""
+    """The first and last sequence that a stream holds; `first > last` when it is empty. And how much room it takes."""
 
     first: int
     last: int
+    size_bytes: int = field(default=0, compare=False)
 
 
 class Tail(Protocol):
@@ -78,8 +79,8 @@ class Bus(Protocol):
 
     async def last(self, subject: str) -> Stored | None: ...
 
-    def read(self, stream: StreamSpec) -> AsyncIterator[Stored]:
-        """Everything that the stream holds now, in order, and then end."""
+    def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
+        """Everything that the stream holds now, from `from_seq` on, in order, and then end."""
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         """Remove the messages before `below_seq`; where the stream ends does not change."""

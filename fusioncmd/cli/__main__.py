@@ -72,6 +72,11 @@ COMMANDS = {
         "The keys that sign orders: make them, list them.",
         "签署指令的密钥：生成、查看。",
     ),
+    "audit": (
+        "audit:app",
+        "Who decided what: list it, prove it, carry its signed head elsewhere.",
+        "审计：查看、验证、导出签名链头。",
+    ),
     "health": (
         "status:health",
         "Is the node there, and how is it.",

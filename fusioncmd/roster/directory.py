@@ -44,6 +44,10 @@ class Roster:
     def people(self) -> int:
         return len(self.everyone)
 
+    def edition(self, town: str) -> int:
+        """Of the town's slice; 0 where there is none."""
+        return self._editions.get(town, 0)
+
     def put(self, subject: str, data: bytes) -> None:
         """A town table or a slice from the stream; an edition that is not newer is ignored.
 

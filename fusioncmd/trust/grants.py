@@ -22,7 +22,7 @@ from fusioncmd.trust.canonical import Form
 from fusioncmd.trust.refusals import refusal
 from fusioncmd.trust.signatures import Signer
 
-# `issue` orders; `approve` another's; `node`: what a tier node states (audiences, heads of its audit).
+# `issue` orders; `approve` another's; `node`: what a tier node states (audiences, its audit).
 GrantPurpose = Literal["approve", "issue", "node"]
 # No control characters, nothing that turns the direction of reading. \A and \Z: `$` would let a line break through.
 HolderName = Annotated[

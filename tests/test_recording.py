@@ -1,0 +1,271 @@
+"""The writer of a node's audit: on disk when told so, one page for many, whole after every loss and every restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fusioncmd import limits, subjects
+from fusioncmd.audit import chain, heads
+from fusioncmd.audit.entries import Entry
+from fusioncmd.audit.head_file import head_file
+from fusioncmd.audit.heads import Head
+from fusioncmd.audit.proof import Proof
+from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.bus.port import AUDIT, Stored
+from fusioncmd.codes import Path as Place
+from fusioncmd.errors import BusDown, NoReply, Problem, StorageFull, Unavailable
+from tests.audits import entry, pages_of, proof_of
+from tests.nats_server import until
+from tests.test_desk_issue import Faulty
+from tests.worlds import NODE_KEY, NOW_MS, OFFICES
+from tiers.recording import Recording
+
+SUBJECT, HEAD = subjects.audit(Place("44")), subjects.audit_head(Place("44"))
+LOST_REPLY = (NoReply("No reply.", "没有应答。"), True)
+NOT_THERE = (BusDown("Not there.", "不在。"), False)
+FULL = (StorageFull("The store is full.", "存储已满。"), False)
+
+
+@contextlib.asynccontextmanager
+async def recording(bus: MemoryBus, folder: Path, *, crash: bool = False) -> AsyncIterator[Recording]:
+    one = Recording(bus, Place("44"), NODE_KEY, OFFICES.anchors, lambda: NOW_MS / 1000, head_file(folder))
+
+    async def live() -> None:
+        async with one.running(lambda: None):
+            await stop.wait()
+
+    stop = asyncio.Event()
+    life = asyncio.create_task(live())
+    try:
+        yield one
+    finally:
+        if crash:
+            life.cancel()
+        stop.set()
+        await asyncio.wait({life})
+        if not life.cancelled():
+            life.result()
+
+
+async def messages(bus: MemoryBus) -> list[Stored]:
+    return [stored async for stored in bus.read(AUDIT)]
+
+
+async def entries(bus: MemoryBus) -> list[Entry]:
+    return [e for stored in await messages(bus) for e in chain.claimed(stored.data).entries]
+
+
+async def head(bus: MemoryBus) -> Head:
+    stored = await bus.last(HEAD)
+    assert stored is not None
+    return heads.written_by(stored.data, "44", OFFICES.anchors)
+
+
+async def proof(bus: MemoryBus) -> Proof:
+    return proof_of([stored.data for stored in await messages(bus)], [await head(bus)])
+
+
+async def test_what_was_recorded_is_on_disk_and_what_waits_together_is_one_page(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path) as one:
+        one.note(entry(0))
+        await one.record(entry(1))
+        assert await entries(bus) == [entry(0), entry(1)]
+        await asyncio.gather(*(one.record(entry(n)) for n in range(2, 202)))
+        assert await entries(bus) == [entry(n) for n in range(202)]
+        assert len(await messages(bus)) == 2
+        for n in range(202, 230):
+            one.note(entry(n))
+    assert await entries(bus) == [entry(n) for n in range(230)]
+    assert len(await messages(bus)) == 3
+    found = await proof(bus)
+    assert found.broken is None and (found.signed_pages, found.tip.entries) == (3, 230)
+
+
+async def test_it_goes_on_where_it_ended_also_after_a_crash(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    for n in range(4):
+        async with recording(bus, tmp_path, crash=n % 2 == 1) as one:
+            await one.record(entry(n))
+            assert one.problems == ()
+    assert await entries(bus) == [entry(n) for n in range(4)]
+    assert (await proof(bus)).broken is None
+
+
+@pytest.mark.parametrize("faults", [[LOST_REPLY], [NOT_THERE], [NOT_THERE, LOST_REPLY], [LOST_REPLY, NOT_THERE]])
+async def test_a_lost_reply_breaks_no_link_and_writes_nothing_twice(
+    faults: list[tuple[Problem, bool]], tmp_path: Path
+) -> None:
+    bus = Faulty()
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(0))
+        bus.faults += faults
+        for n in range(1, len(faults) + 1):
+            with pytest.raises(Unavailable):
+                await one.record(entry(n))
+            assert "cannot be written" in one.problems[0]
+        await one.record(entry(10))
+        assert one.problems == ()
+    kept = await entries(bus)
+    assert kept[:2] == [entry(0), entry(1)] and kept[-1] == entry(10)  # the one in doubt, and no other twice
+    assert len(kept) == len({e.about for e in kept}) == 3
+    assert (await proof(bus)).broken is None
+
+
+async def test_a_full_disk_is_told_notes_wait_and_what_was_not_done_is_not_in_the_audit(tmp_path: Path) -> None:
+    bus = Faulty()
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(0))
+        bus.faults += [FULL, FULL]
+        one.note(entry(1))
+        for n in (2, 3):
+            with pytest.raises(StorageFull):
+                await one.record(entry(n))
+        assert "nothing can be decided: The store is full" in one.problems[0]
+        await one.record(entry(4))
+        assert one.problems == ()
+    assert await entries(bus) == [entry(0), entry(1), entry(4)]
+    assert (await proof(bus)).broken is None
+
+
+async def test_notes_beyond_the_bound_are_shed_and_the_audit_says_how_many(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path) as one:
+        for n in range(limits.AUDIT_WAITING_MAX + 7):
+            one.note(entry(n, refused="password"))
+        assert one.problems == ("7 notes beyond the audit's bounds were shed; the audit says of which kind",)
+    told, *rest = await entries(bus)
+    assert told.details == {"shed": "7", "order password": "7"} and len(rest) == limits.AUDIT_WAITING_MAX
+    assert (await proof(bus)).broken is None
+
+
+async def test_two_writers_with_the_nodes_key_make_one_chain_and_each_is_told(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path / "a") as one, recording(bus, tmp_path / "b") as two:
+        await one.record(entry(0))
+        for n in range(1, 5):
+            await (two, one)[n % 2].record(entry(n))
+        for each in (one, two):
+            assert any("Another program writes" in said for said in each.problems)
+    kept = await entries(bus)
+    assert [e for e in kept if e.deed == "order"] == [entry(n) for n in range(5)]
+    assert {e.refused for e in kept if e.deed == "node"} == {"another_writer"}
+    assert (await proof(bus)).broken is None
+
+
+async def test_what_somebody_else_puts_there_is_told_and_never_signed_for(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    (forged,), _ = pages_of((1,), own=OFFICES.grant(OFFICES.city, "x", purposes=("node",)))
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(0))
+        await bus.store(SUBJECT, forged)
+        await one.record(entry(1))
+        assert any("was put there by somebody else" in said for said in one.problems)
+        await bus.store(SUBJECT, b"noise")
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(2))
+        assert any("this node did not write" in said for said in one.problems)
+    own = [s.data for s in await messages(bus) if s.data not in (forged, b"noise")]
+    assert proof_of(own, [await head(bus)]).broken is None
+    found = (await proof(bus)).broken
+    assert found is not None and (found.page, found.why) == (2, "page")
+
+
+async def test_after_a_crash_the_last_page_is_found_also_behind_noise(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path, crash=True) as one:
+        for n in range(3):
+            await one.record(entry(n))
+    assert (await head(bus)).pages == 1  # the next is due in a minute
+    for _ in range(2):
+        await bus.store(SUBJECT, b"noise")
+    async with recording(bus, tmp_path) as one:
+        await one.record(entry(3))
+    own = [s.data for s in await messages(bus) if s.data != b"noise"]
+    found = proof_of(own, [await head(bus)])
+    assert found.broken is None and found.tip.entries == 5  # with the one that tells of the noise
+
+
+@pytest.mark.parametrize("where", ["bus", "both"])
+async def test_an_audit_that_was_cut_stays_cut_whatever_is_written_later(where: str, tmp_path: Path) -> None:
+    """Also when the head on the bus went with it: the node keeps one beside its keys."""
+    bus = MemoryBus()
+    for n in range(5):
+        async with recording(bus, tmp_path) as one:
+            await one.record(entry(n))
+    cut = MemoryBus()
+    for stored in (await messages(bus))[:3]:
+        await cut.store(SUBJECT, stored.data)
+    if where == "bus":
+        stored_head = await bus.last(HEAD)
+        assert stored_head is not None
+        await cut.store(HEAD, stored_head.data)
+    async with recording(cut, tmp_path) as one:
+        await one.record(entry(5))
+        assert any("has 3 pages, of 5 that were signed" in said for said in one.problems)
+    async with recording(cut, tmp_path) as one:
+        await one.record(entry(6))
+        assert one.problems == ()
+    found = (await proof(cut)).broken
+    assert found is not None and (found.page, found.why) == (4, "missing") and "Pages 4 to 5" in found.en
+    assert "cut" in {e.refused for e in await entries(cut)}
+
+
+@pytest.mark.parametrize(("kept", "said"), [(2, "after page 2 were removed"), (3, "stored anew by somebody else")])
+async def test_an_audit_that_is_stored_anew_while_the_node_runs_is_told(kept: int, said: str, tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path) as one:
+        for n in range(3):
+            await one.record(entry(n))
+        true = await messages(bus)
+        await bus.forget(AUDIT, 4)
+        for stored in true[:kept]:
+            await bus.store(SUBJECT, stored.data)
+        await one.record(entry(3))
+        assert any(said in problem for problem in one.problems)
+    found = (await proof(bus)).broken
+    assert found == (None if kept == 3 else found) and (found is None or (found.page, found.why) == (3, "missing"))
+
+
+async def test_an_audit_that_is_purged_while_the_node_runs_begins_later_for_ever(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    async with recording(bus, tmp_path) as one:
+        for n in range(3):
+            await one.record(entry(n))
+        await bus.forget(AUDIT, 4)
+        await one.record(entry(3))
+        assert any("3 pages of the audit were removed" in said for said in one.problems)
+    found = (await proof(bus)).broken
+    assert found is not None and (found.why, found.page) == ("beginning", 1)
+
+
+async def test_who_waits_when_the_node_stops_is_told(tmp_path: Path) -> None:
+    bus = MemoryBus()
+
+    async def never(subject: str) -> None:
+        raise BusDown("Not there.", "不在。")
+
+    bus.last = never  # type: ignore[method-assign,assignment]
+    async with recording(bus, tmp_path, crash=True) as one:
+        waiting = asyncio.create_task(one.record(entry(1)))
+        await asyncio.sleep(0.01)
+        assert "cannot be read" in one.problems[0]
+    with pytest.raises(Unavailable):
+        await waiting
+
+
+async def test_health_says_so_before_the_audit_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = MemoryBus()
+    for percent, said in ((100, 0), (0, 1), (100, 0)):
+        monkeypatch.setattr("fusioncmd.limits.AUDIT_FULL_PERCENT", percent)
+        async with recording(bus, tmp_path) as one:
+            await one.record(entry(percent))
+            await until(lambda one=one: not one._pages.head_is_due)  # type: ignore[misc]
+            await asyncio.sleep(0)
+            assert len(one.problems) == said, one.problems
+    assert (await bus.edge(AUDIT)).size_bytes > 1_000
