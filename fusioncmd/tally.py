@@ -94,9 +94,9 @@ class View:
         return self.waiting - self.unreachable
 
     @cached_property
-    def outside(self) -> int:
+    def strangers(self) -> BitMap:
         """People with evidence who are not in the audience: shown to the operator, never counted."""
-        return len(BitMap.union(*self._marks.rungs()) - self.targeted)
+        return BitMap.union(*self._marks.rungs()) - self.targeted
 
     def standing(self, standing: Standing, answer: int | None = None) -> BitMap:
         if answer is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
+from fusioncmd.bus.port import ACCOUNT, CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.roster.directory import Roster
@@ -26,12 +26,14 @@ class Folding:
         self.bad_messages = 0
         self.begun_anew: set[str] = set()  # streams that are others than those that were folded before
         self.fold_trust: Callable[[Stored], None] = lambda _: None
+        self.fold_account: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
         """Returns when all that is stored was handled; what comes is, from then on."""
         tails = [await self._bus.tail(ROSTER, self._guarded(ROSTER, self._fold_roster))]
         for stream, fold in (
             (TRUST, self.fold_trust),
+            (ACCOUNT, self.fold_account),
             (CALL, self._fold_call),
             (RECEIPT, self._fold_receipts),
             (REPORT, self._ledger.fold_report),

@@ -15,7 +15,10 @@ from typing import Any
 import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
+from fusioncmd import keys as secret_keys
 from fusioncmd.access import Actor
+from fusioncmd.accounts.oidc import provider_in
+from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -24,10 +27,14 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from tiers.accounts import Accounts
+from tiers.checks import Checks, Pause
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
+from tiers.logins import Logins
 from tiers.problems import problems_of
+from tiers.recording import LogRecorder
 from tiers.serving import Answer, Serving
 
 log = structlog.get_logger("node")
@@ -37,9 +44,10 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, recorder: Recorder | None = None, pause: Pause = asyncio.sleep,
     ) -> None:  # fmt: skip
-        """The keys are in `data`; `clock` gives seconds since 1970."""
+        """The keys are in `data`; `clock` gives seconds since 1970, `recorder` keeps what is decided (without one, the
+        log does), `pause` waits for some seconds."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
         self._started_s, self._clock = time.monotonic(), clock
@@ -54,7 +62,16 @@ class Node:
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
+        own = ring.node_key(keys)
+        self.recorder: Recorder = recorder or LogRecorder()
+        self._checks = Checks(time.monotonic, pause)
+        self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
+        self.logins = Logins(
+            node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
+            provider_in(data), self._checks, time.monotonic, pause,
+        )  # fmt: skip
+        self._folding.fold_account = self.accounts.fold
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, own)
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -62,7 +79,7 @@ class Node:
         """Until `stop`. Health is told from the first moment, the rest once all is read and gateways were listened to
         for `listen_s`: half a tally, or a province that looks unreachable, is worse than none."""
         await self._ensure_streams()
-        await Serving(self._bus, lambda: self.ready, self._admit).serve(self._answers())
+        await Serving(self._bus, lambda: self.ready, self.logins.admit).serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
@@ -78,6 +95,7 @@ class Node:
             except TimeoutError:
                 await self.snapshot()
         await self.snapshot()
+        self._checks.close()
 
     def stop(self) -> None:
         self._stop.set()
@@ -130,10 +148,15 @@ class Node:
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
+            api.Login: self.logins.login,
+            api.LoginByKey: self.logins.login_by_key,
+            api.LoginByToken: self.logins.login_by_token,
+            api.WhoAmI: self.logins.who_am_i,
+            api.Logout: self.logins.logout,
+            api.AddAccount: self.accounts.add,
+            api.ChangeAccount: self.accounts.change,
+            api.Accounts: self.accounts.list,
         }
-
-    def _admit(self, question: api.Question[Any], session: bytes) -> Actor:
-        return Actor(str(self.desk.node), frozenset({"commander", "administrator"}), self.desk.node)
 
     def _lagging(self) -> tuple[str, ...]:
         """Why figures may lag behind what people did."""
@@ -148,14 +171,15 @@ class Node:
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
         return (*self._lagging(), *self._problems.values(), *found)
 
-    async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:
+    async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
+        people, towns, orders, reachable = self.desk.figures(who)
         return api.HealthReply(
             node=self.desk.node.code,
             version=__version__,
-            people=self._roster.people,
-            towns=len(self._roster.divisions.towns),
-            orders=len(self._ledger.book.orders),
-            reachable=len(self.desk.reachable),
+            people=people,
+            towns=towns,
+            orders=orders,
+            reachable=reachable,
             gateways=tuple(self._reachable.gateways(self._clock())),
             ready_s=self._ready_s,
             caught_up=self.ready,

@@ -14,7 +14,7 @@ from fusioncmd.errors import BusDown, NoReply, NotReady, Problem
 
 log = structlog.get_logger("node")
 
-Answer = Callable[[Any, Actor], Awaitable[object]]
+Answer = Callable[[Any, Any], Awaitable[object]]  # of a question, and who asks (None: nobody, where all may)
 _NOT_STORED = NoReply(
     "The node's NATS server does not take it now; is its disk full?", "节点的 NATS 服务器暂不接收，磁盘是否已满？"
 )
@@ -23,7 +23,9 @@ _NOT_STORED = NoReply(
 class Serving:
     """`ready` says whether all is read; `admit` tells who asks, by the session, or raises `Forbidden`."""
 
-    def __init__(self, bus: Bus, ready: Callable[[], bool], admit: Callable[[api.Question[Any], bytes], Actor]) -> None:
+    def __init__(
+        self, bus: Bus, ready: Callable[[], bool], admit: Callable[[api.Question[Any], bytes], Actor | None]
+    ) -> None:
         self._bus, self._ready, self._admit = bus, ready, admit
 
     async def serve(self, answers: dict[type[Any], Answer]) -> None:

@@ -31,6 +31,20 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.logins import AccountLine as AccountLine
+from fusioncmd.api.logins import AccountMade as AccountMade
+from fusioncmd.api.logins import Accounts as Accounts
+from fusioncmd.api.logins import AccountsReply as AccountsReply
+from fusioncmd.api.logins import AddAccount as AddAccount
+from fusioncmd.api.logins import ChangeAccount as ChangeAccount
+from fusioncmd.api.logins import Identity as Identity
+from fusioncmd.api.logins import LoggedIn as LoggedIn
+from fusioncmd.api.logins import LoggedOut as LoggedOut
+from fusioncmd.api.logins import Login as Login
+from fusioncmd.api.logins import LoginByKey as LoginByKey
+from fusioncmd.api.logins import LoginByToken as LoginByToken
+from fusioncmd.api.logins import Logout as Logout
+from fusioncmd.api.logins import WhoAmI as WhoAmI
 from fusioncmd.api.question import Question as Question
 from fusioncmd.api.question import Verbs as Verbs
 

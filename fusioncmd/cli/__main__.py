@@ -72,6 +72,26 @@ COMMANDS = {
         "The keys that sign orders: make them, list them.",
         "签署指令的密钥：生成、查看。",
     ),
+    "login": (
+        "login:login",
+        "Log in, and stay logged in on this machine.",
+        "登录，并在本机保持登录。",
+    ),
+    "logout": (
+        "login:logout",
+        "End the session.",
+        "退出登录。",
+    ),
+    "whoami": (
+        "login:whoami",
+        "Who is logged in, with which roles, for which place.",
+        "当前登录者、角色与管辖地点。",
+    ),
+    "accounts": (
+        "accounts:app",
+        "Accounts of commanders: add, list, disable.",
+        "指挥员账户：新增、查看、停用。",
+    ),
     "health": (
         "status:health",
         "Is the node there, and how is it.",
