@@ -93,6 +93,10 @@ class View:
         """No answer, although the device has the order or could have it."""
         return self.waiting - self.unreachable
 
+    @property
+    def outside(self) -> int:
+        return len(self.strangers)
+
     @cached_property
     def strangers(self) -> BitMap:
         """People with evidence who are not in the audience: shown to the operator, never counted."""

@@ -138,9 +138,9 @@ class Desk:
         if not (who.path.covers(self.node) or self.node.covers(who.path)):
             raise Forbidden(f"{who.path} is no place of this node.", f"{who.path} 不属于本节点。")
         path = Path(code) if code else max(self.node, who.path, key=lambda place: len(place.code))
-        check_places(who, (path.code,))
         if path not in self.roster.divisions:
             raise NotFound(f"There is no place with the code {code}.", f"没有代码为 {code} 的地点。")
+        check_places(who, (path.code,))
         return path
 
     def _at(self, path: Path, numbers: BitMap) -> BitMap:

@@ -1,4 +1,4 @@
-"""`accounts add`, `list`, `change`, `disable`, `enable`, `password`, `totp`: who may log in, asked by an administrator."""
+"""`accounts`: who may log in, with which roles and for which place; an administrator's commands."""
 
 from __future__ import annotations
 

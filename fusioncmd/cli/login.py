@@ -14,7 +14,7 @@ from fusioncmd import api, limits
 from fusioncmd.cli import sessions, shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.client import Commander, key_login
-from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.errors import BadInput, NoSession, NotFound
 from fusioncmd.trust import ring
 from fusioncmd.words import reason, say
 
@@ -37,7 +37,7 @@ def login(
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """Log in, and stay logged in on this machine. A program gives the password by FUSIONCMD_PASSWORD or on its input."""
+    """Log in, and stay logged in on this machine. Programs give the password by FUSIONCMD_PASSWORD or on their input."""
     asked = _question(name, code, token, nonce)
 
     async def go() -> None:
@@ -73,11 +73,14 @@ def logout(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOptio
             if not saved:
                 raise NotFound("Nobody is logged in here.", "本机尚无登录。")
             file.unlink(missing_ok=True)  # whatever the node says of it
-            reply = await Commander(bus, saved).ask(api.Logout())
+            try:
+                name = (await Commander(bus, saved).ask(api.Logout())).name
+            except NoSession:  # it had ended already
+                name = ""
         if as_json:
-            shell.print_json(reply)
+            shell.print_json({"name": name})
         else:
-            shell.say_line(say(f"{plain(reply.name)} is logged out.", f"{plain(reply.name)} 已退出登录。"))
+            shell.say_line(say(f"Logged out. {plain(name)}", f"已退出登录。{plain(name)}").rstrip())
 
     shell.run(go(), as_json)
 

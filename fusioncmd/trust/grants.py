@@ -115,8 +115,8 @@ def root(
     """A province's root: everything in its subtree. Its signature proves only that the key is in hand."""
     grant = Grant(
         above=NOTHING_ABOVE, holder=holder, purposes=("administer", "approve", "issue", "node"), path=path,
-        statuses=statuses, may_delegate=True, not_before_ms=not_before_ms, not_after_ms=not_after_ms, algorithm=signer.algorithm,
-        key=signer.public,
+        statuses=statuses, may_delegate=True, not_before_ms=not_before_ms, not_after_ms=not_after_ms,
+        algorithm=signer.algorithm, key=signer.public,
     )  # fmt: skip
     return _signed(grant, signer)
 
