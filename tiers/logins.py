@@ -89,7 +89,7 @@ class Logins:
         try:
             found = await self._tried(question, account)
             passed_s = self._monotonic() - began_s
-            await self._pause(math.ceil(passed_s / REPLY_S) * REPLY_S - passed_s)
+            await self._pause(max(1, math.ceil(passed_s / REPLY_S)) * REPLY_S - passed_s)
         finally:
             self._waiting -= 1
         if isinstance(found, Problem):

@@ -44,10 +44,11 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
-        clock: Callable[[], float] = time.time, recorder: Recorder | None = None, pause: Pause = asyncio.sleep,
+        clock: Callable[[], float] = time.time, recorder: Recorder | None = None,
+        pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         """The keys are in `data`; `clock` gives seconds since 1970, `recorder` keeps what is decided (without one, the
-        log does), `pause` waits for some seconds."""
+        log does). Logins are timed by `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
         self._started_s, self._clock = time.monotonic(), clock
@@ -64,11 +65,11 @@ class Node:
         self._folding = Folding(bus, self._roster, self._ledger, self._judge)
         own = ring.node_key(keys)
         self.recorder: Recorder = recorder or LogRecorder()
-        self._checks = Checks(time.monotonic, pause)
+        self._checks = Checks(monotonic, pause)
         self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
         self.logins = Logins(
             node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
-            provider_in(data), self._checks, time.monotonic, pause,
+            provider_in(data), self._checks, monotonic, pause,
         )  # fmt: skip
         self._folding.fold_account = self.accounts.fold
         self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, own)

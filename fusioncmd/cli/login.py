@@ -37,7 +37,7 @@ def login(
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """Log in, and stay logged in on this machine. Programs give the password by FUSIONCMD_PASSWORD or on their input."""
+    """Log in, and stay logged in here. A program gives the password by FUSIONCMD_PASSWORD or on standard input."""
     asked = _question(name, code, token, nonce)
 
     async def go() -> None:
