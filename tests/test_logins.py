@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,79 +10,14 @@ import pytest
 from fusioncmd import api, limits, subjects
 from fusioncmd.accounts import passwords
 from fusioncmd.accounts.account import key_of
-from fusioncmd.audit.entries import Entry
-from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import ACCOUNT
 from fusioncmd.client import Commander
-from fusioncmd.errors import BadInput, Conflict, Forbidden, NoSession, NotFound, Problem, StorageFull, Unavailable
+from fusioncmd.errors import BadInput, Conflict, Forbidden, NoSession, NotFound, Problem, StorageFull
 from fusioncmd.messages import Selector
 from fusioncmd.trust import revocations
-from tests.nats_server import until
-from tests.test_desk import PLACES
-from tests.test_node import node_of, province
+from tests.login_counter import NEXT, PASSWORD, counter
+from tests.test_node import province
 from tests.worlds import ADMIN_KEY, NOW_MS, OFFICES, by_key
-from tiers.node import Node
-
-PASSWORD = "correct horse battery"
-NEXT = "staple and a dyke"
-
-
-class Heard:
-    """Implements `Recorder`: what was written down, in order."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-
-    async def record(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    def note(self, entry: Entry) -> None:
-        self.entries.append(entry)
-
-    def deeds(self) -> list[tuple[str, str, str]]:
-        return [(entry.actor, entry.deed, entry.refused) for entry in self.entries]
-
-
-class Counter:
-    """A node, its bus, and people who come to it; `now_s` is everybody's clock."""
-
-    def __init__(self, data: Path, bus: MemoryBus) -> None:
-        self.data, self.bus, self.heard, self.now_s, self.waits = data, bus, Heard(), NOW_MS / 1000, False
-        node_of(bus, data)  # makes the keys
-        self.node = Node(
-            bus, PLACES.root, PLACES, data, clock=lambda: self.now_s, recorder=self.heard, pause=self._pause,
-            monotonic=lambda: self.now_s,
-        )  # fmt: skip
-
-    async def _pause(self, seconds: float) -> None:
-        self.now_s += seconds if self.waits else 0
-        await asyncio.sleep(0)
-
-    async def admin(self, question: Any) -> Any:
-        return await Commander(self.bus, log_in=by_key).ask(question)
-
-    async def add(self, name: str = "chen", path: str = "4401", totp: bool = False, **more: Any) -> bytes:
-        made = api.AddAccount(
-            **{"name": name, "roles": ("commander",), "path": path, "password": PASSWORD, "totp": totp} | more
-        )
-        return (await self.admin(made)).totp
-
-    async def login(self, name: str = "chen", password: str = PASSWORD, code: str = "") -> Commander:
-        made = await Commander(self.bus).ask(api.Login(name, password, code))
-        return Commander(self.bus, made.session)
-
-
-@contextlib.asynccontextmanager
-async def counter(data: Path, bus: MemoryBus | None = None) -> AsyncIterator[Counter]:
-    made = Counter(data, bus or await province())
-    life = asyncio.create_task(made.node.run())
-    await until(lambda: made.node.ready or life.done())
-    try:
-        yield made
-    finally:
-        made.node.stop()
-        await life
-        made.bus.tails.clear()
 
 
 async def test_an_account_lets_its_person_in_with_its_roles_and_place(tmp_path: Path) -> None:
@@ -251,60 +183,6 @@ async def test_a_disk_that_is_full_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(StorageFull):
             await chen.ask(api.Logout())
         assert (await chen.ask(api.WhoAmI())).name == "chen"
-
-
-async def test_after_failures_nobody_is_heard_for_a_while_but_sessions_and_keys_are(tmp_path: Path) -> None:
-    async with counter(tmp_path) as here:
-        await here.add()
-        chen = await here.login()
-        for name in ("chen", "nobody"):
-            for left_s in (1, 2, 4):
-                with pytest.raises(Forbidden, match="is wrong"):
-                    await here.login(name, "wrong wrong wrong")
-                with pytest.raises(Forbidden, match=f"try again in {left_s} s"):
-                    await here.login(name)
-                here.now_s += left_s
-        assert (await chen.ask(api.WhoAmI())).name == "chen"
-        assert (await here.admin(api.WhoAmI())).name == "duty"
-        await here.login()
-
-
-async def test_names_that_nobody_has_cost_no_check_and_keep_no_commander_out(tmp_path: Path) -> None:
-    async with counter(tmp_path) as here:
-        await here.add()
-        flood = [here.login(f"nobody-{n}", PASSWORD) for n in range(300)]
-        results = await asyncio.gather(*flood, here.login(), return_exceptions=True)
-        assert {str(r) for r in results[:-1]} == {"The name, the password or the code is wrong."}
-        assert isinstance(results[-1], Commander)
-        failures = [entry for entry in here.heard.entries if entry.refused]
-        assert len(failures) == limits.LOGIN_FAILURES_NOTED_MAX
-
-
-async def test_beyond_a_queue_everybody_is_told_alike_that_it_is_busy(tmp_path: Path) -> None:
-    async with counter(tmp_path) as here:
-        await here.add()
-        pace = here.node._checks._pace
-        for _ in range(limits.LOGIN_CHECKS_WAITING_MAX):
-            pace.take(here.now_s)
-        for name in ("chen", "nobody"):
-            with pytest.raises(Unavailable, match="Too many are logging in"):
-                await here.login(name)
-        here.now_s += 60
-        await here.login()
-
-
-async def test_a_reply_comes_after_a_whole_number_of_quarter_seconds(tmp_path: Path) -> None:
-    async with counter(tmp_path) as here:
-        await here.add()
-        here.waits = True
-        for name in ("chen", "nobody"):
-            for behind, quarters in ((0, 1), (5, 3)):  # so many checks wait
-                here.now_s = began_s = float(int(here.now_s) + 1000)
-                for _ in range(behind):
-                    here.node._checks._pace.take(here.now_s)
-                with pytest.raises(Forbidden, match="is wrong"):
-                    await here.login(name, "wrong wrong wrong")
-                assert here.now_s - began_s == pytest.approx(quarters * limits.LOGIN_REPLY_MS / 1000, abs=1e-3)
 
 
 async def test_an_old_hash_is_made_anew_at_the_next_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from fusioncmd.errors import Forbidden, Unavailable
 ALGORITHMS = ("RS256", "ES256", "EdDSA")  # never "none", and nothing with a shared secret
 LEEWAY_S = 60
 FILE_BYTES_MAX = 256 * 1024
+_key_set: Any = jwt.PyJWKSet.from_json  # PyJWT leaves it without types
 # Times are judged by a clock that is an argument.
 _OURS: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["exp", "iat", "sub"]}
 
@@ -41,7 +42,7 @@ class Provider:
         self._settings = settings
         self._used: dict[bytes, float] = {}  # digest → when it expires
         try:
-            self._keys = jwt.PyJWKSet.from_json(jwks).keys
+            self._keys = _key_set(jwks).keys
         except jwt.PyJWTError as error:
             raise Unavailable(
                 f"{settings.jwks} holds no public keys: {error}.", f"{settings.jwks} 没有可用公钥。"
