@@ -2,7 +2,8 @@
 
 `root.key` grants all others and is needed for nothing else: it belongs on another machine. `anchors/` holds the root
 grants that are believed here, and is written last: while it is empty, making the keys is not finished. An office has
-two keys, NAME.actual and NAME.exercise, and the node one; each with the grants that lead to it beside it.
+two keys, NAME.actual and NAME.exercise, its administrator NAME.admin, and the node one; each with the grants that lead
+to it beside it.
 """
 
 from __future__ import annotations
