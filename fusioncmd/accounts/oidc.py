@@ -55,16 +55,11 @@ class Provider:
             raise _refused("it names nobody")
         if claims.get("nonce", "") != nonce:
             raise _refused("it was asked for by somebody else (nonce)")
-        for name, holds in (
-            ("exp", lambda at: now_s < at + LEEWAY_S), ("iat", lambda at: at <= now_s + LEEWAY_S),
-            ("nbf", lambda at: at <= now_s + LEEWAY_S),
-        ):  # fmt: skip
-            at = claims.get(name)
-            if at is None and name == "nbf":
-                continue
-            if not isinstance(at, int | float) or isinstance(at, bool) or not holds(at):
-                raise _refused(f"it is not of now ({name})")
-        self._take_once(token, float(claims["exp"]) + LEEWAY_S, now_s)
+        from_s = max(_seconds(claims, "iat"), _seconds(claims, "nbf", 0.0))
+        until_s = _seconds(claims, "exp") + LEEWAY_S
+        if not from_s - LEEWAY_S <= now_s < until_s:
+            raise _refused("it is not of now")
+        self._take_once(token, until_s, now_s)
         return str(claims["sub"])
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -103,6 +98,14 @@ def provider_in(data: Path) -> Provider | None:
         return Provider(settings, _text(data / settings.jwks))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise Unavailable(f"{file} cannot be used: {error}.", f"无法使用 {file}：{error}。") from None
+
+
+def _seconds(claims: dict[str, Any], name: str, missing: float | None = None) -> float:
+    """A time in the claims, in seconds since 1970."""
+    at = claims.get(name, missing)
+    if not isinstance(at, int | float) or isinstance(at, bool):
+        raise _refused(f"it has no time ({name})")
+    return float(at)
 
 
 def _text(file: Path) -> str:
