@@ -1,16 +1,25 @@
 """Who may ask what: the one place where roles and scopes are rules. Pure.
 
-The bus, the CLI and the HTTP API all come through here. `check` is asked before a question is answered.
+The node, and every other program that answers people, asks `check` before it answers. A kind of question that has no
+rule here is refused to everybody. What follows from an answer's content (whom an old order meant) is for who answers
+to ask, with `check_places` and `touches`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from fusioncmd import api
+from fusioncmd.accounts import sessions
+from fusioncmd.accounts.account import Role as Role
 from fusioncmd.codes import Path
+from fusioncmd.errors import Forbidden
+from fusioncmd.messages import Selector
+from fusioncmd.trust.seals import claimed
 
-Role = Literal["commander", "duty_officer", "auditor", "administrator"]
+Roles = frozenset[Role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +29,97 @@ class Actor:
     name: str
     roles: frozenset[Role]
     path: Path
+    by: Literal["account", "key"] = "account"
+    session: bytes = b""  # what names it
+    until_s: int = 0  # since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which roles may ask, and which places the question touches."""
+
+    roles: Roles | Callable[[Any], Roles]
+    places: Callable[[Any], Iterable[str]] = lambda _: ()
+
+
+ANYONE: Roles = frozenset({"commander", "duty_officer", "auditor", "administrator"})
+WATCHING: Roles = frozenset({"commander", "duty_officer", "auditor"})
+COMPOSING: Roles = frozenset({"commander", "duty_officer"})
+COMMANDING: Roles = frozenset({"commander"})
+ADMINISTERING: Roles = frozenset({"administrator"})
+AUDITING: Roles = frozenset({"auditor", "administrator"})
+
+
+def _place(question: Any) -> tuple[str, ...]:
+    return (question.node,) if question.node else ()
+
+
+def _draft(question: api.Compose) -> tuple[str, ...]:
+    draft = question.draft
+    named = (draft.node,) if draft.node else ()
+    return (*named, *(draft.audience.nodes if draft.audience is not None else ()))
+
+
+def _issuing(question: api.Issue) -> Roles:
+    """A duty officer ends and corrects what a commander began."""
+    return COMMANDING if claimed(question.sealed)[0].msg_type == "alert" else COMPOSING
+
+
+def _order(question: api.Issue) -> tuple[str, ...]:
+    order = claimed(question.sealed)[0]
+    return (order.node, *order.audience.nodes)
+
+
+# Whoever they are, or nobody yet.
+OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken})
+RULES: dict[type[Any], Rule] = {
+    api.WhoAmI: Rule(ANYONE),
+    api.Logout: Rule(ANYONE),
+    api.Orders: Rule(WATCHING),
+    api.Tally: Rule(WATCHING, _place),
+    api.Who: Rule(WATCHING, _place),
+    api.Reports: Rule(WATCHING, _place),
+    api.Find: Rule(ANYONE, _place),
+    api.Preview: Rule(COMPOSING, lambda question: question.audience.nodes),
+    api.Compose: Rule(COMPOSING, _draft),
+    api.Issue: Rule(_issuing, _order),
+    api.Audit: Rule(AUDITING),
+    api.Accounts: Rule(ADMINISTERING),
+    api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
+    api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),
+}
+
+
+def check(actor: Actor | None, question: api.Question[Any]) -> None:
+    """Nothing when `actor` may ask it; else `Forbidden`, or `NoSession` where nobody is logged in."""
+    kind = type(question)
+    if kind in OPEN:
+        return
+    if actor is None:
+        raise sessions.nobody()
+    rule = RULES.get(kind)
+    roles: Roles = frozenset() if rule is None else rule.roles(question) if callable(rule.roles) else rule.roles
+    if rule is None or not actor.roles & roles:
+        wanted, verb = " or ".join(sorted(roles)) or "nobody", api.VERBS[kind][0]
+        raise Forbidden(
+            f"{actor.name} may not do this ({verb}); it is for: {wanted}.",
+            f"{actor.name} 无权执行 {verb}；须为 {wanted}。",
+        )
+    check_places(actor, rule.places(question))
+
+
+def check_places(actor: Actor, codes: Iterable[str]) -> None:
+    """`Forbidden` when one of the places lies beyond the actor's."""
+    for code in codes:
+        if not code.startswith(actor.path.code):  # tiers have fixed widths: a prefix is an ancestor
+            raise Forbidden(
+                f"{code} lies beyond {actor.path}, the place of {actor.name}.",
+                f"{code} 超出 {actor.name} 的管辖范围 {actor.path}。",
+            )
+
+
+def touches(actor: Actor, audience: Selector) -> bool:
+    """Whether it can mean somebody at the actor's place: only then the order is any business of theirs."""
+    own = actor.path
+    meant = any(Path(code).covers(own) or own.covers(Path(code)) for code in audience.nodes)
+    return meant and not any(Path(code).covers(own) for code in audience.not_nodes)

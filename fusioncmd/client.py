@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 from msgspec import structs
 
-from fusioncmd import api, envelope, ids, subjects
+from fusioncmd import access, api, envelope, ids, subjects
+from fusioncmd.accounts import proofs
+from fusioncmd.api.logins import ONCE
 from fusioncmd.bus.port import Bus
-from fusioncmd.errors import BusDown, NoReply, NotReady, Unsure
+from fusioncmd.errors import BusDown, NoReply, NoSession, NotReady, Unsure
 from fusioncmd.orders import check_asked
 from fusioncmd.trust import seals
 from fusioncmd.trust.form import order_of
@@ -23,24 +28,32 @@ FIRST_TRY_S = 2.0  # doubled with each try: a node that was killed over a questi
 
 
 class Commander:
-    """Asks the tier node on `bus`. A question may be asked again after a lost reply: each is idempotent.
+    """Asks the tier node on `bus`. A question may be asked again after a lost reply: each is idempotent, or asked once.
 
-    `session` is what a login gave; without one, few questions are answered.
+    `session` is what a login gave; without one, few questions are answered. `log_in` gets one when there is none, or
+    when the node does not take it any more.
     """
 
-    def __init__(self, bus: Bus, session: bytes = b"") -> None:
-        self.bus, self.session = bus, session
+    def __init__(
+        self, bus: Bus, session: bytes = b"", log_in: Callable[[Commander], Awaitable[bytes]] | None = None
+    ) -> None:
+        self.bus, self.session, self._log_in = bus, session, log_in
+
+    async def log_in(self) -> None:
+        """Have a session, if there is a way to get one."""
+        if self._log_in is not None:
+            self.session = await self._log_in(self)
 
     async def issue(self, draft: api.Draft, own: Credential, timeout_s: float = ASK_S_MAX) -> api.Issued:
         """Have the order composed, see that it is what `draft` asks for, sign it with `own`, have it issued.
 
-        In the name of the key's holder, at the key's place, or at the node's where that lies below it.
+        In the name of the key's holder, at the narrowest of the node's place, the key's, and that of who is logged in.
         """
         clock = asyncio.get_running_loop().time
         give_up = clock() + timeout_s
-        health = await self.ask(api.Health(), timeout_s)
-        until_ms = health.now_ms + int(1000 * (give_up - clock()))
-        place = health.node if health.node.startswith(own.grant.path) else own.grant.path
+        who = await self.ask(api.WhoAmI(), timeout_s)
+        until_ms = who.now_ms + int(1000 * (give_up - clock()))
+        place = max(who.node, own.grant.path, who.path, key=len)
         draft = structs.replace(draft, issuer=own.grant.holder, node=place)
         body = (await self.ask(api.Compose(draft), give_up - clock())).body
         check_asked(order_of(body), draft, ids.time_ms(draft.id))
@@ -48,22 +61,44 @@ class Commander:
 
     async def ask(self, request: api.Question[R], timeout_s: float = ASK_S_MAX) -> R:
         """The node's reply; its `Problem` is raised here. While no reply comes, or the node
-        is not ready, ask again, until `timeout_s`."""
+        is not ready, ask again, until `timeout_s`. Without a session, or when it has ended, log in once."""
+        if not self.session and type(request) not in access.OPEN:
+            await self.log_in()
+        try:
+            return await self._ask(request, timeout_s)
+        except NoSession:
+            if self._log_in is None:
+                raise
+            await self.log_in()
+            return await self._ask(request, timeout_s)
+
+    async def _ask(self, request: api.Question[R], timeout_s: float) -> R:
         loop = asyncio.get_running_loop()
         give_up, try_s, asked = loop.time() + timeout_s, FIRST_TRY_S, False
         verb, kind = api.VERBS[type(request)]
         data = envelope.encode_question(request, self.session)
+        once = type(request) in ONCE
         while True:
             try:
                 left_s = max(give_up - loop.time(), 0.05)
-                reply = await self.bus.ask(subjects.api(verb), data, min(try_s, left_s))
+                reply = await self.bus.ask(subjects.api(verb), data, left_s if once else min(try_s, left_s))
                 return cast(R, envelope.decode_reply(kind, reply))
             except (BusDown, NotReady) as problem:
                 asked = asked or isinstance(problem, NoReply)
-                if loop.time() + RETRY_S >= give_up:
+                if loop.time() + RETRY_S >= give_up or (once and asked):
                     raise _unsure() if asked and isinstance(request, api.Issue) else problem from None
                 await asyncio.sleep(RETRY_S)
                 try_s *= 2
+
+
+async def key_login(
+    commander: Commander, keys: Sequence[Credential], clock: Callable[[], float] = time.time
+) -> api.LoggedIn:
+    """A session of who holds `keys` (of one holder and place); `clock` gives seconds since 1970."""
+    node = (await commander.ask(api.Health())).node
+    nonce = os.urandom(proofs.NONCE_BYTES)
+    given = tuple(proofs.prove(own, node, int(clock() * 1000), nonce) for own in keys)
+    return await commander.ask(api.LoginByKey(given))
 
 
 def _unsure() -> Unsure:

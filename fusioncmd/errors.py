@@ -8,7 +8,8 @@
     │   ├── BadOrder      an order that may not be issued as it stands
     │   ├── BadRoster     a roster file with rows that cannot be taken
     │   └── Untrusted     signed by nobody whom the root vouches for this (trust/refusals.py)
-    ├── Forbidden         who asks may not do this, or nobody is logged in
+    ├── Forbidden         who asks may not do this
+    │   └── NoSession     nobody is logged in, or not any more
     ├── NotFound          well formed, and there is none
     ├── Conflict          somebody else wrote first; read again and retry
     └── Unavailable       the bus, the node or the disk does not answer now
@@ -61,6 +62,10 @@ class BadRoster(BadInput):
 
 
 class Forbidden(Problem):
+    pass
+
+
+class NoSession(Forbidden):
     pass
 
 

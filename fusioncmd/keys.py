@@ -30,6 +30,18 @@ def claim(data: Path, node: str) -> None:
         raise Conflict(f"{data} belongs to node {theirs}, not {node}.", f"{data} 属于节点 {theirs}，不是 {node}。")
 
 
+def session_key_file(data: Path) -> Path:
+    return data / "keys" / "session.key"
+
+
+def ensure_session_key(data: Path) -> bytes:
+    """The key that sessions are made with, made now if there is none: with another one, everybody is logged out."""
+    file = session_key_file(data)
+    if not file.exists():
+        _make_secret(file)
+    return _secret(file, "session key", "会话密钥")
+
+
 def ticket_key_file(data: Path) -> Path:
     return data / "keys" / "ticket.key"
 
@@ -38,27 +50,34 @@ def ensure_ticket_key(data: Path) -> bytes:
     """The ticket key, made now if there is none."""
     file = ticket_key_file(data)
     if not file.exists():
-        try:
-            _make(file, os.urandom(KEY_BYTES))
-        except OSError as error:
-            en, zh = reason(error)
-            raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None
+        _make_secret(file)
     return read_ticket_key(data)
 
 
 def read_ticket_key(data: Path) -> bytes:
-    file = ticket_key_file(data)
+    return _secret(ticket_key_file(data), "ticket key", "票据密钥")
+
+
+def _make_secret(file: Path) -> None:
+    try:
+        _make(file, os.urandom(KEY_BYTES))
+    except OSError as error:
+        en, zh = reason(error)
+        raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None
+
+
+def _secret(file: Path, name: str, name_zh: str) -> bytes:
     try:
         key = file.read_bytes()
     except OSError as error:
         en, zh = reason(error)
         raise NotFound(
-            f"The ticket key {file} cannot be read ({en}); `fusioncmd up` makes it.",
-            f"无法读取票据密钥 {file}（{zh}）；请先运行 fusioncmd up。",
+            f"The {name} {file} cannot be read ({en}); `fusioncmd up` makes it.",
+            f"无法读取{name_zh} {file}（{zh}）；请先运行 fusioncmd up。",
         ) from None
     if len(key) != KEY_BYTES:
         raise NotFound(
-            f"The ticket key {file} is not {KEY_BYTES} bytes long.", f"票据密钥 {file} 长度不是 {KEY_BYTES} 字节。"
+            f"The {name} {file} is not {KEY_BYTES} bytes long.", f"{name_zh} {file} 长度不是 {KEY_BYTES} 字节。"
         )
     return key
 

@@ -17,7 +17,7 @@ TOWN_TABLE_BYTES_MAX = 1024 * 1024
 REPORT_BYTES_MAX = 8 * 1024
 PRESENCE_BYTES_MAX = 4 * 1024 * 1024
 API_REQUEST_BYTES_MAX = 64 * 1024
-SESSION_BYTES_MAX = 512
+SESSION_BYTES_MAX = 1_024
 API_REPLY_BYTES_MAX = 7 * 1024 * 1024
 BUS_PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 
@@ -110,6 +110,28 @@ AUDIT_HEADS_MAX = 8_192  # nodes whose heads are kept; reject
 AUDIT_REPLY_ENTRIES_MAX = 1_000  # reject
 AUDIT_REPLY_BYTES_MAX = 4 * 1024 * 1024  # the rest goes into the next reply
 
+# Accounts and logins. Outcome: reject, unless another is named.
+ACCOUNTS_MAX = 4_096
+ACCOUNT_NAME_CHARS_MAX = 64
+ACCOUNT_BYTES_MAX = 2_048
+PASSWORD_CHARS_MIN = 12
+PASSWORD_CHARS_MAX = 256
+OIDC_SUBJECT_CHARS_MAX = 256
+OIDC_TOKEN_CHARS_MAX = 8_192
+SESSION_S = 12 * 3_600
+SESSIONS_ENDED_MAX = 4_096  # by logout, and not yet expired
+LOGIN_DELAY_S_MAX = 60  # after failures, nobody is heard under that name for 1, 2, 4 … so many seconds
+LOGIN_FORGOTTEN_S = 600  # failures that are so much older than their delay
+LOGIN_STRANGERS_MAX = 8_192  # names without an account whose failures are known; shed, the oldest first
+LOGIN_CHECKS_PER_S_MAX = 8  # of passwords, by one thread of the node: half a core
+LOGIN_CHECKS_WAITING_MAX = 24  # reject: "busy"
+LOGIN_REPLY_MS = 250  # a password's reply comes after so much, or a multiple of it: it tells no names apart
+LOGIN_REPLIES_WAITING_MAX = 2_048  # names without an account are then told at once
+LOGIN_FAILURES_NOTED_MAX = 60  # in LOGIN_FAILURES_NOTED_S; shed from the audit, and counted
+LOGIN_FAILURES_NOTED_S = 60
+LOGIN_KEYS_MAX = 4
+LOGIN_PROOFS_MAX = 65_536  # by key, within CLOCK_SKEW_MS_MAX: each is taken once
+
 # The ledger.
 DISK_FREE_BYTES_MIN = 64 * 1024**2  # below, health says so
 SNAPSHOT_EVERY_S = 30
@@ -151,6 +173,7 @@ assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
 assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
+assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
 assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX
 assert 2 * AUDIT_ENTRY_BYTES_MAX < AUDIT_PAGE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX

@@ -38,7 +38,7 @@ class Book:
     def get(self, ident: bytes) -> Order:
         order = self.orders.get(ident)
         if order is None:
-            raise NotFound(f"There is no order {ids.to_text(ident)}.", f"没有编号为 {ids.to_text(ident)} 的指令。")
+            raise unknown(ident)
         return order
 
     def successor(self, ident: bytes) -> Order | None:
@@ -131,6 +131,10 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
     order = _within_bounds(order)
     check_form(order)  # as everyone asks who is shown the order
     return order
+
+
+def unknown(ident: bytes) -> NotFound:
+    return NotFound(f"There is no order {ids.to_text(ident)}.", f"没有编号为 {ids.to_text(ident)} 的指令。")
 
 
 def draft_of(order: Order) -> Draft:

@@ -74,6 +74,9 @@ def account(name: bytes) -> str:
     return f"fc.account.{name.hex()}"
 
 
+ENDED_SESSIONS = "fc.account.ended"  # last: all that were ended and have not expired
+
+
 def audit(path: Path) -> str:
     """What was decided at a node, hash-chained."""
     return f"fc.audit.{path.dotted}"

@@ -93,10 +93,14 @@ class View:
         """No answer, although the device has the order or could have it."""
         return self.waiting - self.unreachable
 
-    @cached_property
+    @property
     def outside(self) -> int:
+        return len(self.strangers)
+
+    @cached_property
+    def strangers(self) -> BitMap:
         """People with evidence who are not in the audience: shown to the operator, never counted."""
-        return len(BitMap.union(*self._marks.rungs()) - self.targeted)
+        return BitMap.union(*self._marks.rungs()) - self.targeted
 
     def standing(self, standing: Standing, answer: int | None = None) -> BitMap:
         if answer is not None:

@@ -16,7 +16,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.up import Tier, run_tier
-from fusioncmd.client import Commander
+from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions
 from fusioncmd.roster.load import ImportReport, Progress, import_people
 from fusioncmd.roster.sample import sample_csv
@@ -30,12 +30,15 @@ BUS_WAIT_S = 10.0
 
 
 class OfficeCommander(Commander):
-    """A commander with the tier's own keys: each order is signed by the key of its mode."""
+    """A commander with the tier's own keys: each order is signed by the key of its mode, and they are who asks."""
 
     def __init__(self, bus: Bus, data: Path) -> None:
-        super().__init__(bus)
+        super().__init__(bus, log_in=self._by_key)
         self._keys = ring.folder_of(data)
         self.judge = Judge(ring.anchors(self._keys), time.time)
+
+    async def _by_key(self, _: Commander) -> bytes:
+        return (await key_login(self, ring.login_keys(self._keys, self.judge.now_ms))).session
 
     async def call(self, draft: api.Draft, timeout_s: float) -> api.Issued:
         own = ring.own_key(self._keys, draft.status, self.judge.now_ms)
@@ -84,7 +87,9 @@ async def running(
     try:
         bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True)
         try:
-            yield Running(tier, supervisor, bus, OfficeCommander(bus, folder), places)
+            commander = OfficeCommander(bus, folder)
+            await commander.log_in()
+            yield Running(tier, supervisor, bus, commander, places)
         finally:
             await bus.close()
     finally:

@@ -127,7 +127,7 @@ class Slow:
                 self.failures.append(
                     f"{readers:,} read, and the node counts {total.received:,} received, {total.sent:,} sent."
                 )
-        reachable = (await self._tier.commander.ask(api.Health())).reachable
+        reachable = (await self._tier.commander.ask(api.Health())).reachable or 0
         self.backlog.dropped += self._terminals - reachable
 
     async def _read_on(self, orders: list[Order]) -> None:

@@ -14,6 +14,7 @@ from fusioncmd.audit import chain
 from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import AUDIT
+from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BadOrder, Forbidden, StorageFull
 from fusioncmd.messages import encode
@@ -23,8 +24,8 @@ from fusioncmd.trust import seals
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, Office, first_slice
 from tests.test_desk_issue import UNSURE, UPDATE, Faulty, issue, stored
-from tests.test_node import ask, province, running
-from tests.worlds import CHIEF, DUTY, make_draft, make_id, make_order, sealed
+from tests.test_node import province, running
+from tests.worlds import CHIEF, DUTY, by_key, make_draft, make_id, make_order, sealed
 from tiers import folding
 from tiers.roster_burst import RosterBurst
 from tiers.serving import Serving
@@ -101,22 +102,23 @@ async def test_a_node_tells_when_it_starts_and_stops_and_what_was_put_on_the_bus
 async def test_issued_by_a_node_it_can_be_read_page_by_page(tmp_path: Path) -> None:
     bus = await province()
     async with running(bus, tmp_path):
+        commander = Commander(bus, await by_key(Commander(bus)))
         for n in (5, 6):
-            body = (await ask(bus, api.Compose(make_draft(n)))).body
-            await ask(bus, api.Issue(seals.seal(body, DUTY["exercise"])))
-        reply = await ask(bus, api.Audit(limit=1))
-        assert (len(reply.pages), reply.after, reply.last) == (1, 1, 2)
+            body = (await commander.ask(api.Compose(make_draft(n)))).body
+            await commander.ask(api.Issue(seals.seal(body, DUTY["exercise"])))
+        reply = await commander.ask(api.Audit(limit=1))
+        assert (len(reply.pages), reply.after, reply.last) == (1, 1, 3)
         page = reply.pages[0]
         assert (page.seq, page.number, page.first, page.problem) == (1, 1, 1, "")
-        assert [e.deed for e in page.entries] == ["node", "order"]
-        rest = await ask(bus, api.Audit(after=reply.after))
+        assert [e.deed for e in page.entries] == ["node", "login"]
+        rest = await commander.ask(api.Audit(after=reply.after))
         assert (rest.pages[0].number, rest.pages[0].first, rest.after) == (2, 3, None)
         message = await bus.last(subjects.audit(Place("44")))
-        assert message is not None and rest.pages[0].digest == chain.digest_of(message.data)
+        assert message is not None and rest.pages[-1].digest == chain.digest_of(message.data)
         await bus.store(subjects.audit(Place("44")), b"noise")
-        assert (await ask(bus, api.Audit(after=2))).pages[0].problem != ""
+        assert (await commander.ask(api.Audit(after=3))).pages[0].problem != ""
         with pytest.raises(BadMessage):
-            await ask(bus, api.Audit(limit=limits.AUDIT_REPLY_ENTRIES_MAX + 1))
+            await commander.ask(api.Audit(limit=limits.AUDIT_REPLY_ENTRIES_MAX + 1))
 
 
 async def test_what_changes_in_the_roster_is_noted_and_what_was_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +173,7 @@ async def test_who_may_not_ask_is_noted_at_the_counter() -> None:
     await Serving(bus, lambda: True, admit, office.audit, lambda: 7.0).serve(dict.fromkeys(api.VERBS, answer))
     for question in (api.Orders(), api.Find(), api.Preview(make_order().audience)):
         with pytest.raises((Forbidden, BadOrder)):
-            await ask(bus, question)
+            await Commander(bus).ask(question, timeout_s=0.2)
     await bus.ask(subjects.api("tally"), b"noise", 1)
     assert [(e.at_ms, e.actor, e.about, e.refused) for e in office.audit.entries] == [
         (7_000, "", "orders", "Forbidden"), (7_000, "chief", "find", "Forbidden"), (7_000, "", "tally", "BadMessage"),

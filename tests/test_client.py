@@ -13,7 +13,7 @@ from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, BusDown, NoReply, Unsure
 from fusioncmd.trust.refusals import Untrusted
 from tests.test_node import ask, province, running
-from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_order, sealed
+from tests.worlds import CHIEF, DUTY, NOW_MS, by_key, make_draft, make_order, sealed
 
 
 class Stalled(MemoryBus):
@@ -40,7 +40,7 @@ async def test_an_order_that_was_given_up_is_not_issued_later_behind_the_command
     assert isinstance(bus, Stalled)
     async with running(bus, tmp_path) as node:
         with pytest.raises(Unsure, match="fusioncmd orders"):
-            await Commander(bus).issue(make_draft(77), DUTY["exercise"], timeout_s=0.1)
+            await Commander(bus, log_in=by_key).issue(make_draft(77), DUTY["exercise"], timeout_s=0.1)
         late_s = node.desk.now_ms / 1000 + 1.0
         node._judge._clock = lambda: late_s
         before = (await ask(bus, api.Orders())).lines

@@ -14,6 +14,7 @@ from fusioncmd import api, envelope, limits, subjects
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.cli import shell
 from fusioncmd.cli.roster import app
+from fusioncmd.client import Commander
 
 VILLAGE = "440106001101"
 GOOD = f"id,name,phone,village,roles\np1,陈伟,13800138000,{VILLAGE},flood\n"
@@ -53,7 +54,13 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
         await desk.bus.serve(subjects.api("find"), desk.find)
         yield desk.bus
 
+    @asynccontextmanager
+    async def commanding(nats: str) -> AsyncIterator[Commander]:
+        async with connect(nats) as bus:
+            yield Commander(bus, b"a session")
+
     monkeypatch.setattr(shell, "connect", connect)
+    monkeypatch.setattr(shell, "commanding", commanding)
     return desk
 
 

@@ -28,7 +28,9 @@ ONE_FILE_PER_LIBRARY = {
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
-    "fusioncmd/access.py", "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
+    "fusioncmd/access.py", "fusioncmd/accounts/account.py", "fusioncmd/accounts/limiter.py",
+    "fusioncmd/accounts/proofs.py", "fusioncmd/accounts/sessions.py",
+    "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
     "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
     "fusioncmd/audit/chain.py", "fusioncmd/audit/entries.py", "fusioncmd/audit/heads.py", "fusioncmd/audit/proof.py",
     "fusioncmd/audit/refused.py", "loadtest/forge_audit.py",    "fusioncmd/audit/waiting.py", "tiers/roster_burst.py",

@@ -12,7 +12,15 @@ from loadtest.forgeries import CONTROLS, KINDS, Attempt, Forger, Kind
 from loadtest.offices import NOW_MS
 
 FORGER = Forger(20)
-STATEFUL = {"subject", "unwitnessed", "full", "stale", "second_person"}  # not reasons to refuse the bytes of an order
+STATEFUL = {
+    "subject",
+    "unwitnessed",
+    "full",
+    "stale",
+    "second_person",
+    "login_time",
+    "login_again",
+}  # not reasons to refuse the bytes of an order
 
 
 def test_two_thousand_mutants_are_refused_and_good_orders_are_not() -> None:

@@ -15,7 +15,7 @@ from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.ring import BOTH
 from tests.worlds import NOW_MS, make_order
 
-NAMES = ["node", "office.actual", "office.exercise", "root"]
+NAMES = ["node", "office.actual", "office.admin", "office.exercise", "root"]
 
 
 def made(folder: Path) -> Path:
@@ -48,7 +48,7 @@ def test_each_key_signs_orders_of_its_mode_and_what_it_signs_is_believed(tmp_pat
 
 def test_what_an_interrupted_start_left_is_kept_and_completed(tmp_path: Path) -> None:
     whole = contents(made(tmp_path / "whole"))
-    names = ["root", "node", "office.actual", "office.exercise"]
+    names = ["root", "node", "office.actual", "office.exercise", "office.admin"]
     written = [f"{name}.{kind}" for name in names for kind in ("key", "grants")]  # in this order, and then the anchor
     assert sorted(whole) == sorted(written)
     for count in range(1, len(written) + 1):

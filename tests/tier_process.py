@@ -137,9 +137,14 @@ class TierProcess:
         """The process id of the child whose command line holds `part`."""
         return until(lambda: next((pid for pid, line in self.children().items() if part in line), None))
 
+    @property
+    def env(self) -> dict[str, str]:
+        """Of somebody on its machine, with a home of their own."""
+        return {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data), "HOME": str(self.data.parent)}
+
     def cli(self, *arguments: object, lang: str = "en") -> Ran:
         """A command of somebody at this tier."""
-        return run(*arguments, lang=lang, FUSIONCMD_NATS=self.nats, FUSIONCMD_DATA=str(self.data))
+        return run(*arguments, lang=lang, **self.env)
 
     def ask(self, *arguments: object) -> Any:
         """What a command says to a program; it must have gone well."""
@@ -149,8 +154,7 @@ class TierProcess:
 
     def here(self, *arguments: object) -> Ran:
         """As `cli`, in this process and in its language: quicker where many are asked."""
-        env = {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data)}
-        done = CliRunner().invoke(app, [*map(str, arguments)], env=env)
+        done = CliRunner().invoke(app, [*map(str, arguments)], env=self.env)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ran(done.exit_code, done.stdout, done.stderr)

@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from fusioncmd import api, ids
 from fusioncmd.access import Actor
 from fusioncmd.audit.entries import Entry, fitted
+from fusioncmd.client import Commander, key_login
 from fusioncmd.codes import Path
 from fusioncmd.errors import Problem
 from fusioncmd.messages import Audience, Order, Selector, encode
@@ -23,6 +24,12 @@ EVERYONE = Selector(("44",))
 OFFICES = Offices(1)
 DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}
 NODE_KEY = OFFICES.grant(OFFICES.province, "node", purposes=("node",), statuses=BOTH)
+ADMIN_KEY = OFFICES.grant(OFFICES.province, "duty", purposes=("administer",), statuses=BOTH)
+
+
+async def by_key(commander: Commander) -> bytes:
+    """The session of who issues orders and administers, at the node that `commander` asks."""
+    return (await key_login(commander, (DUTY["exercise"], ADMIN_KEY), lambda: NOW_MS / 1000)).session
 
 
 class Notebook:

@@ -1,6 +1,8 @@
 """The node's desk: every question of the `api` vocabulary, answered from the roster, the ledger and the presence.
 
 Reading is pure and done at once. Issuing is the one thing that waits: an order is on disk before anyone is told.
+Whoever asks sees the part of the tree that is theirs: nobody beyond it is named or counted, and an order that means
+nobody in it is none to them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from itertools import islice
 from pyroaring import BitMap
 
 from fusioncmd import api
-from fusioncmd.access import Actor
+from fusioncmd.access import Actor, check_places, touches
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
-from fusioncmd.errors import BadInput, NotFound
-from fusioncmd.messages import Order
+from fusioncmd.errors import BadInput, Forbidden, NotFound
+from fusioncmd.messages import Order, encode
+from fusioncmd.orders import unknown
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
@@ -49,50 +52,57 @@ class Desk:
         return self._reachable.numbers(self.now_ms / 1000)
 
     async def compose(self, request: api.Compose, who: Actor) -> api.Composed:
-        return self._issuing.compose(request.draft)
+        if request.draft.refs is not None:
+            self._order(request.draft.refs, who)
+        order = self._issuing.compose(request.draft, self._place("", who))
+        check_places(who, (order.node, *order.audience.nodes))
+        return api.Composed(encode(order))
 
     async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
         order = await self._issuing.issue(request, who.name)
-        targeted = self.ledger.targeted(order)
+        targeted = self._at(self._place("", who), self.ledger.targeted(order))
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
     async def preview(self, request: api.Preview, who: Actor) -> api.PreviewReply:
         self._issuing.check_within(*request.audience.nodes)
+        check_places(who, request.audience.nodes)
         meant = self.roster.resolve(request.audience)
         return api.PreviewReply(len(meant), len(meant & self.reachable))
 
     async def tally(self, request: api.Tally, who: Actor) -> api.TallyReply:
-        order = self.ledger.book.get(request.order)
-        path = self._place(request.node)
+        order, own = self._order(request.order, who), self._place("", who)
+        path = self._place(request.node, who)
         view = self._view(order)
         below = tuple(self._row(child, view, order) for child in self.roster.divisions.children(path))
         return api.TallyReply(
-            self._line(order), self.now_ms, self._row(path, view, order), below, view.outside, self.problems()
-        )
+            self._line(order, own), self.now_ms, self._row(path, view, order), below,
+            self.roster.count(view.strangers, own), self.problems(),
+        )  # fmt: skip
 
     async def orders(self, request: api.Orders, who: Actor) -> api.OrdersReply:
         newest = sorted(self.ledger.book.orders.values(), key=lambda o: o.id, reverse=True)
-        lines = (self._line(order) for order in newest)
+        own = self._place("", who)
+        lines = (self._line(order, own) for order in newest if touches(who, order.audience))
         wanted = (line for line in lines if line.state == "open" or not request.open_only)
         return api.OrdersReply(tuple(islice(wanted, request.limit)))
 
     async def who(self, request: api.Who, who: Actor) -> api.People:
-        order = self.ledger.book.get(request.order)
+        order = self._order(request.order, who)
         if request.answer is not None and request.answer >= len(order.answers):
             raise BadInput("That answer was not offered.", "该答复项未提供。")
         if not 0 <= request.after + 1 < NUMBERS_MAX:
             raise BadInput(f"No page starts after {request.after}.", f"没有从 {request.after} 之后开始的页。")
         view = self._view(order)
-        found = self._at(self._place(request.node), view.standing(request.standing, request.answer))
+        found = self._at(self._place(request.node, who), view.standing(request.standing, request.answer))
         page = list(islice(found.iter_equal_or_larger(request.after + 1), request.limit))
         more = bool(page) and page[-1] != found.max()
         return api.People(tuple(self._person(n, view, order) for n in page), len(found), page[-1] if more else None)
 
     async def reports(self, request: api.Reports, who: Actor) -> api.ReportsReply:
-        order = self.ledger.book.get(request.order)
+        order = self._order(request.order, who)
         view, reports = self._view(order), self.ledger.accounts[order.id].reports.values()
         known = BitMap([r.number for r in reports]) & (self.roster.everyone | view.targeted)
-        here = self._at(self._place(request.node), known)
+        here = self._at(self._place(request.node, who), known)
         found = sorted((r for r in reports if r.number in here), key=lambda r: (r.at_ms, r.id))  # our clock, not theirs
         start = next((i for i, r in enumerate(found, start=1) if r.id == request.after), 0)
         page = found[start : start + request.limit]
@@ -101,20 +111,39 @@ class Desk:
 
     async def find(self, request: api.Find, who: Actor) -> api.People:
         found: list[int] = []
-        for numbers in self.roster.search(request.query, self._place(request.node), request.role):
+        for numbers in self.roster.search(request.query, self._place(request.node, who), request.role):
             found += numbers
             await asyncio.sleep(0)  # a search of the whole province lets everything else go on
         reachable = self.reachable
         shown = found[: request.limit]
         return api.People(tuple(self.roster.person(n, n in reachable) for n in shown), len(found), None)
 
+    def figures(self, who: Actor | None) -> tuple[int | None, int | None, int | None, int | None]:
+        """People, towns, orders and who is reachable, of the asker's place; None to nobody."""
+        if who is None:
+            return None, None, None, None
+        own = self._place("", who)
+        towns = sum(town.code.startswith(own.code[:9]) for town in self.roster.divisions.towns)
+        orders = sum(touches(who, order.audience) for order in self.ledger.book.orders.values())
+        return self.roster.count(self.roster.everyone, own), towns, orders, self.roster.count(self.reachable, own)
+
+    def _order(self, ident: bytes, who: Actor) -> Order:
+        order = self.ledger.book.get(ident)
+        if not touches(who, order.audience):
+            raise unknown(ident)
+        return order
+
     def _view(self, order: Order) -> View:
         return self.ledger.view(order, self.reachable)
 
-    def _place(self, code: str) -> Path:
-        path = Path(code) if code else self.node
+    def _place(self, code: str, who: Actor) -> Path:
+        """The place that is asked about; without a code, as much of the node's tree as is the asker's."""
+        if not (who.path.covers(self.node) or self.node.covers(who.path)):
+            raise Forbidden(f"{who.path} is no place of this node.", f"{who.path} 不属于本节点。")
+        path = Path(code) if code else max(self.node, who.path, key=lambda place: len(place.code))
         if path not in self.roster.divisions:
             raise NotFound(f"There is no place with the code {code}.", f"没有代码为 {code} 的地点。")
+        check_places(who, (path.code,))
         return path
 
     def _at(self, path: Path, numbers: BitMap) -> BitMap:
@@ -126,8 +155,12 @@ class Desk:
             here.add_range(start, end)
         return here & numbers
 
-    def _line(self, order: Order) -> api.OrderLine:
-        targeted, answered = self.ledger.counts(order)
+    def _line(self, order: Order, own: Path) -> api.OrderLine:
+        if own.covers(self.node):
+            targeted, answered = self.ledger.counts(order)
+        else:
+            view = self._view(order)
+            targeted, answered = self.roster.count(view.targeted, own), self.roster.count(view.answered, own)
         successor = self.ledger.book.successor(order.id)
         state = self.ledger.book.state(order, self.now_ms)
         ended_by = None if successor is None else successor.id

@@ -10,7 +10,7 @@ import structlog
 
 from fusioncmd import ids, subjects
 from fusioncmd.audit.entries import Recorder, refusal_entry
-from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
+from fusioncmd.bus.port import ACCOUNT, CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.roster.directory import Roster
@@ -39,6 +39,7 @@ class Folding:
         self.bad_messages = 0
         self.begun_anew: set[str] = set()  # streams that are others than those that were folded before
         self.fold_trust: Callable[[Stored], None] = lambda _: None
+        self.fold_account: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
         """Returns when all that is stored was handled; what comes is, from then on."""
@@ -46,6 +47,7 @@ class Folding:
         tails = [await self._bus.tail(ROSTER, self._guarded(ROSTER, self._fold_roster))]
         for stream, fold in (
             (TRUST, self.fold_trust),
+            (ACCOUNT, self.fold_account),
             (CALL, self._fold_call),
             (RECEIPT, self._fold_receipts),
             (REPORT, self._ledger.fold_report),

@@ -39,17 +39,16 @@ class Issuing:
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
-    def compose(self, draft: api.Draft) -> api.Composed:
-        """The order that its commander is to sign. Asked again, one that may be stored is the very same."""
+    def compose(self, draft: api.Draft, place: Path) -> Order:
+        """The order that its commander is to sign, in the name of `place` unless the draft names one. Asked again, one
+        that may be stored is the very same."""
         order = self._ledger.book.orders.get(draft.id)
         if order is None and (unsure := self._unsure.get(draft.id)) is not None:
             order = claimed(unsure)[0]
         if order is None:
-            order = compose(
-                draft, self._ledger.book, Path(draft.node) if draft.node else self._node, self._judge.now_ms
-            )
+            order = compose(draft, self._ledger.book, Path(draft.node) if draft.node else place, self._judge.now_ms)
             self.check_within(order.node, *order.audience.nodes)
-        return api.Composed(encode(order))
+        return order
 
     async def issue(self, request: api.Issue, asked_by: str) -> Order:
         """Store the audience, store the order, and only then say so. The same order again: the same answer."""

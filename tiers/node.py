@@ -15,7 +15,9 @@ from typing import Any
 import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
-from fusioncmd.access import Actor
+from fusioncmd import keys as secret_keys
+from fusioncmd.access import Actor, check_places
+from fusioncmd.accounts.oidc import provider_in
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
@@ -26,10 +28,13 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from tiers.accounts import Accounts
 from tiers.audit_page import audit_page
+from tiers.checks import Checks, Pause
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
+from tiers.logins import Logins
 from tiers.problems import problems_of
 from tiers.recording import Recording
 from tiers.serving import Answer, Serving
@@ -42,8 +47,9 @@ class Node:
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
         clock: Callable[[], float] = time.time,
+        pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        """The keys are in `data`; `clock` gives seconds since 1970."""
+        """Keys are in `data`; `clock` gives seconds since 1970. Logins are timed by `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
         self._started_s, self._clock = time.monotonic(), clock
@@ -61,6 +67,13 @@ class Node:
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
         self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder)
+        self._checks = Checks(monotonic, pause)
+        self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
+        self.logins = Logins(
+            node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
+            provider_in(data), self._checks, monotonic, pause,
+        )  # fmt: skip
+        self._folding.fold_account = self.accounts.fold
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -75,7 +88,7 @@ class Node:
             self._note_life("stop")
 
     async def _live(self) -> None:
-        serving = Serving(self._bus, lambda: self.ready, self._admit, self.recorder, self._clock)
+        serving = Serving(self._bus, lambda: self.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
@@ -92,6 +105,7 @@ class Node:
             except TimeoutError:
                 await self.snapshot()
         await self.snapshot()
+        self._checks.close()
 
     def stop(self) -> None:
         self._stop.set()
@@ -149,12 +163,18 @@ class Node:
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
             api.Audit: self._audit,
+            api.Login: self.logins.login,
+            api.LoginByKey: self.logins.login_by_key,
+            api.LoginByToken: self.logins.login_by_token,
+            api.WhoAmI: self.logins.who_am_i,
+            api.Logout: self.logins.logout,
+            api.AddAccount: self.accounts.add,
+            api.ChangeAccount: self.accounts.change,
+            api.Accounts: self.accounts.list,
         }
 
-    def _admit(self, question: api.Question[Any], session: bytes) -> Actor:
-        return Actor(str(self.desk.node), frozenset({"commander", "administrator"}), self.desk.node)
-
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
+        check_places(who, (self.desk.node.code,))
         return await audit_page(self._bus, self.desk.node, question)
 
     def _lagging(self) -> tuple[str, ...]:
@@ -170,14 +190,15 @@ class Node:
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
         return (*self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
 
-    async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:
+    async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
+        people, towns, orders, reachable = self.desk.figures(who)
         return api.HealthReply(
             node=self.desk.node.code,
             version=__version__,
-            people=self._roster.people,
-            towns=len(self._roster.divisions.towns),
-            orders=len(self._ledger.book.orders),
-            reachable=len(self.desk.reachable),
+            people=people,
+            towns=towns,
+            orders=orders,
+            reachable=reachable,
             gateways=tuple(self._reachable.gateways(self._clock())),
             ready_s=self._ready_s,
             caught_up=self.ready,

@@ -45,10 +45,10 @@ class Health(Question["HealthReply"], frozen=True):
 class HealthReply(Struct, frozen=True):
     node: str
     version: str
-    people: int
-    towns: int
-    orders: int
-    reachable: int
+    people: int | None  # these four of the asker's place, and None to whoever is not logged in
+    towns: int | None
+    orders: int | None
+    reachable: int | None
     gateways: tuple[str, ...]
     ready_s: float  # from process start to ready
     caught_up: bool  # the ledger has folded all that is stored

@@ -19,7 +19,7 @@ from fusioncmd.words import say
 COMMANDS = {
     "up": (
         "up:up",
-        "Run a tier: NATS server, node and responder gateways, until Ctrl-C.",
+        "Run a tier: NATS server, node and gateways, until Ctrl-C.",
         "运行本级：总线、节点与网关。",
     ),
     "call": (
@@ -76,6 +76,26 @@ COMMANDS = {
         "audit:app",
         "Who decided what: list it, prove it, carry its signed head elsewhere.",
         "审计：查看、验证、导出签名链头。",
+    ),
+    "login": (
+        "login:login",
+        "Log in, and stay logged in on this machine.",
+        "登录，并在本机保持登录。",
+    ),
+    "logout": (
+        "login:logout",
+        "End the session.",
+        "退出登录。",
+    ),
+    "whoami": (
+        "login:whoami",
+        "Who is logged in, with which roles, for which place.",
+        "当前登录者、角色与管辖地点。",
+    ),
+    "accounts": (
+        "accounts:app",
+        "Accounts of commanders: add, list, disable.",
+        "指挥员账户：新增、查看、停用。",
     ),
     "health": (
         "status:health",

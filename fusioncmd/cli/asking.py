@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fusioncmd import api, ids
 from fusioncmd.bus.port import Bus
+from fusioncmd.cli.sessions import WayIn
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BusDown, NotFound
 
@@ -30,6 +32,13 @@ async def connect(nats: str, wait_s: float = 3.0) -> AsyncIterator[Bus]:
         raise unanswered(nats) from None
     finally:
         await bus.close()
+
+
+@asynccontextmanager
+async def commanding(nats: str, keys: Path | None = None, wait_s: float = 3.0) -> AsyncIterator[Commander]:
+    """Whoever is logged in at the node of `nats`, or holds its keys (`keys` is their folder, else the usual one)."""
+    async with connect(nats, wait_s) as bus:
+        yield Commander(bus, log_in=WayIn(nats, keys))
 
 
 def unanswered(nats: str) -> BusDown:

@@ -11,7 +11,6 @@ import typer
 from fusioncmd import api, divisions, ids
 from fusioncmd.cli import asking
 from fusioncmd.cli.figures import plain
-from fusioncmd.client import Commander
 from fusioncmd.codes import LENGTHS, Path
 from fusioncmd.errors import Problem
 from fusioncmd.roster.sample import ROLES
@@ -29,8 +28,8 @@ def complete_order(ctx: typer.Context, incomplete: str) -> list[Offer]:
     nats = ctx.params.get("nats") or os.environ.get(asking.NATS_VARIABLE) or asking.DEFAULT_NATS
 
     async def recent() -> tuple[api.OrderLine, ...]:
-        async with asyncio.timeout(ANSWER_S_MAX), asking.connect(nats, ANSWER_S_MAX) as bus:
-            return (await Commander(bus).ask(api.Orders(ORDERS_OFFERED), ANSWER_S_MAX)).lines
+        async with asyncio.timeout(ANSWER_S_MAX), asking.commanding(nats, None, ANSWER_S_MAX) as commander:
+            return (await commander.ask(api.Orders(ORDERS_OFFERED), ANSWER_S_MAX)).lines
 
     try:
         lines = asyncio.run(recent())

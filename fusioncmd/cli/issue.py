@@ -89,8 +89,7 @@ def call(
         draft = alert(
             new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade)
         )  # fmt: skip
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats, keys) as commander:
             if dry_run:
                 _tell_preview(await commander.ask(api.Preview(audience)), draft.status, audience, places, as_json)
                 return
@@ -128,8 +127,7 @@ def cancel(
 async def _succeed(
     order: str, msg_type: MsgType, text: str, answers: list[str], keys: Path | None, nats: str, as_json: bool
 ) -> None:
-    async with shell.connect(nats) as bus:
-        commander = Commander(bus)
+    async with shell.commanding(nats, keys) as commander:
         before = (await shell.order_line(order, commander)).order
         draft = successor(new_id(), before, msg_type, text, answers)
         issued = await commander.issue(draft, await own_key(commander, keys, draft.status))

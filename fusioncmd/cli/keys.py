@@ -24,7 +24,8 @@ from fusioncmd.words import say
 
 HOLDER_CHARS_MAX = limits.ISSUER_CHARS_MAX - 8  # the node's own key adds a word to it
 MODES = {"actual": ("actual", "实战"), "exercise": ("exercise", "演练")}
-PURPOSES = {"issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点")}
+PURPOSES = {"issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点"),
+            "administer": ("administer", "管理")}  # fmt: skip
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,

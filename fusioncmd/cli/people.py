@@ -56,8 +56,7 @@ def who(
     async def go() -> None:
         asked = standing(flags, everyone, answer)
         code = shell.code_of(node, divisions)
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats) as commander:
             if answer:
                 line = await shell.order_line(order, commander)
                 ident, index = line.order.id, answer_index(answer, line.order.answers)

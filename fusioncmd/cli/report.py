@@ -52,8 +52,7 @@ def report(
         if file is not None and not as_csv:
             raise BadInput("--out goes with --csv.", "--out 须与 --csv 连用。")
         code = shell.code_of(node, divisions)
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats) as commander:
             ident = await shell.order_id(order, commander)
             if as_csv:
                 await _write_csv(commander, ident, code, file, as_json)
@@ -82,8 +81,7 @@ def reports(
 
     async def go() -> None:
         code = shell.code_of(node, divisions)
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats) as commander:
             lines, total = await said(commander, await shell.order_id(order, commander), code, limit)
         if as_json:
             shell.print_json({"lines": lines, "total": total})

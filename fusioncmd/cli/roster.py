@@ -17,7 +17,6 @@ from fusioncmd.cli.completion import complete_role
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import show_people
 from fusioncmd.cli.report import whole_file
-from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadRoster
 from fusioncmd.roster.load import BadRows, ImportReport, import_people
 from fusioncmd.roster.people_csv import BadRow
@@ -148,8 +147,8 @@ def find(
 
     async def go() -> None:
         code = shell.code_of(node, divisions)
-        async with shell.connect(nats) as bus:
-            found = await Commander(bus).ask(api.Find(query, code, role or None, limit))
+        async with shell.commanding(nats) as commander:
+            found = await commander.ask(api.Find(query, code, role or None, limit))
         if as_json:
             shell.print_json(found)
             return

@@ -17,6 +17,7 @@ from rich.text import Text
 from fusioncmd import ids
 from fusioncmd.cli.asking import DEFAULT_NATS as DEFAULT_NATS
 from fusioncmd.cli.asking import NATS_VARIABLE
+from fusioncmd.cli.asking import commanding as commanding
 from fusioncmd.cli.asking import connect as connect
 from fusioncmd.cli.asking import order_id as order_id
 from fusioncmd.cli.asking import order_line as order_line

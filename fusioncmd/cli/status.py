@@ -14,7 +14,7 @@ from fusioncmd.cli.figures import kind_words, mode_text, plain, share, state_wor
 from fusioncmd.cli.follow import follow
 from fusioncmd.cli.lists import GAP, aligned, width_of, with_below
 from fusioncmd.cli.tally_view import Screen, tally_view
-from fusioncmd.client import Commander
+from fusioncmd.errors import BadInput, Forbidden, NotFound
 from fusioncmd.words import say
 
 HEALTH_S_MAX = 3.0
@@ -36,8 +36,8 @@ def orders(
     """The orders, newest first."""
 
     async def go() -> None:
-        async with shell.connect(nats) as bus:
-            lines = (await Commander(bus).ask(api.Orders(limit, only_open))).lines
+        async with shell.commanding(nats) as commander:
+            lines = (await commander.ask(api.Orders(limit, only_open))).lines
         if as_json:
             shell.print_json({"orders": lines})
         elif lines:
@@ -69,8 +69,7 @@ def watch(
 
     async def go() -> None:
         code = shell.code_of(node, divisions)
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats) as commander:
             ident = await shell.order_id(order, commander)
             if not once:
                 browse = Browse(node=code, worst=worst)
@@ -89,8 +88,14 @@ def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOptio
     """Is the node there, and how is it. Exits 1 when it is not well."""
 
     async def go() -> bool:
-        async with shell.connect(nats) as bus:
-            reply = await Commander(bus).ask(api.Health(), timeout_s=HEALTH_S_MAX)
+        async with shell.commanding(nats) as commander:
+            reply = await commander.ask(api.Health(), timeout_s=HEALTH_S_MAX)
+            if reply.caught_up:
+                try:
+                    await commander.log_in()
+                    reply = await commander.ask(api.Health(), timeout_s=HEALTH_S_MAX)
+                except (Forbidden, NotFound, BadInput):  # then its figures stay unsaid, and how it is, is told
+                    pass
         if as_json:
             shell.print_json(reply)
         else:
@@ -99,6 +104,18 @@ def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOptio
 
     if not shell.run(go(), as_json):
         raise typer.Exit(1)
+
+
+def _figures(reply: api.HealthReply) -> list[tuple[str, str, str]]:
+    people, towns, orders, reachable = reply.people, reply.towns, reply.orders, reply.reachable
+    if people is None or towns is None or orders is None or reachable is None:
+        return [("figures", "数据", say("to who is logged in", "登录后可见"))]
+    return [
+        ("people", "人员", f"{people:,}"),
+        ("reachable", "可达", f"{reachable:,} ({share(reachable, people)})"),
+        ("towns", "乡镇", f"{towns:,}"),
+        ("orders", "指令", f"{orders:,}"),
+    ]
 
 
 def _show_orders(lines: tuple[api.OrderLine, ...]) -> None:
@@ -147,10 +164,7 @@ def _tell_health(reply: api.HealthReply) -> None:
     )  # fmt: skip
     gateways = ", ".join(plain(name) for name in reply.gateways) or say("none", "无")
     for en, zh, value in (
-        ("people", "人员", f"{reply.people:,}"),
-        ("reachable", "可达", f"{reply.reachable:,} ({share(reply.reachable, reply.people)})"),
-        ("towns", "乡镇", f"{reply.towns:,}"),
-        ("orders", "指令", f"{reply.orders:,}"),
+        *_figures(reply),
         ("gateways", "网关", gateways),
         (
             "version",

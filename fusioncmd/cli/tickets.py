@@ -60,18 +60,17 @@ def ticket(
                 "请指明对象：--id 或 --number，或 --all 加 --out。",
             )
         places = shell.load_divisions(divisions)
-        async with shell.connect(nats) as bus:
-            commander = Commander(bus)
+        async with shell.commanding(nats) as commander:
             home = codes.parse((await commander.ask(api.Health())).node)
             key = keys.read_ticket_key(data or keys.data_folder(home.code))
             expires_s = int(time.time()) + valid_s
             if file is not None:
                 path = places.find(node) if node else home
-                holders = [holder async for holder in holders_at(bus, places, path, limit)]
+                holders = [holder async for holder in holders_at(commander.bus, places, path, limit)]
                 _write_all(holders, key, expires_s, file, as_json)
                 return
             found = [await _by_id(commander, one) for one in ident or ()]
-            found += [await holder_of(bus, home.at(Tier.PROVINCE), one) for one in number or ()]
+            found += [await holder_of(commander.bus, home.at(Tier.PROVINCE), one) for one in number or ()]
         for holder in found:
             text = tickets.to_text(mint(holder, key, expires_s))
             if as_json:

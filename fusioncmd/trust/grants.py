@@ -22,8 +22,9 @@ from fusioncmd.trust.canonical import Form
 from fusioncmd.trust.refusals import refusal
 from fusioncmd.trust.signatures import Signer
 
-# `issue` orders; `approve` another's; `node`: what a tier node states (audiences, its audit).
-GrantPurpose = Literal["approve", "issue", "node"]
+# `issue` orders; `approve` another's; `node`: what a tier node states (audiences, its audit); `administer`:
+# accounts, devices and keys of a node.
+GrantPurpose = Literal["administer", "approve", "issue", "node"]
 # No control characters, nothing that turns the direction of reading. \A and \Z: `$` would let a line break through.
 HolderName = Annotated[
     str,
@@ -113,9 +114,9 @@ def root(
 ) -> SignedGrant:
     """A province's root: everything in its subtree. Its signature proves only that the key is in hand."""
     grant = Grant(
-        above=NOTHING_ABOVE, holder=holder, purposes=("approve", "issue", "node"), path=path, statuses=statuses,
-        may_delegate=True, not_before_ms=not_before_ms, not_after_ms=not_after_ms, algorithm=signer.algorithm,
-        key=signer.public,
+        above=NOTHING_ABOVE, holder=holder, purposes=("administer", "approve", "issue", "node"), path=path,
+        statuses=statuses, may_delegate=True, not_before_ms=not_before_ms, not_after_ms=not_after_ms,
+        algorithm=signer.algorithm, key=signer.public,
     )  # fmt: skip
     return _signed(grant, signer)
 

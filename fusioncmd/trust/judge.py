@@ -46,6 +46,14 @@ class Judge:
         self.refused = 0
 
     @property
+    def anchors(self) -> Anchors:
+        return self._anchors
+
+    @property
+    def revocations(self) -> Revocations:
+        return self._revocations
+
+    @property
     def now_ms(self) -> int:
         return int(self._clock() * 1000)
 

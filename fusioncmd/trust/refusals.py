@@ -12,7 +12,7 @@ from fusioncmd.errors import BadInput
 Reason = Literal[
     "size", "bytes", "algorithm", "key", "signature", "root", "chain", "delegation", "scope", "mode", "purpose",
     "validity", "issuer", "form", "id_time", "future", "expired", "revoked", "same_person", "second_person", "stale",
-    "full", "subject", "unwitnessed",
+    "full", "subject", "unwitnessed", "login_time", "login_again",
 ]  # fmt: skip
 
 _SENTENCES: dict[Reason, tuple[str, str]] = {
@@ -45,6 +45,11 @@ _SENTENCES: dict[Reason, tuple[str, str]] = {
         "No node said that it accepted this order, and whom it means.",
         "没有节点声明已受理该指令及其对象。",
     ),
+    "login_time": (
+        "The login was not made now: is the clock right?",
+        "登录时间与节点不符，请检查时钟。",
+    ),
+    "login_again": ("The login was used already.", "该登录凭证已被使用。"),
     "full": ("No further revocation of this branch can be kept.", "该分支的撤销记录已满。"),
 }
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -108,6 +108,10 @@ class Revocations:
             found += [self._held[name, itself][0] for itself in (False, True) if (name, itself) in self._held]
         return min(found, default=None)
 
+    def ended(self, names: Iterable[bytes]) -> bool:
+        """Whether one of the grants of these names has ended."""
+        return any((name, itself) in self._held for name in names for itself in (False, True))
+
     def check(self, chain: Chain, made_ms: int, accepted_ms: int | None) -> None:
         """`Untrusted` unless nothing in the chain has ended, or `made_ms` and `accepted_ms` lie before its end."""
         since_ms = self.since_ms(chain)

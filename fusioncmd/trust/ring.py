@@ -2,7 +2,8 @@
 
 `root.key` grants all others and is needed for nothing else: it belongs on another machine. `anchors/` holds the root
 grants that are believed here, and is written last: while it is empty, making the keys is not finished. An office has
-two keys, NAME.actual and NAME.exercise, and the node one; each with the grants that lead to it beside it.
+two keys, NAME.actual and NAME.exercise, its administrator NAME.admin, and the node one; each with the grants that lead
+to it beside it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fusioncmd.trust.signatures import Signer
 
 BOTH: tuple[Status, ...] = ("actual", "exercise")
 OFFICE, NODE, ROOT = "office", "node", "root"
+ADMIN = "admin"
 
 
 class Held(Struct, frozen=True):
@@ -61,6 +63,7 @@ def make(folder: Path, place: str, holder: str, now_ms: int) -> bool:
     _grant(folder, NODE, root, f"{holder} {NODE}", ("node",), BOTH, ends_ms)
     for status in BOTH:
         _grant(folder, f"{OFFICE}.{status}", root, holder, ("approve", "issue"), (status,), ends_ms)
+    _grant(folder, f"{OFFICE}.{ADMIN}", root, holder, ("administer",), BOTH, ends_ms)
     keyfile.write_grants(folder / "anchors" / file.name, chain)
     return True
 
@@ -103,7 +106,7 @@ def node_key(folder: Path) -> Credential:
 def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
     """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest."""
     found = [_credential(folder, file.name.removesuffix(".key")) for file in sorted(folder.glob(f"*.{status}.key"))]
-    good = [own for own in found if own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms]
+    good = [own for own in found if _is_valid(own, now_ms)]
     if not good:
         mode = "演练" if status == "exercise" else "实战"
         if found:
@@ -113,6 +116,23 @@ def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
             f"{folder} 中没有{mode}指令的密钥；请用 --keys 指明密钥所在目录。",
         )
     return max(good, key=lambda own: (own.grant.not_after_ms, own.name))
+
+
+def login_keys(folder: Path, now_ms: int) -> list[Credential]:
+    """The keys that say who somebody is: one that signs orders, and the administrator's, as far as they are there."""
+    found: list[Credential] = []
+    for mode in ("exercise", "actual", ADMIN):
+        if found and mode == "actual":
+            continue
+        files = sorted(folder.glob(f"*.{mode}.key"))
+        good = [own for file in files if _is_valid(own := _credential(folder, file.name.removesuffix(".key")), now_ms)]
+        found += sorted(good, key=lambda own: (own.grant.not_after_ms, own.name))[-1:]
+    who = {(own.grant.holder, own.grant.path) for own in found[:1]}
+    return [own for own in found if (own.grant.holder, own.grant.path) in who]
+
+
+def _is_valid(own: Credential, now_ms: int) -> bool:
+    return own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms
 
 
 def held(folder: Path) -> Iterator[Held]:

@@ -26,6 +26,7 @@ from tests.tier_process import TierProcess, until
 from tests.worlds import DUTY, make_order
 
 PROVINCE = "fc.call.44"
+NAMES = ["node", "office.actual", "office.admin", "office.exercise", "root"]
 Put = tuple[str, bytes]
 
 
@@ -132,10 +133,10 @@ def test_up_makes_the_keys_in_a_folder_of_before_says_where_the_root_is_and_keep
         said = "".join(tier.said)
         assert f"Move {folder / 'root.key'} to a safe off this machine" in said
         assert {path.stat().st_mode & 0o777 for path in folder.glob("*.key")} == {0o600}
-        assert len(list(folder.glob("*.key"))) == 5
+        assert len(list(folder.glob("*.key"))) == 7
         kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         listed = tier.cli("keys", "list").lines
-        assert [line.split()[0] for line in listed[1:]] == ["node", "office.actual", "office.exercise", "root"]
+        assert [line.split()[0] for line in listed[1:]] == NAMES
         again = tier.cli("keys", "init", lang="zh")
         assert (again.code, again.err) == (1, f"{folder} 中已有密钥。\n")
     del kept[folder / "root.key"]

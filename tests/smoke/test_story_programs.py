@@ -49,6 +49,10 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("update", order, "--text", "Better."): "order",
         ("cancel", "last"): "id",
         ("keys", "list"): "keys",
+        ("accounts", "list"): "accounts",
+        ("login",): "expires_s",
+        ("whoami",): "roles",
+        ("logout",): "name",
     }
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed
@@ -84,7 +88,7 @@ def test_help_is_there_for_every_command_in_either_language() -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_failure(tier: TierProcess, order: str) -> None:
     shown = subprocess.Popen(
-        [PROGRAM, "report", order, "--csv"], env=environment(FUSIONCMD_NATS=tier.nats), stdout=subprocess.PIPE,
+        [PROGRAM, "report", order, "--csv"], env=environment(**tier.env), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     assert shown.stdout is not None and shown.stderr is not None

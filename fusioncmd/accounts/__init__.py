@@ -1,0 +1,1 @@
+"""Accounts of commanders: who they are, how they prove it, and what a login gives them."""

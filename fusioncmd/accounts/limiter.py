@@ -1,0 +1,79 @@
+"""How often somebody may try a password, and how often failures are written down. Pure; time is an argument.
+
+After each failure of a name nobody is heard under it for 1, 2, 4 … 60 s. A try counts as a failure until it is known to
+be none, so that tries made at once do not slip through together. Names that no account has are treated alike; they have
+a table of their own, which is bounded, so that they push out no failure of an account.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+from fusioncmd import limits
+
+Tried = tuple[int, float]  # failures, and until when nobody is heard
+
+
+class Limiter:
+    def __init__(self) -> None:
+        self._tables: dict[bool, OrderedDict[bytes, Tried]] = {True: OrderedDict(), False: OrderedDict()}
+
+    def begin(self, name: bytes, known: bool, now_s: float) -> int:
+        """0 when the try is heard; else the seconds after which one will be, and nothing has changed."""
+        table = self._tables[known]
+        failures, until_s = table.get(name, (0, now_s))
+        if now_s < until_s:
+            return math.ceil(until_s - now_s)
+        if now_s - until_s > limits.LOGIN_FORGOTTEN_S:
+            failures = 0
+        delay_s = min(2 ** min(failures, 16), limits.LOGIN_DELAY_S_MAX)
+        table[name] = (failures + 1, now_s + delay_s)
+        table.move_to_end(name)
+        if len(table) > (limits.ACCOUNTS_MAX if known else limits.LOGIN_STRANGERS_MAX):
+            table.popitem(last=False)
+        return 0
+
+    def succeeded(self, name: bytes) -> None:
+        """The last try was none that failed, and those before it are forgotten."""
+        self._tables[True].pop(name, None)
+
+
+class Noted:
+    """Failures are written down, but a flood of them must not fill the disk."""
+
+    def __init__(self) -> None:
+        self._began_s = -math.inf
+        self._count = self._shed = 0
+
+    def allow(self, now_s: float) -> int | None:
+        """None: this one is only counted. Else it is written down, with so many that were not before it."""
+        if now_s - self._began_s >= limits.LOGIN_FAILURES_NOTED_S:
+            self._began_s, self._count = now_s, 0
+        if self._count >= limits.LOGIN_FAILURES_NOTED_MAX:
+            self._shed += 1
+            return None
+        self._count += 1
+        shed, self._shed = self._shed, 0
+        return shed
+
+
+class Pace:
+    """At most `per_s` each second, and at most `waiting_max` that wait for their turn."""
+
+    def __init__(self, per_s: float, waiting_max: int) -> None:
+        self._every_s, self._waiting_max = 1 / per_s, waiting_max
+        self._next_s = -math.inf
+
+    def wait_s(self, now_s: float) -> float:
+        """How long the next one will wait."""
+        return max(0.0, self._next_s - now_s)
+
+    def is_full(self, now_s: float) -> bool:
+        return self.wait_s(now_s) >= self._waiting_max * self._every_s
+
+    def take(self, now_s: float) -> float:
+        """The next turn is taken: after so many seconds."""
+        wait_s = self.wait_s(now_s)
+        self._next_s = now_s + wait_s + self._every_s
+        return wait_s

@@ -1,0 +1,98 @@
+"""Logging in by a signing key: a statement of this moment, for this node, that is good once. Pure.
+
+A key that may issue or approve orders is a commander's, one that may administer an administrator's, at the place of
+its grant. Who holds several (the office's own machine) shows a proof of each, and has the roles of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from fusioncmd import limits
+from fusioncmd.accounts.account import Role
+from fusioncmd.errors import Unavailable
+from fusioncmd.messages import Millis
+from fusioncmd.trust import statements
+from fusioncmd.trust.canonical import Form
+from fusioncmd.trust.chains import Anchors, Chain
+from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode
+from fusioncmd.trust.refusals import refusal
+from fusioncmd.trust.revocations import Revocations
+
+NONCE_BYTES = 16
+ROLE_OF: dict[GrantPurpose, Role] = {"issue": "commander", "approve": "commander", "administer": "administrator"}
+
+
+class Proof(Struct, frozen=True, array_like=True, tag="login.1"):
+    node: PlaceCode  # it is good for no other
+    at_ms: Millis
+    nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+_form = Form(Proof, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Who holds the keys, what they are then, and until when."""
+
+    holder: str
+    roles: frozenset[Role]
+    path: str
+    grants: tuple[bytes, ...]
+    until_ms: int
+
+
+def prove(own: Credential, node: str, now_ms: int, nonce: bytes) -> bytes:
+    """A proof that `own` is in hand, now, for the node at `node`; `nonce` is random."""
+    return statements.state("login", _form.encode(Proof(node, now_ms, nonce)), own)
+
+
+class Proofs:
+    """Checks proofs made for one node, and takes each once."""
+
+    def __init__(self, node: str, anchors: Anchors, revocations: Revocations) -> None:
+        self._node, self._anchors, self._revocations = node, anchors, revocations
+        self._used: dict[bytes, int] = {}  # nonce and grant → when it was made
+
+    def check(self, given: Sequence[bytes], now_ms: int) -> Proved:
+        """What `given`, one or more, prove together; `Untrusted` when one of them does not hold."""
+        read = [self._read(data, now_ms) for data in given]
+        chains = [chain for chain, _, _ in read]
+        if not chains or len({(chain.leaf.holder, chain.leaf.path) for chain in chains}) != 1:
+            raise refusal("issuer")
+        for _, once, at_ms in read:
+            self._used[once] = at_ms
+        leaf = chains[0].leaf
+        roles = frozenset(ROLE_OF[p] for chain in chains for p in chain.leaf.purposes if p in ROLE_OF)
+        names = tuple(dict.fromkeys(name for chain in chains for name in chain.names))
+        return Proved(leaf.holder, roles, leaf.path, names, min(chain.leaf.not_after_ms for chain in chains))
+
+    def _read(self, data: bytes, now_ms: int) -> tuple[Chain, bytes, int]:
+        body, chain = statements.read(data, "login", self._anchors)
+        proof = _form.decode(body)
+        if proof.node != self._node:
+            raise refusal("stale")
+        if abs(proof.at_ms - now_ms) > limits.CLOCK_SKEW_MS_MAX:
+            raise refusal("login_time")
+        if not any(purpose in ROLE_OF for purpose in chain.leaf.purposes):
+            raise refusal("purpose")
+        if not chain.leaf.not_before_ms <= now_ms <= chain.leaf.not_after_ms:
+            raise refusal("validity")
+        self._revocations.check(chain, now_ms, None)
+        once = proof.nonce + chain.name
+        if once in self._used:
+            raise refusal("login_again")
+        if len(self._used) >= limits.LOGIN_PROOFS_MAX:
+            self._forget(now_ms)
+        return chain, once, proof.at_ms
+
+    def _forget(self, now_ms: int) -> None:
+        """Those whose time is over would be refused for it. None of the others may be forgotten."""
+        self._used = {once: at_ms for once, at_ms in self._used.items() if now_ms - at_ms <= limits.CLOCK_SKEW_MS_MAX}
+        if len(self._used) >= limits.LOGIN_PROOFS_MAX:
+            raise Unavailable("Too many logins by key; try again in some minutes.", "密钥登录过多，请几分钟后重试。")

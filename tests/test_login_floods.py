@@ -1,0 +1,67 @@
+"""Who guesses passwords: is heard less and less, learns nothing, and keeps no commander out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fusioncmd import api, limits
+from fusioncmd.client import Commander
+from fusioncmd.errors import Forbidden, Unavailable
+from tests.login_counter import PASSWORD, counter
+
+
+async def test_after_failures_nobody_is_heard_for_a_while_but_sessions_and_keys_are(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        chen = await here.login()
+        for name in ("chen", "nobody"):
+            for left_s in (1, 2, 4):
+                with pytest.raises(Forbidden, match="is wrong"):
+                    await here.login(name, "wrong wrong wrong")
+                with pytest.raises(Forbidden, match=f"try again in {left_s} s"):
+                    await here.login(name)
+                here.now_s += left_s
+        assert (await chen.ask(api.WhoAmI())).name == "chen"
+        assert (await here.admin(api.WhoAmI())).name == "duty"
+        await here.login()
+
+
+async def test_names_that_nobody_has_cost_no_check_and_keep_no_commander_out(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        flood = [here.login(f"nobody-{n}", PASSWORD) for n in range(300)]
+        results = await asyncio.gather(*flood, here.login(), return_exceptions=True)
+        assert {str(r) for r in results[:-1]} == {"The name, the password or the code is wrong."}
+        assert isinstance(results[-1], Commander)
+        failures = [entry for entry in here.heard.entries if entry.refused]
+        assert len(failures) == limits.LOGIN_FAILURES_NOTED_MAX
+
+
+async def test_beyond_a_queue_everybody_is_told_alike_that_it_is_busy(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        pace = here.node._checks._pace
+        for _ in range(limits.LOGIN_CHECKS_WAITING_MAX):
+            pace.take(here.now_s)
+        for name in ("chen", "nobody"):
+            with pytest.raises(Unavailable, match="Too many are logging in"):
+                await here.login(name)
+        here.now_s += 60
+        await here.login()
+
+
+async def test_a_reply_comes_after_a_whole_number_of_quarter_seconds(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        here.waits = True
+        for name in ("chen", "nobody"):
+            for behind, quarters in ((0, 1), (5, 3)):  # so many checks wait
+                here.now_s = began_s = float(int(here.now_s) + 1000)
+                for _ in range(behind):
+                    here.node._checks._pace.take(here.now_s)
+                with pytest.raises(Forbidden, match="is wrong"):
+                    await here.login(name, "wrong wrong wrong")
+                assert here.now_s - began_s == pytest.approx(quarters * limits.LOGIN_REPLY_MS / 1000, abs=1e-3)
