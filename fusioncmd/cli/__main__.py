@@ -74,8 +74,8 @@ COMMANDS = {
     ),
     "audit": (
         "audit:app",
-        "Who decided what: list it, prove it, carry its signed head elsewhere.",
-        "审计：查看、验证、导出签名链头。",
+        "Who decided what: list it, prove that nobody edited it.",
+        "审计：谁作了何决定；验证未被篡改。",
     ),
     "login": (
         "login:login",

@@ -38,8 +38,7 @@ LINES_DEFAULT, LINES_MAX = 200, 100_000
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
-    help=say("Who decided what: list it, prove it, carry its signed head elsewhere.",
-             "审计：查看、验证、导出签名链头。"),
+    help=say("Who decided what: list it, prove that nobody edited it.", "审计：谁作了何决定；验证未被篡改。"),
 )  # fmt: skip
 _keys = say("The folder with the root keys that are believed (default: the tier's).", "受信任根密钥所在目录。")
 KeysOption = Annotated[Path | None, typer.Option("--keys", metavar="FOLDER", envvar="FUSIONCMD_KEYS", help=_keys)]

@@ -53,6 +53,9 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("login",): "expires_s",
         ("whoami",): "roles",
         ("logout",): "name",
+        ("audit", "list"): "entries",
+        ("audit", "verify"): "audits",
+        ("audit", "head"): "digest",
     }
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed
