@@ -22,7 +22,7 @@ from fusioncmd.roster.numbers import extend, number_of
 from fusioncmd.roster.slices import Entry, merge
 from fusioncmd.trust.judge import Judge
 from tests.test_ledger import audience, call, fold, mark, receipts, report
-from tests.worlds import CHIEF, NODE_KEY, NOW_MS, OFFICES, make_id, make_order
+from tests.worlds import CHIEF, NODE_KEY, NOW_MS, OFFICES, Records, make_id, make_order
 from tiers.desk import Desk
 from tiers.ledger import Ledger
 
@@ -52,11 +52,14 @@ class Office:
         self.bus = MemoryBus() if bus is None else bus
         self.judge = Judge(OFFICES.anchors, lambda: self.now_ms / 1000)
         self.ledger, self.reachable, self.roster = Ledger(self.judge), Reachable(), Roster(PLACES)
+        self.records = Records()
         self.slices = {code: first_slice(code) for code in TABLE.towns}
         for code, part in self.slices.items():
             self.roster.put(subjects.roster(Path(code)), encode(part))
         self.roster.put(subjects.roster(PLACES.root), encode(TABLE))
-        self.desk = Desk(self.bus, Path(node), self.roster, self.ledger, self.reachable, self.judge, NODE_KEY)
+        self.desk = Desk(
+            self.bus, Path(node), self.roster, self.ledger, self.reachable, self.judge, NODE_KEY, self.records
+        )
 
     def connect(self, numbers: Iterable[int]) -> None:
         self.reachable.hear(Presence("gw-1", "responder", BitMap(numbers).serialize()), self.now_ms / 1000)

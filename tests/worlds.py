@@ -9,6 +9,7 @@ from pyroaring import BitMap
 
 from fusioncmd import api, ids
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Entry
 from fusioncmd.codes import Path
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.trust import seals, witnesses
@@ -20,6 +21,7 @@ CHIEF = Actor("chief", frozenset({"commander", "administrator"}), Path("44"))  #
 EVERYONE = Selector(("44",))
 OFFICES = Offices(1)
 DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}
+DEPUTY = {s: OFFICES.grant(OFFICES.province, "deputy", purposes=("approve",), statuses=(s,)) for s in BOTH}
 NODE_KEY = OFFICES.grant(OFFICES.province, "node", purposes=("node",), statuses=BOTH)
 
 
@@ -29,7 +31,22 @@ def judge(now_ms: int = NOW_MS) -> Judge:
 
 
 def sealed(order: Order) -> bytes:
-    return seals.seal(encode(order), DUTY[order.status])
+    """By one person, and a second where it is an actual order."""
+    data = seals.seal(encode(order), DUTY[order.status])
+    return seals.approve(data, DEPUTY["actual"]) if order.status == "actual" else data
+
+
+class Records:
+    """A `Recorder` that remembers."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    async def record(self, entry: Entry) -> None:
+        self.note(entry)
+
+    def note(self, entry: Entry) -> None:
+        self.entries.append(entry)
 
 
 def audience_of(order: Order, numbers: Iterable[int] = ()) -> Audience:

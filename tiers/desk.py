@@ -11,8 +11,9 @@ from itertools import islice
 
 from pyroaring import BitMap
 
-from fusioncmd import api
+from fusioncmd import api, limits
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
 from fusioncmd.errors import BadInput, NotFound
@@ -22,19 +23,23 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.seals import needs_second
 from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
+from tiers.proposals import Proposals
 
 
 class Desk:
     """`own` is the node's key, which states what it accepted; `judge` knows the time and the roots."""
 
     def __init__(
-        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential
-    ) -> None:
+        self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential,
+        recorder: Recorder, second_above: int = limits.SECOND_PERSON_PEOPLE,
+    ) -> None:  # fmt: skip
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
         self._judge = judge
-        self._issuing = Issuing(bus, node, roster, ledger, judge, own)
+        self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder, second_above)
+        self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
         self.problems: Callable[[], tuple[str, ...]] = tuple
 
     @property
@@ -49,14 +54,15 @@ class Desk:
         return self._issuing.compose(request.draft)
 
     async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
-        order = await self._issuing.issue(request)
+        order = await self.proposals.issue(request, who)
         targeted = self.ledger.targeted(order)
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
     async def preview(self, request: api.Preview, who: Actor) -> api.PreviewReply:
         self._issuing.check_within(*request.audience.nodes)
         meant = self.roster.resolve(request.audience)
-        return api.PreviewReply(len(meant), len(meant & self.reachable))
+        needed = needs_second(request.status, request.audience.nodes, len(meant), self._issuing.second_above)
+        return api.PreviewReply(len(meant), len(meant & self.reachable), needed)
 
     async def tally(self, request: api.Tally, who: Actor) -> api.TallyReply:
         order = self.ledger.book.get(request.order)

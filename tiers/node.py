@@ -16,6 +16,7 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.access import Actor
+from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -27,6 +28,7 @@ from fusioncmd.trust.judge import Judge
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
+from tiers.logged import Logged
 from tiers.problems import problems_of
 from tiers.serving import Answer, Serving
 
@@ -37,9 +39,9 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, second_above: int = limits.SECOND_PERSON_PEOPLE,
     ) -> None:  # fmt: skip
-        """The keys are in `data`; `clock` gives seconds since 1970."""
+        """The keys are in `data`; `clock` gives seconds since 1970; `second_above`: see `Issuing`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
         self._started_s, self._clock = time.monotonic(), clock
@@ -54,7 +56,12 @@ class Node:
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
+        self._recorder: Recorder = Logged()
+        self.desk = Desk(
+            bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys), self._recorder,
+            second_above,
+        )  # fmt: skip
+        self._folding.fold_trust = self.desk.proposals.fold
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -125,6 +132,9 @@ class Node:
             api.Compose: self.desk.compose,
             api.Issue: self.desk.issue,
             api.Preview: self.desk.preview,
+            api.Propose: self.desk.proposals.propose,
+            api.Proposals: self.desk.proposals.proposals,
+            api.Withdraw: self.desk.proposals.withdraw,
             api.Tally: self.desk.tally,
             api.Who: self.desk.who,
             api.Orders: self.desk.orders,

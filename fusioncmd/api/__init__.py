@@ -31,6 +31,12 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.proposals import Proposal as Proposal
+from fusioncmd.api.proposals import Proposals as Proposals
+from fusioncmd.api.proposals import ProposalsReply as ProposalsReply
+from fusioncmd.api.proposals import Propose as Propose
+from fusioncmd.api.proposals import Withdraw as Withdraw
+from fusioncmd.api.proposals import Withdrawn as Withdrawn
 from fusioncmd.api.question import Question as Question
 from fusioncmd.api.question import Verbs as Verbs
 
