@@ -124,7 +124,10 @@ class Proposals:
         return (order.issued_ms + open_s * 1000 - self._judge.now_ms) // 1000
 
     def _line(self, order: Order, sealed: bytes) -> api.Proposal:
-        meant = self._issuing.meant(order)
+        try:
+            meant = self._issuing.meant(order)
+        except NotFound:  # a role that nobody has any more; the order can still be read, and withdrawn
+            meant = BitMap()
         reachable = len(meant & self._reachable())
         return api.Proposal(order, sealed, len(meant), reachable, self._left_s(order))
 

@@ -52,6 +52,16 @@ def _flag(name: str, en: str, zh: str) -> Any:
     return typer.Option(name, help=say(en, zh))
 
 
+_second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
+SecondAbove = Annotated[
+    int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
+]  # fmt: skip
+_proxied = _flag(
+    "--proxied", "Terminals come through proxies that speak the PROXY protocol.", "终端经由支持 PROXY 协议的代理接入。"
+)
+Proxied = Annotated[bool, _proxied]
+
+
 def up(
     node: Annotated[
         str,
@@ -71,14 +81,7 @@ def up(
     gateways: Annotated[
         int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
     ] = 2,
-    proxied: Annotated[
-        bool,
-        _flag(
-            "--proxied",
-            "Terminals come through proxies that speak the PROXY protocol.",
-            "终端经由支持 PROXY 协议的代理接入。",
-        ),
-    ] = False,
+    proxied: Proxied = False,
     trust: Annotated[
         list[str] | None,
         _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
@@ -86,15 +89,7 @@ def up(
     plaintext: Annotated[
         bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
     ] = False,
-    second_person_above: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=limits.SECOND_PERSON_PEOPLE_MAX,
-            metavar="PEOPLE",
-            help=say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。"),
-        ),
-    ] = limits.SECOND_PERSON_PEOPLE,
+    second_person_above: SecondAbove = limits.SECOND_PERSON_PEOPLE,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
