@@ -66,7 +66,8 @@ def approve(
             anchors = ring.anchors(folder)
             verified = Judge(anchors, time.time).fresh(proposal.sealed)
             own = ring.own_key(folder, verified.order.status, int(time.time() * 1000))
-            tell_whole(proposal, verified.order, places)
+            if not (as_json and yes):  # a program has read it in `proposals --json`
+                tell_whole(proposal, verified.order, places)
             if not yes:
                 if not can_ask():
                     raise BadInput(

@@ -70,13 +70,18 @@ def device(island: TierProcess, people: dict[int, bytes]) -> Iterator[Make]:
         one.__exit__(None, None, None)
 
 
+def sent(tier: TierProcess) -> list[str]:
+    """What is open."""
+    lines = tier.ask("orders", "--open")["orders"]
+    return [line["order"]["id"] for line in lines if line["order"]["msg_type"] != "cancel"]
+
+
 @pytest.fixture(autouse=True)
 def all_clear(island: TierProcess) -> Iterator[None]:
     """Nothing of a test is open after it."""
     yield
-    for line in island.ask("orders", "--open")["orders"]:
-        if line["order"]["msg_type"] != "cancel":
-            island.ask("cancel", line["order"]["id"])
+    for name in sent(island):
+        island.ask("cancel", name)
     for waiting in island.ask("proposals")["proposals"]:
         island.ask("withdraw", waiting["order"]["id"])
 
@@ -128,7 +133,7 @@ def test_nor_at_the_node(island: TierProcess) -> None:
 def test_nor_at_the_gateway_and_one_person_alone_reaches_no_province_even_with_the_node_on_their_side(
     island: TierProcess, people: dict[int, bytes], device: Make
 ) -> None:
-    number = list(people)[0]
+    number = next(iter(people))
     intruder, one = Intruder(island, number), device(0)
     own = ring.own_key(intruder.keys, "actual", int(time.time() * 1000))
 
@@ -152,7 +157,7 @@ def test_one_person_sends_nothing_and_is_told_what_to_do(island: TierProcess, de
     said = island.cli("call", "--to", "4401", "--text", THREAT)
     assert said.code == PROPOSED and said.lines[0].startswith(" ACTUAL ") and "NOT SENT YET" in said.lines[0]
     assert "fusioncmd approve" in said.out and "keys request" in said.out
-    assert one.orders_by_now() == [] and island.ask("orders", "--open")["orders"] == []
+    assert one.orders_by_now() == [] and sent(island) == []
     listed = island.cli("proposals", lang="zh")
     assert listed.lines[1].startswith(" 实战 ") and THREAT in listed.lines[1] and "广东省" in listed.lines[1]
 
@@ -240,7 +245,7 @@ def typed_at_a_terminal(tier: TierProcess, typed: str, *command: object) -> tupl
 def test_at_a_terminal_no_key_that_is_hit_by_habit_sends_an_actual_order(island: TierProcess, typed: str) -> None:
     code, said = typed_at_a_terminal(island, typed, "call", "--to", "440106001", "--text", "Go.")
     assert code == 1 and " ACTUAL " in said and "not confirmed" in said
-    assert island.ask("orders", "--open")["orders"] == []
+    assert sent(island) == []
 
 
 def test_at_a_terminal_the_number_of_people_or_the_word_sends_it_and_a_drill_does_not_ask(island: TierProcess) -> None:
