@@ -17,11 +17,11 @@ from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
-from fusioncmd.trust import keyfile, ring
+from fusioncmd.trust import keyfile, ring, seals
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import EVERYONE, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
+from tests.worlds import DUTY, EVERYONE, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
@@ -79,11 +79,13 @@ async def counts(bus: MemoryBus) -> list[api.Row]:
 
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
+    waits = seals.seal(encode(make_order(9, status="actual")), DUTY["actual"])
     async with running(bus, tmp_path):
         requests = (
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            api.Propose(waits), api.Proposals(), api.Withdraw(make_id(9)),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(api.VERBS)
         for request in requests:

@@ -59,7 +59,7 @@ COMMANDS = {
     ),
     "approve": (
         "proposals:approve",
-        "Sign an order as the second person, and have it issued.",
+        "Sign an order as the second person, and issue it.",
         "作为第二人签署并下达。",
     ),
     "withdraw": (

@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -226,31 +224,3 @@ def test_who_had_no_part_in_an_order_does_not_rewrite_it_alone(
     assert (said.code, said.json["issued"]) == (PROPOSED, False) and one.orders_by_now() == []
     assert island.ask("update", name, "--text", "All is well.", "--keys", deputy)["issued"] is True
     assert one.order("All is well.").issuer == "deputy"
-
-
-def typed_at_a_terminal(tier: TierProcess, typed: str, *command: object) -> tuple[int, str]:
-    """How a command ends when a person sits there and types."""
-    here, there = pty.openpty()
-    env = environment(FUSIONCMD_NATS=tier.nats, FUSIONCMD_DATA=str(tier.data), COLUMNS="200")
-    argv = [str(PROGRAM), *map(str, command)]
-    with subprocess.Popen(argv, env=env, stdin=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        os.close(there)
-        os.write(here, f"{typed}\n".encode())
-        out, err = running.communicate(timeout=20)
-    os.close(here)
-    return running.returncode, (out + err).decode()
-
-
-@pytest.mark.parametrize("typed", ["", "y", "yes", "1", "EXERCISE"])
-def test_at_a_terminal_no_key_that_is_hit_by_habit_sends_an_actual_order(island: TierProcess, typed: str) -> None:
-    code, said = typed_at_a_terminal(island, typed, "call", "--to", "440106001", "--text", "Go.")
-    assert code == 1 and " ACTUAL " in said and "not confirmed" in said
-    assert sent(island) == []
-
-
-def test_at_a_terminal_the_number_of_people_or_the_word_sends_it_and_a_drill_does_not_ask(island: TierProcess) -> None:
-    place: tuple[Any, ...] = ("call", "--to", "440106001", "--text", "Go.")
-    people = island.ask(*place, "--dry-run")["targeted"]
-    for typed, more in ((str(people), ()), ("实战", ()), ("", ("--yes",)), ("", ("--exercise",))):
-        code, said = typed_at_a_terminal(island, typed, *place, *more)
-        assert code == 0 and "It is on disk" in said and ("Type" in said) == (more == ())
