@@ -19,7 +19,7 @@ from fusioncmd.words import say
 COMMANDS = {
     "up": (
         "up:up",
-        "Run a tier: NATS server, node and responder gateways, until Ctrl-C.",
+        "Run a tier: NATS server, node and gateways, until Ctrl-C.",
         "运行本级：总线、节点与网关。",
     ),
     "call": (
