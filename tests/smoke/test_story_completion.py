@@ -42,7 +42,7 @@ def test_places_complete_one_tier_at_a_time_in_the_spelling_that_was_begun(tier:
 
 def test_roles_and_commands_and_options_complete(tier: TierProcess) -> None:
     assert offered(tier, "fusioncmd call --role f") == ["flood", "forest-fire"]
-    assert offered(tier, "fusioncmd w") == ["watch", "who"]
+    assert offered(tier, "fusioncmd w") == ["watch", "who", "withdraw"]
     assert offered(tier, "fusioncmd roster i") == ["import"]
     assert offered(tier, "fusioncmd call --answer-") == ["--answer-within"]
 
