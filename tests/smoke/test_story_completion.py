@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+import typer
 
-from tests.tier_process import PROGRAM, TierProcess, environment, free_port
+from fusioncmd.cli.__main__ import load_command
+from fusioncmd.cli.completion import complete_order
+from tests.tier_process import PROGRAM, TierProcess, environment, free_port, speak
 
 
 def offered(tier: TierProcess, line: str, **env: str) -> list[str]:
@@ -61,3 +64,9 @@ def test_bash_itself_completes(tier: TierProcess, order: str) -> None:
         ["bash", "--norc", "-c", script], env=environment(FUSIONCMD_NATS=tier.nats), capture_output=True, text=True
     )
     assert (done.stdout.strip(), done.returncode) == (order, 0), done.stderr
+
+
+def test_an_order_that_is_offered_says_its_mode(tier: TierProcess, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    speak(monkeypatch, "zh")
+    monkeypatch.setenv("FUSIONCMD_NATS", tier.nats)
+    assert (order, "演练 Complete me.") in complete_order(typer.Context(load_command("watch")), order)
