@@ -65,7 +65,7 @@ def _issuing(question: api.Issue) -> Roles:
     return COMMANDING if claimed(question.sealed)[0].msg_type == "alert" else COMPOSING
 
 
-def _order(question: api.Issue) -> tuple[str, ...]:
+def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
 
@@ -84,6 +84,9 @@ RULES: dict[type[Any], Rule] = {
     api.Compose: Rule(COMPOSING, _draft),
     api.Issue: Rule(_issuing, _order),
     api.Audit: Rule(AUDITING),
+    api.Propose: Rule(COMPOSING, _order),
+    api.Proposals: Rule(WATCHING),
+    api.Withdraw: Rule(COMPOSING),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),
@@ -116,6 +119,11 @@ def check_places(actor: Actor, codes: Iterable[str]) -> None:
                 f"{code} lies beyond {actor.path}, the place of {actor.name}.",
                 f"{code} 超出 {actor.name} 的管辖范围 {actor.path}。",
             )
+
+
+def lies_within(actor: Actor, audience: Selector) -> bool:
+    """Whether it means nobody but people at the actor's place."""
+    return all(code.startswith(actor.path.code) for code in audience.nodes)
 
 
 def touches(actor: Actor, audience: Selector) -> bool:

@@ -17,8 +17,11 @@ from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BusDown, NoReply, NoSession, NotReady, Unsure
 from fusioncmd.orders import check_asked
 from fusioncmd.trust import seals
+from fusioncmd.trust.chains import Anchors
 from fusioncmd.trust.form import order_of
 from fusioncmd.trust.grants import Credential
+from fusioncmd.trust.refusals import SecondNeeded
+from fusioncmd.trust.revocations import Revocations
 
 R = TypeVar("R")
 
@@ -48,7 +51,32 @@ class Commander:
         """Have the order composed, see that it is what `draft` asks for, sign it with `own`, have it issued.
 
         In the name of the key's holder, at the narrowest of the node's place, the key's, and that of who is logged in.
+        `SecondNeeded` when one commander is not enough.
         """
+        issued = await self._issue(draft, own, timeout_s, propose=False)
+        assert isinstance(issued, api.Issued)
+        return issued
+
+    async def issue_or_propose(
+        self, draft: api.Draft, own: Credential, timeout_s: float = ASK_S_MAX
+    ) -> api.Issued | api.Proposal:
+        """As `issue`; an order that needs a second commander waits for one then."""
+        return await self._issue(draft, own, timeout_s, propose=True)
+
+    async def approve(
+        self, proposed: bytes, own: Credential, anchors: Anchors, timeout_s: float = ASK_S_MAX
+    ) -> api.Issued:
+        """Add the signature of `own`, which has to be another person's, to a sealed order, and have it issued."""
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + timeout_s
+        now_ms = (await self.ask(api.Health(), timeout_s)).now_ms
+        sealed = seals.approve(proposed, own)
+        seals.verify(sealed, anchors, Revocations(anchors), now_ms)  # as everyone will: said here what is wrong with it
+        return await self.ask(api.Issue(sealed, now_ms + int(1000 * timeout_s)), give_up - clock())
+
+    async def _issue(
+        self, draft: api.Draft, own: Credential, timeout_s: float, propose: bool
+    ) -> api.Issued | api.Proposal:
         clock = asyncio.get_running_loop().time
         give_up = clock() + timeout_s
         who = await self.ask(api.WhoAmI(), timeout_s)
@@ -57,7 +85,13 @@ class Commander:
         draft = structs.replace(draft, issuer=own.grant.holder, node=place)
         body = (await self.ask(api.Compose(draft), give_up - clock())).body
         check_asked(order_of(body), draft, ids.time_ms(draft.id))
-        return await self.ask(api.Issue(seals.seal(body, own), until_ms), give_up - clock())
+        sealed = seals.seal(body, own)
+        try:
+            return await self.ask(api.Issue(sealed, until_ms), give_up - clock())
+        except SecondNeeded:
+            if not propose:
+                raise
+        return await self.ask(api.Propose(sealed, until_ms), give_up - clock())
 
     async def ask(self, request: api.Question[R], timeout_s: float = ASK_S_MAX) -> R:
         """The node's reply; its `Problem` is raised here. While no reply comes, or the node

@@ -8,6 +8,7 @@
     │   ├── BadOrder      an order that may not be issued as it stands
     │   ├── BadRoster     a roster file with rows that cannot be taken
     │   └── Untrusted     signed by nobody whom the root vouches for this (trust/refusals.py)
+    │       └── SecondNeeded   an order that one commander alone may not issue
     ├── Forbidden         who asks may not do this
     │   └── NoSession     nobody is logged in, or not any more
     ├── NotFound          well formed, and there is none

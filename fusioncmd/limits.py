@@ -151,7 +151,10 @@ SIGNATURE_BYTES_MAX = 96
 APPROVALS_MAX = 3
 SEALED_BYTES_MAX = 20 * 1024 - 64  # with its frame, what every terminal must take
 STATEMENT_BYTES_MAX = 16 * 1024
-SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander
+SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
+SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
+PROPOSALS_MAX = 64  # orders that wait for a second person at one node
+PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped
 ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
 ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
 CLOCK_SKEW_MS_MAX = 5 * 60_000  # an order of a clock that is further ahead is one of the future
@@ -174,6 +177,9 @@ assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
+assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX
+assert PROPOSAL_S_MAX <= ISSUE_APPROVED_S_MAX
+assert PROPOSALS_MAX * (SEALED_BYTES_MAX + 4096) < API_REPLY_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
 assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX
 assert 2 * AUDIT_ENTRY_BYTES_MAX < AUDIT_PAGE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX

@@ -18,6 +18,7 @@ PRESENCE_ALL = "fc.presence.>"
 TRUST_ALL = "fc.trust.>"
 REVOCATION_ALL = "fc.trust.revocation.>"
 HEAD_ALL = "fc.trust.head.>"
+PROPOSAL_ALL = "fc.trust.proposal.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 
@@ -57,6 +58,11 @@ def revocation(grant: bytes) -> str:
 def heartbeat(grant: bytes) -> str:
     """That a key still works; last per grant."""
     return f"fc.trust.heartbeat.{grant.hex()}"
+
+
+def proposal(order: bytes) -> str:
+    """An order that waits for a second commander, or nothing, when it does no longer; last per order."""
+    return f"fc.trust.proposal.{order.hex()}"
 
 
 def device(town: Path, device: bytes) -> str:

@@ -23,6 +23,7 @@ from fusioncmd.roster.sample import sample_csv
 from fusioncmd.supervisor import Supervisor
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from loadtest.deputies import make_deputy
 from loadtest.people import People, read
 
 TICKET_S = 24 * 3600
@@ -30,19 +31,28 @@ BUS_WAIT_S = 10.0
 
 
 class OfficeCommander(Commander):
-    """A commander with the tier's own keys: each order is signed by the key of its mode, and they are who asks."""
+    """A commander with the tier's own keys, who are who asks: each order is signed by the key of its mode, and where a
+    second person is needed, by a deputy."""
 
     def __init__(self, bus: Bus, data: Path) -> None:
         super().__init__(bus, log_in=self._by_key)
         self._keys = ring.folder_of(data)
-        self.judge = Judge(ring.anchors(self._keys), time.time)
+        self._deputy = data / "deputy"
+        if not self._deputy.exists():
+            make_deputy(self._keys, self._deputy)
+        self._anchors = ring.anchors(self._keys)
+        self.judge = Judge(self._anchors, time.time)
 
     async def _by_key(self, _: Commander) -> bytes:
         return (await key_login(self, ring.login_keys(self._keys, self.judge.now_ms))).session
 
     async def call(self, draft: api.Draft, timeout_s: float) -> api.Issued:
         own = ring.own_key(self._keys, draft.status, self.judge.now_ms)
-        return await self.issue(draft, own, timeout_s)
+        done = await self.issue_or_propose(draft, own, timeout_s)
+        if isinstance(done, api.Issued):
+            return done
+        second = ring.own_key(self._deputy, draft.status, self.judge.now_ms)
+        return await self.approve(done.sealed, second, self._anchors, timeout_s)
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ def test_an_audit_that_nobody_touched_holds() -> None:
     assert proof_of(PAGES).signed_pages == 0 and proof_of(PAGES).broken is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(place=PLACE, other=PLACE, seed=st.integers(0, 1 << 32))
 @pytest.mark.parametrize(
     "act", ["flip", "drop", "swap", "cut", "again", "garbage", "entry", "less", "between", "other"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -106,7 +106,6 @@ MARKS = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(SOME, SOME, MARKS, st.sampled_from([*PEOPLE, None]))
 async def test_rows_add_up_over_the_tree_and_who_lists_exactly_whom_a_row_counts(
     meant: frozenset[int], live: frozenset[int], marks: list[Any], left: int | None

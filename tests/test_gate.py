@@ -8,14 +8,14 @@ import pytest
 from pyroaring import BitMap
 from structlog.testing import capture_logs
 
-from fusioncmd import ids, subjects
+from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.messages import Audience, Order, Selector, encode
 from fusioncmd.trust import seals, witnesses
 from gateways.responder.board import Board
 from gateways.responder.gate import AUDIENCES_WAITING_MAX, Gate
 from loadtest.forgeries import resealed
-from tests.worlds import DUTY, NODE_KEY, NOW_MS, OFFICES, audience_of, judge, make_id, make_order, sealed
+from tests.worlds import DEPUTY, DUTY, NODE_KEY, NOW_MS, OFFICES, audience_of, judge, make_id, make_order, sealed
 
 CITY = OFFICES.people["exercise", "Chen Wei"]
 
@@ -127,3 +127,30 @@ def test_audiences_whose_order_never_comes_are_shed_the_oldest_first() -> None:
         empty = Audience(make_id(n), b"x", b"")
         world.gate.fold(Stored(subjects.audience(ids.to_text(empty.order)), encode(empty), 0), NOW_MS)
     assert len(world.gate._said) == AUDIENCES_WAITING_MAX and make_id(0) not in world.gate._said
+
+
+def by(order: Order, *approvers: Any) -> bytes:
+    data = seals.seal(encode(order), DUTY[order.status])
+    for approver in approvers:
+        data = seals.approve(data, approver)
+    return data
+
+
+def test_an_actual_order_to_the_province_is_shown_only_when_two_signed_it_whatever_the_node_says() -> None:
+    world, order = World(), make_order(1, status="actual")
+    assert world.put(by(order), audience_of(order, [1, 2])) == []
+    assert refused(world, "second_person") and world.board.posted == {}
+    assert world.put(by(order, DEPUTY["actual"])) == [1, 2]
+    own = make_order(2, status="actual", msg_type="update", refs=order.id, text="There is no danger.")
+    assert world.put(by(own), audience_of(own)) == [1, 2]  # by who signed it: one touch
+    graver = make_order(3, status="actual", msg_type="update", refs=own.id, severity="extreme")
+    assert world.put(by(graver), audience_of(graver)) == [] and world.judge.refused == 2
+    cancel = make_order(4, status="actual", msg_type="cancel", refs=own.id, answers=())
+    assert world.put(by(cancel), audience_of(cancel)) == [1, 2]
+
+
+def test_up_to_where_an_operator_may_set_the_bound_a_gateway_leaves_it_to_the_node() -> None:
+    for more, shown in ((0, True), (1, False)):
+        world, order = World(), make_order(1, status="actual", audience=Selector(("4401",)))
+        meant = range(limits.SECOND_PERSON_PEOPLE_MAX + more)
+        assert bool(world.put(by(order), audience_of(order, meant), "fc.call.44.01")) == shown

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from fusioncmd import api, envelope, subjects
-from fusioncmd.api import calling
+from fusioncmd.api import calling, proposals
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
-from fusioncmd.trust import keyfile, ring
+from fusioncmd.trust import keyfile, ring, seals
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import EVERYONE, NOW_MS, OFFICES, by_key, make_draft, make_id, make_order, sealed
+from tests.worlds import DUTY, EVERYONE, NOW_MS, OFFICES, by_key, make_draft, make_id, make_order, sealed
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
@@ -83,14 +83,16 @@ async def counts(bus: MemoryBus) -> list[api.Row]:
 
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
+    waits = seals.seal(encode(make_order(9, status="actual")), DUTY["actual"])
     async with running(bus, tmp_path) as node:
         assert node._answers().keys() == api.VERBS.keys()
         requests = (
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            api.Propose(waits), api.Proposals(), api.Withdraw(make_id(9)),
         )  # fmt: skip
-        assert {type(request) for request in requests} == set(calling.VERBS)
+        assert {type(request) for request in requests} == set(calling.VERBS | proposals.VERBS)
         for request in requests:
             assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])
         health = await ask(bus, api.Health())

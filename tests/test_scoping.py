@@ -98,7 +98,7 @@ def check_reply(office: Office, who: Actor, reply: Any, mine: BitMap) -> None:
             raise AssertionError(f"nobody looked at {type(reply).__name__}")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds(), st.sampled_from(["", *PLACES]))
 async def test_no_reply_names_or_counts_a_person_beyond_the_place_of_who_asks(
     world: tuple[Office, list[Order], Actor], place: str

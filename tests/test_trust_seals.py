@@ -14,7 +14,7 @@ from fusioncmd.trust import form, seals
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.revocations import Revocations
-from fusioncmd.trust.seals import Verified, check_second, needs_second
+from fusioncmd.trust.seals import Verified
 from loadtest.forgeries import pack, resealed, unpack
 from loadtest.offices import BOTH, DAY_MS, NOW_MS, Offices
 from tests.worlds import make_order
@@ -186,32 +186,6 @@ def test_an_approver_needs_the_same_right_as_the_issuer() -> None:
     ):  # fmt: skip
         approver = OFFICES.grant(OFFICES.city, "Wang Fang", purposes=("approve",), **changes)
         assert reason_of(seals.approve(data, approver)) == reason
-
-
-@pytest.mark.parametrize(
-    ("people", "changes", "needed"),
-    [
-        (10_000, {}, False), (10_001, {}, True), (0, {"audience": Selector(("44",))}, True),
-        (5, {"audience": Selector(("44",), ("flood",))}, True), (10_001, {"status": "exercise"}, False),
-        (840_000, {"msg_type": "cancel"}, False), (10_001, {"msg_type": "update"}, True),
-        (5, {"audience": Selector(("4401", "44"))}, True),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_who_needs_a_second_person(people: int, changes: dict[str, Any], needed: bool) -> None:
-    order = make_order(**({"status": "actual", "audience": Selector(("4401",))} | changes))
-    assert needs_second(order, people) == needed
-
-
-def test_an_order_to_many_waits_for_its_second_person() -> None:
-    data = signed(OFFICES.order(CHEN))
-    check_second(verify(data), 10_000)
-    with pytest.raises(Untrusted) as caught:
-        check_second(verify(data), 10_001)
-    assert caught.value.reason == "second_person"
-    check_second(verify(seals.approve(data, LI)), 10_001)
-    with pytest.raises(Untrusted):
-        check_second(verify(data), 2, threshold=1)
 
 
 def test_what_is_too_large_is_not_made_and_not_read() -> None:

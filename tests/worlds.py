@@ -23,6 +23,7 @@ CHIEF = Actor("chief", frozenset({"commander", "administrator"}), Path("44"))  #
 EVERYONE = Selector(("44",))
 OFFICES = Offices(1)
 DUTY = {s: OFFICES.grant(OFFICES.province, "duty", purposes=("issue",), statuses=(s,)) for s in BOTH}
+DEPUTY = {s: OFFICES.grant(OFFICES.province, "deputy", purposes=("approve",), statuses=(s,)) for s in BOTH}
 NODE_KEY = OFFICES.grant(OFFICES.province, "node", purposes=("node",), statuses=BOTH)
 ADMIN_KEY = OFFICES.grant(OFFICES.province, "duty", purposes=("administer",), statuses=BOTH)
 
@@ -54,7 +55,9 @@ def judge(now_ms: int = NOW_MS) -> Judge:
 
 
 def sealed(order: Order) -> bytes:
-    return seals.seal(encode(order), DUTY[order.status])
+    """By one person, and a second where it is an actual order."""
+    data = seals.seal(encode(order), DUTY[order.status])
+    return seals.approve(data, DEPUTY["actual"]) if order.status == "actual" else data
 
 
 def audience_of(order: Order, numbers: Iterable[int] = ()) -> Audience:

@@ -13,7 +13,7 @@ import uvloop
 
 from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.errors import Problem
+from fusioncmd.errors import BadInput, Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
 from tiers.node import Node
@@ -23,9 +23,17 @@ LISTEN_S = 1.2 * limits.PRESENCE_EVERY_S  # every gateway has said who is connec
 
 
 async def _run(given: argparse.Namespace) -> None:
+    if not 0 <= given.second_person_above <= limits.SECOND_PERSON_PEOPLE_MAX:
+        raise BadInput(
+            f"--second-person-above may be 0 to {limits.SECOND_PERSON_PEOPLE_MAX}.",
+            f"--second-person-above 须为 0 至 {limits.SECOND_PERSON_PEOPLE_MAX}。",
+        )
     places = divisions.load(given.divisions)
     bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S)
-    node = Node(bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S)
+    node = Node(
+        bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S,
+        second_above=given.second_person_above,
+    )  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
@@ -41,6 +49,7 @@ def main() -> None:
     parser.add_argument("--divisions", type=Path)
     often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
     parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
+    parser.add_argument("--second-person-above", type=int, default=limits.SECOND_PERSON_PEOPLE, metavar="PEOPLE")
     given = parser.parse_args()
     configure_logs()
     try:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from pyroaring import BitMap
 
-from fusioncmd import api
+from fusioncmd import api, limits
 from fusioncmd.access import Actor, check_places, touches
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
@@ -26,8 +26,10 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import View
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.seals import needs_second
 from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
+from tiers.proposals import Proposals
 
 
 class Desk:
@@ -36,11 +38,12 @@ class Desk:
 
     def __init__(
         self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, reachable: Reachable, judge: Judge, own: Credential,
-        recorder: Recorder,
+        recorder: Recorder, second_above: int = limits.SECOND_PERSON_PEOPLE,
     ) -> None:  # fmt: skip
         self._bus, self.node, self.roster, self.ledger, self._reachable = bus, node, roster, ledger, reachable
         self._judge = judge
-        self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder)
+        self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder, second_above)
+        self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
         self.problems: Callable[[], tuple[str, ...]] = tuple
 
     @property
@@ -59,7 +62,7 @@ class Desk:
         return api.Composed(encode(order))
 
     async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
-        order = await self._issuing.issue(request, who.name)
+        order = await self.proposals.issue(request, who)
         targeted = self._at(self._place("", who), self.ledger.targeted(order))
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
@@ -67,7 +70,8 @@ class Desk:
         self._issuing.check_within(*request.audience.nodes)
         check_places(who, request.audience.nodes)
         meant = self.roster.resolve(request.audience)
-        return api.PreviewReply(len(meant), len(meant & self.reachable))
+        needed = needs_second(request.status, request.audience.nodes, len(meant), self._issuing.second_above)
+        return api.PreviewReply(len(meant), len(meant & self.reachable), needed)
 
     async def tally(self, request: api.Tally, who: Actor) -> api.TallyReply:
         order, own = self._order(request.order, who), self._place("", who)

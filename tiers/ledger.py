@@ -17,6 +17,7 @@ from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, deco
 from fusioncmd.orders import Book
 from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
 from fusioncmd.trust.judge import AUDIENCES_HELD_MAX, Judge
+from fusioncmd.trust.seals import Before, check_second
 
 NUMBERS_MAX = limits.TOWNS_MAX * limits.SLOTS_PER_TOWN_MAX
 VIEWS_MAX = 16  # of orders that are being watched; shed, and made again when asked for
@@ -61,12 +62,26 @@ class Ledger:
         order = judged.order
         audience = bitmap_from(judged.numbers) if order.msg_type == "alert" else None
         self.book.check_follows(order)
+        meant, before = self.meant_by_alert(order) if audience is None else audience, self.before(order)
+        check_second(order, judged.authors, len(meant), before, limits.SECOND_PERSON_PEOPLE_MAX)
         self.book.add(order)
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.audience, account.said = audience, []
         self.dirty.add(order.id)
         return order
+
+    def before(self, order: Order) -> Before | None:
+        """What an update replaces, where that is known."""
+        account = self.accounts.get(order.refs or b"")
+        if account is None or account.order is None:
+            return None
+        return Before(account.order, self._judge.authors(account.sealed))
+
+    def meant_by_alert(self, order: Order) -> BitMap:
+        """Whom the alert meant that an update or cancel goes back to."""
+        account = self.accounts.get(self.book.alert(order).id)
+        return BitMap() if account is None or account.audience is None else account.audience
 
     def _hear_audience(self, audience: Audience) -> None:
         account = self._account(audience.order)

@@ -46,10 +46,11 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, second_above: int = limits.SECOND_PERSON_PEOPLE,
         pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        """Keys are in `data`; `clock` gives seconds since 1970. Logins are timed by `monotonic` and wait by `pause`."""
+        """Keys are in `data`; `clock` gives seconds since 1970. `second_above`: see `Issuing`. Logins are timed by
+        `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
         self._started_s, self._clock = time.monotonic(), clock
@@ -66,7 +67,10 @@ class Node:
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder)
+        self.desk = Desk(
+            bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
+        )  # fmt: skip
+        self._folding.fold_trust = self.desk.proposals.fold
         self._checks = Checks(monotonic, pause)
         self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
         self.logins = Logins(
@@ -157,6 +161,9 @@ class Node:
             api.Compose: self.desk.compose,
             api.Issue: self.desk.issue,
             api.Preview: self.desk.preview,
+            api.Propose: self.desk.proposals.propose,
+            api.Proposals: self.desk.proposals.proposals,
+            api.Withdraw: self.desk.proposals.withdraw,
             api.Tally: self.desk.tally,
             api.Who: self.desk.who,
             api.Orders: self.desk.orders,

@@ -45,6 +45,12 @@ from fusioncmd.api.logins import LoginByKey as LoginByKey
 from fusioncmd.api.logins import LoginByToken as LoginByToken
 from fusioncmd.api.logins import Logout as Logout
 from fusioncmd.api.logins import WhoAmI as WhoAmI
+from fusioncmd.api.proposals import Proposal as Proposal
+from fusioncmd.api.proposals import Proposals as Proposals
+from fusioncmd.api.proposals import ProposalsReply as ProposalsReply
+from fusioncmd.api.proposals import Propose as Propose
+from fusioncmd.api.proposals import Withdraw as Withdraw
+from fusioncmd.api.proposals import Withdrawn as Withdrawn
 from fusioncmd.api.question import Question as Question
 from fusioncmd.api.question import Verbs as Verbs
 from fusioncmd.api.records import Audit as Audit

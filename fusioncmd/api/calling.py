@@ -81,12 +81,16 @@ class Issued(Struct, frozen=True):
 
 
 class Preview(Question["PreviewReply"], frozen=True):
+    """`preview`: whom a new order to `audience` would mean. Nothing is stored."""
+
     audience: Selector
+    status: Status = "actual"
 
 
 class PreviewReply(Struct, frozen=True):
     targeted: int
     reachable: int
+    needs_second: bool  # one commander alone could not issue it
 
 
 class Tally(Question["TallyReply"], frozen=True):

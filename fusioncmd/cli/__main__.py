@@ -52,6 +52,21 @@ COMMANDS = {
         "End an order, and tell exactly those who were told of it.",
         "取消指令，并告知原对象。",
     ),
+    "proposals": (
+        "proposals:proposals",
+        "Orders that wait for a second person.",
+        "待第二人批准的指令。",
+    ),
+    "approve": (
+        "proposals:approve",
+        "Sign an order as the second person, and issue it.",
+        "作为第二人签署并下达。",
+    ),
+    "withdraw": (
+        "proposals:withdraw",
+        "Take back an order that waits for a second person.",
+        "撤回待批指令。",
+    ),
     "report": (
         "report:report",
         "After the fact: counts and reports, or a CSV line per person.",

@@ -71,14 +71,8 @@ def chosen(text: str, lines: Sequence[api.OrderLine]) -> api.OrderLine:
     if text.strip().lower() == LAST:
         found = [line for line in lines if line.order.msg_type != "cancel"][:1]
     else:
-        wanted = text.strip(" …").upper().translate(_LOOKALIKES)
-        if len(wanted) < PART_CHARS_MIN:
-            raise BadInput(
-                f"{text!r} is too short; write at least {PART_CHARS_MIN} characters of the id, or `last`.",
-                f"“{text}”太短，请至少写出编号的 {PART_CHARS_MIN} 个字符，或写 last。",
-            )
-        names = ((line, ids.to_text(line.order.id)) for line in lines)
-        found = [line for line, name in names if name.startswith(wanted) or name.endswith(wanted)]
+        names = set(named(text, [ids.to_text(line.order.id) for line in lines]))
+        found = [line for line in lines if ids.to_text(line.order.id) in names]
     if not found:
         raise NotFound(
             f"There is no recent order {text}; `fusioncmd orders` lists them.",
@@ -90,3 +84,14 @@ def chosen(text: str, lines: Sequence[api.OrderLine]) -> api.OrderLine:
             f"有 {len(found)} 条指令匹配 {text}，请写出更多字符（末尾几位即可区分）。",
         )
     return found[0]
+
+
+def named(text: str, names: Sequence[str]) -> list[str]:
+    """Those of `names` (whole ids) that begin or end with what a person typed."""
+    wanted = text.strip(" …").upper().translate(_LOOKALIKES)
+    if len(wanted) < PART_CHARS_MIN:
+        raise BadInput(
+            f"{text!r} is too short; write at least {PART_CHARS_MIN} characters of the id, or `last`.",
+            f"“{text}”太短，请至少写出编号的 {PART_CHARS_MIN} 个字符，或写 last。",
+        )
+    return [name for name in names if name.startswith(wanted) or name.endswith(wanted)]

@@ -10,9 +10,10 @@ import typer
 
 from fusioncmd import api, divisions, ids
 from fusioncmd.cli import asking
-from fusioncmd.cli.figures import plain
+from fusioncmd.cli.figures import mode_words, plain
 from fusioncmd.codes import LENGTHS, Path
 from fusioncmd.errors import Problem
+from fusioncmd.messages import Order
 from fusioncmd.roster.sample import ROLES
 from fusioncmd.words import chinese
 
@@ -35,10 +36,10 @@ def complete_order(ctx: typer.Context, incomplete: str) -> list[Offer]:
         lines = asyncio.run(recent())
     except (Problem, TimeoutError):
         return []
-    offers = [(ids.to_text(line.order.id), plain(line.order.text)[:TEXT_CHARS_SHOWN]) for line in lines]
-    newest = next((plain(line.order.text) for line in lines if line.order.msg_type != "cancel"), None)
+    offers = [(ids.to_text(line.order.id), _told(line.order)) for line in lines]
+    newest = next((_told(line.order) for line in lines if line.order.msg_type != "cancel"), None)
     if newest is not None:
-        offers.insert(0, (asking.LAST, newest[:TEXT_CHARS_SHOWN]))
+        offers.insert(0, (asking.LAST, newest))
     typed = len(incomplete)  # ids may be typed in lower case; a shell takes what continues what was typed
     return [(incomplete + name[typed:], text) for name, text in offers if name.lower().startswith(incomplete.lower())]
 
@@ -62,6 +63,11 @@ def complete_place(ctx: typer.Context, incomplete: str) -> list[Offer]:
 def complete_role(incomplete: str) -> list[Offer]:
     """The roles that the sample roster uses; a province may have others."""
     return [(role, name if chinese() else "") for role, (name, _) in ROLES.items() if role.startswith(incomplete)]
+
+
+def _told(order: Order) -> str:
+    """Its mode, and how it begins."""
+    return f"{mode_words(order.status)} {plain(order.text)[:TEXT_CHARS_SHOWN]}"
 
 
 def _codes(places: divisions.Divisions, incomplete: str) -> list[Offer]:

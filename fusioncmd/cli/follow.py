@@ -20,7 +20,7 @@ from fusioncmd.cli.figures import Speed, places_first
 from fusioncmd.cli.keyboard import next_key, pressed
 from fusioncmd.cli.tally_view import Screen, tally_line, tally_view
 from fusioncmd.client import Commander
-from fusioncmd.errors import BusDown, Problem, Unavailable
+from fusioncmd.errors import BusDown, NotFound, Problem, Unavailable
 from fusioncmd.words import say, sentence
 
 EVERY_S = 0.5
@@ -104,6 +104,21 @@ async def follow(
             await loop.run(keys, until_settled_s)
     if on_screen:
         shell.out.print(tally_view(loop.last.reply, Screen(shell.out.width), worst=loop.browse.worst))
+
+
+async def until_approved(commander: Commander, ident: bytes) -> None:
+    """Until the order is issued; `NotFound` when it was withdrawn, or nobody approved it in time."""
+    while True:
+        waiting = (await commander.ask(api.Proposals())).proposals
+        if all(one.order.id != ident for one in waiting):
+            break
+        await asyncio.sleep(EVERY_S)
+    try:
+        await commander.ask(api.Tally(ident))
+    except NotFound:
+        raise NotFound(
+            "It was withdrawn, or nobody approved it in time; nothing was sent.", "已被撤回或逾期未批准，未下达。"
+        ) from None
 
 
 class _Loop:

@@ -8,29 +8,34 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from fusioncmd import api, ids
 from fusioncmd.cli import shell
 from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.completion import complete_place, complete_role
-from fusioncmd.cli.drafts import SEVERITIES, alert, audience_words, deadlines, selector, severity, successor
-from fusioncmd.cli.figures import kind_words, mode_text, plain
-from fusioncmd.cli.follow import follow
+from fusioncmd.cli.confirming import can_ask, confirm
+from fusioncmd.cli.drafts import SEVERITIES, alert, deadlines, selector, severity, successor
+from fusioncmd.cli.figures import mode_text, plain
+from fusioncmd.cli.follow import follow, until_approved
+from fusioncmd.cli.shown import tell_audience, tell_done, tell_preview, tell_second
 from fusioncmd.client import Commander
-from fusioncmd.divisions import Divisions
 from fusioncmd.keys import data_folder
-from fusioncmd.messages import MsgType, Selector, Status
+from fusioncmd.messages import MsgType, Status
 from fusioncmd.trust import ring
 from fusioncmd.trust.grants import Credential
 from fusioncmd.words import say
 
+PROPOSED = 3  # exit status: nothing is sent yet, it waits for a second person
 _answers = say("An answer to choose from; the most urgent last.", "可选答复，可多次给出，最紧急的放最后。")
 _receive = say("Deadline to receive: 90s, 2m (default), 1h.", "接收期限：90s、2m（默认）、1h。")
 _answer = say("Deadline to answer (default 10m).", "答复期限（默认 10m）。")
 _open = say("How long late-comers get it (default 24h).", "有效期，期间上线者仍会收到（默认 24h）。")
 _exercise = say("An exercise. Without it the order is ACTUAL.", "演练。不加此项即为实战。")
-_dry = say("Only count who is meant; send nothing.", "仅统计对象，不下发。")
+_dry = say(
+    "Only count who is meant, and say whether a second person is needed.",
+    "仅统计对象，并提示是否须第二人批准，不下发。",
+)
+_yes = say("Do not ask before an actual order.", "实战指令下达前不询问。")
 _role = say("Only people with this role; repeat for more.", "仅限该职责，可多次给出。")
 
 IssuedText = Annotated[str, typer.Option("--text", metavar="WORDS", help=say("What responders read.", "指令内容。"))]
@@ -75,6 +80,7 @@ def call(
     exercise: Annotated[bool, typer.Option("--exercise", help=_exercise)] = False,
     keys: Keys = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
+    yes: Annotated[bool, typer.Option("--yes", help=_yes)] = False,
     watch: Annotated[bool, typer.Option("--watch", help=say("Then watch the answers.", "下发后实时跟踪。"))] = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
@@ -82,7 +88,7 @@ def call(
 ) -> None:
     """Call people down: who is there, have you got this, what do you answer?"""
 
-    async def go() -> None:
+    async def go() -> bool:
         places = shell.load_divisions(divisions)
         audience = selector(places, to, role or [], not_to or [], not_role or [])
         times = deadlines(receive_within, answer_within, open_for)
@@ -90,15 +96,27 @@ def call(
             new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade)
         )  # fmt: skip
         async with shell.commanding(nats, keys) as commander:
+            ask_first = draft.status == "actual" and not yes and can_ask()
+            if dry_run or ask_first:
+                preview = await commander.ask(api.Preview(audience, draft.status))
             if dry_run:
-                _tell_preview(await commander.ask(api.Preview(audience)), draft.status, audience, places, as_json)
-                return
-            issued = await commander.issue(draft, await own_key(commander, keys, draft.status))
-            _tell_issued(issued, places, as_json, follow_it=not watch)
+                tell_preview(preview, draft.status, audience, places, as_json)
+                return True
+            own = await own_key(commander, keys, draft.status)
+            if ask_first:
+                shell.err.print(mode_text(draft.status).append(f"  {plain(text)}", "bold default"), soft_wrap=True)
+                tell_audience(shell.err, audience, places, preview.targeted, preview.reachable)
+                tell_second(shell.err, preview)
+                await confirm(preview.targeted, draft.status)
+            done = await commander.issue_or_propose(draft, own)
+            tell_done(done, places, as_json, follow_it=not watch)
             if watch:
-                await follow(commander, issued.order.id, Browse(), as_json=as_json)
+                await until_approved(commander, done.order.id)
+                await follow(commander, done.order.id, Browse(), as_json=as_json)
+            return watch or isinstance(done, api.Issued)
 
-    shell.run(go(), as_json)
+    if not shell.run(go(), as_json):
+        raise typer.Exit(PROPOSED)
 
 
 def update(
@@ -110,7 +128,8 @@ def update(
     as_json: shell.JsonOption = False,
 ) -> None:
     """Replace an open order by a corrected one, to the same people."""
-    shell.run(_succeed(order, "update", text, answer or [], keys, nats, as_json), as_json)
+    if not shell.run(_succeed(order, "update", text, answer or [], keys, nats, as_json), as_json):
+        raise typer.Exit(PROPOSED)
 
 
 def cancel(
@@ -126,12 +145,14 @@ def cancel(
 
 async def _succeed(
     order: str, msg_type: MsgType, text: str, answers: list[str], keys: Path | None, nats: str, as_json: bool
-) -> None:
+) -> bool:
+    """True when it is issued; else it waits for a second person."""
     async with shell.commanding(nats, keys) as commander:
         before = (await shell.order_line(order, commander)).order
         draft = successor(new_id(), before, msg_type, text, answers)
-        issued = await commander.issue(draft, await own_key(commander, keys, draft.status))
-        _tell_issued(issued, shell.load_divisions(None), as_json, follow_it=msg_type == "update")
+        done = await commander.issue_or_propose(draft, await own_key(commander, keys, draft.status))
+        tell_done(done, shell.load_divisions(None), as_json, follow_it=msg_type == "update")
+        return isinstance(done, api.Issued)
 
 
 def new_id() -> bytes:
@@ -141,39 +162,9 @@ def new_id() -> bytes:
 
 async def own_key(commander: Commander, folder: Path | None, status: Status) -> Credential:
     """The key that signs orders of that mode."""
-    if folder is None:
-        folder = ring.folder_of(data_folder((await commander.ask(api.Health())).node))
-    return ring.own_key(folder, status, int(time.time() * 1000))
+    return ring.own_key(await own_folder(commander, folder), status, int(time.time() * 1000))
 
 
-def _tell_preview(
-    reply: api.PreviewReply, status: Status, audience: Selector, places: Divisions, as_json: bool
-) -> None:
-    if as_json:
-        counts = {"targeted": reply.targeted, "reachable": reply.reachable}
-        shell.print_json({"dry_run": True, "status": status, "audience": audience, **counts})
-        return
-    shell.out.print(mode_text(status).append(say("  not sent, only counted", "  未下发，仅统计"), "default not bold"))
-    _tell_audience(audience, places, reply.targeted, reply.reachable)
-
-
-def _tell_issued(issued: api.Issued, places: Divisions, as_json: bool, follow_it: bool) -> None:
-    order = issued.order
-    if as_json:
-        shell.print_json({"id": order.id, "targeted": issued.targeted, "reachable": issued.reachable, "order": order})
-        return
-    name = ids.to_text(order.id)
-    shell.out.print(mode_text(order.status).append(f"  {name}", "bold default"), soft_wrap=True)
-    shell.say_line(f"  {kind_words(order.msg_type)}: {plain(order.text)}")
-    _tell_audience(order.audience, places, issued.targeted, issued.reachable)
-    if follow_it:
-        shell.say_line(
-            say(f"  It is on disk. Follow it: fusioncmd watch {name}", f"  已落盘。跟踪：fusioncmd watch {name}")
-        )
-
-
-def _tell_audience(audience: Selector, places: Divisions, targeted: int, reachable: int) -> None:
-    shell.say_line(say("  to: ", "  对象：") + plain(audience_words(audience, places)))
-    people = Text(say(f"  {targeted:,} people meant, ", f"  共 {targeted:,} 人，"))
-    style = "" if reachable else "bold yellow"
-    shell.out.print(people.append(say(f"{reachable:,} reachable now", f"当前可达 {reachable:,} 人"), style))
+async def own_folder(commander: Commander, folder: Path | None) -> Path:
+    """Where one's keys are: as given, or the tier's."""
+    return folder or ring.folder_of(data_folder((await commander.ask(api.Health())).node))

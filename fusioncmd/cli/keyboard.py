@@ -1,4 +1,4 @@
-"""Single key presses from the terminal that standard input is; none where it is not one."""
+"""Key presses, and lines, from the terminal that standard input is; no keys where it is not one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from fusioncmd.cli.browse import keys_in
 
 READ_BYTES_MAX = 64
+LINE_BYTES_MAX = 4_096  # a terminal gives no longer line
 KEYS_WAITING_MAX = 64  # shed: who leans on a key is not waited for
 
 Keys = asyncio.Queue[str]
@@ -47,6 +48,25 @@ async def pressed(wanted: bool) -> AsyncIterator[Keys]:
     finally:
         loop.remove_reader(fd)
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+async def typed_line() -> str:
+    """The next line that is typed at the terminal that standard input is; empty where it ends."""
+    loop, fd = asyncio.get_running_loop(), sys.stdin.fileno()
+    typed: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        loop.remove_reader(fd)
+        try:
+            typed.set_result(os.read(fd, LINE_BYTES_MAX))
+        except OSError:  # the terminal is gone
+            typed.set_result(b"")
+
+    loop.add_reader(fd, read)
+    try:
+        return (await typed).decode(errors="replace").strip()
+    finally:
+        loop.remove_reader(fd)
 
 
 async def next_key(queue: Keys, wait_s: float) -> str | None:

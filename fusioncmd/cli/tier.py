@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusioncmd import api, divisions, keys
+from fusioncmd import api, divisions, keys, limits
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
 from fusioncmd.cli.keys import make_keys
@@ -45,6 +45,7 @@ class Tier:
     port: int
     gateways: int
     proxies: tuple[str, ...] = ()
+    second_above: int = limits.SECOND_PERSON_PEOPLE
 
     @property
     def nats_url(self) -> str:
@@ -66,7 +67,8 @@ class Tier:
                 ],
             )
         places = ["--divisions", str(self.divisions)] if self.divisions else []
-        yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places]
+        second = ["--second-person-above", str(self.second_above)]
+        yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places, *second]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         for i in range(1, self.gateways + 1):
             listen = ["--host", self.host, "--port", str(self.port), *behind, "--name", f"responder-{i}"]

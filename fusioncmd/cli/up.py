@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fusioncmd import keys
+from fusioncmd import keys, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.entrance import address, proxies_of, way_in
@@ -52,6 +52,16 @@ def _flag(name: str, en: str, zh: str) -> Any:
     return typer.Option(name, help=say(en, zh))
 
 
+_second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
+SecondAbove = Annotated[
+    int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
+]  # fmt: skip
+_proxied = _flag(
+    "--proxied", "Terminals come through proxies that speak the PROXY protocol.", "终端经由支持 PROXY 协议的代理接入。"
+)
+Proxied = Annotated[bool, _proxied]
+
+
 def up(
     node: Annotated[
         str,
@@ -71,14 +81,7 @@ def up(
     gateways: Annotated[
         int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
     ] = 2,
-    proxied: Annotated[
-        bool,
-        _flag(
-            "--proxied",
-            "Terminals come through proxies that speak the PROXY protocol.",
-            "终端经由支持 PROXY 协议的代理接入。",
-        ),
-    ] = False,
+    proxied: Proxied = False,
     trust: Annotated[
         list[str] | None,
         _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
@@ -86,6 +89,7 @@ def up(
     plaintext: Annotated[
         bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
     ] = False,
+    second_person_above: SecondAbove = limits.SECOND_PERSON_PEOPLE,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
@@ -95,7 +99,19 @@ def up(
         path = places.find(node) if node else places.root
         folder = data or keys.data_folder(path.code)
         proxies = proxies_of(host, proxied, trust or (), plaintext)
-        tier = Tier(path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies)
+        tier = Tier(
+            path.code,
+            folder,
+            divisions,
+            nats,
+            nats_port,
+            nats_server,
+            host,
+            port,
+            gateways,
+            proxies,
+            second_person_above,
+        )
         await _run(tier, places.full_name(path), as_json)
 
     shell.run(go(), as_json)

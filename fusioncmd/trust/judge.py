@@ -34,6 +34,7 @@ class Judged:
     body: bytes
     numbers: bytes
     accepted_ms: int
+    authors: tuple[seals.Author, ...]
 
 
 class Judge:
@@ -77,7 +78,14 @@ class Judge:
             raise refusal("subject")
         if witness is None:
             raise refusal("unwitnessed")
-        return Judged(verified.order, body, witness[0].numbers, witness[1])
+        return Judged(verified.order, body, witness[0].numbers, witness[1], verified.authors)
+
+    def authors(self, sealed: bytes) -> tuple[seals.Author, ...]:
+        """Who signed and approved an order that is known; nobody when its root is not believed any more."""
+        try:
+            return seals.authors_in(sealed, self._anchors)
+        except Untrusted:
+            return ()
 
     def accepted_ms(self, body: bytes, audience: Audience) -> int | None:
         """When a node accepted exactly this order for exactly this audience; None when none did."""

@@ -63,8 +63,16 @@ class Untrusted(BadInput):
         self.reason: Reason = reason
 
 
+class SecondNeeded(Untrusted):
+    """Nothing else is wrong with the order: who asked may propose it to a second commander."""
+
+    def __init__(self, en: str, zh: str, reason: Reason = "second_person") -> None:
+        super().__init__(en, zh, reason)
+
+
 def refusal(reason: Reason) -> Untrusted:
-    return Untrusted(*_SENTENCES[reason], reason)
+    kind = SecondNeeded if reason == "second_person" else Untrusted
+    return kind(*_SENTENCES[reason], reason)
 
 
 assert set(_SENTENCES) == set(REASONS)

@@ -5,17 +5,20 @@
 *When* an order is judged: the first time somebody sees it, now. Whoever accepted it before says when (`accepted_ms`),
 and it is judged as of then: so a program that starts again can read its own past, and an order that nobody accepted
 in time is never accepted later, whatever time it names itself.
+
+One person is not enough for an actual order to many (`check_second`), but corrects what they signed by themselves.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from hashlib import sha256
+from typing import Annotated, get_args
 
 from msgspec import Meta, Struct
 
 from fusioncmd import ids, limits
-from fusioncmd.messages import Order
+from fusioncmd.messages import Order, Severity, Status
 from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust import statements
 from fusioncmd.trust.canonical import Form
@@ -27,6 +30,9 @@ from fusioncmd.trust.revocations import Revocations
 from fusioncmd.trust.statements import Seal
 
 PROVINCE_DIGITS = 2
+AUTHOR_BYTES = 16
+Author = bytes  # a person who signs, by whatever key (`author_of`)
+_SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
 
 
 class SealedOrder(Struct, frozen=True, array_like=True, tag="sealed.1"):
@@ -43,6 +49,19 @@ class Verified:
     body: bytes
     signer: Chain
     approvals: tuple[Chain, ...]
+
+    @property
+    def authors(self) -> tuple[Author, ...]:
+        """Who signed it, and then who approved it."""
+        return tuple(map(author_of, (self.signer, *self.approvals)))
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The order that an update replaces, and who signed and approved it."""
+
+    order: Order
+    authors: tuple[Author, ...]
 
 
 _form = Form(SealedOrder, limits.SEALED_BYTES_MAX)
@@ -95,16 +114,50 @@ def verify(
     return Verified(order, given.body, signer, tuple(approvals))
 
 
-def needs_second(order: Order, people: int, threshold: int = limits.SECOND_PERSON_PEOPLE) -> bool:
-    """Whether one commander is not enough. A cancel is one touch, always: a false alarm must be ended at once."""
-    if order.status != "actual" or order.msg_type == "cancel":
-        return False
-    return people > threshold or any(len(code) == PROVINCE_DIGITS for code in order.audience.nodes)
+def author_of(chain: Chain) -> Author:
+    """The person at the end of `chain`: the same for the key that follows theirs, in the same office below the same
+    ones, and for no key that somebody else can grant."""
+    return sha256("\0".join(grant.holder for grant in chain.grants).encode()).digest()[:AUTHOR_BYTES]
 
 
-def check_second(verified: Verified, people: int, threshold: int = limits.SECOND_PERSON_PEOPLE) -> None:
-    """`Untrusted` when a second commander is needed and there is none."""
-    if needs_second(verified.order, people, threshold) and not verified.approvals:
+def authors_in(data: bytes, anchors: Anchors) -> tuple[Author, ...]:
+    """The authors of an order that was verified before; `Untrusted` when its root is not believed any more."""
+    given = _form.decode(data)
+    return tuple(author_of(anchors.prove(one.by, one.chain)) for one in (given.seal, *given.approvals))
+
+
+def needs_second(status: Status, nodes: tuple[str, ...], people: int, above: int) -> bool:
+    """Whether one commander is not enough for a new order: an actual one to more than `above` people, or to a whole
+    province."""
+    return status == "actual" and (people > above or any(len(code) == PROVINCE_DIGITS for code in nodes))
+
+
+def corrects(order: Order, author: Author, before: Before | None) -> bool:
+    """Whether it is an update by somebody who signed or approved what it replaces, and no graver than that.
+
+    Then one touch is enough (in Hawaii, 2018, it took 38 minutes to correct what one had said), and whoever steals the
+    key of somebody else still rewrites nothing.
+    """
+    return (
+        order.msg_type == "update"
+        and before is not None
+        and before.order.id == order.refs
+        and (before.order.root or before.order.id) == order.root
+        and before.order.audience == order.audience
+        and author in before.authors
+        and _SEVERITIES.index(order.severity) >= _SEVERITIES.index(before.order.severity)
+    )
+
+
+def check_second(order: Order, authors: tuple[Author, ...], people: int, before: Before | None, above: int) -> None:
+    """`SecondNeeded` when a second commander is needed and there is none.
+
+    A cancel is one touch, always: a false alarm must be ended at once. `people` are those meant; `before` is what the
+    order replaces, where that is known.
+    """
+    if order.msg_type == "cancel" or len(authors) > 1 or corrects(order, authors[0], before):
+        return
+    if needs_second(order.status, order.audience.nodes, people, above):
         raise refusal("second_person")
 
 

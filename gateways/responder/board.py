@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from fusioncmd import ids, limits
 from fusioncmd.messages import RECEIVED, Order
 from fusioncmd.orders import Book
+from fusioncmd.trust.seals import Author, Before
 from gateways.responder import replies
 from gateways.responder.early import Early
 
@@ -26,6 +27,7 @@ class Posted:
     order: Order
     frame: bytes
     audience: BitMap
+    authors: tuple[Author, ...] = ()  # who signed and approved it
     told: BitMap = field(default_factory=BitMap)
 
 
@@ -41,7 +43,19 @@ class Board:
     def orders(self) -> dict[bytes, Order]:
         return self._book.orders
 
-    def post(self, order: Order, body: bytes, audience: BitMap, now_ms: int) -> Posted | None:
+    def before(self, order: Order) -> Before | None:
+        """What an update replaces, where that is known."""
+        posted = self.posted.get(order.refs or b"")
+        return None if posted is None else Before(posted.order, posted.authors)
+
+    def meant_by_alert(self, order: Order) -> BitMap:
+        """Whom the alert meant that an update or cancel goes back to; nobody where that is not known."""
+        posted = self.posted.get(self._book.alert(order).id)
+        return BitMap() if posted is None else posted.audience
+
+    def post(
+        self, order: Order, body: bytes, audience: BitMap, now_ms: int, authors: tuple[Author, ...] = ()
+    ) -> Posted | None:
         """An order that is believed, its bytes, and, of an alert, whom it means; None when it was posted before.
 
         `Untrusted` for one that is not what may follow its alert.
@@ -56,7 +70,7 @@ class Board:
         elif order.msg_type != "alert":  # shown to nobody rather than to somebody outside
             log.error("board.no_alert", order=ids.to_text(order.id))
             audience = BitMap()
-        posted = self.posted[order.id] = Posted(order, replies.deliver(body), audience)
+        posted = self.posted[order.id] = Posted(order, replies.deliver(body), audience, authors)
         self.open = [p for p in self.open if p.order.id != order.refs]
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)

@@ -6,15 +6,15 @@ Audiences come first and wait here, as bytes: which of them is true is known whe
 from __future__ import annotations
 
 import structlog
-from pyroaring import BitMap
 
-from fusioncmd import subjects
+from fusioncmd import limits, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.errors import BadMessage
 from fusioncmd.messages import Audience, decode
 from fusioncmd.tally import bitmap_from
 from fusioncmd.trust.judge import AUDIENCES_HELD_MAX, Judge
 from fusioncmd.trust.refusals import Untrusted
+from fusioncmd.trust.seals import check_second
 from gateways.responder.board import Board, Posted
 
 log = structlog.get_logger("gateway")
@@ -48,8 +48,10 @@ class Gate:
         judged = self._judge.order(stored, self._board.orders, self._said_of)
         if judged is None:
             return None
-        meant = bitmap_from(judged.numbers) if judged.numbers else BitMap()
-        posted = self._board.post(judged.order, judged.body, meant, now_ms)
+        meant = bitmap_from(judged.numbers) if judged.numbers else self._board.meant_by_alert(judged.order)
+        before, above = self._board.before(judged.order), limits.SECOND_PERSON_PEOPLE_MAX
+        check_second(judged.order, judged.authors, len(meant), before, above)
+        posted = self._board.post(judged.order, judged.body, meant, now_ms, judged.authors)
         self._said.pop(judged.order.id, None)
         return posted
 

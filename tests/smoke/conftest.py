@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,24 @@ SAMPLE = ("--people", PEOPLE, "--seed", 3)
 
 @pytest.fixture(scope="session")
 def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
-    folder = tmp_path_factory.mktemp("tier")
-    with TierProcess(folder) as tier:
+    with filled(tmp_path_factory.mktemp("tier")) as tier:
+        yield tier
+
+
+@contextlib.contextmanager
+def filled(folder: Path, *options: object) -> Iterator[TierProcess]:
+    """A tier with people."""
+    with TierProcess(folder, *options) as tier:
         tier.ask("roster", "sample", *SAMPLE, "--out", folder / "people.csv")
         assert tier.ask("roster", "import", folder / "people.csv")["added"] == PEOPLE
         yield tier
+
+
+def tickets_of(tier: TierProcess, node: str, limit: int) -> dict[int, bytes]:
+    """By number, for some of a place."""
+    file = tier.data.parent / f"{node}.bin"
+    assert tier.ask("ticket", "--all", "--node", node, "--limit", limit, "--out", file)["tickets"] == limit
+    return dict(msgpack.unpackb(file.read_bytes()))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+import typer
 
-from tests.tier_process import PROGRAM, TierProcess, environment, free_port
+from fusioncmd.cli.__main__ import load_command
+from fusioncmd.cli.completion import complete_order
+from tests.tier_process import PROGRAM, TierProcess, environment, free_port, speak
 
 
 def offered(tier: TierProcess, line: str, **env: str) -> list[str]:
@@ -42,7 +45,7 @@ def test_places_complete_one_tier_at_a_time_in_the_spelling_that_was_begun(tier:
 
 def test_roles_and_commands_and_options_complete(tier: TierProcess) -> None:
     assert offered(tier, "fusioncmd call --role f") == ["flood", "forest-fire"]
-    assert offered(tier, "fusioncmd w") == ["watch", "who", "whoami"]
+    assert offered(tier, "fusioncmd w") == ["watch", "who", "whoami", "withdraw"]
     assert offered(tier, "fusioncmd roster i") == ["import"]
     assert offered(tier, "fusioncmd call --answer-") == ["--answer-within"]
 
@@ -59,3 +62,9 @@ def test_bash_itself_completes(tier: TierProcess, order: str) -> None:
     """
     done = subprocess.run(["bash", "--norc", "-c", script], env=environment(**tier.env), capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == (order, 0), done.stderr
+
+
+def test_an_order_that_is_offered_says_its_mode(tier: TierProcess, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    speak(monkeypatch, "zh")
+    monkeypatch.setenv("FUSIONCMD_NATS", tier.nats)
+    assert (order, "演练 Complete me.") in complete_order(typer.Context(load_command("watch")), order)

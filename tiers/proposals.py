@@ -1,0 +1,137 @@
+"""Orders that wait for a second commander: kept on the bus, so that they outlive the node, and for an hour at most.
+
+A proposal is judged as an order is that shall be issued; what is wrong with it is told to who proposes, and not to who
+would have approved it. What the stream gives back is judged again: whoever can write there proposes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from pyroaring import BitMap
+
+from fusioncmd import api, limits, subjects
+from fusioncmd.access import Actor, lies_within
+from fusioncmd.audit.entries import Entry, Recorder
+from fusioncmd.bus.port import Bus, Stored
+from fusioncmd.errors import BadOrder, Conflict, NotFound, Unavailable
+from fusioncmd.ids import to_text
+from fusioncmd.messages import Order
+from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.refusals import SecondNeeded, refusal
+from fusioncmd.trust.seals import claimed
+from tiers.issuing import Issuing, check_late
+
+ENDED = b""  # what is stored of a proposal that is none any more
+
+
+class Proposals:
+    """Every proposal is one that `issuing` would take with a second signature."""
+
+    def __init__(
+        self, bus: Bus, issuing: Issuing, judge: Judge, recorder: Recorder, reachable: Callable[[], BitMap]
+    ) -> None:
+        self._bus, self._issuing, self._judge, self._recorder = bus, issuing, judge, recorder
+        self._reachable = reachable
+        self._waiting: dict[bytes, bytes] = {}  # order → as it was signed
+        self._one_at_a_time = asyncio.Lock()
+
+    def fold(self, stored: Stored) -> None:
+        """A message of the trust stream; `Untrusted` for a proposal that nobody signed who may."""
+        if not stored.subject.startswith(subjects.PROPOSAL_ALL[:-1]):
+            return
+        if stored.data == ENDED:
+            for ident in [i for i in self._waiting if subjects.proposal(i) == stored.subject]:
+                del self._waiting[ident]
+            return
+        order = claimed(stored.data)[0]
+        if self._left_s(order) <= 0:
+            return
+        self._judge.fresh(stored.data)
+        if subjects.proposal(order.id) != stored.subject:
+            raise refusal("subject")
+        if len(self._waiting) < limits.PROPOSALS_MAX:
+            self._waiting.setdefault(order.id, stored.data)
+
+    async def propose(self, request: api.Propose, who: Actor) -> api.Proposal:
+        async with self._one_at_a_time:
+            order = claimed(request.sealed)[0]
+            self._sweep()
+            known = self._waiting.get(order.id)
+            if known is None:
+                check_late(request.until_ms, self._judge.now_ms)
+                await self._keep(order, request.sealed)
+            elif known != request.sealed:
+                raise Conflict("There is another proposal of that number.", "该编号已用于另一条待批指令。")
+        return self._line(order, request.sealed)
+
+    async def _keep(self, order: Order, sealed: bytes) -> None:
+        try:
+            self._issuing.check(order, sealed)
+        except SecondNeeded:
+            pass  # as it should be
+        else:
+            raise BadOrder("It needs no second person: issue it.", "该指令无需第二人批准，可直接下达。")
+        if len(self._waiting) >= limits.PROPOSALS_MAX:
+            raise Conflict(
+                f"{limits.PROPOSALS_MAX} orders wait for a second person already; approve or withdraw some.",
+                f"已有 {limits.PROPOSALS_MAX} 条指令待批，请先批准或撤回。",
+            )
+        await self._recorder.record(self._entry(order, order.issuer))
+        await self._bus.store(subjects.proposal(order.id), sealed)
+        self._waiting[order.id] = sealed
+
+    async def proposals(self, _: api.Proposals, who: Actor) -> api.ProposalsReply:
+        """Those that are for the place of who asks, and below."""
+        self._sweep()
+        waiting = [(claimed(sealed)[0], sealed) for _, sealed in sorted(self._waiting.items())]
+        return api.ProposalsReply(tuple(self._line(*one) for one in waiting if lies_within(who, one[0].audience)))
+
+    async def withdraw(self, request: api.Withdraw, who: Actor) -> api.Withdrawn:
+        self._sweep()
+        sealed = self._waiting.get(request.order)
+        if sealed is None or not lies_within(who, claimed(sealed)[0].audience):
+            raise NotFound(
+                f"No order {to_text(request.order)} waits for a second person.",
+                f"没有待批指令 {to_text(request.order)}。",
+            )
+        order = claimed(sealed)[0]
+        await self._recorder.record(self._entry(order, who.name, withdrawn="yes"))
+        await self._end(order.id)
+        return api.Withdrawn(order)
+
+    async def issue(self, request: api.Issue, who: Actor) -> Order:
+        """As `Issuing.issue`; what waited until now waits no longer."""
+        order = await self._issuing.issue(request, who.name)
+        if order.id in self._waiting:
+            with contextlib.suppress(Unavailable):  # it is issued, which ends it as well (`_sweep`)
+                await self._end(order.id)
+        return order
+
+    async def _end(self, ident: bytes) -> None:
+        await self._bus.store(subjects.proposal(ident), ENDED)
+        self._waiting.pop(ident, None)
+
+    def _sweep(self) -> None:
+        """What is issued waits no longer, even if nobody lived to say so; nor what is an hour old."""
+        for ident, sealed in list(self._waiting.items()):
+            if self._issuing.is_issued(ident) or self._left_s(claimed(sealed)[0]) <= 0:
+                del self._waiting[ident]
+
+    def _left_s(self, order: Order) -> int:
+        open_s = min(limits.PROPOSAL_S_MAX, order.open_s)
+        return (order.issued_ms + open_s * 1000 - self._judge.now_ms) // 1000
+
+    def _line(self, order: Order, sealed: bytes) -> api.Proposal:
+        try:
+            meant = self._issuing.meant(order)
+        except NotFound:  # a role that nobody has any more; the order can still be read, and withdrawn
+            meant = BitMap()
+        reachable = len(meant & self._reachable())
+        return api.Proposal(order, sealed, len(meant), reachable, self._left_s(order))
+
+    def _entry(self, order: Order, actor: str, **details: str) -> Entry:
+        about = {"status": order.status, "msg_type": order.msg_type, "place": order.node}
+        return Entry(self._judge.now_ms, actor, "proposal", to_text(order.id), details=about | details)
