@@ -19,7 +19,7 @@ from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import AUDIT, Stored
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BusDown, NoReply, Problem, StorageFull, Unavailable
-from tests.audits import entry, pages_of, proof_of
+from tests.audits import entry, proof_of
 from tests.nats_server import until
 from tests.test_desk_issue import Faulty
 from tests.worlds import NODE_KEY, NOW_MS, OFFICES
@@ -142,53 +142,6 @@ async def test_notes_beyond_the_bound_are_shed_and_the_audit_says_how_many(tmp_p
     told, *rest = await entries(bus)
     assert told.details == {"shed": "7", "order password": "7"} and len(rest) == limits.AUDIT_WAITING_MAX
     assert (await proof(bus)).broken is None
-
-
-async def test_two_writers_with_the_nodes_key_make_one_chain_and_each_is_told(tmp_path: Path) -> None:
-    bus = MemoryBus()
-    async with recording(bus, tmp_path / "a") as one, recording(bus, tmp_path / "b") as two:
-        await one.record(entry(0))
-        for n in range(1, 5):
-            await (two, one)[n % 2].record(entry(n))
-        for each in (one, two):
-            assert any("Another program writes" in said for said in each.problems)
-    kept = await entries(bus)
-    assert [e for e in kept if e.deed == "order"] == [entry(n) for n in range(5)]
-    assert {e.refused for e in kept if e.deed == "node"} == {"another_writer"}
-    assert (await proof(bus)).broken is None
-
-
-async def test_what_somebody_else_puts_there_is_told_and_never_signed_for(tmp_path: Path) -> None:
-    bus = MemoryBus()
-    (forged,), _ = pages_of((1,), own=OFFICES.grant(OFFICES.city, "x", purposes=("node",)))
-    async with recording(bus, tmp_path) as one:
-        await one.record(entry(0))
-        await bus.store(SUBJECT, forged)
-        await one.record(entry(1))
-        assert any("was put there by somebody else" in said for said in one.problems)
-        await bus.store(SUBJECT, b"noise")
-    async with recording(bus, tmp_path) as one:
-        await one.record(entry(2))
-        assert any("this node did not write" in said for said in one.problems)
-    own = [s.data for s in await messages(bus) if s.data not in (forged, b"noise")]
-    assert proof_of(own, [await head(bus)]).broken is None
-    found = (await proof(bus)).broken
-    assert found is not None and (found.page, found.why) == (2, "page")
-
-
-async def test_after_a_crash_the_last_page_is_found_also_behind_noise(tmp_path: Path) -> None:
-    bus = MemoryBus()
-    async with recording(bus, tmp_path, crash=True) as one:
-        for n in range(3):
-            await one.record(entry(n))
-    assert (await head(bus)).pages == 1  # the next is due in a minute
-    for _ in range(2):
-        await bus.store(SUBJECT, b"noise")
-    async with recording(bus, tmp_path) as one:
-        await one.record(entry(3))
-    own = [s.data for s in await messages(bus) if s.data != b"noise"]
-    found = proof_of(own, [await head(bus)])
-    assert found.broken is None and found.tip.entries == 5  # with the one that tells of the noise
 
 
 async def test_who_waits_when_the_node_stops_is_told(tmp_path: Path) -> None:
