@@ -11,20 +11,23 @@ from typing import Any
 import pytest
 
 from fusioncmd import api, envelope, subjects
+from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
-from fusioncmd.trust import keyfile, ring
+from fusioncmd.trust import heartbeats, keyfile, ring
+from fusioncmd.trust.revocations import revoke
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import EVERYONE, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
+from tests.worlds import EVERYONE, NODE_KEY, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
+SPENT = OFFICES.people["exercise", "Li Na"]
 
 
 async def put(bus: MemoryBus, *messages: Stored) -> None:
@@ -84,6 +87,7 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            Keys(), Beat(heartbeats.beat(NODE_KEY, NOW_MS)), Revoke(revoke(SPENT, SPENT.chain, NOW_MS)),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(api.VERBS)
         for request in requests:

@@ -7,6 +7,7 @@ says under the node's own key whom it means, and stores first that and then the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from fusioncmd import api, ids, limits, subjects
 from fusioncmd.bus.port import Bus, Stored
@@ -30,12 +31,14 @@ class Issuing:
 
     def __init__(self, bus: Bus, node: Path, roster: Roster, ledger: Ledger, judge: Judge, own: Credential) -> None:
         self._bus, self._node, self._roster, self._ledger = bus, node, roster, ledger
-        self._judge, self._own = judge, own
+        self._judge = judge
+        self.own_key: Callable[[], Credential] = lambda: own  # `Unavailable` while there is none that is good
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
     def compose(self, draft: api.Draft) -> api.Composed:
         """The order that its commander is to sign. Asked again, one that may be stored is the very same."""
+        self.own_key()
         order = self._ledger.book.orders.get(draft.id)
         if order is None and (unsure := self._unsure.get(draft.id)) is not None:
             order = claimed(unsure)[0]
@@ -107,7 +110,7 @@ class Issuing:
     async def _store_audience(self, order: Order, body: bytes, numbers: bytes) -> Stored:
         """Once per order: whom it means is decided by the first that is on disk, whatever the roster says later."""
         subject = subjects.audience(ids.to_text(order.id))
-        data = encode(Audience(order.id, numbers, witnesses.accept(body, numbers, self._own, self._judge.now_ms)))
+        data = encode(Audience(order.id, numbers, witnesses.accept(body, numbers, self.own_key(), self._judge.now_ms)))
         try:
             await self._bus.store(subject, data, expect_last=0)
         except Conflict:

@@ -62,11 +62,24 @@ class Ledger:
         audience = bitmap_from(judged.numbers) if order.msg_type == "alert" else None
         self.book.check_follows(order)
         self.book.add(order)
+        if judged.fallen:
+            self.book.fallen.add(order.id)
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.audience, account.said = audience, []
         self.dirty.add(order.id)
         return order
+
+    def rejudge(self) -> list[Order]:
+        """After a revocation: the orders that have fallen now. What people said of them stays."""
+        fell = []
+        for order in self.book.orders.values():
+            account = self.accounts[order.id]
+            at_ms = max(order.issued_ms, account.accepted_ms)
+            if order.id not in self.book.fallen and self._judge.has_ended(self._judge.signers(account.sealed), at_ms):
+                fell.append(order)
+        self.book.fallen |= {order.id for order in fell}
+        return fell
 
     def _hear_audience(self, audience: Audience) -> None:
         account = self._account(audience.order)

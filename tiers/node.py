@@ -16,6 +16,9 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd.access import Actor
+from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.audit.entries import Recorder
+from fusioncmd.audit.logged import Logged
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -24,11 +27,13 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.notices import Notices
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
 from tiers.problems import problems_of
 from tiers.serving import Answer, Serving
+from tiers.signing_keys import SigningKeys
 
 log = structlog.get_logger("node")
 
@@ -37,7 +42,7 @@ class Node:
     def __init__(
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, recorder: Recorder | None = None,
     ) -> None:  # fmt: skip
         """The keys are in `data`; `clock` gives seconds since 1970."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
@@ -54,7 +59,12 @@ class Node:
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
+        self._notices = Notices()
+        self._folding.fold_trust = self._notices.fold
+        self._keys = SigningKeys(bus, self._judge, self._ledger, keys, recorder or Logged())
+        self._keys.listen(self._notices)
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, self._keys.own)
+        self.desk.sign_with(self._keys.own_key)
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -67,6 +77,7 @@ class Node:
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
+        await self._keys.begin()
         await listening
         self.ready = True
         self._ready_s = time.monotonic() - self._started_s
@@ -77,6 +88,7 @@ class Node:
                     await self._stop.wait()
             except TimeoutError:
                 await self.snapshot()
+                await self._keys.tend()
         await self.snapshot()
 
     def stop(self) -> None:
@@ -130,6 +142,9 @@ class Node:
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
+            Revoke: self._keys.revoke,
+            Beat: self._keys.beat,
+            Keys: self._keys.keys,
         }
 
     def _admit(self, question: api.Question[Any], session: bytes) -> Actor:
@@ -146,7 +161,8 @@ class Node:
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
-        return (*self._lagging(), *self._problems.values(), *found)
+        of_keys = [en for en, _ in self._keys.problems()]
+        return (*of_keys, *self._lagging(), *self._problems.values(), *found)
 
     async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:
         return api.HealthReply(

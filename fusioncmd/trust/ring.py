@@ -7,23 +7,25 @@ two keys, NAME.actual and NAME.exercise, and the node one; each with the grants 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from fusioncmd import limits
-from fusioncmd.errors import NotFound
+from fusioncmd.errors import NotFound, Problem
 from fusioncmd.messages import Status
 from fusioncmd.trust import grants, keyfile
-from fusioncmd.trust.chains import Anchors
+from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.expiry import DAY_MS
-from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, credential
+from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, SignedGrant, credential
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.signatures import Signer
 
 BOTH: tuple[Status, ...] = ("actual", "exercise")
 OFFICE, NODE, ROOT = "office", "node", "root"
+GRANTED = "granted"  # the folder in which is kept what was granted from here
 
 
 class Held(Struct, frozen=True):
@@ -97,12 +99,45 @@ def anchors(folder: Path) -> Anchors:
 
 
 def node_key(folder: Path) -> Credential:
-    return _credential(folder, NODE)
+    """The node's key that is good for longest."""
+    found = node_keys(folder)
+    return max(found, key=lambda own: (own.grant.not_after_ms, own.name)) if found else _credential(folder, NODE)
+
+
+def node_keys(folder: Path) -> list[Credential]:
+    """The node's keys that were granted: while one is replaced by another, both."""
+    return [_credential(folder, name) for name in names(folder) if is_called(name, NODE)]
+
+
+def names(folder: Path) -> list[str]:
+    """What the keys in the folder are called, of those that were granted."""
+    found = (file.name.removesuffix(".key") for file in sorted(folder.glob("*.key")))
+    return [name for name in found if (folder / f"{name}.grants").exists()]
+
+
+def is_called(name: str, stem: str) -> bool:
+    """Whether `name` is the key `stem`, or one that came to replace it: `stem-2`, `stem-3` …"""
+    return re.fullmatch(rf"{re.escape(stem)}(-[0-9]+)?", name) is not None
+
+
+def chains(folder: Path, anchors: Anchors) -> Iterator[tuple[str, Chain | Problem]]:
+    """Each grant in the folder, and those given out from here: what it proves, or why it proves nothing."""
+    for file in (*sorted(folder.glob("*.grants")), *sorted((folder / GRANTED).glob("*.grants"))):
+        try:
+            yield file.stem, chain_of(keyfile.read_grants(file), anchors)
+        except Problem as problem:
+            yield file.stem, problem
+
+
+def chain_of(signed: tuple[SignedGrant, ...], anchors: Anchors) -> Chain:
+    """What a grants file proves; a root stands there alone."""
+    name = grants.name_of(signed[-1].body)
+    return anchors.prove(name, () if grants.decode(signed[-1].body).above == grants.NOTHING_ABOVE else signed)
 
 
 def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
     """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest."""
-    found = [_credential(folder, file.name.removesuffix(".key")) for file in sorted(folder.glob(f"*.{status}.key"))]
+    found = [_credential(folder, name) for name in names(folder) if name.endswith(f".{status}")]
     good = [own for own in found if own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms]
     if not good:
         mode = "演练" if status == "exercise" else "实战"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import subjects
+from fusioncmd import ids, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.errors import BadMessage
 from fusioncmd.messages import Audience, decode
@@ -49,8 +49,14 @@ class Gate:
         if judged is None:
             return None
         meant = bitmap_from(judged.numbers) if judged.numbers else BitMap()
+        if judged.fallen:
+            log.warning("gateway.order_fallen", order=ids.to_text(judged.order.id))
+            self._board.let_fall(judged.order.id)
         posted = self._board.post(judged.order, judged.body, meant, now_ms)
         self._said.pop(judged.order.id, None)
+        if posted is not None:
+            posted.grounds = judged.grounds
+            posted.judged_as_of_ms = max(judged.order.issued_ms, judged.accepted_ms)
         return posted
 
     def _said_of(self, ident: bytes) -> list[Audience]:
