@@ -54,6 +54,12 @@ class Granted(Struct, frozen=True, tag="granted.1", tag_field="kind", forbid_unk
     chains: Annotated[tuple[SignedChain, ...], Meta(min_length=1, max_length=2)]
 
 
+class Ends(Struct, frozen=True, tag="revocations.1", tag_field="kind", forbid_unknown_fields=True):
+    """Revocations on their way to a node; each proves itself."""
+
+    statements: Annotated[tuple[bytes, ...], Meta(min_length=1, max_length=limits.REVOCATIONS_PER_BRANCH_MAX)]
+
+
 def wanted(holder: str, statuses: tuple[Status, ...], own: Signer) -> Wanted:
     """A key, with the proof that its private half is in hand."""
     said = _proved(holder, statuses, own.algorithm, own.public)
@@ -77,6 +83,13 @@ def read_granted(data: bytes) -> Granted:
         return msgspec.json.decode(data, type=Granted)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Untrusted("The file holds nothing that was granted.", "该文件不是密钥授权结果。") from None
+
+
+def read_ends(data: bytes) -> Ends:
+    try:
+        return msgspec.json.decode(data, type=Ends)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Untrusted("The file holds no revocations.", "该文件不是密钥撤销声明。") from None
 
 
 def prove(granted: Granted) -> tuple[Chain, ...]:

@@ -52,7 +52,7 @@ class Revocations:
     """What is known to have ended."""
 
     def __init__(self, anchors: Anchors) -> None:
-        self._anchors = anchors
+        self.anchors = anchors
         self._held: dict[tuple[bytes, bool], tuple[int, bytes]] = {}  # (grant, by itself) → since when, the statement
         self._statements: set[bytes] = set()
         self._keys: dict[bytes, int] = {}  # public keys that revoked themselves → since when
@@ -85,11 +85,11 @@ class Revocations:
 
     def read(self, data: bytes) -> tuple[Chain, Chain, int]:
         """Whose grant ends by a statement, who says so, and since when; `Untrusted` when it proves nothing."""
-        body, revoker = statements.read(data, "revoke", self._anchors)
+        body, revoker = statements.read(data, "revoke", self.anchors)
         revocation = _form.decode(body)
         if not revocation.chain:
             raise refusal("chain")
-        target = self._anchors.prove(name_of(revocation.chain[-1].body), revocation.chain)
+        target = self.anchors.prove(name_of(revocation.chain[-1].body), revocation.chain)
         if not target.starts_with(revoker):
             raise refusal("scope")
         return target, revoker, revocation.since_ms

@@ -21,11 +21,13 @@ from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.expiry import DAY_MS
 from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, SignedGrant, credential
 from fusioncmd.trust.refusals import Untrusted
+from fusioncmd.trust.revocations import Revocations
 from fusioncmd.trust.signatures import Signer
 
 BOTH: tuple[Status, ...] = ("actual", "exercise")
 OFFICE, NODE, ROOT = "office", "node", "root"
 GRANTED = "granted"  # the folder in which is kept what was granted from here
+ENDED = "revocations"  # and that for what was revoked from here
 
 
 class Held(Struct, frozen=True):
@@ -136,11 +138,15 @@ def chain_of(signed: tuple[SignedGrant, ...], anchors: Anchors) -> Chain:
 
 
 def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
-    """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest."""
+    """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest, and
+    none that was revoked from here."""
     found = [_credential(folder, name) for name in names(folder) if name.endswith(f".{status}")]
-    good = [own for own in found if own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms]
+    valid = [own for own in found if own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms]
+    good = [own for own in valid if not _is_revoked(folder, own)]
     if not good:
         mode = "演练" if status == "exercise" else "实战"
+        if valid:
+            raise NotFound(f"The key for {status} orders in {folder} is revoked.", f"{folder} 中的{mode}密钥已被撤销。")
         if found:
             raise NotFound(f"The key for {status} orders in {folder} has expired.", f"{folder} 中的{mode}密钥已过期。")
         raise NotFound(
@@ -148,6 +154,22 @@ def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
             f"{folder} 中没有{mode}指令的密钥；请用 --keys 指明密钥所在目录。",
         )
     return max(good, key=lambda own: (own.grant.not_after_ms, own.name))
+
+
+def revocations(folder: Path) -> Revocations:
+    """The ends of keys that were stated from here; whether a node has heard of them is not known."""
+    found = Revocations(anchors(folder))
+    _, refused = found.update(file.read_bytes() for file in sorted((folder / ENDED).glob("*.statement")))
+    for problem in refused:
+        raise problem
+    return found
+
+
+def _is_revoked(folder: Path, own: Credential) -> bool:
+    if not (folder / ENDED).exists():
+        return False
+    known = revocations(folder)
+    return known.since_ms(known.anchors.prove(own.name, own.chain)) is not None
 
 
 def held(folder: Path) -> Iterator[Held]:

@@ -75,7 +75,8 @@ def signer(seed: bytes, algorithm: str = ED25519) -> Signer:
 
 @lru_cache(maxsize=KEYS_LOADED_MAX)
 def load(algorithm: str, public: bytes) -> Check:
-    """What checks signatures of that public key. Only called for keys that were granted, or asked for by hand, so strangers fill no cache."""
+    """What checks signatures of that public key. Only called for keys that were granted, or are asked for by hand,
+    so strangers fill no cache."""
     if algorithm not in ALGORITHMS:
         raise refusal("algorithm")
     return ALGORITHMS[algorithm].load(public)
