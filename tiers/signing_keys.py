@@ -1,7 +1,7 @@
 """The life of signing keys at a node: ends and heartbeats come in, are kept and judged by, and health tells of them.
 
 A revocation counts from the moment that it is heard, and is on disk before anyone is told so. Each lies on a subject of
-its own, so that the set only grows: no later statement, whoever wrote it, takes the place of an earlier end.
+its own, so that the set only grows: no later statement takes the place of an earlier end.
 """
 
 from __future__ import annotations
@@ -188,7 +188,8 @@ class SigningKeys:
         for order in fell:
             name = ids.to_text(order.id)
             log.error("node.order_fallen", order=name, issuer=order.issuer, text=order.text[:64])
-            self._recorder.note(Entry(now_ms, node, "order", name, "revoked", {"issuer": order.issuer}))
+            if now_ms < order.expires_ms:
+                self._recorder.note(Entry(now_ms, node, "order", name, "revoked", {"issuer": order.issuer}))
         if (own := self._own_problem()) is not None:
             log.critical("node.own_key_unusable", key=self.own.name.hex(), problem=own[0])
         return fell

@@ -178,7 +178,7 @@ def rotate(
         valid_ms = _valid_ms(valid) if valid else old.not_after_ms - old.not_before_ms
         if above is not None and min(now_ms() + valid_ms, above.grant.not_after_ms) <= old.not_after_ms:
             raise BadInput(
-                "The next key would end no later than this one; say --valid, or use a key above that is good for longer.",
+                "The next key would end no later than this one; say --valid, or use a key above that is good longer.",
                 "新密钥不会晚于现有密钥到期；请用 --valid 延长，或用有效期更长的上级密钥。",
             )
         next_name, made = handing.ask_for(folder, name, old.holder, both_in_one=len(old.statuses) > 1)

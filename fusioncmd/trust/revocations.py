@@ -8,7 +8,7 @@ Whoever revokes their own key proved that they hold it: it then ends in whatever
 above ends the one grant only; else a lower commander could grant a higher one's public key, and revoke that.
 
 Two nodes that exchange what they hold come to hold the same: per grant the earliest `since_ms` counts. On the stream
-each statement has a subject of its own, so that none, whoever wrote it, can push out one with an earlier end.
+each statement has a subject of its own, so that a later one does not push out one with an earlier end.
 """
 
 from __future__ import annotations

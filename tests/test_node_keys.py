@@ -1,0 +1,252 @@
+"""The life of signing keys at a node: revoked, silent, expiring, replaced; and what becomes of their orders."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from fusioncmd import api, subjects
+from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.audit.entries import Entry
+from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.bus.port import TRUST
+from fusioncmd.client import Commander
+from fusioncmd.errors import BadInput, BadOrder, Unavailable
+from fusioncmd.messages import Order, Selector
+from fusioncmd.trust import handing, heartbeats, ring
+from fusioncmd.trust.expiry import DAY_MS
+from fusioncmd.trust.grants import Credential
+from fusioncmd.trust.handing import Terms
+from fusioncmd.trust.revocations import digest_of, revoke
+from tests.nats_server import until
+from tests.test_desk import PLACES
+from tests.test_node import province
+from tests.worlds import NOW_MS, make_draft, make_id
+from tiers.node import Node
+
+CITY = "4401"
+
+
+class Tier:
+    """A node whose clock is moved by hand, the folder of its keys, and that of a commander of Guangzhou, Chen Wei."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_ms, self.folder = NOW_MS, folder
+        self.bus = MemoryBus()
+        self.office, self.mine = ring.folder_of(folder / "data"), folder / "mine"
+        self.decided: list[Entry] = []
+        self._orders = 0
+
+    async def record(self, entry: Entry) -> None:
+        self.decided.append(entry)
+
+    def note(self, entry: Entry) -> None:
+        self.decided.append(entry)
+
+    def grant(self, days: int) -> None:
+        """Chen Wei asks for keys, the office grants them, Chen Wei takes them."""
+        _, request = handing.ask_for(self.mine, "own", "Chen Wei", both_in_one=False)
+        terms = Terms(CITY, ring.BOTH, (), False, days * DAY_MS)
+        root = handing.signer_of(self.office, "root")
+        handing.take(self.mine, handing.grant(self.office, request, root, terms, self.now_ms))
+
+    @property
+    def own(self) -> Credential:
+        return ring.own_key(self.mine, "exercise", self.now_ms)
+
+    @property
+    def duty(self) -> Credential:
+        return ring.own_key(self.office, "exercise", self.now_ms)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Node]:
+        clock = lambda: self.now_ms / 1000  # noqa: E731
+        node = Node(self.bus, PLACES.root, PLACES, self.folder / "data", 0.005, clock=clock, recorder=self)
+        life = asyncio.create_task(node.run())
+        await until(lambda: node.ready or life.done())
+        try:
+            yield node
+        finally:
+            node.stop()
+            await life
+            self.bus.tails.clear()
+
+    async def ask(self, question: Any) -> Any:
+        return await Commander(self.bus).ask(question, timeout_s=0.2)
+
+    async def issue(self, own: Credential, **changes: Any) -> Order:
+        self._orders += 1
+        draft = make_draft(
+            self._orders, **{"id": make_id(self._orders, self.now_ms), "audience": Selector((CITY,))} | changes
+        )
+        return (await Commander(self.bus).issue(draft, own, timeout_s=0.2)).order
+
+    async def later(self, days: float) -> list[str]:
+        """What health says of Chen Wei's key for exercises after so many days."""
+        self.now_ms += int(days * DAY_MS)
+        return await self.said("exercise key of Chen Wei")
+
+    async def said(self, words: str) -> list[str]:
+        return [line for line in (await self.ask(api.Health())).problems if words in line]
+
+    async def state(self, order: Order) -> str:
+        return str((await self.ask(api.Tally(order.id))).line.state)
+
+
+@pytest.fixture
+async def tier(tmp_path: Path) -> Tier:
+    made = Tier(tmp_path)
+    ring.make(made.office, "44", "duty", NOW_MS)
+    await province(made.bus)
+    made.bus = await province(MemoryBus())
+    made.grant(100)
+    return made
+
+
+@pytest.fixture
+def logs() -> Iterator[list[Any]]:
+    with capture_logs() as found:
+        yield found
+
+
+async def test_the_key_that_would_expire_unnoticed_is_warned_of_and_replaced_while_orders_go_on(
+    tier: Tier, logs: list[Any]
+) -> None:
+    """As at IPAWS: nobody looks at a key until it fails. Here health does, from 60 days on, and says each once."""
+    async with tier.running():
+        await tier.issue(tier.own)
+        assert await tier.later(1) == []
+        assert "was not heard for 39 days" in (await tier.later(38.5))[0]  # and nothing of its end: 60 days and a half
+        await tier.ask(Beat(heartbeats.beat(tier.own, tier.now_ms)))
+        assert await tier.later(0) == []
+        for count, (days, left) in enumerate(((1, 59), (30, 29), (24, 5)), start=1):
+            said = await tier.later(days)
+            assert f"The exercise key of Chen Wei (4401) expires in {left} days" in said[0], said
+            await tier.ask(Beat(heartbeats.beat(tier.own, tier.now_ms)))
+        await until(lambda: len(warned(logs)) == 3)
+        old = tier.own
+        tier.grant(100)  # while the old one is good
+        new = tier.own
+        assert new.name != old.name and new.grant.holder == old.grant.holder
+        await tier.issue(new)
+        await tier.issue(old)
+        assert await tier.later(0) == []
+        assert await tier.later(6) == []
+        with pytest.raises(BadInput, match="not made while its key was valid"):
+            await tier.issue(old)
+        await tier.issue(new)
+        assert warned(logs) == [60, 30, 7]
+
+
+def warned(logs: list[Any]) -> list[int]:
+    """Of Chen Wei's key: which limits were told of, in this order."""
+    return [
+        line["days"]
+        for line in logs
+        if line["event"] == "node.key_expires" and "exercise key of Chen Wei" in line["problem"]
+    ]
+
+
+async def test_an_order_under_a_stolen_key_falls_and_only_a_good_key_can_cancel_it(tier: Tier) -> None:
+    async with tier.running():
+        before = await tier.issue(tier.own)
+        tier.now_ms += 60_000
+        stolen_ms, thief = tier.now_ms, tier.own
+        order = await tier.issue(thief)
+        tier.now_ms += 60_000
+        told = await tier.ask(Revoke(revoke(tier.own, tier.own.chain, stolen_ms)))
+        assert (told.holder, told.since_ms, told.fallen) == ("Chen Wei", stolen_ms, (order.id,))
+        assert (await tier.state(before), await tier.state(order)) == ("open", "revoked")
+        assert "cancel them" in (await tier.said("still shown"))[0]
+        with pytest.raises(BadInput, match="was revoked"):
+            await tier.issue(thief)
+        with pytest.raises(BadInput, match="was revoked"):
+            await tier.ask(Beat(heartbeats.beat(thief, tier.now_ms)))
+        assert "is revoked, and somebody still signs with it: refused 2 times" in (await tier.said("Chen Wei"))[0]
+        line = next(k for k in (await tier.ask(Keys())).lines if k.grant == thief.name)
+        assert (line.since_ms, line.chain) == (stolen_ms, ("duty", "Chen Wei"))
+        with pytest.raises(BadOrder, match="cancel it, and issue a new one"):
+            await tier.issue(tier.duty, msg_type="update", refs=order.id, audience=None)
+    async with tier.running():  # from its snapshot and its streams: the same
+        assert (await tier.state(before), await tier.state(order)) == ("open", "revoked")
+        await tier.issue(tier.duty, msg_type="cancel", refs=order.id, audience=None, answers=())
+        assert await tier.state(order) == "cancelled" and await tier.said("still shown") == []
+    fell = ("order", "revoked")  # and once more at the next start, because it was still shown
+    assert [(e.deed, e.refused) for e in tier.decided] == [fell, ("key", ""), ("refusal", "revoked"), fell]
+
+
+async def test_the_earliest_end_counts_in_whatever_order_and_after_a_restart(tier: Tier) -> None:
+    early, late = (revoke(tier.own, tier.own.chain, NOW_MS + n * DAY_MS) for n in (1, 2))
+    tier.now_ms += 3 * DAY_MS
+    chain = tier.own.chain
+    async with tier.running():
+        assert (await tier.ask(Revoke(late))).since_ms == NOW_MS + 2 * DAY_MS
+        assert (await tier.ask(Revoke(early))).since_ms == NOW_MS + DAY_MS
+        for again in (late, early):
+            assert (await tier.ask(Revoke(again))).since_ms == NOW_MS + DAY_MS
+        from_above = revoke(handing.signer_of(tier.office, "root"), chain, NOW_MS + DAY_MS * 2)
+        assert (await tier.ask(Revoke(from_above))).since_ms == NOW_MS + DAY_MS
+    kept = [m.data async for m in tier.bus.read(TRUST) if m.subject.startswith("fc.trust.revocation")]
+    assert kept == [late, early, from_above]
+    async with tier.running():
+        lines = (await tier.ask(Keys())).lines
+        assert next(k for k in lines if k.chain == ("duty", "Chen Wei") and k.since_ms).since_ms == NOW_MS + DAY_MS
+
+
+async def test_what_others_put_on_the_trust_stream_changes_nothing_and_is_counted(tier: Tier) -> None:
+    beside = revoke(tier.own, tier.own.chain, NOW_MS)
+    forged = beside.replace(tier.own.name, tier.duty.name)
+    await tier.bus.store(subjects.revocation(tier.duty.name, digest_of(forged)), forged)
+    moved = heartbeats.beat(tier.own, NOW_MS)
+    async with tier.running():
+        await tier.bus.store(subjects.heartbeat(tier.duty.name), moved)
+        await tier.bus.store(subjects.heartbeat(tier.own.name), b"noise")
+        await tier.bus.store("fc.trust.unheard_of.44", b"of a later version")
+        assert await tier.said("statements about keys were refused") == [
+            "3 statements about keys were refused (see the log)"
+        ]
+        await tier.issue(tier.own)
+        await tier.issue(tier.duty)
+
+
+async def test_a_node_whose_own_key_is_revoked_says_so_and_accepts_nothing_until_it_has_another(tier: Tier) -> None:
+    root = handing.signer_of(tier.office, "root")
+    async with tier.running() as node:
+        await tier.issue(tier.own)
+        await tier.ask(Revoke(revoke(root, ring.node_key(tier.office).chain, tier.now_ms)))
+        health = await tier.ask(api.Health())
+        assert health.problems[0].startswith("THIS NODE'S OWN KEY WAS REVOKED: it accepts no orders")
+        with pytest.raises(Unavailable, match="OWN KEY WAS REVOKED"):
+            await tier.issue(tier.own)
+        _, request = handing.ask_for(tier.office, ring.NODE, "duty node", both_in_one=True)
+        terms = Terms("44", ring.BOTH, ("node",), False, 731 * DAY_MS)
+        handing.take(tier.office, handing.grant(tier.office, request, root, terms, tier.now_ms))
+        new = {one.name for one in ring.node_keys(tier.office)} - {node._keys.own.name}
+        await until(lambda: node._keys.own.name in new)
+        await tier.issue(tier.own)
+        assert await tier.said("OWN KEY") == []
+
+
+async def test_a_node_beats_for_its_own_key_each_hour_and_keeps_one_heartbeat_per_key(tier: Tier) -> None:
+    async def beats() -> list[int]:
+        return [m.seq async for m in tier.bus.read(TRUST) if m.subject.startswith("fc.trust.heartbeat")]
+
+    async with tier.running():
+        first = await beats()
+        assert len(first) == 1
+        for _ in range(3):  # close together: confirmed, and not kept each time
+            assert (await tier.ask(Beat(heartbeats.beat(tier.own, tier.now_ms)))).holder == "Chen Wei"
+        assert len(await beats()) == 2 and (await tier.bus.edge(TRUST)).last == 2
+        tier.now_ms += 3_600_000
+
+        for _ in range(1000):
+            if (await tier.bus.edge(TRUST)).last == 3:
+                break
+            await asyncio.sleep(0.005)
+        assert len(await beats()) == 2 and first[0] not in await beats()
