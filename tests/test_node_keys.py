@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,90 +12,17 @@ from structlog.testing import capture_logs
 
 from fusioncmd import api, subjects
 from fusioncmd.api.keys import Beat, Keys, Revoke
-from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import TRUST
-from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, Unavailable
-from fusioncmd.messages import Order, Selector
 from fusioncmd.trust import handing, heartbeats, ring
 from fusioncmd.trust.expiry import DAY_MS
-from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.handing import Terms
 from fusioncmd.trust.revocations import digest_of, revoke
+from tests.key_tier import Tier
 from tests.nats_server import until
-from tests.test_desk import PLACES
 from tests.test_node import province
-from tests.worlds import NOW_MS, make_draft, make_id
-from tiers.node import Node
-
-CITY = "4401"
-
-
-class Tier:
-    """A node whose clock is moved by hand, the folder of its keys, and that of a commander of Guangzhou, Chen Wei."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now_ms, self.folder = NOW_MS, folder
-        self.bus = MemoryBus()
-        self.office, self.mine = ring.folder_of(folder / "data"), folder / "mine"
-        self.decided: list[Entry] = []
-        self._orders = 0
-
-    async def record(self, entry: Entry) -> None:
-        self.decided.append(entry)
-
-    def note(self, entry: Entry) -> None:
-        self.decided.append(entry)
-
-    def grant(self, days: int) -> None:
-        """Chen Wei asks for keys, the office grants them, Chen Wei takes them."""
-        _, request = handing.ask_for(self.mine, "own", "Chen Wei", both_in_one=False)
-        terms = Terms(CITY, ring.BOTH, (), False, days * DAY_MS)
-        root = handing.signer_of(self.office, "root")
-        handing.take(self.mine, handing.grant(self.office, request, root, terms, self.now_ms))
-
-    @property
-    def own(self) -> Credential:
-        return ring.own_key(self.mine, "exercise", self.now_ms)
-
-    @property
-    def duty(self) -> Credential:
-        return ring.own_key(self.office, "exercise", self.now_ms)
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Node]:
-        clock = lambda: self.now_ms / 1000  # noqa: E731
-        node = Node(self.bus, PLACES.root, PLACES, self.folder / "data", 0.005, clock=clock, recorder=self)
-        life = asyncio.create_task(node.run())
-        await until(lambda: node.ready or life.done())
-        try:
-            yield node
-        finally:
-            node.stop()
-            await life
-            self.bus.tails.clear()
-
-    async def ask(self, question: Any) -> Any:
-        return await Commander(self.bus).ask(question, timeout_s=0.2)
-
-    async def issue(self, own: Credential, **changes: Any) -> Order:
-        self._orders += 1
-        draft = make_draft(
-            self._orders, **{"id": make_id(self._orders, self.now_ms), "audience": Selector((CITY,))} | changes
-        )
-        return (await Commander(self.bus).issue(draft, own, timeout_s=0.2)).order
-
-    async def later(self, days: float) -> list[str]:
-        """What health says of Chen Wei's key for exercises after so many days."""
-        self.now_ms += int(days * DAY_MS)
-        return await self.said("exercise key of Chen Wei")
-
-    async def said(self, words: str) -> list[str]:
-        return [line for line in (await self.ask(api.Health())).problems if words in line]
-
-    async def state(self, order: Order) -> str:
-        return str((await self.ask(api.Tally(order.id))).line.state)
+from tests.worlds import NOW_MS
 
 
 @pytest.fixture
@@ -129,7 +55,7 @@ async def test_the_key_that_would_expire_unnoticed_is_warned_of_and_replaced_whi
             said = await tier.later(days)
             assert f"The exercise key of Chen Wei (4401) expires in {left} days" in said[0], said
             await tier.ask(Beat(heartbeats.beat(tier.own, tier.now_ms)))
-        await until(lambda: len(warned(logs)) == 3)
+            await until(lambda count=count: len(warned(logs)) == count)  # type: ignore[misc]
         old = tier.own
         tier.grant(100)  # while the old one is good
         new = tier.own
@@ -146,11 +72,8 @@ async def test_the_key_that_would_expire_unnoticed_is_warned_of_and_replaced_whi
 
 def warned(logs: list[Any]) -> list[int]:
     """Of Chen Wei's key: which limits were told of, in this order."""
-    return [
-        line["days"]
-        for line in logs
-        if line["event"] == "node.key_expires" and "exercise key of Chen Wei" in line["problem"]
-    ]
+    due = (line for line in logs if line["event"] == "node.key_expires")
+    return [line["days"] for line in due if "exercise key of Chen Wei" in line["problem"]]
 
 
 async def test_an_order_under_a_stolen_key_falls_and_only_a_good_key_can_cancel_it(tier: Tier) -> None:
