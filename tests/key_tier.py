@@ -12,8 +12,10 @@ from fusioncmd import api
 from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.client import Commander
-from fusioncmd.messages import Order, Selector
-from fusioncmd.trust import handing, ring
+from fusioncmd.codes import Path as Place
+from fusioncmd.messages import Order, Selector, encode
+from fusioncmd.orders import Book, compose
+from fusioncmd.trust import handing, ring, seals
 from fusioncmd.trust.expiry import DAY_MS
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.handing import Terms
@@ -78,6 +80,11 @@ class Tier:
             self._orders, **{"id": make_id(self._orders, self.now_ms), "audience": Selector((CITY,))} | changes
         )
         return (await Commander(self.bus).issue(draft, own, timeout_s=0.2)).order
+
+    def signed_now(self) -> bytes:
+        """An order of Chen Wei's, composed without the node."""
+        draft = make_draft(99, id=make_id(99, self.now_ms), audience=Selector((CITY,)), issuer="Chen Wei")
+        return seals.seal(encode(compose(draft, Book(), Place(CITY), self.now_ms)), self.own)
 
     async def later(self, days: float) -> list[str]:
         """What health says of Chen Wei's key for exercises after so many days."""

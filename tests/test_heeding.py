@@ -99,6 +99,7 @@ def test_a_cancel_of_a_revoked_key_ends_nothing_for_those_who_did_not_see_it() -
     again.issue(cancel, data)
     for process in (live, again):
         assert process.due() == [alert] and process.due(alert) == []
+        assert not process.board.is_deliverable(process.board.posted[cancel.id], NOW_MS)
 
 
 def test_a_cancel_of_a_fallen_update_ends_the_alert_too() -> None:

@@ -22,7 +22,7 @@ from fusioncmd.trust.revocations import digest_of, revoke
 from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_node import province
-from tests.worlds import NOW_MS
+from tests.worlds import NOW_MS, make_draft
 
 
 @pytest.fixture
@@ -74,6 +74,17 @@ def warned(logs: list[Any]) -> list[int]:
     """Of Chen Wei's key: which limits were told of, in this order."""
     due = (line for line in logs if line["event"] == "node.key_expires")
     return [line["days"] for line in due if "exercise key of Chen Wei" in line["problem"]]
+
+
+async def test_a_key_that_was_replaced_may_fall_silent(tier: Tier) -> None:
+    async with tier.running():
+        old = tier.own
+        await tier.issue(old)
+        tier.now_ms += DAY_MS
+        tier.grant(100)
+        assert "was not heard" in (await tier.later(7))[0]
+        await tier.issue(tier.own)
+        assert tier.own.name != old.name and await tier.later(0) == []
 
 
 async def test_an_order_under_a_stolen_key_falls_and_only_a_good_key_can_cancel_it(tier: Tier) -> None:
@@ -145,8 +156,10 @@ async def test_a_node_whose_own_key_is_revoked_says_so_and_accepts_nothing_until
         await tier.ask(Revoke(revoke(root, ring.node_key(tier.office).chain, tier.now_ms)))
         health = await tier.ask(api.Health())
         assert health.problems[0].startswith("THIS NODE'S OWN KEY WAS REVOKED: it accepts no orders")
+        with pytest.raises(Unavailable, match="OWN KEY WAS REVOKED"):  # before anybody signs anything
+            await tier.ask(api.Compose(make_draft(7)))
         with pytest.raises(Unavailable, match="OWN KEY WAS REVOKED"):
-            await tier.issue(tier.own)
+            await tier.ask(api.Issue(tier.signed_now()))
         _, request = handing.ask_for(tier.office, ring.NODE, "duty node", both_in_one=True)
         terms = Terms("44", ring.BOTH, ("node",), False, 731 * DAY_MS)
         handing.take(tier.office, handing.grant(tier.office, request, root, terms, tier.now_ms))

@@ -70,10 +70,10 @@ def test_another_algorithm_is_named_by_the_envelope_and_nothing_else_changes(toy
     assert reason(data, offices, nothing) == "revoked"
 
 
-@pytest.mark.parametrize(("old", "new", "why"), [(b"\xa3toy", b"\xa3tox", "algorithm"), (b"duty", b"dutx", "signature")])
-def test_what_is_changed_is_refused_with_it_too(
-    toy: None, old: bytes, new: bytes, why: str
-) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "why"), [(b"\xa3toy", b"\xa3tox", "algorithm"), (b"duty", b"dutx", "signature")]
+)
+def test_what_is_changed_is_refused_with_it_too(toy: None, old: bytes, new: bytes, why: str) -> None:
     offices = Offices(2)
     duty = granted(offices, offices.province, "duty", ("issue",), ("exercise",))
     data = seals.seal(encode(make_order(1)), duty)
