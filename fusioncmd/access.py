@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
+from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
 from fusioncmd.messages import Selector
@@ -70,8 +71,8 @@ def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     return (order.node, *order.audience.nodes)
 
 
-# Whoever they are, or nobody yet.
-OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken})
+# Whoever they are, or nobody yet. `Beat` and `Revoke` carry statements that prove themselves.
+OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke})
 RULES: dict[type[Any], Rule] = {
     api.WhoAmI: Rule(ANYONE),
     api.Logout: Rule(ANYONE),
@@ -87,6 +88,7 @@ RULES: dict[type[Any], Rule] = {
     api.Propose: Rule(COMPOSING, _order),
     api.Proposals: Rule(WATCHING),
     api.Withdraw: Rule(COMPOSING),
+    Keys: Rule(ANYONE),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -160,6 +160,11 @@ ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
 CLOCK_SKEW_MS_MAX = 5 * 60_000  # an order of a clock that is further ahead is one of the future
 REVOCATIONS_PER_BRANCH_MAX = 4_096  # made by keys below one that a root granted
 EXPIRY_WARNING_DAYS = (60, 30, 7)
+REVOCATION_REDATED_MAX = 32  # one key's end is set earlier so often; then the key above it has to be revoked
+KEYS_WATCHED_MAX = 4_096  # whose heartbeats a node keeps
+KEY_BEAT_EVERY_S = 3_600  # a node's own key
+KEY_BEATS_APART_S_MIN = 60  # heartbeats that are closer are confirmed and not kept
+ENDED_IN_USE_MAX = 256  # revoked keys that somebody still signs with; shed, the oldest first
 KEY_HEARTBEAT_S_MAX = 7 * 86_400  # a key that was not heard for longer counts as dead: warned of
 
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
@@ -175,6 +180,7 @@ assert FANOUT_BURST < FANOUT_UNANSWERED_MAX
 assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
 assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
+assert KEY_BEATS_APART_S_MIN < KEY_BEAT_EVERY_S < KEY_HEARTBEAT_S_MAX
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
 assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX

@@ -25,6 +25,7 @@ class Book:
     def __init__(self) -> None:
         self.orders: dict[bytes, Order] = {}
         self._after: dict[bytes, list[bytes]] = {}  # id → updates and cancels that refer to it
+        self.fallen: set[bytes] = set()  # a key behind them had ended when they were accepted, as was learned later
 
     def add(self, order: Order) -> bool:
         """True when the order is new; the same order again changes nothing."""
@@ -43,15 +44,27 @@ class Book:
 
     def successor(self, ident: bytes) -> Order | None:
         """What ended this order: a cancel before any update, and of several the first by id."""
-        after = sorted(self.orders[i].id for i in self._after.get(ident, ()))
+        after = sorted(i for i in self._after.get(ident, ()) if self._stands(i))
         cancels = [i for i in after if self.orders[i].msg_type == "cancel"]
         chosen = next(iter(cancels or after), None)
         return None if chosen is None else self.orders[chosen]
+
+    def _stands(self, ident: bytes) -> bool:
+        """Whether an update or cancel ends what it refers to: a fallen one only with what stands and follows it."""
+        pending, passed = [ident], set[bytes]()
+        while pending:
+            if (one := pending.pop()) not in self.fallen:
+                return True
+            passed.add(one)
+            pending += [i for i in self._after.get(one, ()) if i not in passed]
+        return False
 
     def state(self, order: Order, now_ms: int) -> OrderState:
         successor = self.successor(order.id)
         if successor is not None:
             return "cancelled" if successor.msg_type == "cancel" else "replaced"
+        if order.id in self.fallen:
+            return "revoked"
         return "open" if now_ms < order.expires_ms else "expired"
 
     def chain(self, order: Order) -> list[Order]:
@@ -177,6 +190,11 @@ def _open_order(draft: Draft, book: Book, now_ms: int) -> Order:
     state = book.state(before, now_ms)
     if before.msg_type == "cancel" or state in ("cancelled", "replaced"):
         raise BadOrder("That order was already cancelled or replaced.", "该指令已被取消或替换。")
+    if state == "revoked" and draft.msg_type == "update":
+        raise BadOrder(
+            "That order was issued with a key that is revoked: cancel it, and issue a new one.",
+            "该指令由已撤销的密钥签发：请取消它并另发新指令。",
+        )
     if state == "expired" and draft.msg_type == "update":
         raise BadOrder("That order has expired; issue a new one.", "该指令已过期，请另发新指令。")
     return before

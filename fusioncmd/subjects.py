@@ -50,9 +50,9 @@ def presence(gateway: str) -> str:
     return f"fc.presence.{gateway}"
 
 
-def revocation(grant: bytes) -> str:
-    """That a key has ended; last per grant."""
-    return f"fc.trust.revocation.{grant.hex()}"
+def revocation(grant: bytes, digest: bytes) -> str:
+    """That a key has ended. A subject per statement, by its digest: none can take the place of an earlier end."""
+    return f"fc.trust.revocation.{grant.hex()}.{digest.hex()}"
 
 
 def heartbeat(grant: bytes) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fusioncmd import api
-from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.client import Commander
+from tests.hearing import Heard
 from tests.nats_server import until
 from tests.test_desk import PLACES
 from tests.test_node import node_of, province
@@ -20,31 +20,6 @@ from tiers.node import Node
 
 PASSWORD = "correct horse battery"
 NEXT = "staple and a dyke"
-
-
-class Heard:
-    """Hears what a node's audit is told of logins and accounts, in order."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.entries: list[Entry] = []
-        record, note = recorder.record, recorder.note
-
-        async def recorded(entry: Entry) -> None:
-            await record(entry)
-            self._hear(entry)
-
-        def noted(entry: Entry) -> None:
-            note(entry)
-            self._hear(entry)
-
-        recorder.record, recorder.note = recorded, noted  # type: ignore[method-assign]
-
-    def _hear(self, entry: Entry) -> None:
-        if entry.deed in ("login", "logout", "account"):
-            self.entries.append(entry)
-
-    def deeds(self) -> list[tuple[str, str, str]]:
-        return [(entry.actor, entry.deed, entry.refused) for entry in self.entries]
 
 
 class Counter:
@@ -56,7 +31,7 @@ class Counter:
         self.node = Node(
             bus, PLACES.root, PLACES, data, clock=lambda: self.now_s, pause=self._pause, monotonic=lambda: self.now_s
         )  # fmt: skip
-        self.heard = Heard(self.node.recorder)
+        self.heard = Heard(self.node.recorder, {"login", "logout", "account"})
 
     async def _pause(self, seconds: float) -> None:
         self.now_s += seconds if self.waits else 0

@@ -11,21 +11,35 @@ from typing import Any
 import pytest
 
 from fusioncmd import api, envelope, subjects
-from fusioncmd.api import calling, proposals
+from fusioncmd.api import calling, keys, proposals
+from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
-from fusioncmd.trust import keyfile, ring, seals
+from fusioncmd.trust import heartbeats, keyfile, ring, seals
+from fusioncmd.trust.revocations import revoke
 from tests.nats_server import until
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
-from tests.worlds import DUTY, EVERYONE, NOW_MS, OFFICES, by_key, make_draft, make_id, make_order, sealed
+from tests.worlds import (
+    DUTY,
+    EVERYONE,
+    NODE_KEY,
+    NOW_MS,
+    OFFICES,
+    by_key,
+    make_draft,
+    make_id,
+    make_order,
+    sealed,
+)  # fmt: skip
 from tiers.node import Node
 
 TALLY = api.Tally(ALERT.id)
+SPENT = OFFICES.people["exercise", "Li Na"]
 
 
 async def put(bus: MemoryBus, *messages: Stored) -> None:
@@ -91,8 +105,9 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
             api.Propose(waits), api.Proposals(), api.Withdraw(make_id(9)),
+            Keys(), Beat(heartbeats.beat(NODE_KEY, NOW_MS)), Revoke(revoke(SPENT, SPENT.chain, NOW_MS)),
         )  # fmt: skip
-        assert {type(request) for request in requests} == set(calling.VERBS | proposals.VERBS)
+        assert {type(request) for request in requests} == set(calling.VERBS | proposals.VERBS | keys.VERBS)
         for request in requests:
             assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])
         health = await ask(bus, api.Health())

@@ -46,6 +46,10 @@ class Desk:
         self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
         self.problems: Callable[[], tuple[str, ...]] = tuple
 
+    def sign_with(self, own_key: Callable[[], Credential]) -> None:
+        """From now on what the node accepts is stated under the key that `own_key` gives."""
+        self._issuing.own_key = own_key
+
     @property
     def now_ms(self) -> int:
         return self._judge.now_ms

@@ -9,6 +9,7 @@ issued only with a second commander's signature.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from pyroaring import BitMap
 
@@ -41,13 +42,15 @@ class Issuing:
         second_above: int,
     ) -> None:  # fmt: skip
         self._bus, self._node, self._roster, self._ledger = bus, node, roster, ledger
-        self._judge, self._own, self._recorder, self.second_above = judge, own, recorder, second_above
+        self._judge, self._recorder, self.second_above = judge, recorder, second_above
+        self.own_key: Callable[[], Credential] = lambda: own  # `Unavailable` while there is none that is good
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
     def compose(self, draft: api.Draft, place: Path) -> Order:
         """The order that its commander is to sign, in the name of `place` unless the draft names one. Asked again, one
         that may be stored is the very same."""
+        self.own_key()
         order = self._ledger.book.orders.get(draft.id)
         if order is None and (unsure := self._unsure.get(draft.id)) is not None:
             order = claimed(unsure)[0]
@@ -147,7 +150,7 @@ class Issuing:
     async def _store_audience(self, order: Order, body: bytes, numbers: bytes) -> Stored:
         """Once per order: whom it means is decided by the first that is on disk, whatever the roster says later."""
         subject = subjects.audience(ids.to_text(order.id))
-        data = encode(Audience(order.id, numbers, witnesses.accept(body, numbers, self._own, self._judge.now_ms)))
+        data = encode(Audience(order.id, numbers, witnesses.accept(body, numbers, self.own_key(), self._judge.now_ms)))
         try:
             await self._bus.store(subject, data, expect_last=0)
         except Conflict:

@@ -65,6 +65,8 @@ class Ledger:
         meant, before = self.meant_by_alert(order) if audience is None else audience, self.before(order)
         check_second(order, judged.authors, len(meant), before, limits.SECOND_PERSON_PEOPLE_MAX)
         self.book.add(order)
+        if judged.fallen:
+            self.book.fallen.add(order.id)
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.audience, account.said = audience, []
@@ -82,6 +84,17 @@ class Ledger:
         """Whom the alert meant that an update or cancel goes back to."""
         account = self.accounts.get(self.book.alert(order).id)
         return BitMap() if account is None or account.audience is None else account.audience
+
+    def rejudge(self) -> list[Order]:
+        """After a revocation: the orders that have fallen now. What people said of them stays."""
+        fell = []
+        for order in self.book.orders.values():
+            account = self.accounts[order.id]
+            at_ms = max(order.issued_ms, account.accepted_ms)
+            if order.id not in self.book.fallen and self._judge.has_ended(self._judge.signers(account.sealed), at_ms):
+                fell.append(order)
+        self.book.fallen |= {order.id for order in fell}
+        return fell
 
     def _hear_audience(self, audience: Audience) -> None:
         account = self._account(audience.order)

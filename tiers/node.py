@@ -18,6 +18,7 @@ from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
+from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
@@ -28,6 +29,7 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
 from tiers.audit_page import audit_page
 from tiers.checks import Checks, Pause
@@ -38,6 +40,7 @@ from tiers.logins import Logins
 from tiers.problems import problems_of
 from tiers.recording import Recording
 from tiers.serving import Answer, Serving
+from tiers.signing_keys import SigningKeys
 
 log = structlog.get_logger("node")
 
@@ -70,7 +73,6 @@ class Node:
         self.desk = Desk(
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
         )  # fmt: skip
-        self._folding.fold_trust = self.desk.proposals.fold
         self._checks = Checks(monotonic, pause)
         self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
         self.logins = Logins(
@@ -78,6 +80,12 @@ class Node:
             provider_in(data), self._checks, monotonic, pause,
         )  # fmt: skip
         self._folding.fold_account = self.accounts.fold
+        self._notices = Notices()
+        self._folding.fold_trust = self._notices.fold
+        self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
+        self._keys.listen(self._notices)
+        self._notices.on("proposal", self.desk.proposals.fold)
+        self.desk.sign_with(self._keys.own_key)
         self.desk.problems = self._lagging
         self._stop = asyncio.Event()
 
@@ -98,6 +106,7 @@ class Node:
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
+        await self._keys.begin()
         await listening
         self.ready = True
         self._ready_s = time.monotonic() - self._started_s
@@ -108,6 +117,7 @@ class Node:
                     await self._stop.wait()
             except TimeoutError:
                 await self.snapshot()
+                await self._keys.tend()
         await self.snapshot()
         self._checks.close()
 
@@ -178,6 +188,9 @@ class Node:
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
+            Revoke: self._keys.revoke,
+            Beat: self._keys.beat,
+            Keys: self._keys.keys,
         }
 
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
@@ -195,7 +208,8 @@ class Node:
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
-        return (*self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
+        of_keys = [en for en, _ in self._keys.problems()]
+        return (*of_keys, *self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
 
     async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
         people, towns, orders, reachable = self.desk.figures(who)

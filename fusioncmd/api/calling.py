@@ -113,7 +113,8 @@ class Row(Struct, frozen=True):
     unreachable: int
 
 
-OrderState = Literal["open", "replaced", "cancelled", "expired"]
+# `revoked`: a key behind it had ended when it was accepted; nobody new is shown it.
+OrderState = Literal["open", "replaced", "cancelled", "expired", "revoked"]
 
 
 class OrderLine(Struct, frozen=True):

@@ -84,8 +84,8 @@ COMMANDS = {
     ),
     "keys": (
         "keys:app",
-        "The keys that sign orders: make them, list them.",
-        "签署指令的密钥：生成、查看。",
+        "The keys that sign orders: make, grant, list, end them.",
+        "签署指令的密钥：生成、授予、查看、撤销。",
     ),
     "audit": (
         "audit:app",

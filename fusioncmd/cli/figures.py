@@ -108,6 +108,7 @@ def state_words(state: api.OrderState) -> str:
     return {
         "open": say("open", "有效"), "replaced": say("replaced", "已替换"),
         "cancelled": say("cancelled", "已取消"), "expired": say("expired", "已过期"),
+        "revoked": say("key revoked", "密钥已撤销"),
     }[state]  # fmt: skip
 
 

@@ -1,35 +1,35 @@
-"""`keys init`, `keys list`: the keys that sign orders. `fusioncmd up` makes them in an empty folder by itself."""
+"""`keys`: the keys that sign orders. `fusioncmd up` makes them in an empty folder by itself.
+
+How keys are granted is in `keys_grant.py`, how they end in `keys_end.py`.
+"""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from fusioncmd import keys, limits
-from fusioncmd.cli import shell
+from fusioncmd.api.keys import KeyLine, Keys
+from fusioncmd.cli import keys_end, keys_grant, shell
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.drafts import check_length
-from fusioncmd.cli.figures import plain
+from fusioncmd.cli.key_options import KeysOption, now_ms
+from fusioncmd.cli.key_rows import Row, cells, shelf
 from fusioncmd.cli.lists import aligned
+from fusioncmd.client import Commander
 from fusioncmd.divisions import Divisions
-from fusioncmd.errors import Conflict
+from fusioncmd.errors import Conflict, Forbidden, Unavailable
 from fusioncmd.trust import ring
-from fusioncmd.trust.expiry import DAY_MS, threshold
-from fusioncmd.trust.ring import Held
 from fusioncmd.words import say
 
 HOLDER_CHARS_MAX = limits.ISSUER_CHARS_MAX - 8  # the node's own key adds a word to it
-MODES = {"actual": ("actual", "实战"), "exercise": ("exercise", "演练")}
-PURPOSES = {"issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点"),
-            "administer": ("administer", "管理")}  # fmt: skip
+NODE_S_MAX = 2.0
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
-    help=say("The keys that sign orders: make them, list them.", "签署指令的密钥：生成、查看。"),
+    help=say("The keys that sign orders: make, grant, list, end them.", "签署指令的密钥：生成、授予、查看、撤销。"),
 )  # fmt: skip
 _place = say("The tier node's place (default: the province).", "本节点所在地点（默认为省级）。")
 PlaceOption = Annotated[str, typer.Option("--node", metavar="PLACE", autocompletion=complete_place, help=_place)]
@@ -42,7 +42,7 @@ _holder = say("Who issues orders (default: the place's name).", "签发单位（
 def make_keys(data: Path, node: str, places: Divisions, holder: str = "") -> bool:
     """The keys of `node` in `data`, in the name of `holder` or of the place; False when they were there already."""
     name = holder or places.name(places.find(node))[:HOLDER_CHARS_MAX]
-    return ring.make(ring.folder_of(data), node, name, int(time.time() * 1000))
+    return ring.make(ring.folder_of(data), node, name, now_ms())
 
 
 def root_key_words(data: Path) -> str:
@@ -81,39 +81,56 @@ def init(
     shell.run(go(), as_json)
 
 
-@app.command("list", help=say("Whose they are, for what, and for how long.", "持有人、用途与有效期。"))
+@app.command(
+    "list", help=say("Whose they are, by what right, for how long, last heard.", "持有人、授权链、期限与最近心跳。")
+)
 def list_keys(
     node: PlaceOption = "",
     data: DataOption = None,
+    folder: KeysOption = None,
+    nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
         places = shell.load_divisions(divisions)
         path = places.find(node) if node else places.root
-        folder = ring.folder_of(data or keys.data_folder(path.code))
-        ring.anchors(folder)  # says it where there are none
-        found = list(ring.held(folder))
+        home = folder or ring.folder_of(data or keys.data_folder(path.code))
+        known = await _at_node(nats)
+        ended = ring.revocations(home)  # says it where no root is trusted
+        rows = [Row.of(one, ended, known) for one in shelf(home, ended.anchors)]
         if as_json:
-            shell.print_json({"folder": folder, "keys": found})
+            answers = known is not None
+            shell.print_json({"folder": home, "keys": rows, "node_answers": answers})
             return
         heads = [say("key", "密钥"), say("holder", "持有人"), say("place", "地点"), say("mode", "类别"),
-                 say("for", "用途"), say("days left", "剩余天数"), say("private key", "私钥")]  # fmt: skip
-        for line in aligned(heads, [_cells(one, int(time.time() * 1000)) for one in found], right=(5,)):
+                 say("for", "用途"), say("days left", "剩余天数"), say("private key", "私钥"),
+                 say("last heard", "最近心跳"), say("granted by", "授权人")]  # fmt: skip
+        for line in aligned(heads, [cells(row, now_ms()) for row in rows], right=(5,)):
             shell.say_line(line)
+        if known is None:
+            shell.err.print(say("No node answers: when a key was last heard, and what was revoked elsewhere, is not "
+                                "known.", "节点无应答：无法得知最近心跳及在别处的撤销情况。"),
+                            style="bold yellow", soft_wrap=True)  # fmt: skip
 
     shell.run(go(), as_json)
 
 
-def _cells(one: Held, now_ms: int) -> list[Text]:
-    grant, comma = one.grant, say(", ", "、")
-    left = max(0, grant.not_after_ms - now_ms) // DAY_MS
-    return [
-        Text(one.name),
-        Text(plain(grant.holder)),
-        Text(grant.path),
-        Text(comma.join(say(*MODES[status]) for status in grant.statuses)),
-        Text(comma.join(say(*PURPOSES[purpose]) for purpose in grant.purposes)),
-        Text(f"{left:,}", "" if threshold(grant, now_ms) is None else "bold red"),
-        Text(say("here", "在此") if one.has_key else say("elsewhere", "不在此")),
-    ]
+async def _at_node(nats: str) -> dict[bytes, KeyLine] | None:
+    """What the node knows of each grant; None when none answers."""
+    try:
+        async with shell.connect(nats, NODE_S_MAX) as bus:
+            return {line.grant: line for line in (await Commander(bus).ask(Keys(), NODE_S_MAX)).lines}
+    except (Unavailable, Forbidden):
+        return None
+
+
+app.command(help=say("Make keys, and ask for a grant of them.", "生成密钥并申请授权。"))(keys_grant.request)
+app.command(help=say("Grant what was asked for, with a key above.", "用上级密钥授权。"))(keys_grant.grant)
+app.command(help=say("Put what was granted beside the keys.", "收取授权。"))(keys_grant.take)
+app.command(help=say("The next key, early, beside the old one.", "提前更换密钥，新旧并用。"))(keys_grant.rotate)
+app.command(help=say("End a key: stolen, lost, or no longer needed.", "撤销密钥：被盗、遗失或不再需要。"))(
+    keys_end.revoke
+)
+app.command(help=say("Bring revocations to a node that answers now.", "将撤销声明送达节点。"))(keys_end.bring)
+app.command(help=say("Show that the keys here still work (for cron).", "证明密钥可用（可定时执行）。"))(keys_end.beat)

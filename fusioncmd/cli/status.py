@@ -150,7 +150,7 @@ def _order_cells(line: api.OrderLine) -> list[Text]:
 
 def _progress(line: api.OrderLine) -> list[Text]:
     """State, people and answers; a cancel is neither open nor over, and only some orders ask for an answer."""
-    state = "" if line.order.msg_type == "cancel" else state_words(line.state)
+    state = "" if line.order.msg_type == "cancel" and line.state != "revoked" else state_words(line.state)
     answered = share(line.answered, line.targeted) if line.order.answers else ""
     return [Text(state, "bold" if line.state == "open" else "dim"), Text(f"{line.targeted:,}"), Text(answered)]
 

@@ -46,6 +46,11 @@ def hear(data: bytes, anchors: Anchors, revocations: Revocations, now_ms: int) -
     return chain, heartbeat.at_ms
 
 
+def whose(data: bytes, anchors: Anchors) -> Chain:
+    """Whose key signed it, revoked or not; `Untrusted` when it proves nothing."""
+    return statements.read(data, "heartbeat", anchors)[1]
+
+
 def silent(chains: Iterable[Chain], heard_ms: Mapping[bytes, int], now_ms: int) -> list[Chain]:
     """Keys that should be alive and were not heard for too long; `heard_ms` has the last heartbeat by grant name."""
     due_ms = now_ms - limits.KEY_HEARTBEAT_S_MAX * 1000

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fusioncmd import subjects
+from fusioncmd import limits, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.errors import BadInput
 from fusioncmd.messages import Audience, Order
 from fusioncmd.orders import address
 from fusioncmd.trust import seals, witnesses
-from fusioncmd.trust.chains import Anchors
+from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.refusals import Untrusted, refusal
 from fusioncmd.trust.revocations import Revocations
 
@@ -28,31 +28,32 @@ REFUSED_KNOWN_MAX = 4_096  # shed, the oldest first, and counted again when they
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An order that is believed: its bytes as they were signed, whom it means, and since when a node answers for it."""
+    """An order that is believed: its bytes as they were signed, whom it means, and since when a node answers for it.
+
+    `grounds` are the keys that it stands on. It has `fallen` when one of them had ended by then, and the node did not
+    know: then it is shown to nobody new, and remembered, so that those who were shown it can be told of its cancel.
+    """
 
     order: Order
     body: bytes
     numbers: bytes
     accepted_ms: int
     authors: tuple[seals.Author, ...]
+    grounds: tuple[Chain, ...]
+    fallen: bool
 
 
 class Judge:
     """`clock` gives seconds since 1970."""
 
     def __init__(self, anchors: Anchors, clock: Callable[[], float]) -> None:
-        self._anchors, self._clock = anchors, clock
-        self._revocations = Revocations(anchors)
+        self.anchors, self._clock = anchors, clock
+        self.revocations, self._nothing_ended = Revocations(anchors), Revocations(anchors)
+        self.ended_in_use: OrderedDict[bytes, tuple[Chain, int]] = (
+            OrderedDict()
+        )  # revoked keys that still sign; how often
         self._refused: OrderedDict[tuple[bytes, str], None] = OrderedDict()
         self.refused = 0
-
-    @property
-    def anchors(self) -> Anchors:
-        return self._anchors
-
-    @property
-    def revocations(self) -> Revocations:
-        return self._revocations
 
     @property
     def now_ms(self) -> int:
@@ -60,7 +61,11 @@ class Judge:
 
     def fresh(self, sealed: bytes) -> seals.Verified:
         """An order that nobody has accepted yet, judged now; `Untrusted` when it may not be issued by who signed it."""
-        return seals.verify(sealed, self._anchors, self._revocations, self.now_ms)
+        try:
+            return seals.verify(sealed, self.anchors, self.revocations, self.now_ms)
+        except Untrusted as problem:
+            self._note_ended(sealed, problem)
+            raise
 
     def order(
         self, stored: Stored, known: Mapping[bytes, Order], said_of: Callable[[bytes], Iterable[Audience]]
@@ -73,34 +78,69 @@ class Judge:
             return None
         witness = self._witness(claimed, body, said_of(claimed.id))
         accepted_ms = None if witness is None else witness[1]
-        verified = seals.verify(stored.data, self._anchors, self._revocations, self.now_ms, accepted_ms)
+        fallen = False
+        try:
+            verified = seals.verify(stored.data, self.anchors, self.revocations, self.now_ms, accepted_ms)
+        except Untrusted as problem:
+            if problem.reason != "revoked" or witness is None:
+                self._note_ended(stored.data, problem)
+                raise
+            verified = seals.verify(stored.data, self.anchors, self._nothing_ended, self.now_ms, accepted_ms)
+            fallen = True
         if stored.subject != subjects.call(address(claimed.audience)):
             raise refusal("subject")
         if witness is None:
             raise refusal("unwitnessed")
-        return Judged(verified.order, body, witness[0].numbers, witness[1], verified.authors)
+        grounds = (verified.signer, *verified.approvals, witness[2])
+        return Judged(verified.order, body, witness[0].numbers, witness[1], verified.authors, grounds, fallen)
 
     def authors(self, sealed: bytes) -> tuple[seals.Author, ...]:
         """Who signed and approved an order that is known; nobody when its root is not believed any more."""
         try:
-            return seals.authors_in(sealed, self._anchors)
+            return seals.authors_in(sealed, self.anchors)
         except Untrusted:
             return ()
 
+    def _note_ended(self, sealed: bytes, problem: Untrusted) -> None:
+        if problem.reason == "revoked":  # then its signature holds
+            self.note_ended(seals.signers(sealed, self.anchors))
+
+    def note_ended(self, chains: Iterable[Chain]) -> None:
+        """Somebody signs with one of these keys although it was revoked."""
+        for chain in chains:
+            if self.revocations.since_ms(chain) is not None:
+                _, times = self.ended_in_use.pop(chain.name, (chain, 0))
+                self.ended_in_use[chain.name] = chain, times + 1
+        while len(self.ended_in_use) > limits.ENDED_IN_USE_MAX:
+            self.ended_in_use.popitem(last=False)
+
+    def has_ended(self, grounds: Iterable[Chain], at_ms: int) -> bool:
+        """Whether one of the keys had ended at `at_ms`, as is known now: what stood on them then has fallen."""
+        ends = (self.revocations.since_ms(chain) for chain in grounds)
+        return any(since_ms is not None and at_ms >= since_ms for since_ms in ends)
+
+    def signers(self, sealed: bytes) -> tuple[Chain, ...]:
+        """Of an order that was judged before: on whose keys it stands."""
+        return seals.signers(sealed, self.anchors)
+
     def accepted_ms(self, body: bytes, audience: Audience) -> int | None:
         """When a node accepted exactly this order for exactly this audience; None when none did."""
+        accepted = self._accepted(body, audience)
+        return None if accepted is None else accepted[0]
+
+    def _accepted(self, body: bytes, audience: Audience) -> tuple[int, Chain] | None:
         try:
-            return witnesses.accepted_ms(
-                audience.statement, body, audience.numbers, self._anchors, self._revocations, self.now_ms
+            return witnesses.accepted(
+                audience.statement, body, audience.numbers, self.anchors, self.revocations, self.now_ms
             )
         except Untrusted:
             return None
 
-    def _witness(self, order: Order, body: bytes, said: Iterable[Audience]) -> tuple[Audience, int] | None:
+    def _witness(self, order: Order, body: bytes, said: Iterable[Audience]) -> tuple[Audience, int, Chain] | None:
         for audience in said:
-            accepted_ms = self.accepted_ms(body, audience)
-            if accepted_ms is not None and bool(audience.numbers) == (order.msg_type == "alert"):
-                return audience, accepted_ms
+            accepted = self._accepted(body, audience)
+            if accepted is not None and bool(audience.numbers) == (order.msg_type == "alert"):
+                return audience, *accepted
         return None
 
     def is_news(self, data: bytes, problem: Untrusted) -> bool:

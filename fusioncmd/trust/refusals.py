@@ -46,7 +46,7 @@ _SENTENCES: dict[Reason, tuple[str, str]] = {
         "没有节点声明已受理该指令及其对象。",
     ),
     "login_time": (
-        "The login was not made now: is the clock right?",
+        "The login was not made now; look at the clock.",
         "登录时间与节点不符，请检查时钟。",
     ),
     "login_again": ("The login was used already.", "该登录凭证已被使用。"),

@@ -7,13 +7,15 @@ that was stays good only if it was accepted, and issued, before `since_ms`.
 Whoever revokes their own key proved that they hold it: it then ends in whatever other grant it stands as well. A key
 above ends the one grant only; else a lower commander could grant a higher one's public key, and revoke that.
 
-Two nodes that exchange what they hold come to hold the same: per grant the earliest `since_ms` counts.
+Two nodes that exchange what they hold come to hold the same: per grant the earliest `since_ms` counts. On the stream
+each statement has a subject of its own, so that a later one does not push out one with an earlier end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from hashlib import sha256
 
 from msgspec import Struct
 
@@ -41,42 +43,60 @@ def revoke(own: Credential, chain: tuple[SignedGrant, ...], since_ms: int) -> by
     return statements.state("revoke", _form.encode(Revocation(since_ms, chain)), own)
 
 
+def digest_of(statement: bytes) -> bytes:
+    """16 bytes that name a statement where many lie side by side."""
+    return sha256(statement).digest()[:16]
+
+
 class Revocations:
     """What is known to have ended."""
 
     def __init__(self, anchors: Anchors) -> None:
-        self._anchors = anchors
+        self.anchors = anchors
         self._held: dict[tuple[bytes, bool], tuple[int, bytes]] = {}  # (grant, by itself) → since when, the statement
         self._statements: set[bytes] = set()
         self._keys: dict[bytes, int] = {}  # public keys that revoked themselves → since when
         self._branch: Counter[bytes] = Counter()  # of whom a root granted directly: how many theirs are
+        self._redated: Counter[tuple[bytes, bool]] = Counter()
 
     def add(self, data: bytes) -> bool:
         """Take up one statement; True when it says something that was not known. `Untrusted` when it proves nothing."""
         if data in self._statements:
             return False
-        body, revoker = statements.read(data, "revoke", self._anchors)
-        revocation = _form.decode(body)
-        if not revocation.chain:
-            raise refusal("chain")
-        target = self._anchors.prove(name_of(revocation.chain[-1].body), revocation.chain)
-        if not target.starts_with(revoker):
-            raise refusal("scope")
+        target, revoker, since_ms = self.read(data)
         itself = target.name == revoker.name
-        place, entry = (target.name, itself), (revocation.since_ms, data)
+        place, entry = (target.name, itself), (since_ms, data)
         held = self._held.get(place)
         if held is not None and held <= entry:
             return False
         if held is None:
             self._make_room(revoker)
+        elif self._redated[place] >= limits.REVOCATION_REDATED_MAX:
+            raise refusal("full")
         else:
+            self._redated[place] += 1
             self._statements.discard(held[1])
         self._held[place] = entry
         self._statements.add(data)
         if itself:
             key = target.leaf.key
-            self._keys[key] = min(revocation.since_ms, self._keys.get(key, revocation.since_ms))
+            self._keys[key] = min(since_ms, self._keys.get(key, since_ms))
         return True
+
+    def read(self, data: bytes) -> tuple[Chain, Chain, int]:
+        """Whose grant ends by a statement, who says so, and since when; `Untrusted` when it proves nothing."""
+        body, revoker = statements.read(data, "revoke", self.anchors)
+        revocation = _form.decode(body)
+        if not revocation.chain:
+            raise refusal("chain")
+        target = self.anchors.prove(name_of(revocation.chain[-1].body), revocation.chain)
+        if not target.starts_with(revoker):
+            raise refusal("scope")
+        return target, revoker, revocation.since_ms
+
+    def holds(self, data: bytes) -> bool:
+        """Whether this very statement counts, and no earlier one in its place."""
+        return data in self._statements
 
     def update(self, others: Iterable[bytes]) -> tuple[int, list[Untrusted]]:
         """Take up what another node holds: how many were new, and why others were not taken. One that is bad

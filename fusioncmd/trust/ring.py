@@ -8,24 +8,28 @@ to it beside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from fusioncmd import limits
-from fusioncmd.errors import NotFound
+from fusioncmd.errors import NotFound, Problem
 from fusioncmd.messages import Status
 from fusioncmd.trust import grants, keyfile
-from fusioncmd.trust.chains import Anchors
+from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.expiry import DAY_MS
-from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, credential
+from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, SignedGrant, credential
 from fusioncmd.trust.refusals import Untrusted
+from fusioncmd.trust.revocations import Revocations
 from fusioncmd.trust.signatures import Signer
 
 BOTH: tuple[Status, ...] = ("actual", "exercise")
 OFFICE, NODE, ROOT = "office", "node", "root"
 ADMIN = "admin"
+GRANTED = "granted"  # the folder in which is kept what was granted from here
+ENDED = "revocations"  # and that for what was revoked from here
 
 
 class Held(Struct, frozen=True):
@@ -100,15 +104,52 @@ def anchors(folder: Path) -> Anchors:
 
 
 def node_key(folder: Path) -> Credential:
-    return _credential(folder, NODE)
+    """The node's key that is good for longest."""
+    found = node_keys(folder)
+    return max(found, key=lambda own: (own.grant.not_after_ms, own.name)) if found else _credential(folder, NODE)
+
+
+def node_keys(folder: Path) -> list[Credential]:
+    """The node's keys that were granted: while one is replaced by another, both."""
+    return [_credential(folder, name) for name in names(folder) if is_called(name, NODE)]
+
+
+def names(folder: Path) -> list[str]:
+    """What the keys in the folder are called, of those that were granted."""
+    found = (file.name.removesuffix(".key") for file in sorted(folder.glob("*.key")))
+    return [name for name in found if (folder / f"{name}.grants").exists()]
+
+
+def is_called(name: str, stem: str) -> bool:
+    """Whether `name` is the key `stem`, or one that came to replace it: `stem-2`, `stem-3` …"""
+    return re.fullmatch(rf"{re.escape(stem)}(-[0-9]+)?", name) is not None
+
+
+def chains(folder: Path, anchors: Anchors) -> Iterator[tuple[str, Chain | Problem]]:
+    """Each grant in the folder, and those given out from here: what it proves, or why it proves nothing."""
+    for file in (*sorted(folder.glob("*.grants")), *sorted((folder / GRANTED).glob("*.grants"))):
+        try:
+            yield file.stem, chain_of(keyfile.read_grants(file), anchors)
+        except Problem as problem:
+            yield file.stem, problem
+
+
+def chain_of(signed: tuple[SignedGrant, ...], anchors: Anchors) -> Chain:
+    """What a grants file proves; a root stands there alone."""
+    name = grants.name_of(signed[-1].body)
+    return anchors.prove(name, () if grants.decode(signed[-1].body).above == grants.NOTHING_ABOVE else signed)
 
 
 def own_key(folder: Path, status: Status, now_ms: int) -> Credential:
-    """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest."""
-    found = [_credential(folder, file.name.removesuffix(".key")) for file in sorted(folder.glob(f"*.{status}.key"))]
-    good = [own for own in found if _is_valid(own, now_ms)]
+    """The key to sign orders of that mode with: of several that are valid now, the one that is good for longest, and
+    none that was revoked from here."""
+    found = [_credential(folder, name) for name in names(folder) if name.endswith(f".{status}")]
+    valid = [own for own in found if _is_valid(own, now_ms)]
+    good = [own for own in valid if not _is_revoked(folder, own)]
     if not good:
         mode = "演练" if status == "exercise" else "实战"
+        if valid:
+            raise NotFound(f"The key for {status} orders in {folder} is revoked.", f"{folder} 中的{mode}密钥已被撤销。")
         if found:
             raise NotFound(f"The key for {status} orders in {folder} has expired.", f"{folder} 中的{mode}密钥已过期。")
         raise NotFound(
@@ -124,8 +165,8 @@ def login_keys(folder: Path, now_ms: int) -> list[Credential]:
     for mode in ("exercise", "actual", ADMIN):
         if found and mode == "actual":
             continue
-        files = sorted(folder.glob(f"*.{mode}.key"))
-        good = [own for file in files if _is_valid(own := _credential(folder, file.name.removesuffix(".key")), now_ms)]
+        keys = (_credential(folder, name) for name in names(folder) if name.endswith(f".{mode}"))
+        good = [own for own in keys if _is_valid(own, now_ms) and not _is_revoked(folder, own)]
         found += sorted(good, key=lambda own: (own.grant.not_after_ms, own.name))[-1:]
     who = {(own.grant.holder, own.grant.path) for own in found[:1]}
     return [own for own in found if (own.grant.holder, own.grant.path) in who]
@@ -133,6 +174,22 @@ def login_keys(folder: Path, now_ms: int) -> list[Credential]:
 
 def _is_valid(own: Credential, now_ms: int) -> bool:
     return own.grant.not_before_ms <= now_ms <= own.grant.not_after_ms
+
+
+def revocations(folder: Path) -> Revocations:
+    """The ends of keys that were stated from here; whether a node has heard of them is not known."""
+    found = Revocations(anchors(folder))
+    _, refused = found.update(file.read_bytes() for file in sorted((folder / ENDED).glob("*.statement")))
+    for problem in refused:
+        raise problem
+    return found
+
+
+def _is_revoked(folder: Path, own: Credential) -> bool:
+    if not (folder / ENDED).exists():
+        return False
+    known = revocations(folder)
+    return known.since_ms(known.anchors.prove(own.name, own.chain)) is not None
 
 
 def held(folder: Path) -> Iterator[Held]:

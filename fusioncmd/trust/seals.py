@@ -86,6 +86,12 @@ def claimed(data: bytes) -> tuple[Order, bytes]:
     return order_of(body), body
 
 
+def signers(data: bytes, anchors: Anchors) -> tuple[Chain, ...]:
+    """By whose keys `data` says that it was signed and approved. Only their grants are proved, no signature."""
+    given = _form.decode(data)
+    return tuple(anchors.prove(one.by, one.chain) for one in (given.seal, *given.approvals))
+
+
 def verify(
     data: bytes, anchors: Anchors, revocations: Revocations, now_ms: int, accepted_ms: int | None = None
 ) -> Verified:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from fusioncmd.trust.refusals import refusal
 
-Purpose = Literal["grant", "issue", "approve", "node", "revoke", "heartbeat", "audit", "login"]
+Purpose = Literal["grant", "issue", "approve", "node", "revoke", "heartbeat", "audit", "login", "request"]
 Check = Callable[[bytes, bytes], None]  # of a signature and what was signed; raises `InvalidSignature`
 
 SEED_BYTES = 32
@@ -75,7 +75,8 @@ def signer(seed: bytes, algorithm: str = ED25519) -> Signer:
 
 @lru_cache(maxsize=KEYS_LOADED_MAX)
 def load(algorithm: str, public: bytes) -> Check:
-    """What checks signatures of that public key. Only called for keys that were granted, so strangers fill no cache."""
+    """What checks signatures of that public key. Only called for keys that were granted, or are asked for by hand,
+    so strangers fill no cache."""
     if algorithm not in ALGORITHMS:
         raise refusal("algorithm")
     return ALGORITHMS[algorithm].load(public)

@@ -16,7 +16,7 @@ from fusioncmd import limits
 from fusioncmd.messages import Id, Millis
 from fusioncmd.trust import statements
 from fusioncmd.trust.canonical import Form
-from fusioncmd.trust.chains import Anchors
+from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.form import order_of
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.refusals import refusal
@@ -48,6 +48,13 @@ def accepted_ms(
     data: bytes, order_body: bytes, numbers: bytes, anchors: Anchors, revocations: Revocations, now_ms: int
 ) -> int:
     """When a node whose key covers the order accepted exactly these bytes for exactly this audience."""
+    return accepted(data, order_body, numbers, anchors, revocations, now_ms)[0]
+
+
+def accepted(
+    data: bytes, order_body: bytes, numbers: bytes, anchors: Anchors, revocations: Revocations, now_ms: int
+) -> tuple[int, Chain]:
+    """As `accepted_ms`, and which node it was."""
     body, node = statements.read(data, "node", anchors)
     said, order = _form.decode(body), order_of(order_body)
     if (said.order, said.order_digest) != (order.id, sha256(order_body).digest()):
@@ -65,4 +72,4 @@ def accepted_ms(
     if said.accepted_ms > now_ms + limits.CLOCK_SKEW_MS_MAX:
         raise refusal("future")
     revocations.check(node, said.accepted_ms, None)
-    return said.accepted_ms
+    return said.accepted_ms, node

@@ -29,6 +29,7 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.words import sentence
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
+from gateways.responder.heeding import Heeding
 from gateways.responder.listener import bind
 from gateways.responder.neighbours import Neighbours
 from gateways.responder.peers import Peers
@@ -65,6 +66,7 @@ async def _run(given: argparse.Namespace) -> None:
     gateway.publisher = Publisher(bus, given.name, gateway.confirm)
     gateway.reports = ReportBox(bus, gateway)
     engine.serve(gateway)
+    heeding = await Heeding(judge, gateway.board, time.time).read(bus)  # whom to believe, and then orders
     tail = await _read_orders(bus, gateway, serves)
 
     stop = asyncio.Event()
@@ -81,6 +83,7 @@ async def _run(given: argparse.Namespace) -> None:
     await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S))
     await _say_goodbye(engine, gateway)
     await tail.stop()
+    await heeding.stop()
     await bus.close()
 
 

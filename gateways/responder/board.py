@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -10,6 +11,7 @@ from pyroaring import BitMap
 from fusioncmd import ids, limits
 from fusioncmd.messages import RECEIVED, Order
 from fusioncmd.orders import Book
+from fusioncmd.trust.chains import Chain
 from fusioncmd.trust.seals import Author, Before
 from gateways.responder import replies
 from gateways.responder.early import Early
@@ -29,6 +31,8 @@ class Posted:
     audience: BitMap
     authors: tuple[Author, ...] = ()  # who signed and approved it
     told: BitMap = field(default_factory=BitMap)
+    grounds: tuple[Chain, ...] = ()  # the keys that it stands on
+    judged_as_of_ms: int = 0
 
 
 class Board:
@@ -75,9 +79,26 @@ class Board:
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)
             self.open.sort(key=lambda p: p.order.id)
+        if self._book.fallen:  # what this one refers to may be open again, or not
+            self.refresh(now_ms)
         if len(self.posted) > self._forget_beyond:
             self._forget(min(order.issued_ms, now_ms))
         return posted
+
+    def let_fall(self, ident: bytes) -> None:
+        """The order counts no longer, whether it is posted already or will be."""
+        self._book.fallen.add(ident)
+
+    def rejudge(self, has_ended: Callable[[tuple[Chain, ...], int], bool], now_ms: int) -> list[Order]:
+        """After a revocation: what stands on a key that had ended is given to nobody new; the orders that fell."""
+        fell = [
+            posted.order for ident, posted in self.posted.items()
+            if ident not in self._book.fallen and has_ended(posted.grounds, posted.judged_as_of_ms)
+        ]  # fmt: skip
+        for order in fell:
+            self.let_fall(order.id)
+        self.refresh(now_ms)
+        return fell
 
     def _forget(self, now_ms: int) -> None:
         """Let go of chains of orders that ended long ago, whole: no terminal shows them, and nothing can follow them.
@@ -91,7 +112,8 @@ class Board:
         kept = [p for p in self.posted.values() if now_ms < ends_ms[alert_of[p.order.id]] + ENDED_KEPT_MS]
         self.posted = {posted.order.id: posted for posted in kept}
         self.open = [posted for posted in self.open if posted.order.id in self.posted]
-        self._book = Book()
+        fallen, self._book = self._book.fallen, Book()
+        self._book.fallen = fallen & self.posted.keys()
         for posted in kept:
             self._book.add(posted.order)
         self._forget_beyond = max(ORDERS_KEPT_MIN, 2 * len(kept))
@@ -102,6 +124,8 @@ class Board:
 
     def is_deliverable(self, posted: Posted, now_ms: int) -> bool:
         """A cancel always is, however late it comes: somebody may still show what it ends."""
+        if posted.order.id in self._book.fallen:
+            return False
         return posted.order.msg_type == "cancel" or self._book.state(posted.order, now_ms) == "open"
 
     def recipients(self, posted: Posted, connected: BitMap) -> BitMap:

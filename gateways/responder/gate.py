@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import structlog
 
-from fusioncmd import limits, subjects
+from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.errors import BadMessage
 from fusioncmd.messages import Audience, decode
@@ -51,8 +51,14 @@ class Gate:
         meant = bitmap_from(judged.numbers) if judged.numbers else self._board.meant_by_alert(judged.order)
         before, above = self._board.before(judged.order), limits.SECOND_PERSON_PEOPLE_MAX
         check_second(judged.order, judged.authors, len(meant), before, above)
+        if judged.fallen:
+            log.warning("gateway.order_fallen", order=ids.to_text(judged.order.id))
+            self._board.let_fall(judged.order.id)
         posted = self._board.post(judged.order, judged.body, meant, now_ms, judged.authors)
         self._said.pop(judged.order.id, None)
+        if posted is not None:
+            posted.grounds = judged.grounds
+            posted.judged_as_of_ms = max(judged.order.issued_ms, judged.accepted_ms)
         return posted
 
     def _said_of(self, ident: bytes) -> list[Audience]:
