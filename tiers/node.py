@@ -145,7 +145,8 @@ class Node:
 
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
-        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
+        distrusted = self._reachable.distrusted(self._clock())
+        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused, distrusted)
         return (*self._lagging(), *self._problems.values(), *found)
 
     async def _health(self, _: api.Health, who: Actor) -> api.HealthReply:

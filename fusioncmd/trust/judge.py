@@ -14,7 +14,6 @@ from hashlib import sha256
 
 from fusioncmd import subjects
 from fusioncmd.bus.port import Stored
-from fusioncmd.errors import BadInput
 from fusioncmd.messages import Audience, Order
 from fusioncmd.orders import address
 from fusioncmd.trust import seals, witnesses
@@ -28,10 +27,12 @@ REFUSED_KNOWN_MAX = 4_096  # shed, the oldest first, and counted again when they
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An order that is believed: its bytes as they were signed, whom it means, and since when a node answers for it."""
+    """An order that is believed: its bytes as they were signed, and with who signed them (`sealed`), whom it means, and
+    since when a node answers for it."""
 
     order: Order
     body: bytes
+    sealed: bytes
     numbers: bytes
     accepted_ms: int
 
@@ -69,7 +70,7 @@ class Judge:
             raise refusal("subject")
         if witness is None:
             raise refusal("unwitnessed")
-        return Judged(verified.order, body, witness[0].numbers, witness[1])
+        return Judged(verified.order, body, stored.data, witness[0].numbers, witness[1])
 
     def accepted_ms(self, body: bytes, audience: Audience) -> int | None:
         """When a node accepted exactly this order for exactly this audience; None when none did."""
@@ -89,10 +90,7 @@ class Judge:
 
     def is_news(self, data: bytes, problem: Untrusted) -> bool:
         """Counts what was refused; True the first time that this is refused for this reason."""
-        try:
-            name = seals.claimed(data)[0].id
-        except BadInput:
-            name = sha256(data).digest()
+        name = seals.id_in(data) or sha256(data).digest()
         if (name, problem.reason) in self._refused:
             return False
         self._refused[name, problem.reason] = None

@@ -15,6 +15,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from fusioncmd import ids, limits
+from fusioncmd.errors import BadInput
 from fusioncmd.messages import Order
 from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust import statements
@@ -65,6 +66,14 @@ def claimed(data: bytes) -> tuple[Order, bytes]:
     """The order in `data`, of which nothing is proved yet, and its bytes; `Untrusted` when there is none."""
     body = _form.decode(data).body
     return order_of(body), body
+
+
+def id_in(data: bytes) -> bytes | None:
+    """The id of the order in `data`, of which nothing is proved; None where none can be read."""
+    try:
+        return claimed(data)[0].id
+    except BadInput:
+        return None
 
 
 def verify(

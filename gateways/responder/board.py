@@ -41,8 +41,8 @@ class Board:
     def orders(self) -> dict[bytes, Order]:
         return self._book.orders
 
-    def post(self, order: Order, body: bytes, audience: BitMap, now_ms: int) -> Posted | None:
-        """An order that is believed, its bytes, and, of an alert, whom it means; None when it was posted before.
+    def post(self, order: Order, sealed: bytes, audience: BitMap, now_ms: int) -> Posted | None:
+        """An order that is believed, sealed as it came, and, of an alert, whom it means; None when it is here already.
 
         `Untrusted` for one that is not what may follow its alert.
         """
@@ -56,7 +56,7 @@ class Board:
         elif order.msg_type != "alert":  # shown to nobody rather than to somebody outside
             log.error("board.no_alert", order=ids.to_text(order.id))
             audience = BitMap()
-        posted = self.posted[order.id] = Posted(order, replies.deliver(body), audience)
+        posted = self.posted[order.id] = Posted(order, replies.deliver(sealed), audience)
         self.open = [p for p in self.open if p.order.id != order.refs]
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)

@@ -49,7 +49,7 @@ class Gate:
         if judged is None:
             return None
         meant = bitmap_from(judged.numbers) if judged.numbers else BitMap()
-        posted = self._board.post(judged.order, judged.body, meant, now_ms)
+        posted = self._board.post(judged.order, judged.sealed, meant, now_ms)
         self._said.pop(judged.order.id, None)
         return posted
 
