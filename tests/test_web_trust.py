@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from fusioncmd import limits
 from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust.refusals import REASONS
 from loadtest.forgeries import CONTROLS, GOOD_MAX, KINDS, Attempt, Forger
-from loadtest.offices import NOW_MS
+from loadtest.offices import NOW_MS, sign_grant
 from tests.test_trust_forge import STATEFUL
 from tests.web_cases import Case, all_cases, verdict
 from tests.web_engines import ENGINES, WEB
@@ -55,14 +56,17 @@ def test_the_cases_come_to_every_reason_that_bytes_can_have(
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 @pytest.mark.parametrize(
-    ("roots", "reason"), [([], "root"), (["90"], "bytes"), (["stranger"], "root"), (["forged"], "signature")]
+    ("roots", "reason"),
+    [([], "root"), (["90"], "bytes"), (["stranger"], "root"), (["forged"], "signature"), (["leaf"], "root")],
 )
 def test_without_a_root_that_holds_nothing_is_believed(
     engine: str, roots: list[str], reason: str, tmp_path: Path
 ) -> None:
     forger = Forger(SEED)
     root, stranger = (msgspec.msgpack.encode(one.root_grant) for one in (forger.offices, forger.stranger))
-    named = {"stranger": stranger.hex(), "forged": (root[:-1] + bytes([root[-1] ^ 1])).hex()}
+    alone = replace(forger.offices.root.grant, may_delegate=False)
+    leaf = msgspec.msgpack.encode(sign_grant(alone, forger.offices.root.signer))
+    named = {"leaf": leaf.hex(), "stranger": stranger.hex(), "forged": (root[:-1] + bytes([root[-1] ^ 1])).hex()}
     case = Case("good", Attempt(forger.good[0].data, NOW_MS))
     given: dict[str, object] = {"cases": [case.plain()], "roots": [named.get(name, name) for name in roots]}
     assert ENGINES[engine](given, tmp_path) == [{"reason": reason}]

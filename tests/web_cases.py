@@ -6,19 +6,21 @@ A case is what a verifier is given; what it has to say is what `seals.verify` sa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 import msgpack
 import msgspec
-from msgspec.structs import replace
+from msgspec import structs
 
 from fusioncmd import ids, limits
 from fusioncmd.messages import Order, Selector, encode
 from fusioncmd.orders import CLOCK_APART_MS_MAX
-from fusioncmd.trust import grants
+from fusioncmd.trust import grants, statements
 from fusioncmd.trust.grants import Credential, SignedGrant
 from fusioncmd.trust.refusals import Untrusted
+from fusioncmd.trust.revocations import Revocation, Revocations
 from loadtest import forged_grants, forged_orders
 from loadtest.forgeries import CONTROLS, KINDS, Attempt, Forger, pack, resealed, unpack, with_chain
 from loadtest.offices import NOW_MS
@@ -28,19 +30,23 @@ assert forged_grants and forged_orders  # loaded for the kinds that they registe
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """`statements`: revocations that were heard, whatever they prove."""
+
     name: str
     attempt: Attempt
+    statements: tuple[bytes, ...] = ()
 
     def plain(self) -> dict[str, object]:
         """As JSON takes it; bytes in hexadecimal."""
-        known = self.attempt.revocations
-        revocations = [] if known is None else [data.hex() for data in known.statements]
+        revocations = [data.hex() for data in self.statements]
         return {"sealed": self.attempt.data.hex(), "now_ms": self.attempt.now_ms, "revocations": revocations}
 
 
 def verdict(forger: Forger, case: Case) -> dict[str, object]:
     """What Python says, as JSON takes it."""
-    found = forger.judge(case.attempt)
+    known = Revocations(forger.offices.anchors)
+    known.update(case.statements)
+    found = forger.judge(replace(case.attempt, revocations=known))
     if isinstance(found, Untrusted):
         return {"reason": found.reason}
     fields: dict[str, Any] = {"kind": "order.1", **{f: getattr(found.order, f) for f in Order.__struct_fields__}}
@@ -58,7 +64,9 @@ def forgeries(forger: Forger, count: int) -> Iterator[Case]:
     for n in range(count):
         forger.renew(n)
         kind = kinds[n % len(kinds)]
-        yield Case(kind.name, kind.make(forger))
+        attempt = kind.make(forger)
+        known = attempt.revocations
+        yield Case(kind.name, attempt, () if known is None else known.statements)
 
 
 def good(forger: Forger) -> Iterator[Case]:
@@ -72,8 +80,10 @@ def edges(forger: Forger) -> Iterator[Case]:
     own = forger.offices.people["exercise", "Chen Wei"]
     start, end = own.grant.not_before_ms, own.grant.not_after_ms
     cancel = {"msg_type": "cancel", "refs": bytes(16), "root": bytes(16), "answers": ()}
-    texts = ["\ufeff", "\x85", "\x1c", "\u2028", "\u00a0", "\u3000 \t\n", "a\x7f", "a\u009f", "a\u202e", "a\u2066", "😀",
-             "😀" * 2_000, "x" * 2_000, "x" * 2_001, "", "\ufeffa", "a\u0000", "汉" * 2_000, "a\u2065", "\u200b"]  # fmt: skip
+    texts = [
+        "\ufeff", "\x85", "\x1c", "\u2028", "\u00a0", "\u3000 \t\n", "a\x7f", "a\u009f", "a\u202e", "a\u2066", "😀", "",
+        "😀" * 2_000, "x" * 2_000, "x" * 2_001, "\ufeffa", "a\u0000", "汉" * 2_000, "a\u2065", "\u200b",
+    ]  # fmt: skip
     changes: list[dict[str, Any]] = [
         *({"text": text} for text in texts), *({"answers": answers} for answers in (
             (), ("a",) * 2, tuple("abcdefgh"), tuple("abcdefghi"), ("",), ("x" * 33,), ("😀" * 32,), ("a\u202e",),
@@ -130,7 +140,7 @@ def holders(forger: Forger) -> Iterator[Case]:
     for holder, change in [*((name, {}) for name in names), *(("Chen Wei", change) for change in changes)]:
         fields = {"statuses": ("exercise",), "purposes": ("issue",)} | change
         signer = forger.offices.signer()
-        draft = replace(forger.offices.draft(city, holder, signer), **fields)
+        draft = structs.replace(forger.offices.draft(city, holder, signer), **fields)
         body = msgspec.msgpack.encode(draft)
         chain = (*city.chain, SignedGrant(body, city.signer.sign("grant", city.name, body)))
         own = Credential(signer, draft, grants.name_of(body), chain)
@@ -197,8 +207,36 @@ def _narrow(value: Any, parts: bytes) -> bytes:
     return bytes(msgpack.packb(value))
 
 
+def revoked_by(forger: Forger) -> Iterator[Case]:
+    """Revocations of each key of a chain by each of several: those above it, itself, and those who may not."""
+    offices = forger.offices
+    chen, li = (offices.people["exercise", name] for name in ("Chen Wei", "Li Na"))
+    second = offices.forced(offices.city, "Chen Wei", chen.signer, statuses=("exercise",), purposes=("issue",))
+    sealed = [offices.sealed(own, issuer="Chen Wei") for own in (chen, second)]
+    for by in (offices.root, offices.province, offices.city, chen, li, offices.node, forger.stranger.city):
+        for depth in range(len(chen.chain) + 1):
+            body = msgspec.msgpack.encode(Revocation(NOW_MS, chen.chain[:depth]))
+            for what in ("revoke", "issue"):
+                said = statements.state(what, body, by)
+                for spelled in (said, said[:-1], said + b"\0"):
+                    yield from (Case("who may revoke", Attempt(data), (spelled, b"noise")) for data in sealed)
+
+
+def selectors(forger: Forger) -> Iterator[Case]:
+    """An order whose audience names its lists in every order, twice, or empty."""
+    own = forger.offices.people["exercise", "Chen Wei"]
+    body = encode(forger.offices.order(own, audience=Selector(("4401",), ("a",), ("440106",), ("b",))))
+    pairs = [msgpack.packb(name) + msgpack.packb(value) for name, value in msgpack.unpackb(body)["audience"].items()]
+    whole = b"\x84" + b"".join(pairs)
+    assert whole in body
+    empty = [b"\xa5roles\x90", b"\xa9not_nodes\x90"]
+    chosen = [*permutations(pairs), *((*pairs[:n], pairs[n], *pairs[n:]) for n in range(4)), pairs[1:], pairs[:1],
+              (pairs[0], empty[0]), (pairs[0], pairs[1], empty[1]), (pairs[0], b"\xa5later\x90"), ()]  # fmt: skip
+    for lists in chosen:
+        spelled = bytes([0x80 | len(lists)]) + b"".join(lists)
+        yield Case("an audience spelled otherwise", Attempt(resealed(body.replace(whole, spelled), own)))
+
+
 def all_cases(forger: Forger, mutants: int) -> list[Case]:
-    makers = (good, edges, holders, spellings)
+    makers = (good, edges, holders, spellings, selectors, revoked_by)
     return [case for make in makers for case in make(forger)] + list(forgeries(forger, mutants))
-
-

@@ -76,7 +76,9 @@ def by_node(given: dict[str, object], folder: Path) -> list[dict[str, Any]]:
 class _Handler(http.server.SimpleHTTPRequestHandler):
     """The page, the modules and the cases; what the page found comes back as a POST."""
 
-    def __init__(self, *arguments: Any, served: dict[str, tuple[str, bytes]], found: list[bytes], done: threading.Event):
+    def __init__(
+        self, *arguments: Any, served: dict[str, tuple[str, bytes]], found: list[bytes], done: threading.Event
+    ):
         self._served, self._found, self._done = served, found, done
         super().__init__(*arguments)
 
@@ -121,9 +123,7 @@ def by_chromium(given: dict[str, object], folder: Path) -> list[dict[str, Any]]:
             f"http://127.0.0.1:{server.server_port}/",
         ]  # fmt: skip
         log = (folder / "chromium.log").open("wb")
-        process = subprocess.Popen(
-            argv, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
-        )
+        process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
         try:
             answered = done.wait(ANSWER_S_MAX)
         finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.text import Text
 
@@ -99,6 +101,30 @@ def list_keys(
         heads = [say("key", "密钥"), say("holder", "持有人"), say("place", "地点"), say("mode", "类别"),
                  say("for", "用途"), say("days left", "剩余天数"), say("private key", "私钥")]  # fmt: skip
         for line in aligned(heads, [_cells(one, int(time.time() * 1000)) for one in found], right=(5,)):
+            shell.say_line(line)
+
+    shell.run(go(), as_json)
+
+
+@app.command(
+    "roots",
+    help=say("The root keys that terminals believe: base 64, one a line.", "终端所信任的根密钥：每行一个，base 64。"),
+)
+def show_roots(
+    node: PlaceOption = "",
+    data: DataOption = None,
+    divisions: shell.DivisionsOption = None,
+    as_json: shell.JsonOption = False,
+) -> None:
+    async def go() -> None:
+        places = shell.load_divisions(divisions)
+        path = places.find(node) if node else places.root
+        found = ring.roots(ring.folder_of(data or keys.data_folder(path.code)))
+        lines = [urlsafe_b64encode(msgspec.msgpack.encode(root)).rstrip(b"=").decode() for root in found]
+        if as_json:
+            shell.print_json({"roots": lines})
+            return
+        for line in lines:
             shell.say_line(line)
 
     shell.run(go(), as_json)

@@ -1,4 +1,4 @@
-/* What a sealed order proves, in a browser: the rules of fusioncmd/trust (PROTOCOL.md, 5), by WebCrypto alone.
+/* What a sealed order proves, in a browser: the rules of fusioncmd/trust (PROTOCOL.md, 10), by WebCrypto alone.
  *
  * `verify` gives the order, or throws `Untrusted` with one of the reasons of fusioncmd/trust/refusals.py, on any bytes.
  * It knows no clock: the time is an argument. A rule that changes here changes there, and the other way round:
