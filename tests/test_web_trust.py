@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from fusioncmd import limits
 from fusioncmd.orders import CLOCK_APART_MS_MAX
+from fusioncmd.trust.grants import credential
 from fusioncmd.trust.refusals import REASONS
 from loadtest.forgeries import CONTROLS, GOOD_MAX, KINDS, Attempt, Forger
 from loadtest.offices import NOW_MS, sign_grant
@@ -64,10 +65,12 @@ def test_without_a_root_that_holds_nothing_is_believed(
 ) -> None:
     forger = Forger(SEED)
     root, stranger = (msgspec.msgpack.encode(one.root_grant) for one in (forger.offices, forger.stranger))
-    alone = replace(forger.offices.root.grant, may_delegate=False)
-    leaf = msgspec.msgpack.encode(sign_grant(alone, forger.offices.root.signer))
+    signer = forger.offices.root.signer
+    alone = sign_grant(replace(forger.offices.root.grant, may_delegate=False, statuses=("exercise",)), signer)
+    leaf = msgspec.msgpack.encode(alone)
     named = {"leaf": leaf.hex(), "stranger": stranger.hex(), "forged": (root[:-1] + bytes([root[-1] ^ 1])).hex()}
-    case = Case("good", Attempt(forger.good[0].data, NOW_MS))
+    own = forger.offices.sealed(credential(signer, (alone,)))  # signed by the root that may not grant, itself
+    case = Case("good", Attempt(own if roots == ["leaf"] else forger.good[0].data, NOW_MS))
     given: dict[str, object] = {"cases": [case.plain()], "roots": [named.get(name, name) for name in roots]}
     assert ENGINES[engine](given, tmp_path) == [{"reason": reason}]
 
