@@ -44,7 +44,8 @@ ROSTER_FILE_BYTES_MAX = 512 * 1024 * 1024
 ROSTER_PROBLEMS_SHOWN_MAX = 1_000
 
 # The terminal protocol. Outcome: disconnect, unless another is named.
-FRAME_BYTES_MAX = 16 * 1024
+FRAME_BYTES_MAX = 16 * 1024  # from a terminal
+DELIVERY_BYTES_MAX = 20 * 1024  # to a terminal: what each must take
 HANDSHAKE_BYTES_MAX = 8 * 1024
 HANDSHAKE_S_MAX = 10  # from accept to a good hello
 PROXY_HEADER_BYTES_MAX = 1_024  # of version 2 with its extensions; senders keep to 536, names in certificates are long
@@ -63,6 +64,7 @@ SEND_BUFFER_BYTES = (
     32 * 1024
 )  # of a terminal's socket; the kernel would let it grow to megabytes for one that does not read
 DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs and those who are told to wait
+DISTRUST_REASON_CHARS_MAX = 32
 FULL_WAIT_S = 30  # what those are told
 EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
 EARLY_MS_MAX = 2 * 3_600_000
@@ -149,7 +151,7 @@ GRANT_BYTES_MAX = 512
 PUBLIC_KEY_BYTES_MAX = 96
 SIGNATURE_BYTES_MAX = 96
 APPROVALS_MAX = 3
-SEALED_BYTES_MAX = 20 * 1024 - 64  # with its frame, what every terminal must take
+SEALED_BYTES_MAX = DELIVERY_BYTES_MAX - 64  # with its frame
 STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
 SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
@@ -173,7 +175,7 @@ assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
 assert ORDERS_PAGE_MAX * (TEXT_CHARS_MAX * 4 + 4096) < API_REPLY_BYTES_MAX
 assert API_REPLY_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert TEXT_CHARS_MAX * 4 < ORDER_BYTES_MAX < FRAME_BYTES_MAX * 2
-assert OUTBOX_BYTES_MAX >= 2 * ORDER_BYTES_MAX
+assert OUTBOX_BYTES_MAX >= 2 * DELIVERY_BYTES_MAX > 2 * SEALED_BYTES_MAX
 assert HEARTBEAT_S * 2 < SILENCE_S_MAX
 assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
 assert FANOUT_BURST < FANOUT_UNANSWERED_MAX

@@ -150,6 +150,7 @@ class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
     numbers: bytes  # portable Roaring bitmap
     failing: bool = False  # receipts wait there, because the bus does not store them
     refused: int = 0  # orders on the bus that proved nothing, and were shown to nobody
+    distrusted: int = 0  # people whose terminals did not believe an order that they were delivered
 
 
 Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | Presence

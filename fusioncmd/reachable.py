@@ -18,11 +18,13 @@ class Reachable:
         self._gateways: dict[str, tuple[BitMap, float]] = {}
         self._failing: set[str] = set()
         self._refused: dict[str, int] = {}
+        self._distrusted: dict[str, int] = {}
         self._union: BitMap | None = None
 
     def hear(self, presence: Presence, now_s: float) -> None:
         (self._failing.add if presence.failing else self._failing.discard)(presence.gateway)
         self._refused[presence.gateway] = presence.refused
+        self._distrusted[presence.gateway] = presence.distrusted
         numbers, known = bitmap_from(presence.numbers), self._gateways.get(presence.gateway)
         if known is not None and known[0] == numbers:  # as nearly always: the union, and what was counted by it, stand
             numbers = known[0]
@@ -41,6 +43,10 @@ class Reachable:
     def refused(self, now_s: float) -> dict[str, int]:
         """The gateways that refused orders, and how many."""
         return {name: self._refused[name] for name in self.gateways(now_s) if self._refused[name]}
+
+    def distrusted(self, now_s: float) -> dict[str, int]:
+        """The gateways with terminals that did not believe an order, and how many."""
+        return {name: self._distrusted[name] for name in self.gateways(now_s) if self._distrusted[name]}
 
     def numbers(self, now_s: float) -> BitMap:
         """Everyone with a live channel through any gateway; not to be changed by the caller."""

@@ -19,7 +19,7 @@ from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, ReportText
 T = TypeVar("T")
 
 PATH = "/terminal"
-VERSION = 1
+VERSION = 2
 
 
 class Hello(Struct, frozen=True, array_like=True, tag=1):
@@ -53,6 +53,14 @@ class Alive(Struct, frozen=True, array_like=True, tag=5):
     """Said when nothing else was for `heartbeat_s`; echoed."""
 
 
+class Distrust(Struct, frozen=True, array_like=True, tag=8):
+    """What was delivered does not verify, and was not shown. `order` is None where not even an id can be read in it;
+    `reason` is one of `trust.refusals`."""
+
+    order: Id | None
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.DISTRUST_REASON_CHARS_MAX)]
+
+
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
     number: int
     server_ms: int
@@ -60,9 +68,9 @@ class Welcome(Struct, frozen=True, array_like=True, tag=16):
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=17):
-    """`order` is an `order.1` message, byte for byte as it was issued."""
+    """`sealed` is a `sealed.1` (trust/seals), byte for byte as it was issued: an order and who signed it."""
 
-    order: bytes
+    sealed: Annotated[bytes, Meta(max_length=limits.SEALED_BYTES_MAX)]
 
 
 class Counted(Struct, frozen=True, array_like=True, tag=18):
@@ -88,7 +96,7 @@ class Refused(Struct, frozen=True, array_like=True, tag=20):
     report: Id | None = None  # which report, if it was one
 
 
-FromTerminal = Hello | Received | Answer | SendReport | Alive
+FromTerminal = Hello | Received | Answer | SendReport | Alive | Distrust
 ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Alive
 
 

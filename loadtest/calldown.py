@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from fusioncmd import api
+from fusioncmd import api, terminal
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Selector
+from fusioncmd.terminal import Deliver
 from loadtest import harness, measure
 from loadtest.durable import watched
 from loadtest.floor import measure_floor
@@ -30,7 +31,7 @@ from loadtest.swarm.fleet import TERMINALS_PER_PROCESS_MAX, Fleet, launched
 
 TEXT = "台风红色预警，请立即到岗并报告。Typhoon red alert: report for duty at once."
 ANSWERS = ("到岗", "在途", "需要支援")
-ORDER_BYTES = 360  # a delivery of TEXT, framed
+HEADER_BYTES = 4  # of a WebSocket frame of that size
 CONNECT_S_MAX = 300.0
 ROUND_S_MAX = 120.0
 RESTART_S_MAX = 120.0
@@ -69,9 +70,11 @@ async def run(given: argparse.Namespace) -> Result:
                 bare = await _round(tier, fleet, campaign, result, answers=())
                 _tell(rounds, bare, len(tickets), result)
                 result.verdict = await campaign.verdict(await fleet.record(), connected)
+                size = HEADER_BYTES + len(terminal.encode(Deliver(tier.commander.sealed(campaign.orders[0]))))
+                result.add("bytes per delivery", size, "B")
                 await _restart(tier, result)
     if given.floor:
-        await _floor(given, rounds, result)
+        await _floor(given, rounds, size, result)
     return result
 
 
@@ -177,11 +180,11 @@ def _gateways_s(found: Round) -> float:
     return sum(seconds for name, seconds in found.cpu_s.items() if name.startswith("responder"))
 
 
-async def _floor(given: argparse.Namespace, rounds: list[Round], result: Result) -> None:
-    """The same number of bare sockets in as many processes, which send, read, and do nothing else."""
+async def _floor(given: argparse.Namespace, rounds: list[Round], size: int, result: Result) -> None:
+    """The same number of bare sockets in as many processes, which send `size` bytes, read, and do nothing else."""
     note("the floor: bare sockets …")
     clients = max(given.swarm, -(-given.terminals // TERMINALS_PER_PROCESS_MAX))
-    found = await measure_floor(given.terminals, given.gateways, clients, ORDER_BYTES, given.rounds)
+    found = await measure_floor(given.terminals, given.gateways, clients, size, given.rounds)
     result.add("floor: last answer read, of bare sockets", found.answered_s, "s")
     result.add("floor: CPU per delivery and answer", found.server_us, "µs")
     for what, seconds in (

@@ -11,6 +11,7 @@ and one order (or one report), with its kind:
     undelivered  connected, meant, and never shown the order
     unconfirmed  answered, connected, and never told that it counts
     repeated     shown again, although the terminal had said that it holds the order
+    untrusted    delivered, and the terminal could not verify it
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pyroaring import BitMap
 
 from loadtest.swarm.record import Record, Written
 
-KINDS = ("lost", "double", "phantom", "outside", "undelivered", "unconfirmed", "repeated")
+KINDS = ("lost", "double", "phantom", "outside", "undelivered", "unconfirmed", "repeated", "untrusted")
 EXAMPLES_MAX = 5
 
 
@@ -99,6 +100,8 @@ def check(record: Record, meant: dict[bytes, Meant], counted: dict[bytes, Counte
     _check_reports(verdict, record.reports, counted)
     for name, times in (*record.differing.items(), *record.unasked.items()):
         verdict.add("phantom", range(times), f"told without reason: {name}")
+    for name, times in record.untrusted.items():
+        verdict.add("untrusted", range(times), f"not believed: {name}")
     return verdict
 
 

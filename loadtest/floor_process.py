@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.floor_process", description=__doc__)
     parser.add_argument("role", choices=("server", "client"))
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--bytes", type=int, default=304)
+    parser.add_argument("--bytes", type=int, default=0, help="of an order: what a server sends")
     parser.add_argument("--connections", type=int, default=0)
     parser.add_argument("--source", default="127.0.0.1")
     given = parser.parse_args()

@@ -18,10 +18,12 @@ from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions
+from fusioncmd.messages import Order, Status, encode
 from fusioncmd.roster.load import ImportReport, Progress, import_people
 from fusioncmd.roster.sample import sample_csv
 from fusioncmd.supervisor import Supervisor
-from fusioncmd.trust import ring
+from fusioncmd.trust import ring, seals
+from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from loadtest.deputies import make_deputy
 from loadtest.people import People, read
@@ -47,12 +49,18 @@ class OfficeCommander(Commander):
         return (await key_login(self, ring.login_keys(self._keys, self.judge.now_ms))).session
 
     async def call(self, draft: api.Draft, timeout_s: float) -> api.Issued:
-        own = ring.own_key(self._keys, draft.status, self.judge.now_ms)
-        done = await self.issue_or_propose(draft, own, timeout_s)
+        done = await self.issue_or_propose(draft, self._own(draft.status), timeout_s)
         if isinstance(done, api.Issued):
             return done
         second = ring.own_key(self._deputy, draft.status, self.judge.now_ms)
         return await self.approve(done.sealed, second, self._anchors, timeout_s)
+
+    def sealed(self, order: Order) -> bytes:
+        """As it was issued: the same key signs the same bytes alike (RFC 8032, 5.1.6)."""
+        return seals.seal(encode(order), self._own(order.status))
+
+    def _own(self, status: Status) -> Credential:
+        return ring.own_key(self._keys, status, self.judge.now_ms)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from fusioncmd.messages import Audience, Order, Receipts
 from fusioncmd.supervisor import die_with_parent
 from fusioncmd.trust import ring, seals, witnesses
 from tests.nats_server import free_port
-from tests.terminals import HELLO, VILLAGE, WELCOME, Terminal
+from tests.terminals import DELIVER, HELLO, VILLAGE, WELCOME, Terminal
 from tests.worlds import make_id, make_order
 from tiers.nats_config import NatsSettings, render
 from tiers.nats_server import server_binary
@@ -37,6 +37,7 @@ class Tier:
         self.bus: Bus
         self._processes: list[asyncio.subprocess.Process] = []
         self._terminals: list[Terminal] = []
+        self._sealed: dict[bytes, bytes] = {}
 
     async def start_nats(self, streams: bool = True) -> asyncio.subprocess.Process:
         config = self.folder / "nats.conf"
@@ -104,7 +105,7 @@ class Tier:
     async def enter(self, number: int) -> Terminal:
         terminal = await (await self.plain()).shake()
         ticket = tickets.Ticket(number, VILLAGE, (), int(time.time()) + 600)
-        terminal.say(HELLO, 1, tickets.mint(ticket, self.key))
+        terminal.say(HELLO, 2, tickets.mint(ticket, self.key))
         assert (await terminal.hear())[:2] == [WELCOME, number]
         return terminal
 
@@ -115,6 +116,10 @@ class Tier:
         accepted = witnesses.accept(body, packed, ring.node_key(self.keys), now_ms)
         audience = messages.encode(Audience(order.id, packed, accepted))
         await self.bus.store(subjects.audience(ids.to_text(order.id)), audience)
-        sealed = seals.seal(body, ring.own_key(self.keys, order.status, now_ms))
+        sealed = self._sealed[order.id] = seals.seal(body, ring.own_key(self.keys, order.status, now_ms))
         await self.bus.store(subjects.call(codes.Path("44")), sealed)
         return order
+
+    def delivery(self, order: Order) -> list[object]:
+        """The frame that brings `order`."""
+        return [DELIVER, self._sealed[order.id]]

@@ -33,6 +33,7 @@ from gateways.responder.reports import ReportBox
 from tests.worlds import NOW_MS, OFFICES, audience_of, sealed
 
 HELLO, RECEIVED, ANSWER, REPORT, ALIVE = range(1, 6)
+DISTRUST = 8
 WELCOME, DELIVER, COUNTED, STORED, REFUSED = range(16, 21)
 KEY = bytes(range(32))
 VILLAGE = "440106001101"
@@ -176,7 +177,7 @@ class World:
     async def enter(self, number: int, *held: Order, ticket: bytes | None = None, narrow: bool = False) -> Terminal:
         """A terminal that was welcomed; what it is delivered is still to be heard."""
         terminal = await self.open(narrow)
-        terminal.say(HELLO, 1, ticket or self.ticket(number), [order.id for order in held])
+        terminal.say(HELLO, 2, ticket or self.ticket(number), [order.id for order in held])
         assert (await terminal.hear())[:2] == [WELCOME, number]
         return terminal
 
@@ -225,4 +226,4 @@ async def a_world(serves: str = "44", descriptors_max: int = 4096, peers: Peers 
 
 def delivery(order: Order) -> list[Any]:
     """The frame that brings `order`."""
-    return [DELIVER, messages.encode(order)]
+    return [DELIVER, sealed(order)]

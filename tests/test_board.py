@@ -6,17 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from fusioncmd import limits, messages
+from fusioncmd import limits
 from fusioncmd.messages import Order
 from gateways.responder.board import ENDED_KEPT_MS, ORDERS_KEPT_MIN, Board, Posted
-from tests.worlds import NOW_MS, make_id, make_order
+from tests.worlds import NOW_MS, make_id, make_order, sealed
 
 DAY_MS = 86_400_000
 EVERYONE = BitMap(range(100))
 
 
 def post(board: Board, order: Order, now_ms: int, audience: BitMap = EVERYONE) -> Posted:
-    posted = board.post(order, messages.encode(order), audience, now_ms)
+    posted = board.post(order, sealed(order), audience, now_ms)
     assert posted is not None
     return posted
 

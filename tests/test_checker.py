@@ -146,6 +146,10 @@ def show_again(h: History) -> None:
     h.record.deeds[ALERT].shown_again.add(h.record.deeds[ALERT].shown[0])
 
 
+def deliver_what_does_not_verify(h: History) -> None:
+    h.record.untrusted["ff: signature"] += 1
+
+
 def recount(h: History) -> None:
     """The node's figures agree with its names: only the people are wrong."""
     counted = h.counted[ALERT]
@@ -164,6 +168,7 @@ VIOLATIONS: dict[Callable[[History], None], str] = {
     count_an_outsider: "outside", cancel_to_who_never_saw_it: "outside", resolve_to_others: "outside",
     change_the_order_under_way: "outside", show_an_order_nobody_issued: "outside", withhold_the_cancel: "undelivered",
     withhold_the_confirmation: "unconfirmed", show_again: "repeated",
+    deliver_what_does_not_verify: "untrusted",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, Pong
 
-from fusioncmd import messages, terminal
+from fusioncmd import terminal
 from gateways.responder import websocket
 from loadtest.compare import dialect_mqtt as mqtt
 from loadtest.compare.dialect_terminal import Terminal
@@ -29,7 +29,7 @@ from loadtest.compare.dialects import (
 )
 from loadtest.compare.payloads import ANSWER_BYTES, ORDER, ORDER_BYTES, answer
 from loadtest.swarm import wire
-from tests.worlds import make_id, make_order
+from tests.worlds import make_id, make_order, sealed
 
 FIRST, TERMINAL, HOST = 100, 2, "127.0.0.1:8701"
 AGREED = (
@@ -37,9 +37,9 @@ AGREED = (
     + wire.proof(NONCE)
     + b"\r\n\r\n"
 )
-INFO, MSG = b'INFO {"server_id":"x"}\r\n', b"MSG order 1 304\r\n" + ORDER + b"\r\n"
-MQTT_ORDER = bytes([0x30, 0xB7, 0x02, 0, 5]) + b"order" + ORDER  # 311 bytes are 0x37 | 0x80, 0x02
-DELIVER = terminal.encode(terminal.Deliver(messages.encode(make_order())))
+INFO, MSG = b'INFO {"server_id":"x"}\r\n', b"MSG order 1 608\r\n" + ORDER + b"\r\n"
+MQTT_ORDER = bytes([0x30, 0xE7, 0x04, 0, 5]) + b"order" + ORDER  # 615 bytes are 0x67 | 0x80, 0x04
+DELIVER = terminal.encode(terminal.Deliver(sealed(make_order())))
 WELCOME = terminal.encode(terminal.Welcome(7, 0, 240))
 COUNTED = terminal.encode(terminal.Counted(make_id(1), 0))
 
@@ -73,7 +73,7 @@ def make_terminal() -> Terminal:
 DEED = answer(FIRST + TERMINAL)
 PUB = b"PUB answers 40\r\n" + DEED + b"\r\n"
 TOLD = terminal.encode(terminal.Received(make_id(1))) + terminal.encode(terminal.Answer(make_id(1), 0))
-HELLO = terminal.encode(terminal.Hello(1, b"ticket", ()))
+HELLO = terminal.encode(terminal.Hello(terminal.VERSION, b"ticket", ()))
 SUBSCRIBED = b"SUB order 1\r\nPING\r\n"
 # By name: the dialect, what a server says to it, how what it sends is read, and how that ends.
 CASES: dict[str, tuple[Callable[[], Dialect], bytes, Callable[[bytes], bytes], bytes]] = {

@@ -50,10 +50,10 @@ def test_every_answer_is_read_however_the_stream_is_cut(name: str, cuts: list[in
 
 
 def test_the_order_is_published_as_the_broker_takes_it() -> None:
-    assert NatsApplication.publish == b"PUB order 304\r\n" + ORDER + b"\r\n"
+    assert NatsApplication.publish == b"PUB order 608\r\n" + ORDER + b"\r\n"
     assert MqttApplication.publish == mqtt.publish("order", ORDER)
     head, _, body = NchanApplication("host").publish.partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /publish HTTP/1.1\r\n") and b"Content-Length: 304" in head and body == ORDER
+    assert head.startswith(b"POST /publish HTTP/1.1\r\n") and b"Content-Length: 608" in head and body == ORDER
 
 
 @pytest.mark.parametrize(

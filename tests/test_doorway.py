@@ -24,7 +24,7 @@ def judged(said: terminal.FromTerminal, serves: str = "44", now_s: float = NOW_S
 
 def test_a_good_hello_is_let_in_with_its_ticket_and_what_it_holds() -> None:
     held = (make_id(1), make_id(2))
-    assert judged(Hello(1, MINTED, held)) == Entry(TICKET, held)
+    assert judged(Hello(terminal.VERSION, MINTED, held)) == Entry(TICKET, held)
 
 
 @pytest.mark.parametrize("said", [Received(make_id()), Answer(make_id(), 0), Alive()])
@@ -37,7 +37,7 @@ def test_what_is_no_hello_is_sent_away(said: terminal.FromTerminal) -> None:
                            ("440106002", False), ("4406", False), ("45", False)],
 )  # fmt: skip
 def test_a_gateway_takes_the_people_of_its_place_and_below(serves: str, let_in: bool) -> None:
-    entry = judged(Hello(1, MINTED), serves)
+    entry = judged(Hello(terminal.VERSION, MINTED), serves)
     assert isinstance(entry, Entry) == let_in
     if not let_in:
         assert entry == Denial(Close.WRONG_GATEWAY, f"this gateway serves {serves}")
@@ -45,22 +45,22 @@ def test_a_gateway_takes_the_people_of_its_place_and_below(serves: str, let_in: 
 
 def test_a_person_of_the_town_itself_is_let_in() -> None:
     ticket = tickets.Ticket(7, "440106001", (), NOW_S + 60)
-    assert judged(Hello(1, tickets.mint(ticket, KEY)), "440106001") == Entry(ticket, ())
+    assert judged(Hello(terminal.VERSION, tickets.mint(ticket, KEY)), "440106001") == Entry(ticket, ())
 
 
 def test_a_ticket_is_good_until_the_second_in_which_it_expires() -> None:
-    assert isinstance(judged(Hello(1, MINTED), now_s=NOW_S + 59.9), Entry)
-    denial = judged(Hello(1, MINTED), now_s=NOW_S + 60)
+    assert isinstance(judged(Hello(terminal.VERSION, MINTED), now_s=NOW_S + 59.9), Entry)
+    denial = judged(Hello(terminal.VERSION, MINTED), now_s=NOW_S + 60)
     assert denial == Denial(Close.EXPIRED_TICKET, "The ticket has expired.")
     assert terminal.advice(denial.code) == "stop"
 
 
 def test_the_version_is_looked_at_before_the_ticket() -> None:
-    assert judged(Hello(9, b"")) == Denial(Close.BAD_FRAME, "version 1 is spoken here")
+    assert judged(Hello(9, b"")) == Denial(Close.BAD_FRAME, "version 2 is spoken here")
 
 
 @given(st.binary(max_size=200))
 def test_noise_is_no_ticket(noise: bytes) -> None:
-    denial = judged(Hello(1, noise))
+    denial = judged(Hello(terminal.VERSION, noise))
     assert isinstance(denial, Denial)
     assert denial.code == Close.BAD_TICKET

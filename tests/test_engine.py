@@ -83,7 +83,7 @@ async def test_a_head_that_comes_byte_by_byte_and_with_the_hello_behind_it_is_we
         terminal.raw(head[i : i + 1])
         await asyncio.sleep(0)
     ticket = world.ticket(1)
-    hello = b"\x93\x01\x01\xc4" + bytes([len(ticket)]) + ticket
+    hello = b"\x93\x01\x02\xc4" + bytes([len(ticket)]) + ticket
     terminal.raw(head[-1:] + bytes([0x82, 0x80 | len(hello)]) + bytes(4) + hello)
     terminal.finish()
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x82" in await terminal.rest()
@@ -173,7 +173,7 @@ async def test_when_there_is_no_room_one_is_told_to_come_back_later(monkeypatch:
         inside, answer = 0, (WELCOME, "")
         while answer[0] == WELCOME:
             late = await world.open()
-            late.say(HELLO, 1, world.ticket(inside))
+            late.say(HELLO, 2, world.ticket(inside))
             try:
                 answer = ((await late.hear())[0], "")
                 inside += 1
@@ -201,7 +201,7 @@ async def test_when_the_process_has_no_descriptor_left_those_who_come_wait_for_o
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     terminal = await (await world.plain(connection)).shake()
-    terminal.say(HELLO, 1, world.ticket(2))
+    terminal.say(HELLO, 2, world.ticket(2))
     assert (await terminal.hear())[:2] == [WELCOME, 2]
 
 
@@ -214,13 +214,13 @@ async def test_a_descriptor_that_changes_hands_within_one_round_serves_the_new_o
     await loop.sock_sendall(first, handshake.send(Request(host="gateway", target="/terminal")))
     handshake.receive_data(await loop.sock_recv(first, 1024))
     assert isinstance(next(handshake.events()), AcceptConnection)
-    hello = msgpack.packb([HELLO, 1, world.ticket(1)])
+    hello = msgpack.packb([HELLO, 2, world.ticket(1)])
     await loop.sock_sendall(first, handshake.send(BytesMessage(data=hello)))
     await loop.sock_recv(first, 1024)
     (descriptor,) = world.engine.descriptors()
     rival = await world.open()
     # From here on the loop does not run until all three have happened.
-    rival.say(HELLO, 1, world.ticket(1))
+    rival.say(HELLO, 2, world.ticket(1))
     with contextlib.suppress(BlockingIOError):
         newcomer.connect(("127.0.0.1", world.port))
     first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
@@ -232,7 +232,7 @@ async def test_a_descriptor_that_changes_hands_within_one_round_serves_the_new_o
     await asyncio.sleep(0.01)
     assert descriptor in world.engine.descriptors()
     await terminal.shake()
-    terminal.say(HELLO, 1, world.ticket(2))
+    terminal.say(HELLO, 2, world.ticket(2))
     assert (await terminal.hear())[:2] == [WELCOME, 2]
     assert (await rival.hear())[:2] == [WELCOME, 1]
     assert await rival.hears_nothing_more()

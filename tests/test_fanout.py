@@ -11,7 +11,7 @@ from fusioncmd.messages import ANSWERED, RECEIVED, Order, Receipts
 from gateways.responder.board import Board, Posted
 from gateways.responder.fanout import Fanout
 from gateways.responder.gather import MARKS_PER_BATCH_MAX, Gather, answers, marks
-from tests.worlds import NOW_MS, make_id, make_order
+from tests.worlds import NOW_MS, make_id, make_order, sealed
 
 EVERYONE = BitMap(range(1000))
 
@@ -62,7 +62,7 @@ def test_a_batch_holds_each_thing_said_once(said: list[tuple[int, int, int]]) ->
 
 
 def post(board: Board, order: Order, audience: BitMap = EVERYONE) -> Posted:
-    posted = board.post(order, messages.encode(order), audience, NOW_MS)
+    posted = board.post(order, sealed(order), audience, NOW_MS)
     assert posted is not None
     return posted
 

@@ -74,11 +74,11 @@ def packed(*fields: object) -> bytes:
         (packed(99), 4101, "Not a frame of this protocol"),
         (packed("answer", 1), 4101, "Not a frame of this protocol"),
         (packed(HELLO, "one", b""), 4101, "Not a frame of this protocol"),
-        (packed(HELLO, 1, b"", [b"short"]), 4101, "Not a frame of this protocol"),
-        (packed(HELLO, 1, b"", [make_id(1)] * 65), 4101, "Not a frame of this protocol"),
-        (packed(HELLO, 1, bytes(1025)), 4101, "Not a frame of this protocol"),
-        (packed(HELLO, 2, b""), 4101, "version 1 is spoken here"),
-        (packed(HELLO, 1, b""), 4102, "The ticket is not one of ours."),
+        (packed(HELLO, 2, b"", [b"short"]), 4101, "Not a frame of this protocol"),
+        (packed(HELLO, 2, b"", [make_id(1)] * 65), 4101, "Not a frame of this protocol"),
+        (packed(HELLO, 2, bytes(1025)), 4101, "Not a frame of this protocol"),
+        (packed(HELLO, 1, b""), 4101, "version 2 is spoken here"),
+        (packed(HELLO, 2, b""), 4102, "The ticket is not one of ours."),
         (packed(ANSWER, make_id(1), 0), 4105, "the first frame is a hello"),
         (packed(ALIVE), 4105, "the first frame is a hello"),
     ],
@@ -121,7 +121,7 @@ async def test_a_ticket_that_is_not_good_lets_nobody_in(
 ) -> None:
     order = await world.issue(make_order(1), 1)
     bystander, terminal = await world.enter(2), await world.open()
-    terminal.say(HELLO, 1, ticket(world), [order.id])
+    terminal.say(HELLO, 2, ticket(world), [order.id])
     assert await terminal.closing() == (code, reason)
     await world.settled()
     assert not (await world.marks(order)).received
@@ -132,7 +132,7 @@ async def test_a_second_hello_ends_the_connection_and_what_was_said_before_it_co
     order = await world.issue(make_order(1), 1)
     bystander, terminal = await world.enter(2), await world.enter(1, order)
     terminal.say(ANSWER, order.id, 1)
-    terminal.say(HELLO, 1, world.ticket(1))
+    terminal.say(HELLO, 2, world.ticket(1))
     assert await terminal.closing() == (4101, "a second hello")
     await world.settled()
     assert list((await world.marks(order)).answers[1]) == [1]
@@ -180,7 +180,7 @@ async def test_a_frame_in_fragments_with_a_ping_between_is_one_frame(world: Worl
 async def test_a_bad_frame_in_fragments_ends_it_and_nothing_after_it_is_read(world: World) -> None:
     """Or the hello behind it would be welcomed on a connection that is closing, and take the place of a live one."""
     bystander, terminal = await world.enter(2), await world.open()
-    terminal.raw(masked(0x02, b"\xc1") + masked(0x80, b"") + packed(HELLO, 1, world.ticket(2)))
+    terminal.raw(masked(0x02, b"\xc1") + masked(0x80, b"") + packed(HELLO, 2, world.ticket(2)))
     assert (await terminal.closing())[0] == 4101
     assert await is_unharmed(world, bystander)
 
@@ -209,7 +209,7 @@ frames = st.one_of(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(frames, min_size=1, max_size=4), st.booleans())
 @example([masked(0x82, DEEP)], True)
-@example([masked(0x02, b"\xc1") + masked(0x80, b"") + packed(HELLO, 1, b"")], False)
+@example([masked(0x02, b"\xc1") + masked(0x80, b"") + packed(HELLO, 2, b"")], False)
 def test_noise_after_the_handshake_raises_nothing_and_disturbs_nobody(noise: list[bytes], welcomed: bool) -> None:
     async def story() -> None:
         raised: list[object] = []

@@ -16,7 +16,7 @@ from fusioncmd import messages, subjects
 from fusioncmd.messages import Presence
 from gateways.responder.neighbours import Neighbours
 from tests.gateway_tier import READY_S_MAX, Tier
-from tests.terminals import ANSWER, COUNTED, delivery
+from tests.terminals import ANSWER, COUNTED
 
 
 async def last_words(process: asyncio.subprocess.Process) -> tuple[int, str]:
@@ -40,7 +40,7 @@ async def test_a_gateway_that_delivers_is_known_to_its_neighbours_until_it_is_ki
     gateway = await tier.start_gateway("gw-1", stalling)
     terminals = [await tier.enter(number) for number in range(3)]
     order = await tier.issue(1, *range(3))
-    assert await terminals[0].hear() == delivery(order)
+    assert await terminals[0].hear() == tier.delivery(order)
     neighbour = Neighbours(tier.folder / "delivering.lock")
     async with asyncio.timeout(READY_S_MAX):
         while not neighbour.deliver():
@@ -64,7 +64,7 @@ async def test_two_gateways_share_a_port_and_one_takes_over_when_the_other_is_ki
     terminals = [await tier.enter(number) for number in people]
     order = await tier.issue(1, *people)
     for terminal in terminals:
-        assert await terminal.hear() == delivery(order)
+        assert await terminal.hear() == tier.delivery(order)
     async with asyncio.timeout(READY_S_MAX):
         while sum(map(len, connected.values())) < len(people):
             await asyncio.sleep(0.05)
@@ -75,7 +75,7 @@ async def test_two_gateways_share_a_port_and_one_takes_over_when_the_other_is_ki
     await first.wait()
     again = {number: await tier.enter(number) for number in ours}
     for terminal in again.values():
-        assert await terminal.hear() == delivery(order)
+        assert await terminal.hear() == tier.delivery(order)
     for number, terminal in (dict(enumerate(terminals)) | again).items():
         terminal.say(ANSWER, order.id, number % 2)
         assert await terminal.hear() == [COUNTED, order.id, number % 2]
@@ -87,7 +87,7 @@ async def test_a_gateway_that_is_told_to_stop_stores_and_confirms_what_it_gather
     gateway = await tier.start_gateway("gw-1", "limits.GATHER_MS_MAX = 60_000")
     order = await tier.issue(1, 7)
     terminal, silent = await tier.enter(7), await tier.plain()
-    assert await terminal.hear() == delivery(order)
+    assert await terminal.hear() == tier.delivery(order)
     terminal.say(ANSWER, order.id, 1)
     assert await terminal.hears_nothing_more()
     gateway.send_signal(signal.SIGTERM)
@@ -103,7 +103,7 @@ async def test_who_answers_while_the_bus_is_away_is_counted_when_it_is_back(tier
     await tier.start_gateway("gw-1")
     order = await tier.issue(1, 7)
     terminal = await tier.enter(7)
-    assert await terminal.hear() == delivery(order)
+    assert await terminal.hear() == tier.delivery(order)
     nats.kill()
     await nats.wait()
     terminal.say(ANSWER, order.id, 1)

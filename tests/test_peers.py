@@ -44,7 +44,7 @@ async def enter(world: World, header: bytes, number: int) -> Terminal:
     terminal = await world.plain()
     terminal.raw(header)
     await terminal.shake()
-    terminal.say(HELLO, 1, world.ticket(number))
+    terminal.say(HELLO, 2, world.ticket(number))
     assert (await terminal.hear())[:2] == [WELCOME, number]
     return terminal
 
@@ -143,7 +143,7 @@ async def test_without_the_option_a_header_is_a_bad_request(header: bytes, lines
 async def test_who_breaks_the_protocol_or_is_denied_is_told_of_and_who_leaves_is_not(lines: Lines) -> None:
     async with a_world() as world:
         fine, forged, text, long = [await world.open() for _ in range(4)]
-        forged.say(HELLO, 1, world.ticket(1, key=bytes(32)))
+        forged.say(HELLO, 2, world.ticket(1, key=bytes(32)))
         assert (await forged.closing())[0] == 4102
         text.raw(b"\x81\x80\x00\x00\x00\x00")
         assert (await text.closing())[0] == 1003

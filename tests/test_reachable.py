@@ -53,6 +53,14 @@ def test_a_gateway_that_falls_silent_takes_its_people_with_it_and_no_others() ->
     assert reachable.gateways(NOW_S + LOST_S + 0.1) == ["alive"]
 
 
+def test_whose_terminals_do_not_believe_an_order_is_told_as_long_as_it_speaks() -> None:
+    reachable = heard((0, "a", (1,)))
+    assert reachable.distrusted(NOW_S) == {}
+    reachable.hear(Presence("b", "responder", BitMap([2]).serialize(), distrusted=3), NOW_S)
+    assert reachable.distrusted(NOW_S) == {"b": 3}
+    assert reachable.distrusted(NOW_S + LOST_S + 1) == {}
+
+
 def test_a_gateway_that_comes_back_brings_its_people_back() -> None:
     reachable = heard((0, "a", (1,)))
     assert not reachable.numbers(NOW_S + 60)

@@ -13,18 +13,18 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage
 
-from fusioncmd import limits, messages, terminal
+from fusioncmd import limits, terminal
 from gateways.responder import websocket
 from loadtest.swarm import wire
 from loadtest.swarm.behaviour import BEHAVIOURS, Behaviour, Plan, Touch
 from loadtest.swarm.crew import Crew
-from tests.worlds import make_id, make_order
+from tests.worlds import judge, make_id, make_order, sealed
 
 MASK = b"\x01\x02\x03\x04"
 
 
 def crew(behaviour: Behaviour = BEHAVIOURS["at-once"], people: int = 3) -> Crew:
-    made = Crew([(100 + n, b"ticket") for n in range(people)], behaviour, 1, MASK, 0.0)
+    made = Crew([(100 + n, b"ticket") for n in range(people)], judge().fresh, behaviour, 1, MASK, 0.0)
     for i in range(people):
         said(made, i, terminal.Welcome(100 + i, 0, 60))
     return made
@@ -44,7 +44,7 @@ def read(data: bytes) -> Iterator[terminal.FromTerminal]:
 
 
 def deliver(n: int = 1, **changes: object) -> terminal.Deliver:
-    return terminal.Deliver(messages.encode(make_order(n, **changes)))
+    return terminal.Deliver(sealed(make_order(n, **changes)))
 
 
 @given(st.binary(max_size=70_000), st.binary(min_size=4, max_size=4))
@@ -83,7 +83,7 @@ def test_what_was_not_confirmed_is_sent_again_on_the_next_connection() -> None:
     said(swarm, 0, deliver())
     swarm.lost(0, "4000")
     (hello,) = read(swarm.hello(0))
-    assert hello == terminal.Hello(1, b"ticket", (make_id(1),))
+    assert hello == terminal.Hello(terminal.VERSION, b"ticket", (make_id(1),))
     assert said(swarm, 0, terminal.Welcome(100, 0, 60)) == [terminal.Answer(make_id(1), 0)]
     said(swarm, 0, terminal.Counted(make_id(1), 0))
     assert said(swarm, 0, terminal.Welcome(100, 0, 60)) == []
@@ -97,6 +97,17 @@ def test_an_order_shown_again_and_a_confirmation_nobody_asked_for_are_written_do
     said(swarm, 1, terminal.Counted(make_id(7), 1))
     assert swarm.record.deeds[make_id(1)].shown_again == BitMap([100])
     assert swarm.record.unasked["counted"] == 2
+
+
+def test_what_does_not_verify_is_shown_to_nobody_told_to_the_gateway_and_written_down() -> None:
+    swarm, forged = crew(), terminal.Deliver(sealed(make_order()).replace(b"Report", b"Remain"))
+    broken = terminal.Deliver(b"noise")
+    for i in (0, 1, 0):
+        assert said(swarm, i, forged) == [terminal.Distrust(make_id(1), "signature")]
+    assert said(swarm, 2, broken) == [terminal.Distrust(None, "bytes")]
+    assert dict(swarm.record.untrusted) == {f"{make_id(1).hex()}: signature": 3, "no order: bytes": 1}
+    assert swarm.record.deeds == {} and swarm.waiting() == 0
+    assert said(swarm, 0, deliver()) == [terminal.Answer(make_id(1), 0)]  # the true one comes
 
 
 def test_the_same_order_in_other_bytes_is_written_down() -> None:

@@ -17,6 +17,7 @@ from fusioncmd.terminal import (
     Close,
     Counted,
     Deliver,
+    Distrust,
     FromTerminal,
     Hello,
     Received,
@@ -35,10 +36,12 @@ UP: list[tuple[FromTerminal, list[object]]] = [
     (Answer(A, 3), [3, A, 3]),
     (SendReport(A, B, "桥断", 23.1, 113.3), [4, A, B, "桥断", 23.1, 113.3]),
     (Alive(), [5]),
+    (Distrust(A, "signature"), [8, A, "signature"]),
+    (Distrust(None, "bytes"), [8, None, "bytes"]),
 ]
 DOWN: list[tuple[ToTerminal, list[object]]] = [
     (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60]),
-    (Deliver(b"order"), [17, b"order"]),
+    (Deliver(b"sealed"), [17, b"sealed"]),
     (Counted(A, 3), [18, A, 3]),
     (Stored(A, B), [19, A, B]),
     (Refused("busy", A, "Later.", B), [20, "busy", A, "Later.", B]),
@@ -67,6 +70,7 @@ def test_what_is_optional_may_be_left_out_and_what_is_unknown_is_passed_over() -
 @pytest.mark.parametrize(
     "fields",
     [
+        [8], [8, A], [8, A, ""], [8, A, "x" * 33], [8, A, None], [8, A[:15], "bytes"],
         [], [0], [16, 7, 0, 60], [2], [2, A[:15]], [2, A + b"x"], [2, "a" * 16], [3, A, -1], [3, A, limits.ANSWERS_MAX],
         [3, A, 1.0], [3, A, True], [1, 1, b"t" * (limits.TICKET_BYTES_MAX + 1)], [1, 1, b"t", [A] * 65],
         [4, A, B, "x" * (limits.REPORT_CHARS_MAX + 1)], [4, A, B, "x", 90.1, 0.0], [4, A, B, "x", math.nan, 0.0],

@@ -207,7 +207,8 @@ class Node:
 
     def _all_problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
-        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused)
+        distrusted = self._reachable.distrusted(self._clock())
+        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused, distrusted)
         of_keys = [en for en, _ in self._keys.problems()]
         return (*of_keys, *self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
 

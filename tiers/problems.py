@@ -8,8 +8,10 @@ from tiers.ledger import Ledger
 from tiers.ledger_files import LedgerFiles
 
 
-def problems_of(files: LedgerFiles, ledger: Ledger, bad_messages: int, refused: Mapping[str, int]) -> Iterator[str]:
-    """`refused`: who refused orders, and how many."""
+def problems_of(
+    files: LedgerFiles, ledger: Ledger, bad_messages: int, refused: Mapping[str, int], distrusted: Mapping[str, int]
+) -> Iterator[str]:
+    """`refused`: who refused orders, and how many; `distrusted`: at which gateways terminals did, and how many."""
     if files.damaged:
         yield f"Damaged ledger files were set aside; answers may be missing: {', '.join(files.damaged)}"
     if files.repaired:
@@ -19,5 +21,7 @@ def problems_of(files: LedgerFiles, ledger: Ledger, bad_messages: int, refused: 
     for name, count in refused.items():
         if count:
             yield f"{count} orders on the bus were refused by {name} and shown to nobody (see its log)"
+    for name, count in distrusted.items():
+        yield f"{count} terminals did not believe an order that {name} delivered; it may be taken over (see its log)"
     if ledger.shed:
         yield f"{ledger.shed} items beyond the ledger's bounds were shed"

@@ -5,9 +5,11 @@ How keys are granted is in `keys_grant.py`, how they end in `keys_end.py`.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from fusioncmd import keys, limits
@@ -112,6 +114,30 @@ def list_keys(
             shell.err.print(say("No node answers: when a key was last heard, and what was revoked elsewhere, is not "
                                 "known.", "节点无应答：无法得知最近心跳及在别处的撤销情况。"),
                             style="bold yellow", soft_wrap=True)  # fmt: skip
+
+    shell.run(go(), as_json)
+
+
+@app.command(
+    "roots",
+    help=say("The root keys that terminals believe: base 64, one a line.", "终端所信任的根密钥：每行一个，base 64。"),
+)
+def show_roots(
+    node: PlaceOption = "",
+    data: DataOption = None,
+    divisions: shell.DivisionsOption = None,
+    as_json: shell.JsonOption = False,
+) -> None:
+    async def go() -> None:
+        places = shell.load_divisions(divisions)
+        path = places.find(node) if node else places.root
+        found = ring.roots(ring.folder_of(data or keys.data_folder(path.code)))
+        lines = [urlsafe_b64encode(msgspec.msgpack.encode(root)).rstrip(b"=").decode() for root in found]
+        if as_json:
+            shell.print_json({"roots": lines})
+            return
+        for line in lines:
+            shell.say_line(line)
 
     shell.run(go(), as_json)
 

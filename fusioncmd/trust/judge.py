@@ -14,7 +14,6 @@ from hashlib import sha256
 
 from fusioncmd import limits, subjects
 from fusioncmd.bus.port import Stored
-from fusioncmd.errors import BadInput
 from fusioncmd.messages import Audience, Order
 from fusioncmd.orders import address
 from fusioncmd.trust import seals, witnesses
@@ -28,7 +27,8 @@ REFUSED_KNOWN_MAX = 4_096  # shed, the oldest first, and counted again when they
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An order that is believed: its bytes as they were signed, whom it means, and since when a node answers for it.
+    """An order that is believed: its bytes as they were signed, and with who signed them (`sealed`), whom it means, and
+    since when a node answers for it.
 
     `grounds` are the keys that it stands on. It has `fallen` when one of them had ended by then, and the node did not
     know: then it is shown to nobody new, and remembered, so that those who were shown it can be told of its cancel.
@@ -36,6 +36,7 @@ class Judged:
 
     order: Order
     body: bytes
+    sealed: bytes
     numbers: bytes
     accepted_ms: int
     authors: tuple[seals.Author, ...]
@@ -92,7 +93,9 @@ class Judge:
         if witness is None:
             raise refusal("unwitnessed")
         grounds = (verified.signer, *verified.approvals, witness[2])
-        return Judged(verified.order, body, witness[0].numbers, witness[1], verified.authors, grounds, fallen)
+        return Judged(
+            verified.order, body, stored.data, witness[0].numbers, witness[1], verified.authors, grounds, fallen
+        )
 
     def authors(self, sealed: bytes) -> tuple[seals.Author, ...]:
         """Who signed and approved an order that is known; nobody when its root is not believed any more."""
@@ -145,10 +148,7 @@ class Judge:
 
     def is_news(self, data: bytes, problem: Untrusted) -> bool:
         """Counts what was refused; True the first time that this is refused for this reason."""
-        try:
-            name = seals.claimed(data)[0].id
-        except BadInput:
-            name = sha256(data).digest()
+        name = seals.id_in(data) or sha256(data).digest()
         if (name, problem.reason) in self._refused:
             return False
         self._refused[name, problem.reason] = None

@@ -18,6 +18,7 @@ from typing import Annotated, get_args
 from msgspec import Meta, Struct
 
 from fusioncmd import ids, limits
+from fusioncmd.errors import BadInput
 from fusioncmd.messages import Order, Severity, Status
 from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust import statements
@@ -90,6 +91,14 @@ def signers(data: bytes, anchors: Anchors) -> tuple[Chain, ...]:
     """By whose keys `data` says that it was signed and approved. Only their grants are proved, no signature."""
     given = _form.decode(data)
     return tuple(anchors.prove(one.by, one.chain) for one in (given.seal, *given.approvals))
+
+
+def id_in(data: bytes) -> bytes | None:
+    """The id of the order in `data`, of which nothing is proved; None where none can be read."""
+    try:
+        return claimed(data)[0].id
+    except BadInput:
+        return None
 
 
 def verify(

@@ -113,7 +113,8 @@ async def _tick(bus: Bus, gateway: Gateway, name: str) -> None:
         gateway.tick()
         with contextlib.suppress(Unavailable):  # said again in a second
             numbers, refused = gateway.connected.serialize(), gateway.judge.refused
-            here = Presence(name, "responder", numbers, gateway.publisher.failing, refused)
+            distrusted = len(gateway.distrusted.numbers)
+            here = Presence(name, "responder", numbers, gateway.publisher.failing, refused, distrusted)
             await bus.say(subjects.presence(name), encode(here))
         await asyncio.sleep(limits.PRESENCE_EVERY_S)
 

@@ -58,9 +58,9 @@ class Board:
         return BitMap() if posted is None else posted.audience
 
     def post(
-        self, order: Order, body: bytes, audience: BitMap, now_ms: int, authors: tuple[Author, ...] = ()
+        self, order: Order, sealed: bytes, audience: BitMap, now_ms: int, authors: tuple[Author, ...] = ()
     ) -> Posted | None:
-        """An order that is believed, its bytes, and, of an alert, whom it means; None when it was posted before.
+        """An order that is believed, sealed as it came, and, of an alert, whom it means; None when it is here already.
 
         `Untrusted` for one that is not what may follow its alert.
         """
@@ -74,7 +74,7 @@ class Board:
         elif order.msg_type != "alert":  # shown to nobody rather than to somebody outside
             log.error("board.no_alert", order=ids.to_text(order.id))
             audience = BitMap()
-        posted = self.posted[order.id] = Posted(order, replies.deliver(body), audience, authors)
+        posted = self.posted[order.id] = Posted(order, replies.deliver(sealed), audience, authors)
         self.open = [p for p in self.open if p.order.id != order.refs]
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)

@@ -54,7 +54,7 @@ class Gate:
         if judged.fallen:
             log.warning("gateway.order_fallen", order=ids.to_text(judged.order.id))
             self._board.let_fall(judged.order.id)
-        posted = self._board.post(judged.order, judged.body, meant, now_ms, judged.authors)
+        posted = self._board.post(judged.order, judged.sealed, meant, now_ms, judged.authors)
         self._said.pop(judged.order.id, None)
         if posted is not None:
             posted.grounds = judged.grounds

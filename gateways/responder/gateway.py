@@ -22,6 +22,7 @@ from fusioncmd.trust.judge import Judge
 from gateways.responder import replies
 from gateways.responder.board import Board, Posted
 from gateways.responder.delivery import Delivery
+from gateways.responder.distrust import Distrusted
 from gateways.responder.doorway import Denial, admit
 from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
@@ -53,6 +54,7 @@ class Gateway:
         self.outflow.moved = lambda: self.publisher.wake()
         self.outflow.unsettled = lambda: self.publisher.unsettled
         self._shortcuts = Shortcuts()
+        self.distrusted = Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
 
     # --- the bus says
@@ -111,6 +113,8 @@ class Gateway:
                 self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
                 self._engine.send(fd, replies.ALIVE)
+            case terminal.Distrust():
+                self.distrusted.hear(number, said, self._clock())
             case terminal.Hello():
                 self._engine.close(fd, Close.BAD_FRAME, "a second hello")
         return self._engine.is_open(fd)

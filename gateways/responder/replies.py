@@ -21,9 +21,9 @@ def welcome(number: int, now_ms: int) -> bytes:
     return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S)))
 
 
-def deliver(order: bytes) -> bytes:
-    """`order` is the message as it was issued; this frame is built once for everyone."""
-    return websocket.frame(terminal.encode(terminal.Deliver(order)))
+def deliver(sealed: bytes) -> bytes:
+    """`sealed` is the order as it was issued and signed; this frame is built once for everyone."""
+    return websocket.frame(terminal.encode(terminal.Deliver(sealed)))
 
 
 def counted(order: bytes, answer: int) -> bytes:

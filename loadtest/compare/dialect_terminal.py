@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
-from fusioncmd.messages import Order, decode
+from fusioncmd.trust import seals
 from loadtest.compare.dialects import LIVE, MASK, OPENING, UPGRADING, Broken, Heard, Upgrade, messages
 from loadtest.swarm import wire
 
@@ -53,9 +53,9 @@ class Terminal:
                 match said:
                     case terminal.Welcome():
                         phase = LIVE
-                    case terminal.Deliver(packed):
+                    case terminal.Deliver(sealed):
                         orders += 1
-                        ident = decode(Order, packed).id
+                        ident = seals.claimed(sealed)[0].id
                         reply += _frame(terminal.Received(ident)) + _frame(terminal.Answer(ident, CHOICE))
                     case terminal.Counted():
                         confirmed += 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgpack
 
 from fusioncmd import api, terminal
-from fusioncmd.messages import Selector, encode
+from fusioncmd.messages import Selector
 from loadtest import harness
 from loadtest.compare.servers import Answered, Plan, Server
 from loadtest.harness import Running
@@ -42,7 +42,7 @@ class Tier:
 
     @property
     def order_bytes(self) -> int:
-        return len(terminal.encode(terminal.Deliver(encode(self.campaign.orders[-1]))))
+        return len(terminal.encode(terminal.Deliver(self.running.commander.sealed(self.campaign.orders[-1]))))
 
     def pids(self) -> dict[str, int]:
         return self.running.pids()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-ORDER_BYTES = 304
+ORDER_BYTES = 608  # of a delivery here: the order, who signed it, and by what right
 ANSWER_BYTES = 40
 NUMBER_DIGITS = 8
 ORDER = b"Typhoon red alert: report for duty at once. ".ljust(ORDER_BYTES, b".")

@@ -1,6 +1,6 @@
 """`python -m loadtest compare`: the same terminals called down through this system and through others, in one run.
 
-One order of 304 bytes to each of the terminals, each of which answers with 40 bytes as soon as it has it; the same lean
+One order of 608 bytes to each of the terminals, each of which answers with 40 bytes as soon as it has it; the same lean
 swarm for every server; ratios to bare sockets in the same run. A server that is not installed is a row that says so.
 """
 

@@ -19,6 +19,8 @@ import msgpack
 
 from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
+from fusioncmd.trust import ring
+from fusioncmd.trust.judge import Judge
 from gateways.responder.pace import Pace
 from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.crew import Crew
@@ -95,6 +97,7 @@ def run(crew: Crew, links: Links, engine: Engine) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.swarm", description=__doc__)
     parser.add_argument("--tickets", type=Path, required=True, help="a MessagePack list of [number, ticket]")
+    parser.add_argument("--keys", type=Path, required=True, help="the folder with the root grants that are believed")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--source", default="127.0.0.1", help="the address to connect from")
@@ -104,7 +107,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     terminals = [(int(number), bytes(ticket)) for number, ticket in msgpack.unpackb(given.tickets.read_bytes())]
-    crew = Crew(terminals, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
+    believe = Judge(ring.anchors(given.keys), time.time).fresh
+    crew = Crew(terminals, believe, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
     links = Links(given.link, given.share, len(terminals), f"{given.seed}/{given.source}/links")
     engine = Engine(crew, links, (given.host, given.port), given.source, raise_descriptors(), given.seed)
     os.nice(limits.GATEWAY_NICE)  # as the gateways, so that neither end is favoured

@@ -1,41 +1,26 @@
 """Many terminals and the people who hold them: frames and time in, frames out, everything written down. Pure.
 
 A terminal is an index; what it knows stands in bitmaps per order. Frames that are the same for everyone (an order, a
-confirmation) are decoded once and known by their bytes from then on.
+confirmation) are decoded, and an order verified, once, and known by their bytes from then on.
 """
 
 from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import count
 from random import Random
 from typing import NamedTuple
 
-import msgspec
-
 from fusioncmd import ids, limits, terminal
-from fusioncmd.messages import Order, decode
+from fusioncmd.trust import seals
 from loadtest.swarm.behaviour import Behaviour
-from loadtest.swarm.record import Deeds, Record, Written
-from loadtest.swarm.wire import masked
+from loadtest.swarm.orders import Held, Orders, Unbelieved
+from loadtest.swarm.record import Record, Written
 
 SEND_AGAIN_S = (5.0, 10.0)  # after a report that could not be stored: the impatient end of PROTOCOL.md, 2
 HEARTBEAT_PARTS = limits.HEARTBEAT_S * 3 // 4  # each terminal says something a little more often than it must
-
-
-@dataclass(slots=True)
-class Held:
-    """An order as terminals hold it, and what they send about it."""
-
-    order: Order
-    deeds: Deeds
-    received: bytes
-    answers: list[bytes]
-    shown_s: array[float]  # by terminal, on the monotonic clock; 0: not yet
-    confirmed_s: array[float]
 
 
 class Touching(NamedTuple):
@@ -52,19 +37,28 @@ class Confirmation(NamedTuple):
 
 
 class Crew:
+    """`believe` verifies a sealed order, now."""
+
     def __init__(
-        self, terminals: Sequence[tuple[int, bytes]], behaviour: Behaviour, seed: int, mask: bytes, now_s: float
+        self,
+        terminals: Sequence[tuple[int, bytes]],
+        believe: Callable[[bytes], seals.Verified],
+        behaviour: Behaviour,
+        seed: int,
+        mask: bytes,
+        now_s: float,
     ) -> None:
         self.numbers = array("I", (number for number, _ in terminals))
         self._tickets = [ticket for _, ticket in terminals]
-        self._behaviour, self._seed, self._mask = behaviour, seed, mask
+        self._behaviour, self._seed = behaviour, seed
         self._at_once = not behaviour.median_s and not behaviour.silent
         self._rng = Random(f"{seed}/{self.numbers[0] if terminals else 0}")
         self.record = Record()
+        self._orders = Orders(believe, self.record, len(terminals), mask)
+        self._frame = self._orders.frame
         self.welcomed = bytearray(len(terminals))
         self.last_shown_s = self.last_confirmed_s = 0.0
-        self._orders: dict[bytes, Held] = {}
-        self._known: dict[bytes, Held | Confirmation] = {}
+        self._known: dict[bytes, Held | Unbelieved | Confirmation] = {}
         self._due: list[tuple[float, int, int, Touching]] = []  # when, tie-break, who, what
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
@@ -74,15 +68,17 @@ class Crew:
     # --- the connection says
 
     def hello(self, i: int) -> bytes:
-        return self._frame(terminal.Hello(terminal.VERSION, self._tickets[i], tuple(self._holds(self.numbers[i]))))
+        return self._frame(
+            terminal.Hello(terminal.VERSION, self._tickets[i], tuple(self._orders.held_by(self.numbers[i])))
+        )
 
     def said(self, i: int, payload: bytes, now_s: float) -> bytes:
         """What terminal `i` sends when it hears `payload`."""
         known = self._known.get(payload)
         if known is None:
             return self._decoded(i, payload, now_s)
-        if isinstance(known, Held):
-            return self._shown(i, known, now_s)
+        if isinstance(known, Held | Unbelieved):
+            return self._delivered(i, known, now_s)
         self._confirmed(i, known, now_s)
         return b""
 
@@ -104,10 +100,7 @@ class Crew:
         return self._unconfirmed(i)
 
     def times(self, order: bytes, without: Container[int]) -> list[array[float]]:
-        """When `order` was shown, and an answer confirmed, last, to each terminal but some, on the monotonic clock."""
-        held = self._orders.get(order)
-        both = (held.shown_s, held.confirmed_s) if held is not None else ((), ())
-        return [array("d", (s for i, s in enumerate(t) if s and i not in without)) for t in both]
+        return self._orders.times(order, without)
 
     # --- time passes
 
@@ -131,14 +124,6 @@ class Crew:
 
     # --- inside
 
-    def _holds(self, number: int) -> list[bytes]:
-        """The orders that the device has; of many, the live ones and then the newest."""
-        has = [held.order for held in self._orders.values() if number in held.deeds.shown]
-        if len(has) > limits.ORDERS_HELD_MAX:
-            ended = {order.refs for order in has}
-            has = sorted(has, key=lambda o: (o.id not in ended and o.msg_type != "cancel", o.id))
-        return [order.id for order in has[-limits.ORDERS_HELD_MAX :]]
-
     def _later(self, due_s: float, i: int, touching: Touching) -> None:
         heapq.heappush(self._due, (due_s, next(self._ties), i, touching))
 
@@ -156,12 +141,12 @@ class Crew:
             case terminal.Welcome():
                 self.welcomed[i] = 1
                 return self._unconfirmed(i)
-            case terminal.Deliver(order):
-                known = self._known[payload] = self._learn(order)
-                return self._shown(i, known, now_s)
+            case terminal.Deliver(sealed):
+                known = self._known[payload] = self._orders.learn(sealed)
+                return self._delivered(i, known, now_s)
             case terminal.Counted(order, answer):
-                if order in self._orders:
-                    confirmation = self._known[payload] = Confirmation(self._orders[order], answer)
+                if order in self._orders.by_id:
+                    confirmation = self._known[payload] = Confirmation(self._orders.by_id[order], answer)
                     self._confirmed(i, confirmation, now_s)
                 else:
                     self.record.unasked["counted"] += 1
@@ -177,18 +162,11 @@ class Crew:
                     self._later(now_s + self._rng.uniform(*SEND_AGAIN_S), i, Touching(None, again=report))
         return b""
 
-    def _learn(self, data: bytes) -> Held:
-        order = decode(Order, data)
-        known = self._orders.get(order.id)
-        if known is not None:  # the same id in other bytes
-            self.record.differing[order.id.hex()] += 1
-            return known
-        deeds = self.record.deeds[order.id] = Deeds(data)
-        received = self._frame(terminal.Received(order.id))
-        answers = [self._frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
-        times = (array("d", bytes(8 * len(self.numbers))) for _ in range(2))
-        held = self._orders[order.id] = Held(order, deeds, received, answers, *times)
-        return held
+    def _delivered(self, i: int, known: Held | Unbelieved, now_s: float) -> bytes:
+        if isinstance(known, Held):
+            return self._shown(i, known, now_s)
+        self.record.untrusted[known.why] += 1
+        return known.distrust
 
     def _shown(self, i: int, held: Held, now_s: float) -> bytes:
         number = self.numbers[i]
@@ -222,7 +200,7 @@ class Crew:
         """What a terminal that is welcomed again sends again: all that nobody has confirmed."""
         number = self.numbers[i]
         frames = list(self._reports.get(i, {}).values())
-        for held in self._orders.values():
+        for held in self._orders.by_id.values():
             both = zip(held.deeds.given, held.deeds.confirmed, held.answers, strict=False)
             frames += [frame for given, confirmed, frame in both if number in given and number not in confirmed]
         return b"".join(frames)
@@ -244,6 +222,3 @@ class Crew:
             if self.welcomed[i]:
                 yield i, self._alive
         self._alive_at = (self._alive_at + 1) % HEARTBEAT_PARTS
-
-    def _frame(self, message: msgspec.Struct) -> bytes:
-        return masked(terminal.encode(message), self._mask)

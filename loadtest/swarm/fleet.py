@@ -15,6 +15,7 @@ import msgpack
 
 from fusioncmd.errors import Unavailable
 from fusioncmd.supervisor import die_with_parent
+from fusioncmd.trust import ring
 from loadtest.swarm.engine import SOURCES
 from loadtest.swarm.record import Record, unpack
 
@@ -133,6 +134,7 @@ async def launched(
 ) -> AsyncIterator[Fleet]:
     """A fleet that holds one terminal per ticket, from as many processes as that takes; stopped when the block ends.
 
+    `folder` is the tier's: terminals believe the roots that stand there, and their tickets are written there.
     `share` of the terminals has a `link` that is not steady, once there is `trouble`.
     """
     count = max(processes, -(-len(tickets) // TERMINALS_PER_PROCESS_MAX))
@@ -143,7 +145,7 @@ async def launched(
             file = folder / f"tickets-{p}.msgpack"
             file.write_bytes(msgpack.packb(list(tickets[p * len(tickets) // count : (p + 1) * len(tickets) // count])))
             argv = ["--tickets", str(file), "--port", str(port), "--behaviour", behaviour, "--seed", str(seed)]
-            argv += ["--link", link, "--share", str(share)]
+            argv += ["--link", link, "--share", str(share), "--keys", str(ring.folder_of(folder))]
             source = f"127.0.{1 + p // 50}.{1 + SOURCES * (p % 50)}"
             started.append(
                 await asyncio.create_subprocess_exec(

@@ -50,6 +50,7 @@ class Record:
     refused: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)  # orders whose bytes were not the same for everyone
     unasked: Counter[str] = field(default_factory=Counter)  # things told that nobody had asked for
+    untrusted: Counter[str] = field(default_factory=Counter)  # deliveries that did not verify, and were not shown
 
     def merge(self, other: Record) -> None:
         """Take in what another process wrote down."""
@@ -60,13 +61,13 @@ class Record:
             for one, another in zip(mine.bitmaps(), theirs.bitmaps(), strict=True):
                 one |= another
         self.reports |= other.reports
-        for name in ("closes", "refused", "differing", "unasked"):
+        for name in ("closes", "refused", "differing", "unasked", "untrusted"):
             getattr(self, name).update(getattr(other, name))
 
     def pack(self) -> bytes:
         deeds = [[i, d.order, [b.serialize() for b in d.bitmaps()]] for i, d in self.deeds.items()]
         reports = [[i, w.order, w.number, w.stored] for i, w in self.reports.items()]
-        counters = [dict(c) for c in (self.closes, self.refused, self.differing, self.unasked)]
+        counters = [dict(c) for c in (self.closes, self.refused, self.differing, self.unasked, self.untrusted)]
         return bytes(msgpack.packb([deeds, reports, counters]))
 
 
@@ -78,7 +79,7 @@ def unpack(data: bytes) -> Record:
         for empty, filled in zip(mine.bitmaps(), bitmaps, strict=True):
             empty |= BitMap.deserialize(filled)
     record.reports = {ident: Written(order, number, stored) for ident, order, number, stored in reports}
-    record.closes, record.refused, record.differing, record.unasked = map(Counter, counters)
+    record.closes, record.refused, record.differing, record.unasked, record.untrusted = map(Counter, counters)
     return record
 
 

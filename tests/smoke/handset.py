@@ -9,8 +9,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from fusioncmd import terminal
-from fusioncmd.messages import Order, decode
+from fusioncmd.messages import Order
 from fusioncmd.terminal import Alive, Answer, Counted, Deliver, Hello, Received, Welcome
+from fusioncmd.trust import seals
 
 PATIENCE_S = 10.0
 HANDSHAKE = (
@@ -72,7 +73,7 @@ class Handset:
     def order(self, text: str) -> Order:
         """The next order with that text, which the device says that it received."""
         while True:
-            order = decode(Order, self.hear(Deliver).order)
+            order, _ = seals.claimed(self.hear(Deliver).sealed)
             self.say(Received(order.id))
             if order.text == text:
                 return order
@@ -86,7 +87,7 @@ class Handset:
         """The texts of the orders that came until now, and were not asked for."""
         self.say(Alive())
         self.hear(Alive)
-        return [decode(Order, frame.order).text for frame in self.said if isinstance(frame, Deliver)]
+        return [seals.claimed(frame.sealed)[0].text for frame in self.said if isinstance(frame, Deliver)]
 
     def _read(self) -> terminal.ToTerminal:
         kind, size = self._exactly(2)

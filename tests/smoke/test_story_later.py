@@ -102,4 +102,4 @@ def test_an_exercise_and_the_real_thing_are_told_apart_in_words_everywhere(
         assert device.order("指令取消。" if lang == "zh" else "Cancelled.").status == (
             "exercise" if options else "actual"
         )
-    assert not [frame for frame in device.said if isinstance(frame, Deliver) and text.encode() in frame.order]
+    assert not [frame for frame in device.said if isinstance(frame, Deliver) and text.encode() in frame.sealed]
