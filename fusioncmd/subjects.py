@@ -18,6 +18,8 @@ PRESENCE_ALL = "fc.presence.>"
 TRUST_ALL = "fc.trust.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
+LOST_ALL = "fc.trust.lost.*"
+TRUST_FOLDED = ("fc.trust.revocation.*", "fc.trust.heartbeat.*", "fc.trust.head.>")  # a node reads devices one by one
 
 
 def call(path: Path) -> str:
@@ -57,9 +59,24 @@ def heartbeat(grant: bytes) -> str:
     return f"fc.trust.heartbeat.{grant.hex()}"
 
 
-def device(town: Path, device: bytes) -> str:
-    """An enrolled device of somebody in that town, or that it was revoked; last per device."""
-    return f"fc.trust.device.{town.dotted}.{device.hex()}"
+def device(town: Path, number: int, device: bytes) -> str:
+    """An enrolled device of the person with `number`, of that town; last per device."""
+    return f"fc.trust.device.{town.dotted}.{number:08x}.{device.hex()}"
+
+
+def devices_of(town: Path, number: int) -> str:
+    """All devices of one person."""
+    return f"fc.trust.device.{town.dotted}.{number:08x}.*"
+
+
+def device_anywhere(device: bytes) -> str:
+    """That device, of whom it may be."""
+    return f"fc.trust.device.*.*.*.*.*.{device.hex()}"
+
+
+def lost(device: bytes) -> str:
+    """That a device is lost; last per device."""
+    return f"fc.trust.lost.{device.hex()}"
 
 
 def audit_head(path: Path) -> str:

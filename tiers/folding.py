@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from fusioncmd import subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
@@ -37,7 +38,8 @@ class Folding:
             (REPORT, self._ledger.fold_report),
         ):
             start = await self._start_of(stream)
-            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start))
+            filters = subjects.TRUST_FOLDED if stream is TRUST else ()
+            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start, filters=filters))
             await tails[-1].caught_up()  # whom to believe, then orders, then what is said of them
         for tail in tails:
             await tail.caught_up()

@@ -14,8 +14,10 @@ from typing import Any
 
 import structlog
 
-from fusioncmd import __version__, api, codes, limits, subjects
+from fusioncmd import __version__, api, codes, keys, limits, subjects
 from fusioncmd.access import Actor
+from fusioncmd.api import devices as of_devices
+from fusioncmd.audit.logged import Logged
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
@@ -25,6 +27,7 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from tiers.desk import Desk
+from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
 from tiers.problems import problems_of
@@ -46,16 +49,18 @@ class Node:
         self._ready_s = 0.0
         self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
-        keys = ring.folder_of(data)
-        self._judge = Judge(ring.anchors(keys), clock)
+        folder = ring.folder_of(data)
+        self._judge = Judge(ring.anchors(folder), clock)
         self._ledger = self._files.load(self._judge)
         self._roster = Roster(divisions)
         self._reachable = Reachable()
         self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge)
-        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(keys))
+        self.desk = Desk(bus, node, self._roster, self._ledger, self._reachable, self._judge, ring.node_key(folder))
         self.desk.problems = self._lagging
+        ticket_key = keys.ensure_ticket_key(data)
+        self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(folder), Logged(), clock)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -130,6 +135,11 @@ class Node:
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
+            of_devices.MakeCodes: self.devices.codes,
+            of_devices.Enrol: self.devices.enrol,
+            of_devices.Renew: self.devices.renew,
+            of_devices.Devices: self.devices.devices,
+            of_devices.RevokeDevices: self.devices.revoke,
         }
 
     def _admit(self, question: api.Question[Any], session: bytes) -> Actor:

@@ -18,7 +18,7 @@ from fusioncmd.messages import Status
 from fusioncmd.trust import grants, keyfile
 from fusioncmd.trust.chains import Anchors
 from fusioncmd.trust.expiry import DAY_MS
-from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, credential
+from fusioncmd.trust.grants import Credential, Grant, GrantPurpose, SignedGrant, credential
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.signatures import Signer
 
@@ -87,13 +87,18 @@ def _key(file: Path) -> Signer:
 
 def anchors(folder: Path) -> Anchors:
     """The roots that are believed here."""
+    return Anchors(roots(folder))
+
+
+def roots(folder: Path) -> tuple[SignedGrant, ...]:
+    """Their grants, as they are given to terminals."""
     files = _anchor_files(folder)
     if not files:
         raise NotFound(
             f"No root key is trusted here: {folder / 'anchors'} is empty; `fusioncmd keys init` makes the keys.",
             f"{folder / 'anchors'} 中没有受信任的根密钥；可用 fusioncmd keys init 生成。",
         )
-    return Anchors(signed for file in files for signed in keyfile.read_grants(file))
+    return tuple(signed for file in files for signed in keyfile.read_grants(file))
 
 
 def node_key(folder: Path) -> Credential:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
 from pyroaring import BitMap
 
 from fusioncmd import limits, terminal
-from fusioncmd.bus.port import Stored
+from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.killpoint import reach
@@ -27,17 +26,17 @@ from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
 from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
+from gateways.responder.lost import LostDevices
 from gateways.responder.outflow import Outflow
 from gateways.responder.publisher import Publisher
+from gateways.responder.relay import Relay
 from gateways.responder.reports import ReportBox
 from gateways.responder.seats import Seats
 from gateways.responder.shortcuts import Shortcuts
 
-log = structlog.get_logger("gateway")
-
 
 class Gateway:
-    """`clock` gives seconds since 1970. Implements `engine.Sessions`."""
+    """`clock` gives seconds since 1970. Implements `sessions.Sessions`."""
 
     def __init__(
         self, engine: Engine, serves: Path, key: bytes, judge: Judge, descriptors_max: int, clock: Callable[[], float]
@@ -48,11 +47,19 @@ class Gateway:
         self.board, self.judge = Board(), judge
         self._gate = Gate(judge, self.board)
         self._seats = Seats(descriptors_max, clock())
+        self._lost = LostDevices(key)
+        self.relay: Relay
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
         self._shortcuts = Shortcuts()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
+
+    def connect(self, bus: Bus, name: str) -> None:
+        """To the bus, by which receipts, reports, enrolments and renewals go."""
+        self.publisher = Publisher(bus, name, self.confirm)
+        self.reports = ReportBox(bus, self)
+        self.relay = Relay(bus, self._engine, self._seats, self._lost, self._key, self._clock)
 
     # --- the bus says
 
@@ -83,7 +90,7 @@ class Gateway:
         self.outflow.pump()
         reach("gateway.receipts_confirmed")
 
-    # --- terminals say (engine.Sessions)
+    # --- terminals say (sessions.Sessions)
 
     def glance(self, fd: int, data: bytes) -> bool:
         shortcut = self._shortcuts.find(data)
@@ -100,7 +107,7 @@ class Gateway:
         except BadMessage as problem:
             self._engine.close(fd, Close.BAD_FRAME, problem.en)
             return False
-        if number < 0:
+        if number < 0 and not isinstance(said, terminal.Enrol | terminal.Renew):
             return self._hello(fd, said)
         match said:
             case terminal.Received() | terminal.Answer():
@@ -110,7 +117,9 @@ class Gateway:
                 self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
                 self._engine.send(fd, replies.ALIVE)
-            case terminal.Hello():
+            case terminal.Enrol() | terminal.Renew() if number < 0 or isinstance(said, terminal.Renew):
+                self.relay.take(fd, said)
+            case terminal.Hello() | terminal.Enrol():
                 self._engine.close(fd, Close.BAD_FRAME, "a second hello")
         return self._engine.is_open(fd)
 
@@ -119,6 +128,7 @@ class Gateway:
 
     def gone(self, fd: int) -> None:
         self._delivery.gone(fd)
+        self.relay.gone(fd)
         self._seats.leave(fd)
 
     def turn(self) -> None:
@@ -157,7 +167,7 @@ class Gateway:
 
     def _hello(self, fd: int, said: terminal.FromTerminal) -> bool:
         now_s = self._clock()
-        entry = admit(said, self._key, self._serves, now_s)
+        entry = admit(said, self._key, self._serves, now_s, self._lost)
         if isinstance(entry, Denial):
             self._engine.close(fd, *entry)
             return False
@@ -236,7 +246,3 @@ class Gateway:
         fd = self._seats.fd_of.get(number)
         if fd is not None:
             self._engine.send(fd, frame)
-
-    def goodbye(self) -> None:
-        for fd in self._engine.descriptors():
-            self._engine.close(fd, Close.RESTART, "the gateway restarts")
