@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fusioncmd import api, envelope, subjects
+from fusioncmd import api, devices, envelope, keys, subjects
+from fusioncmd.api import devices as asked
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
@@ -19,6 +20,7 @@ from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
 from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
 from fusioncmd.trust import keyfile, ring
 from tests.nats_server import until
+from tests.phones import Phone
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
 from tests.worlds import EVERYONE, NOW_MS, OFFICES, make_draft, make_id, make_order, sealed
@@ -77,6 +79,20 @@ async def counts(bus: MemoryBus) -> list[api.Row]:
     return [(await ask(bus, api.Tally(order.id))).total for order in (ALERT, OTHER)]
 
 
+def of_devices(key: bytes) -> tuple[api.Question[Any], ...]:
+    """A phone is enrolled, renews its ticket, and is lost."""
+    number, phone = PEOPLE[0], Phone()
+    code = devices.make_code(number, NOW_MS // 1000 + 600, False, b"code", key)
+    device = devices.read_code(code, key, NOW_MS / 1000).device
+    return (
+        asked.MakeCodes(600, number=number),
+        asked.Enrol(code, "ed25519", phone.public, phone.enrol_proof(code)),
+        asked.Renew(number, device, NOW_MS, phone.renew_proof(number, device, NOW_MS)),
+        asked.Devices(number=number),
+        asked.RevokeDevices(device),
+    )
+
+
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
     async with running(bus, tmp_path):
@@ -84,6 +100,7 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            *of_devices(keys.read_ticket_key(tmp_path)),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(api.VERBS)
         for request in requests:

@@ -19,6 +19,7 @@ from fusioncmd.cli.durations import within
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.report import whole_file
+from fusioncmd.cli.rows import BYTE_ORDER_MARK, neutral
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput
 from fusioncmd.words import say
@@ -156,8 +157,8 @@ async def _pages(commander: Commander, place: codes.Path | None, valid_s: int, r
         question = asked.MakeCodes(valid_s, node=home, after=after, limit=limits.CODES_PAGE_MAX, replaces=replace)
         made = await commander.ask(question)
         lines = io.StringIO(newline="")
-        rows = ((x.id, x.name, x.phone, devices.code_text(x.code)) for x in made.lines)
-        csv.writer(lines).writerows(rows)
+        rows = ((neutral(x.id), neutral(x.name), neutral(x.phone), devices.code_text(x.code)) for x in made.lines)
+        csv.writer(lines, lineterminator="\n").writerows(rows)
         yield lines.getvalue()
         after = made.next
 
@@ -166,7 +167,7 @@ async def _write_all(
     commander: Commander, place: codes.Path | None, valid_s: int, replace: bool, file: Path, as_json: bool
 ) -> None:
     pages = [page async for page in _pages(commander, place, valid_s, replace)]
-    text = "\ufeff" + ",".join(COLUMNS) + "\r\n" + "".join(pages)
+    text = BYTE_ORDER_MARK + ",".join(COLUMNS) + "\n" + "".join(pages)
     count = sum(page.count("\n") for page in pages)
 
     def write() -> None:
