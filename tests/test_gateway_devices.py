@@ -68,7 +68,8 @@ class Province:
 
 
 @pytest.fixture
-async def province() -> AsyncIterator[Province]:
+async def province(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Province]:
+    monkeypatch.setattr(limits, "FAILURES_MAX", 8)
     async with a_world() as world:
         province = Province(world)
         await province.serve()
@@ -231,6 +232,7 @@ async def fail_often(world: World) -> None:
         bad = await world.open()
         bad.say(HELLO, 1, world.ticket(9, key=bytes(32)))
         assert (await bad.closing())[0] == Close.BAD_TICKET
+        bad.leave()
 
 
 async def test_from_an_address_that_failed_too_often_a_good_ticket_gets_in_and_enrolments_wait(
