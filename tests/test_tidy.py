@@ -30,7 +30,8 @@ ONE_FILE_PER_LIBRARY = {
 PURE = (
     "fusioncmd/access.py", "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
     "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
-    "fusioncmd/audit/entries.py", "fusioncmd/codes.py", "fusioncmd/envelope.py",
+    "fusioncmd/audit/entries.py", "fusioncmd/codes.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
+    "gateways/responder/sessions.py", "gateways/responder/strikes.py", "fusioncmd/envelope.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
