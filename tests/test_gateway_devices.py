@@ -170,6 +170,7 @@ async def test_a_lost_device_is_closed_at_once_and_neither_its_ticket_nor_its_ke
         back = await world.open()
         back.say(*said)
         assert (await back.closing())[0] == Close.LOST_DEVICE
+    assert province.asked == 2  # the enrolments: the node hears no more of it
     assert await other.hears_nothing_more()
 
 
@@ -204,6 +205,7 @@ async def test_while_the_node_says_nothing_a_bounded_number_waits(
     assert await third.closing() == (Close.BUSY, str(limits.RELAY_WAIT_S))
     connected.say(*phone.renew(ONE, device, province.now_ms))
     assert await connected.hear() == [TICKETED, b"", limits.RELAY_WAIT_S]  # whoever is connected stays so
+    assert province.asked == 3  # of neither has the node heard
     for terminal in waiting:
         assert await terminal.closing() == (Close.BUSY, str(limits.RELAY_WAIT_S))
     province.gate.set()
