@@ -1,4 +1,4 @@
-"""Devices at a gateway, over sockets, with a node's counter behind: enrolled, renewed, lost; and what floods it."""
+"""Devices at a gateway, over sockets, with a node's counter behind: enrolled, renewed, lost."""
 
 from __future__ import annotations
 
@@ -7,72 +7,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fusioncmd import api, devices, limits, subjects, tickets
+from fusioncmd import devices, limits, tickets
 from fusioncmd.api import devices as asked
-from fusioncmd.bus.port import TRUST, Server
 from fusioncmd.terminal import Close
-from fusioncmd.trust.grants import SignedGrant
+from tests.device_province import ONE, TWO, Province, a_province
 from tests.phones import ENROLLED, TICKETED, Phone
-from tests.terminals import HELLO, KEY, WELCOME, Terminal, World, a_world
-from tests.test_desk import TABLE, Office
-from tests.test_device_desk import Book
-from tests.worlds import CHIEF, OFFICES
-from tiers.devices import DeviceDesk
-from tiers.serving import Serving
-
-ONE, TWO = TABLE.towns.index("440106001") << 16 | 1, TABLE.towns.index("440106001") << 16 | 2
-
-
-class Province:
-    """A gateway and the counter of a node on one bus."""
-
-    def __init__(self, world: World) -> None:
-        self.world, office = world, Office(world.bus)
-        self.desk = DeviceDesk(world.bus, office.roster, KEY, (OFFICES.root_grant,), Book(), lambda: world.now_s)
-        self.asked = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def serve(self) -> None:
-        serving = Serving(self.world.bus, lambda: True, lambda question, session: CHIEF)
-        for kind, answer in ((asked.Enrol, self.desk.enrol), (asked.Renew, self.desk.renew)):
-            server = self._counted(serving._server(kind, answer))
-            await self.world.bus.serve(subjects.api(api.VERBS[kind][0]), server)
-        await self.world.bus.tail(TRUST, self.world.gateway.relay.fold_lost, filters=(subjects.LOST_ALL,))
-
-    def _counted(self, server: Server) -> Server:
-        async def serve(data: bytes) -> bytes:
-            self.asked += 1
-            await self.gate.wait()
-            return await server(data)
-
-        return serve
-
-    @property
-    def now_ms(self) -> int:
-        return int(self.world.now_s * 1000)
-
-    async def code(self, number: int = ONE) -> bytes:
-        return (await self.desk.codes(asked.MakeCodes(3600, number=number), CHIEF)).lines[0].code
-
-    async def enrolled(self, phone: Phone, number: int = ONE) -> tuple[Terminal, bytes, bytes]:
-        """A terminal that was enrolled and has not said hello, its device and its ticket."""
-        terminal = await self.world.open()
-        terminal.say(*phone.enrol(await self.code(number)))
-        kind, device, who, ticket, after_s, roots = await terminal.hear()
-        assert (kind, who) == (ENROLLED, number)
-        first, last = limits.DEVICE_RENEW_AFTER_S
-        assert first <= after_s < last
-        assert [SignedGrant(*root) for root in roots] == [OFFICES.root_grant]
-        return terminal, device, ticket
+from tests.terminals import HELLO, KEY, WELCOME
+from tests.worlds import CHIEF
 
 
 @pytest.fixture
-async def province(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Province]:
-    monkeypatch.setattr(limits, "FAILURES_MAX", 8)
-    async with a_world() as world:
-        province = Province(world)
-        await province.serve()
+async def province() -> AsyncIterator[Province]:
+    async with a_province() as province:
         yield province
 
 
@@ -227,87 +173,3 @@ async def test_who_hung_up_gets_no_answer_and_the_next_at_that_descriptor_neithe
     province.gate.set()
     await province.world.gateway.relay.drain(5)
     assert await next_one.hears_nothing_more()
-
-
-async def fail_often(world: World) -> None:
-    for _ in range(limits.FAILURES_MAX):
-        bad = await world.open()
-        bad.say(HELLO, 1, world.ticket(9, key=bytes(32)))
-        assert (await bad.closing())[0] == Close.BAD_TICKET
-        bad.leave()
-
-
-async def test_from_an_address_that_failed_too_often_a_good_ticket_gets_in_and_enrolments_wait(
-    province: Province,
-) -> None:
-    world, phone = province.world, Phone()
-    terminal, device, ticket = await province.enrolled(phone)
-    terminal.leave()
-    before = await world.open()
-    before.say(HELLO, 1, ticket)
-    await before.hear()
-    await fail_often(world)
-    assert world.engine.peers.wary
-    for said in (phone.renew(ONE, device, province.now_ms), Phone(2).enrol(await province.code())):
-        waits = await world.open()
-        waits.say(*said)
-        assert await waits.closing() == (Close.FAILURES, str(limits.FAILURES_WAIT_S))
-    before.say(*phone.renew(ONE, device, province.now_ms))
-    assert await before.hear() == [TICKETED, b"", limits.FAILURES_WAIT_S]
-    bad = await world.open()
-    bad.say(HELLO, 1, world.ticket(9, key=bytes(32)))
-    assert (await bad.closing())[0] == Close.BAD_TICKET  # it still hears why
-    assert await (await world.enter(TWO)).hears_nothing_more()
-    world.monotonic_s += 2 * limits.FAILURES_MAX / limits.FAILURES_FORGIVEN_PER_S
-    world.gateway.tick()
-    again = await world.open()
-    again.say(*phone.renew(ONE, device, province.now_ms))
-    assert (await again.hear())[0] == TICKETED
-
-
-async def test_a_struck_addresss_oldest_connections_go_and_a_newcomer_gets_in(
-    province: Province, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "UNPROVEN_STRUCK_MAX", 3)
-    world = province.world
-    await fail_often(world)
-    while world.engine.descriptors():
-        await asyncio.sleep(0.001)
-    idle = [await world.open() for _ in range(3)]
-    assert await (await world.enter(ONE)).hears_nothing_more()
-    assert await idle[0].rest() == b""
-    assert len(world.engine.descriptors()) == 3
-    world.monotonic_s += limits.HANDSHAKE_STRUCK_S_MAX + 1
-    world.gateway.tick()
-    assert [(await one.closing())[0] for one in idle[1:]] == [Close.LATE] * 2
-
-
-async def test_too_many_without_a_hello_and_the_oldest_goes(province: Province) -> None:
-    world = province.world
-    world.engine._unproven._max = 3
-    idle = [await world.open() for _ in range(3)]
-    assert await (await world.enter(ONE)).hears_nothing_more()
-    assert await idle[0].rest() == b""
-    idle[1].say(HELLO, 1, world.ticket(TWO))
-    assert (await idle[1].hear())[:2] == [WELCOME, TWO]
-
-
-async def test_handshakes_that_never_end_are_failures(province: Province) -> None:
-    world = province.world
-    for _ in range(limits.FAILURES_MAX):
-        (await world.plain()).raw(b"GET /terminal HTTP/1.1\r\n")
-    while len(world.engine.descriptors()) < limits.FAILURES_MAX:
-        await asyncio.sleep(0.001)
-    world.monotonic_s += limits.HANDSHAKE_S_MAX + 1
-    world.gateway.tick()
-    assert world.engine.peers.wary and not world.engine.descriptors()
-    assert await (await world.enter(ONE)).hears_nothing_more()
-
-
-async def test_expired_tickets_of_a_whole_village_are_no_failures(province: Province) -> None:
-    world = province.world
-    for _ in range(limits.FAILURES_MAX + 1):
-        late = await world.open()
-        late.say(HELLO, 1, world.ticket(ONE, open_s=-1))
-        assert (await late.closing())[0] == Close.EXPIRED_TICKET
-    assert not world.engine.peers.wary
