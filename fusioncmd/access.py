@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
+from fusioncmd.api import devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -71,8 +72,8 @@ def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     return (order.node, *order.audience.nodes)
 
 
-# Whoever they are, or nobody yet. `Beat` and `Revoke` carry statements that prove themselves.
-OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke})
+# Whoever they are, or nobody yet. `Beat`, `Revoke` and what terminals ask carry proofs of their own.
+OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke, *devices.OF_TERMINALS})
 RULES: dict[type[Any], Rule] = {
     api.WhoAmI: Rule(ANYONE),
     api.Logout: Rule(ANYONE),
@@ -89,6 +90,9 @@ RULES: dict[type[Any], Rule] = {
     api.Proposals: Rule(WATCHING),
     api.Withdraw: Rule(COMPOSING),
     Keys: Rule(ANYONE),
+    devices.MakeCodes: Rule(ADMINISTERING, _place),
+    devices.Devices: Rule(ADMINISTERING),
+    devices.RevokeDevices: Rule(ADMINISTERING),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

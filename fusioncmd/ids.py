@@ -39,6 +39,22 @@ def from_text(text: str) -> bytes:
     return value.to_bytes(ID_BYTES, "big")
 
 
+def spell(data: bytes) -> str:
+    """`data`, whole groups of 5 bytes, in the same alphabet."""
+    value = int.from_bytes(data, "big")
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(8 * len(data) - 5, -1, -5))
+
+
+def unspell(text: str) -> bytes | None:
+    """The bytes that `text`, whole groups of 8 characters, spells; None when it holds another character."""
+    value = 0
+    for char in text.upper():
+        if char not in _VALUE:
+            return None
+        value = value << 5 | _VALUE[char]
+    return value.to_bytes(len(text) * 5 // 8, "big")
+
+
 def _bad(text: str) -> BadInput:
     return BadInput(
         f"{text[:40]!r} is not an order id (26 letters and digits).",

@@ -48,6 +48,15 @@ FRAME_BYTES_MAX = 16 * 1024  # from a terminal
 DELIVERY_BYTES_MAX = 20 * 1024  # to a terminal: what each must take
 HANDSHAKE_BYTES_MAX = 8 * 1024
 HANDSHAKE_S_MAX = 10  # from accept to a good hello
+HANDSHAKE_STRUCK_S_MAX = 2  # the same, from an address that failed too often
+HELLO_BYTES_MAX = 4 * 1024  # of a frame that is incomplete before the hello; disconnect
+FAILURES_MAX = 60  # of one address (IPv6: a /64) to prove who it is; beyond, it is struck: wait
+FAILURES_FORGIVEN_PER_S = 1.0
+FAILURES_WAIT_S = 60  # what terminals of a struck address are told that want to enrol or to renew
+FAILING_ADDRESSES_MAX = 4_096  # known per gateway process; shed, who has not failed for longest first
+UNPROVEN_MAX = 16_384  # connections per gateway process without a hello; the oldest is dropped
+UNPROVEN_STRUCK_MAX = 256  # the same, of one struck address
+OPENING_BYTES_MAX = 16 * 1024 * 1024  # of incomplete handshakes, per gateway process; disconnect who adds to it
 PROXY_HEADER_BYTES_MAX = 1_024  # of version 2 with its extensions; senders keep to 536, names in certificates are long
 PROXY_NETWORKS_MAX = 64  # reject: an operator trusts at most so many
 REFUSALS_LOGGED_MAX = 30  # per gateway process and REFUSALS_LOGGED_S; shed from the log, and counted
@@ -57,6 +66,17 @@ SILENCE_S_MAX = 540
 UNACKNOWLEDGED_MS_MAX = 60_000  # what was sent to a phone that is gone: then it counts as gone (TCP_USER_TIMEOUT)
 TICKET_BYTES_MAX = 1_024
 TICKET_S_MAX = 366 * 86_400
+DEVICE_TICKET_S = 86_400  # of an enrolled device; then it renews it
+DEVICE_RENEW_AFTER_S = (8 * 3_600, 16 * 3_600)  # spread over devices
+CODE_S_MAX = 30 * 86_400  # reject: a code that enrols a device may live so long
+CODES_PAGE_MAX = 5_000  # reject
+RENEWAL_SKEW_MS_MAX = 5 * 60_000  # disconnect, with the right time: a renewal is signed at most so long ago
+RELAYS_IN_FLIGHT_MAX = 64  # enrolments and renewals per gateway process that wait for the node; disconnect: wait
+RELAY_S_MAX = 5  # for the node to answer; disconnect: wait
+RELAY_WAIT_S = 10  # what those are told
+LOST_DEVICES_MAX = (
+    65_536  # held per gateway process; beyond, tickets from before the oldest loss are refused as expired
+)
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
@@ -183,6 +203,8 @@ assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
 assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
 assert KEY_BEATS_APART_S_MIN < KEY_BEAT_EVERY_S < KEY_HEARTBEAT_S_MAX
+assert RELAY_S_MAX < HANDSHAKE_S_MAX
+assert DEVICE_RENEW_AFTER_S[1] < DEVICE_TICKET_S < TICKET_S_MAX
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
 assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX

@@ -21,6 +21,7 @@ HEAD_ALL = "fc.trust.head.>"
 PROPOSAL_ALL = "fc.trust.proposal.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
+LOST_ALL = "fc.trust.lost.*"
 
 
 def call(path: Path) -> str:
@@ -65,9 +66,24 @@ def proposal(order: bytes) -> str:
     return f"fc.trust.proposal.{order.hex()}"
 
 
-def device(town: Path, device: bytes) -> str:
-    """An enrolled device of somebody in that town, or that it was revoked; last per device."""
-    return f"fc.trust.device.{town.dotted}.{device.hex()}"
+def device(town: Path, number: int, device: bytes) -> str:
+    """An enrolled device of the person with `number`, of that town; last per device."""
+    return f"fc.trust.device.{town.dotted}.{number:08x}.{device.hex()}"
+
+
+def devices_of(town: Path, number: int) -> str:
+    """All devices of one person."""
+    return f"fc.trust.device.{town.dotted}.{number:08x}.*"
+
+
+def device_anywhere(device: bytes) -> str:
+    """That device, of whom it may be."""
+    return f"fc.trust.device.*.*.*.*.*.{device.hex()}"
+
+
+def lost(device: bytes) -> str:
+    """That a device is lost; last per device."""
+    return f"fc.trust.lost.{device.hex()}"
 
 
 def audit_head(path: Path) -> str:

@@ -12,9 +12,10 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from fusioncmd import limits
+from fusioncmd import devices, limits
 from fusioncmd.errors import BadMessage
 from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, ReportText
+from fusioncmd.trust.grants import SignedGrant
 
 T = TypeVar("T")
 
@@ -61,6 +62,26 @@ class Distrust(Struct, frozen=True, array_like=True, tag=8):
     reason: Annotated[str, Meta(min_length=1, max_length=limits.DISTRUST_REASON_CHARS_MAX)]
 
 
+class Enrol(Struct, frozen=True, array_like=True, tag=6):
+    """Before a hello: a new device shows its code and its public key. `proof` signs `devices.enrol_body`."""
+
+    version: int
+    code: devices.Code
+    algorithm: devices.Algorithm
+    public: devices.PublicKey
+    proof: devices.Proof
+
+
+class Renew(Struct, frozen=True, array_like=True, tag=7):
+    """Before a hello, or while connected: a device asks for its next ticket. `proof` signs `devices.renew_body`."""
+
+    version: int
+    number: devices.Number
+    device: devices.Device
+    at_ms: devices.Millis
+    proof: devices.Proof
+
+
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
     number: int
     server_ms: int
@@ -96,8 +117,23 @@ class Refused(Struct, frozen=True, array_like=True, tag=20):
     report: Id | None = None  # which report, if it was one
 
 
-FromTerminal = Hello | Received | Answer | SendReport | Alive | Distrust
-ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Alive
+class Enrolled(Struct, frozen=True, array_like=True, tag=21):
+    """The device is known now. `roots` are the grants of the keys that orders are verified with."""
+
+    device: bytes
+    number: int
+    ticket: bytes
+    renew_after_s: int
+    roots: Annotated[tuple[SignedGrant, ...], Meta(max_length=limits.ROOTS_MAX)]
+
+
+class Ticketed(Struct, frozen=True, array_like=True, tag=22):
+    ticket: bytes
+    renew_after_s: int
+
+
+FromTerminal = Hello | Received | Answer | SendReport | Alive | Enrol | Renew | Distrust
+ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | Alive
 
 
 class Close(IntEnum):
@@ -106,13 +142,18 @@ class Close(IntEnum):
     RESTART = 4000  # the gateway goes down; another one, or the same, is there soon
     SILENT = 4001  # nothing was heard for SILENCE_S_MAX
     LATE = 4002  # no hello came in time
+    CLOCK = 4003  # a renewal of another time; the reason is ours, in milliseconds since 1970
     REPLACED = 4100  # the same number connected again
     BAD_FRAME = 4101  # not this protocol: mend the terminal
     BAD_TICKET = 4102  # forged or malformed
     EXPIRED_TICKET = 4103  # get a new one
     WRONG_GATEWAY = 4104  # the ticket's place is not served here
     NO_HELLO = 4105  # the first frame was not a hello
+    LOST_DEVICE = 4106  # it was revoked
+    NOT_ENROLLED = 4107  # a code or a device that is not taken; the reason says why
     FULL = 4200  # no room for one more terminal
+    BUSY = 4201  # enrolments and renewals: too many at once, or the node does not answer
+    FAILURES = 4202  # enrolments and renewals: too many from this address were bad
 
 
 def advice(code: int) -> str:

@@ -23,11 +23,12 @@ KEY_BYTES = 32
 TAG_BYTES = 16
 
 
-class Ticket(Struct, frozen=True, array_like=True, tag="ticket.1"):
+class Ticket(Struct, frozen=True, array_like=True, tag="ticket.2"):
     number: Annotated[int, Meta(ge=0, lt=1 << 32)]
     village: Code  # 12 digits, or the town's 9 for a person of the town itself
     roles: Annotated[tuple[Role, ...], Meta(max_length=limits.ROLES_PER_PERSON_MAX)]
     expires_s: Annotated[int, Meta(ge=0, lt=1 << 48)]  # since 1970
+    device: Annotated[bytes, Meta(max_length=8)] = b""  # that was enrolled; empty: made by `fusioncmd ticket`
 
 
 class ExpiredTicket(BadTicket):

@@ -15,7 +15,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import calldown, chaos, costs, demo, flap, forge, slow, storm
+from loadtest import badauth, calldown, chaos, costs, demo, flap, forge, slow, storm
 from loadtest.compare import scenario as compare
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -30,6 +30,7 @@ SCENARIOS = {
     "costs": costs,
     "compare": compare,
     "forge": forge,
+    "badauth": badauth,
 }
 
 

@@ -21,7 +21,7 @@ from pyroaring import BitMap
 from fusioncmd import api, ids, subjects
 from fusioncmd.codes import Path as Code
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark, Presence, Receipts, Report, Selector, encode
-from fusioncmd.terminal import PATH
+from fusioncmd.terminal import PATH, VERSION
 from loadtest import harness, measure
 from loadtest.harness import Running
 from loadtest.output import Result, note, show
@@ -197,7 +197,7 @@ async def _heartbeats(tier: Running, people: People, result: Result) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", tier.tier.port)
         writer.write(upgrade_request("127.0.0.1", PATH, number.to_bytes(16, "big")))
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(masked(msgpack.packb([1, 1, ticket, held]), bytes(4)))
+        writer.write(masked(msgpack.packb([1, VERSION, ticket, held]), bytes(4)))
         streams.append((reader, writer))
     for reader, _ in streams:
         await reader.read(65_536)  # the welcome; every order is held already

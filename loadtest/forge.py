@@ -117,7 +117,9 @@ def costs(seed: int) -> dict[str, float]:
     assert len(own.chain) == 3
     data, none = offices.sealed(own), Revocations(offices.anchors)
     key = bytes(range(tickets.KEY_BYTES))
-    ticket = tickets.mint(tickets.Ticket(12_648_430, "440106001101", ("flood", "村支书"), 1_900_000_000), key)
+    ticket = tickets.mint(
+        tickets.Ticket(12_648_430, "440106001101", ("flood", "村支书"), 1_900_000_000, bytes(range(8))), key
+    )
     fresh = iter([Anchors([offices.root_grant]) for _ in range(ROUNDS * ROUND)])
 
     def uncached() -> None:

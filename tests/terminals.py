@@ -28,8 +28,6 @@ from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
 from gateways.responder.peers import Peers
-from gateways.responder.publisher import Publisher
-from gateways.responder.reports import ReportBox
 from tests.worlds import NOW_MS, OFFICES, audience_of, sealed
 
 HELLO, RECEIVED, ANSWER, REPORT, ALIVE = range(1, 6)
@@ -151,8 +149,7 @@ class World:
         self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s, peers)
         judge = Judge(OFFICES.anchors, lambda: self.now_s)
         self.gateway = Gateway(self.engine, Path(serves), KEY, judge, descriptors_max, lambda: self.now_s)
-        self.gateway.publisher = Publisher(self.bus, "gw", self.gateway.confirm)
-        self.gateway.reports = ReportBox(self.bus, self.gateway)
+        self.gateway.connect(self.bus, "gw")
         self.engine.serve(self.gateway)
         self._terminals: list[Terminal] = []
 

@@ -10,6 +10,7 @@ from fusioncmd import terminal, tickets
 from fusioncmd.codes import Path
 from fusioncmd.terminal import Alive, Answer, Close, Hello, Received
 from gateways.responder.doorway import Denial, Entry, admit
+from gateways.responder.lost import LostDevices
 from tests.worlds import make_id
 
 KEY = b"k" * tickets.KEY_BYTES
@@ -19,7 +20,7 @@ MINTED = tickets.mint(TICKET, KEY)
 
 
 def judged(said: terminal.FromTerminal, serves: str = "44", now_s: float = NOW_S) -> Entry | Denial:
-    return admit(said, KEY, Path(serves), now_s)
+    return admit(said, KEY, Path(serves), now_s, LostDevices(KEY))
 
 
 def test_a_good_hello_is_let_in_with_its_ticket_and_what_it_holds() -> None:

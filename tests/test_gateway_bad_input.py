@@ -61,7 +61,7 @@ def packed(*fields: object) -> bytes:
     [
         (b"\x82\xfe\x40\x01", 1009, "A frame of 16385 bytes exceeds the bound of 16384."),
         (b"\x82\xff" + bytes([0x7F]) * 8, 1009, "exceeds the bound"),
-        (masked(0x02, bytes(9000)) + masked(0x80, bytes(9000)), 1009, "may have 16384 bytes"),
+        (masked(0x02, bytes(9000)) + masked(0x80, bytes(9000)), 1009, "A hello may have 4096 bytes"),
         (masked(0x81, "你好".encode()), 1003, "Frames are binary."),
         (b"\x82\x01\x90", 1002, "mask"),
         (masked(0xC2, b""), 1002, "reserved"),
@@ -70,7 +70,8 @@ def packed(*fields: object) -> bytes:
         (masked(0x80, b"goes on"), 1002, "continuation"),
         (masked(0x82, b""), 4101, "Not a frame of this protocol"),
         (masked(0x82, b"\xc1\xff\x00 no MessagePack"), 4101, "Not a frame of this protocol"),
-        (masked(0x82, DEEP), 4101, "Not a frame of this protocol"),
+        (masked(0x82, DEEP), 1009, "A hello may have 4096 bytes"),
+        (masked(0x82, DEEP[:3000]), 4101, "Not a frame of this protocol"),
         (packed(99), 4101, "Not a frame of this protocol"),
         (packed("answer", 1), 4101, "Not a frame of this protocol"),
         (packed(HELLO, "one", b""), 4101, "Not a frame of this protocol"),

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from fusioncmd import api, envelope, subjects
+from fusioncmd import api, devices, envelope, subjects
+from fusioncmd import keys as secret_keys
 from fusioncmd.api import calling, keys, proposals
+from fusioncmd.api import devices as asked
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
@@ -22,6 +24,7 @@ from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
 from fusioncmd.trust import heartbeats, keyfile, ring, seals
 from fusioncmd.trust.revocations import revoke
 from tests.nats_server import until
+from tests.phones import Phone
 from tests.test_desk import PEOPLE, PLACES, TABLE, first_slice
 from tests.test_ledger import ALERT, OTHER, audience, call, mark, receipts, report
 from tests.worlds import (
@@ -95,6 +98,20 @@ async def counts(bus: MemoryBus) -> list[api.Row]:
     return [(await ask(bus, api.Tally(order.id))).total for order in (ALERT, OTHER)]
 
 
+def of_devices(key: bytes) -> tuple[api.Question[Any], ...]:
+    """A phone is enrolled, renews its ticket, and is lost."""
+    number, phone = PEOPLE[0], Phone()
+    code = devices.make_code(number, NOW_MS // 1000 + 600, False, b"code", key)
+    device = devices.read_code(code, key, NOW_MS / 1000).device
+    return (
+        asked.MakeCodes(600, number=number),
+        asked.Enrol(code, "ed25519", phone.public, phone.enrol_proof(code)),
+        asked.Renew(number, device, NOW_MS, phone.renew_proof(number, device, NOW_MS)),
+        asked.Devices(number=number),
+        asked.RevokeDevices(device),
+    )
+
+
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
     waits = seals.seal(encode(make_order(9, status="actual")), DUTY["actual"])
@@ -106,8 +123,11 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
             api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
             api.Propose(waits), api.Proposals(), api.Withdraw(make_id(9)),
             Keys(), Beat(heartbeats.beat(NODE_KEY, NOW_MS)), Revoke(revoke(SPENT, SPENT.chain, NOW_MS)),
+            *of_devices(secret_keys.read_ticket_key(tmp_path)),
         )  # fmt: skip
-        assert {type(request) for request in requests} == set(calling.VERBS | proposals.VERBS | keys.VERBS)
+        assert {type(request) for request in requests} == set(
+            calling.VERBS | proposals.VERBS | keys.VERBS | asked.VERBS
+        )
         for request in requests:
             assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])
         health = await ask(bus, api.Health())

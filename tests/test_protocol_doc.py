@@ -13,10 +13,11 @@ import msgpack
 import msgspec
 import pytest
 
-from fusioncmd import ids, limits, terminal
+from fusioncmd import devices, ids, limits, terminal
 from fusioncmd.messages import Order, Selector
 from fusioncmd.terminal import Close, advice
-from fusioncmd.trust import seals
+from fusioncmd.trust import seals, signatures
+from fusioncmd.trust.chains import Anchors
 from gateways.responder import websocket
 from gateways.responder.replies import REFUSALS
 from tests.test_tidy import ROOT
@@ -25,7 +26,8 @@ from tests.tier_process import TierProcess, until
 PAGE = (ROOT / "PROTOCOL.md").read_text("utf-8")
 FRAMES = [
     terminal.Hello, terminal.Received, terminal.Answer, terminal.SendReport, terminal.Alive, terminal.Distrust,
-    terminal.Welcome, terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused,
+    terminal.Welcome, terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused, terminal.Enrol,
+    terminal.Enrolled, terminal.Renew, terminal.Ticketed,
 ]  # fmt: skip
 TABLE_ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
 ROWS = [[cell.strip() for cell in row.split(" | ")] for row in TABLE_ROW.findall(PAGE)]
@@ -197,3 +199,18 @@ def test_the_terminal_in_the_page_is_counted_even_after_the_gateway_was_killed(
     finally:
         device.kill()
         device.wait()
+
+
+def test_the_device_of_the_page_proves_what_the_page_says_it_signs() -> None:
+    frames = {name: blocks("hex")[name] for name in ("Enrol", "Enrolled", "Renew", "Ticketed")}
+    enrol, renew = (terminal.decode_from_terminal(frames[name]) for name in ("Enrol", "Renew"))
+    enrolled = terminal.decode_to_terminal(frames["Enrolled"])
+    assert isinstance(enrol, terminal.Enrol) and isinstance(renew, terminal.Renew)
+    assert isinstance(enrolled, terminal.Enrolled)
+    key = signatures.signer(bytes(range(32)))
+    assert key.public == enrol.public and devices.code_text(enrol.code) in PAGE
+    assert enrol.proof == key.raw(b"fusioncmd/enrol/1\0" + enrol.code + b"ed25519\0" + enrol.public)
+    said = renew.number.to_bytes(4, "big") + renew.device + renew.at_ms.to_bytes(8, "big")
+    assert renew.proof == key.raw(b"fusioncmd/renew/1\0" + said)
+    assert (renew.number, renew.device) == (enrolled.number, enrolled.device)
+    assert Anchors(enrolled.roots).roots

@@ -18,15 +18,20 @@ from fusioncmd.terminal import (
     Counted,
     Deliver,
     Distrust,
+    Enrol,
+    Enrolled,
     FromTerminal,
     Hello,
     Received,
     Refused,
+    Renew,
     SendReport,
     Stored,
+    Ticketed,
     ToTerminal,
     Welcome,
 )
+from fusioncmd.trust.grants import SignedGrant
 from tests.worlds import make_id
 
 A, B = make_id(1), make_id(2)
@@ -38,6 +43,8 @@ UP: list[tuple[FromTerminal, list[object]]] = [
     (Alive(), [5]),
     (Distrust(A, "signature"), [8, A, "signature"]),
     (Distrust(None, "bytes"), [8, None, "bytes"]),
+    (Enrol(1, bytes(20), "ed25519", bytes(32), bytes(64)), [6, 1, bytes(20), "ed25519", bytes(32), bytes(64)]),
+    (Renew(1, 7, bytes(8), 1_790_000_000_000, bytes(64)), [7, 1, 7, bytes(8), 1_790_000_000_000, bytes(64)]),
 ]
 DOWN: list[tuple[ToTerminal, list[object]]] = [
     (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60]),
@@ -45,8 +52,11 @@ DOWN: list[tuple[ToTerminal, list[object]]] = [
     (Counted(A, 3), [18, A, 3]),
     (Stored(A, B), [19, A, B]),
     (Refused("busy", A, "Later.", B), [20, "busy", A, "Later.", B]),
+    (Enrolled(bytes(8), 7, b"ticket", 9, (SignedGrant(b"body", bytes(64)),)),
+     [21, bytes(8), 7, b"ticket", 9, [[b"body", bytes(64)]]]),
+    (Ticketed(b"ticket", 9), [22, b"ticket", 9]),
     (Alive(), [5]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("said", "fields"), UP, ids=lambda v: type(v).__name__)

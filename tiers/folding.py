@@ -39,6 +39,7 @@ class Folding:
         self.bad_messages = 0
         self.begun_anew: set[str] = set()  # streams that are others than those that were folded before
         self.fold_trust: Callable[[Stored], None] = lambda _: None
+        self.trust_filters: tuple[str, ...] = ()  # devices are there too, and read one by one
         self.fold_account: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
@@ -53,7 +54,8 @@ class Folding:
             (REPORT, self._ledger.fold_report),
         ):
             start = await self._start_of(stream)
-            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start))
+            filters = self.trust_filters if stream is TRUST else ()
+            tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start, filters=filters))
             await tails[-1].caught_up()  # whom to believe, then orders, then what is said of them
         for tail in tails:
             await tail.caught_up()

@@ -18,6 +18,7 @@ from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
+from fusioncmd.api import devices as of_devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
@@ -34,6 +35,7 @@ from tiers.accounts import Accounts
 from tiers.audit_page import audit_page
 from tiers.checks import Checks, Pause
 from tiers.desk import Desk
+from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.ledger_files import LedgerFiles, images
 from tiers.logins import Logins
@@ -85,8 +87,11 @@ class Node:
         self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
         self._keys.listen(self._notices)
         self._notices.on("proposal", self.desk.proposals.fold)
+        self._folding.trust_filters = self._notices.filters
         self.desk.sign_with(self._keys.own_key)
         self.desk.problems = self._lagging
+        ticket_key = secret_keys.ensure_ticket_key(data)
+        self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -191,6 +196,11 @@ class Node:
             Revoke: self._keys.revoke,
             Beat: self._keys.beat,
             Keys: self._keys.keys,
+            of_devices.MakeCodes: self.devices.codes,
+            of_devices.Enrol: self.devices.enrol,
+            of_devices.Renew: self.devices.renew,
+            of_devices.Devices: self.devices.devices,
+            of_devices.RevokeDevices: self.devices.revoke,
         }
 
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:

@@ -82,6 +82,11 @@ COMMANDS = {
         "Issue tickets for responders' devices.",
         "为人员终端签发票据。",
     ),
+    "devices": (
+        "devices:app",
+        "Responders' devices: enrol, list, revoke.",
+        "人员设备：登记、查看、吊销。",
+    ),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",

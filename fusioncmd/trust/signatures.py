@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from fusioncmd.trust.refusals import refusal
 
 Purpose = Literal["grant", "issue", "approve", "node", "revoke", "heartbeat", "audit", "login", "request"]
+DevicePurpose = Literal["enrol", "renew"]
 Check = Callable[[bytes, bytes], None]  # of a signature and what was signed; raises `InvalidSignature`
 
 SEED_BYTES = 32
@@ -49,12 +50,30 @@ class Signer:
     def sign(self, purpose: Purpose, by: bytes, body: bytes) -> bytes:
         return self.raw(signed_bytes(purpose, by, body))
 
+    def prove(self, purpose: DevicePurpose, body: bytes) -> bytes:
+        return self.raw(proven_bytes(purpose, body))
+
     def __repr__(self) -> str:
         return f"<Signer {self.algorithm} {self.public.hex()}>"
 
 
 def signed_bytes(purpose: Purpose, by: bytes, body: bytes) -> bytes:
     return b"fusioncmd/" + purpose.encode() + b"/1\0" + by + body
+
+
+def proven_bytes(purpose: DevicePurpose, body: bytes) -> bytes:
+    """What a device signs: it acts under no grant."""
+    return b"fusioncmd/" + purpose.encode() + b"/1\0" + body
+
+
+def verify_device(algorithm: str, public: bytes, signature: bytes, purpose: DevicePurpose, body: bytes) -> None:
+    """As `verify`, for one of the many keys of devices, which are not kept loaded."""
+    if algorithm not in ALGORITHMS:
+        raise refusal("algorithm")
+    try:
+        ALGORITHMS[algorithm].load(public)(signature, proven_bytes(purpose, body))
+    except InvalidSignature:
+        raise refusal("signature") from None
 
 
 def verify(algorithm: str, public: bytes, signature: bytes, purpose: Purpose, by: bytes, body: bytes) -> None:

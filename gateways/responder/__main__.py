@@ -18,12 +18,13 @@ import uvloop
 
 from fusioncmd import codes, keys, limits, subjects
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.bus.port import CALL, Bus, Tail
+from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
+from fusioncmd.terminal import Close
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from fusioncmd.words import sentence
@@ -31,10 +32,9 @@ from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.heeding import Heeding
 from gateways.responder.listener import bind
+from gateways.responder.lost import KEPT_S
 from gateways.responder.neighbours import Neighbours
 from gateways.responder.peers import Peers
-from gateways.responder.publisher import Publisher
-from gateways.responder.reports import ReportBox
 
 log = structlog.get_logger("gateway")
 
@@ -63,11 +63,11 @@ async def _run(given: argparse.Namespace) -> None:
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
-    gateway.publisher = Publisher(bus, given.name, gateway.confirm)
-    gateway.reports = ReportBox(bus, gateway)
+    gateway.connect(bus, given.name)
     engine.serve(gateway)
-    heeding = await Heeding(judge, gateway.board, time.time).read(bus)  # whom to believe, and then orders
-    tail = await _read_orders(bus, gateway, serves)
+    heeding = Heeding(judge, gateway.board, time.time)
+    tails = [await heeding.read(bus), await _read_losses(bus, gateway)]  # whom to believe, and then orders
+    tails.append(await _read_orders(bus, gateway, serves))
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,16 +80,16 @@ async def _run(given: argparse.Namespace) -> None:
         await stop.wait()
         ticking.cancel()
     engine.stop_listening()
-    await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S))
-    await _say_goodbye(engine, gateway)
-    await tail.stop()
-    await heeding.stop()
+    await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S), gateway.relay.drain(DRAIN_S))
+    await _say_goodbye(engine)
+    await asyncio.gather(*(tail.stop() for tail in tails))
     await bus.close()
 
 
-async def _say_goodbye(engine: Engine, gateway: Gateway) -> None:
+async def _say_goodbye(engine: Engine) -> None:
     """Close every connection, and wait a moment for the terminals to have read why."""
-    gateway.goodbye()
+    for fd in engine.descriptors():
+        engine.close(fd, Close.RESTART, "the gateway restarts")
     for _ in range(round(GOODBYE_S / GOODBYE_LOOK_S)):
         if not engine.descriptors():
             break
@@ -104,6 +104,14 @@ async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
     """
     filters = (*subjects.calls_heard_at(serves), subjects.AUDIENCE_ALL)
     tail = await bus.tail(CALL, gateway.fold_call, filters=filters)
+    await tail.caught_up()
+    return tail
+
+
+async def _read_losses(bus: Bus, gateway: Gateway) -> Tail:
+    """The devices that were revoked while tickets of theirs could still be good; before anyone is let in."""
+    from_ms = int((time.time() - KEPT_S) * 1000)
+    tail = await bus.tail(TRUST, gateway.relay.fold_lost, from_ms=from_ms, filters=(subjects.LOST_ALL,))
     await tail.caught_up()
     return tail
 

@@ -8,6 +8,7 @@ from fusioncmd import terminal, tickets
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadTicket
 from fusioncmd.terminal import Close
+from gateways.responder.lost import LostDevices
 
 
 class Entry(NamedTuple):
@@ -20,7 +21,7 @@ class Denial(NamedTuple):
     reason: str
 
 
-def admit(said: terminal.FromTerminal, key: bytes, serves: Path, now_s: float) -> Entry | Denial:
+def admit(said: terminal.FromTerminal, key: bytes, serves: Path, now_s: float, lost: LostDevices) -> Entry | Denial:
     if not isinstance(said, terminal.Hello):
         return Denial(Close.NO_HELLO, "the first frame is a hello")
     if said.version != terminal.VERSION:
@@ -33,4 +34,6 @@ def admit(said: terminal.FromTerminal, key: bytes, serves: Path, now_s: float) -
         return Denial(Close.BAD_TICKET, problem.en)
     if not serves.covers(Path(ticket.village)):
         return Denial(Close.WRONG_GATEWAY, f"this gateway serves {serves}")
+    if (why := lost.judge(ticket)) is not None:
+        return Denial(why, "this device was revoked" if why is Close.LOST_DEVICE else "the ticket has to be renewed")
     return Entry(ticket, said.held)

@@ -13,7 +13,6 @@ import select
 import socket
 from array import array
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
@@ -26,6 +25,8 @@ from gateways.responder.peers import Peers
 from gateways.responder.reader import FrameReader
 from gateways.responder.rota import PARTS, Rota
 from gateways.responder.rounds import Rounds
+from gateways.responder.sessions import Sessions
+from gateways.responder.strikes import Unproven
 
 log = structlog.get_logger("engine")
 
@@ -38,22 +39,6 @@ LINGER_S = 2  # a closed connection is read until its end, so that the close fra
 Clock = Callable[[], float]
 
 
-class Sessions(Protocol):
-    def glance(self, fd: int, data: bytes) -> bool:
-        """True when `data`, all that came, was understood at a glance, and taken; False changes nothing."""
-
-    def message(self, fd: int, payload: bytes) -> bool:
-        """False when this ended the connection."""
-
-    def drained(self, fd: int) -> None:
-        """All that was sent to `fd` is with the kernel now, after some of it had to wait."""
-
-    def gone(self, fd: int) -> None: ...
-
-    def turn(self) -> None:
-        """A round of events was handled."""
-
-
 class Engine:
     """`listener` is bound, and listens from `start` on; `clock` gives seconds that never go back."""
 
@@ -62,15 +47,15 @@ class Engine:
     ) -> None:
         self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
-        self._passing: set[int] = set()  # descriptors in any phase but OPEN
+        self._unproven = Unproven()  # descriptors in any phase but OPEN
         self.heard_s = array("I", bytes(4 * descriptors_max))
         self._reader = FrameReader()
         self._epoll = select.epoll()
         self._outbox = Outbox(self._epoll, self.drop)
         self.send, self.send_each = self._outbox.send, self._outbox.send_each
-        self._peers = peers or Peers()
-        self._opening = Opening(self._peers)
-        self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2, self._peers.admits)
+        self.peers = peers or Peers()
+        self._opening = Opening(self.peers, self._named)
+        self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2, self.peers.admits)
         self._rounds = Rounds(self._epoll.fileno(), self._round)
         self._clock = clock or asyncio.get_running_loop().time
         self.now_s = int(self._clock())
@@ -102,7 +87,7 @@ class Engine:
     def greeted(self, fd: int) -> None:
         """Whoever is at `fd` said a good hello: from now on only silence ends it."""
         self._phase[fd] = OPEN
-        self._passing.discard(fd)
+        self._unproven.discard(fd)
         self.heard_s[fd] = self.now_s
 
     def descriptors(self) -> list[int]:
@@ -111,29 +96,34 @@ class Engine:
 
     def close(self, fd: int, code: int, reason: str) -> None:
         """Say why, and end the connection."""
-        self._peers.closes(fd, code, reason)
+        self.peers.closes(fd, code, reason)
+        struck = self.peers.wary and self._phase[fd] == SHAKEN and self.peers.is_struck(fd)
         self._end(fd, websocket.close_frame(code, reason) if self._phase[fd] >= SHAKEN else b"")
+        if struck:
+            self.drop(fd)  # it is told, and keeps no descriptor
 
     def drop(self, fd: int) -> None:
         """End the connection without a word."""
         if self._phase[fd] != FREE:
             self._leave(fd)
             self._phase[fd] = FREE
-            self._passing.discard(fd)
+            self._unproven.discard(fd)
             self._epoll.unregister(fd)
             os.close(fd)
 
     def sweep(self) -> None:
         """Once a second: end what does not finish opening, what was told to go and, by turns, what is silent."""
         self.now_s = int(self._clock())  # without events there are no turns, and yet time passes
-        self._peers.sweep(self.now_s)
-        for fd in list(self._passing):
+        self.peers.sweep(self.now_s)
+        for fd in self._unproven.list():
             phase = self._phase[fd]
-            if self.now_s - self.heard_s[fd] <= (LINGER_S if phase == CLOSING else limits.HANDSHAKE_S_MAX):
+            if self.now_s - self.heard_s[fd] <= (LINGER_S if phase == CLOSING else self._unproven.handshake_s_max(fd)):
                 continue
             if phase == SHAKEN:
                 self.close(fd, terminal.Close.LATE, "no hello came in time")
             else:
+                if phase == OPENING:
+                    self.peers.fails(fd)
                 self.drop(fd)
         for part in self._rota.due(self.now_s):
             for fd in range(part, self._top, PARTS):
@@ -150,7 +140,7 @@ class Engine:
             self._epoll.modify(fd, READ)  # what waited is given up; a socket that is shut is writable for ever
         self._leave(fd)
         self._phase[fd] = CLOSING
-        self._passing.add(fd)
+        self._unproven.add(fd)
         self.heard_s[fd] = self.now_s
         connection = socket.socket(fileno=fd)
         try:
@@ -196,10 +186,11 @@ class Engine:
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)
         self._phase[fd] = OPENING
-        self._opening.begin(fd)
-        self._passing.add(fd)
         self.heard_s[fd] = self.now_s
         self._epoll.register(fd, READ)
+        if (oldest := self._unproven.begin(fd)) is not None:
+            self.drop(oldest)
+        self._opening.begin(fd)
 
     def _read(self, fd: int) -> None:
         try:
@@ -219,6 +210,13 @@ class Engine:
         elif self._phase[fd] == OPENING:
             self._open(fd, data)
 
+    def _named(self, fd: int) -> None:
+        """It is known where `fd` comes from, while some addresses are struck."""
+        if (address := self.peers.struck_address(fd)) is not None:
+            oldest = self._unproven.watch(fd, address)
+            if oldest is not None:
+                self.drop(oldest)
+
     def _open(self, fd: int, data: bytes) -> None:
         opened = self._opening.feed(fd, data)
         if opened is None:
@@ -233,10 +231,12 @@ class Engine:
 
     def _frames(self, fd: int, data: bytes) -> None:
         outcome = self._reader.feed(fd, data)
+        if self._phase[fd] == SHAKEN and outcome is None:
+            outcome = self._reader.too_long(fd, limits.HELLO_BYTES_MAX)
         if outcome is None or self._phase[fd] < SHAKEN:
             return
         if outcome.over:
-            self._peers.tell(fd, outcome.fault)
+            self.peers.faults(fd, outcome.fault)
             self._end(fd, outcome.reply)
         else:
             self.send(fd, outcome.reply)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
 from pyroaring import BitMap
 
 from fusioncmd import limits, terminal
-from fusioncmd.bus.port import Stored
+from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.killpoint import reach
@@ -28,27 +27,26 @@ from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
 from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
+from gateways.responder.lost import LostDevices
 from gateways.responder.outflow import Outflow
 from gateways.responder.publisher import Publisher
+from gateways.responder.relay import Relay
 from gateways.responder.reports import ReportBox
 from gateways.responder.seats import Seats
 from gateways.responder.shortcuts import Shortcuts
 
-log = structlog.get_logger("gateway")
-
 
 class Gateway:
-    """`clock` gives seconds since 1970. Implements `engine.Sessions`."""
+    """`clock` gives seconds since 1970. Implements `sessions.Sessions`."""
 
     def __init__(
         self, engine: Engine, serves: Path, key: bytes, judge: Judge, descriptors_max: int, clock: Callable[[], float]
     ) -> None:
         self._engine, self._serves, self._key, self._clock = engine, serves, key, clock
-        self.publisher: Publisher
-        self.reports: ReportBox
         self.board, self.judge = Board(), judge
         self._gate = Gate(judge, self.board)
         self._seats = Seats(descriptors_max, clock())
+        self._lost = LostDevices(key)
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
@@ -56,6 +54,12 @@ class Gateway:
         self._shortcuts = Shortcuts()
         self.distrusted = Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
+
+    def connect(self, bus: Bus, name: str) -> None:
+        """To the bus, by which receipts, reports, enrolments and renewals go."""
+        self.publisher = Publisher(bus, name, self.confirm)
+        self.reports = ReportBox(bus, self)
+        self.relay = Relay(bus, self._engine, self._seats, self._lost, self._key, self._clock)
 
     # --- the bus says
 
@@ -86,7 +90,7 @@ class Gateway:
         self.outflow.pump()
         reach("gateway.receipts_confirmed")
 
-    # --- terminals say (engine.Sessions)
+    # --- terminals say (sessions.Sessions)
 
     def glance(self, fd: int, data: bytes) -> bool:
         shortcut = self._shortcuts.find(data)
@@ -103,7 +107,7 @@ class Gateway:
         except BadMessage as problem:
             self._engine.close(fd, Close.BAD_FRAME, problem.en)
             return False
-        if number < 0:
+        if number < 0 and not isinstance(said, terminal.Enrol | terminal.Renew):
             return self._hello(fd, said)
         match said:
             case terminal.Received() | terminal.Answer():
@@ -115,7 +119,9 @@ class Gateway:
                 self._engine.send(fd, replies.ALIVE)
             case terminal.Distrust():
                 self.distrusted.hear(number, said, self._clock())
-            case terminal.Hello():
+            case terminal.Enrol() | terminal.Renew() if number < 0 or isinstance(said, terminal.Renew):
+                self.relay.take(fd, said)
+            case terminal.Hello() | terminal.Enrol():
                 self._engine.close(fd, Close.BAD_FRAME, "a second hello")
         return self._engine.is_open(fd)
 
@@ -124,6 +130,7 @@ class Gateway:
 
     def gone(self, fd: int) -> None:
         self._delivery.gone(fd)
+        self.relay.gone(fd)
         self._seats.leave(fd)
 
     def turn(self) -> None:
@@ -162,7 +169,7 @@ class Gateway:
 
     def _hello(self, fd: int, said: terminal.FromTerminal) -> bool:
         now_s = self._clock()
-        entry = admit(said, self._key, self._serves, now_s)
+        entry = admit(said, self._key, self._serves, now_s, self._lost)
         if isinstance(entry, Denial):
             self._engine.close(fd, *entry)
             return False
@@ -193,9 +200,8 @@ class Gateway:
         """The order that was spoken of; None when this gateway does not know it, or it is not meant for this person."""
         answer = said.answer if isinstance(said, terminal.Answer) else None
         stage = RECEIVED if answer is None else ANSWERED
-        if said.order not in self.board.posted and self.board.early.keep(
-            said.order, stage, answer, number, self._now_ms
-        ):
+        early = said.order not in self.board.posted
+        if early and self.board.early.keep(said.order, stage, answer, number, self._now_ms):
             return None
         posted = self._meant(number, said.order)
         if posted is not None:
@@ -241,7 +247,3 @@ class Gateway:
         fd = self._seats.fd_of.get(number)
         if fd is not None:
             self._engine.send(fd, frame)
-
-    def goodbye(self) -> None:
-        for fd in self._engine.descriptors():
-            self._engine.close(fd, Close.RESTART, "the gateway restarts")

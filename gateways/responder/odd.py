@@ -31,7 +31,7 @@ class OddFrames:
     def __init__(self) -> None:
         self._connection = Connection(ConnectionType.SERVER)
         self._parts: list[bytes] = []
-        self._bytes = 0
+        self.bytes = 0
 
     @property
     def idle(self) -> bool:
@@ -52,12 +52,12 @@ class OddFrames:
             case BytesMessage(data=data, message_finished=finished):
                 if data or finished or not self._parts:  # empty fragments may come endlessly; they are not kept
                     self._parts.append(bytes(data))
-                self._bytes += len(data)
-                if self._bytes > limits.FRAME_BYTES_MAX:
+                self.bytes += len(data)
+                if self.bytes > limits.FRAME_BYTES_MAX:
                     self._close(outcome, 1009, f"A message may have {limits.FRAME_BYTES_MAX} bytes.")
                 elif finished:
                     outcome.messages.append(b"".join(self._parts))
-                    self._parts, self._bytes = [], 0
+                    self._parts, self.bytes = [], 0
             case TextMessage():
                 self._close(outcome, 1003, "Frames are binary.")
             case Ping():

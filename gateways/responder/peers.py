@@ -19,14 +19,28 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.networks import Network, is_in
 from fusioncmd.terminal import Close
 from gateways.responder import proxy_protocol
+from gateways.responder.strikes import Strikes
 
 log = structlog.get_logger("peers")
 
-_FAULTS = frozenset({Close.BAD_FRAME, Close.BAD_TICKET, Close.EXPIRED_TICKET, Close.WRONG_GATEWAY, Close.NO_HELLO})
+_FAULTS = frozenset(
+    {
+        Close.BAD_FRAME,
+        Close.BAD_TICKET,
+        Close.EXPIRED_TICKET,
+        Close.WRONG_GATEWAY,
+        Close.NO_HELLO,
+        Close.LOST_DEVICE,
+        Close.NOT_ENROLLED,
+    }
+)
+# What proves that nobody is there whom we know. An expired ticket does not: it was good.
+_FAILURES = frozenset({Close.BAD_FRAME, Close.BAD_TICKET, Close.NO_HELLO, Close.LATE, Close.NOT_ENROLLED})
 _ENTRY = 18  # bytes: an IPv6 address, or one of IPv4 in that form (RFC 4291, 2.5.5.2), and a port; zeros: not known
 _AS_IPV6 = bytes(10) + b"\xff\xff"
 _UNKNOWN = bytes(_ENTRY)
 _GONE = "gone"  # before it could be asked
+_FORGIVE_EACH_S = 5
 _GROW = _ENTRY * 1024
 _CACHED = 256  # addresses that connect here are few: those of proxies
 
@@ -41,6 +55,8 @@ class Peers:
         self.admits: Callable[[str, int], bool] | None = None if proxies is None else self._admit
         self._trusts = lru_cache(_CACHED)(lambda host: is_in(host, proxies or ()))
         self._sources = bytearray()
+        self._strikes = Strikes()
+        self._now_s = 0
         self.refused = 0  # since the start
         self._logged = self._unlogged = 0  # in this minute
         self._minute_s = 0
@@ -78,6 +94,34 @@ class Peers:
         """`fd` is about to be closed; tell of it, if that is the peer's fault."""
         if code in _FAULTS:
             self.tell(fd, f"{int(code)} {reason}")
+        if code in _FAILURES:
+            self.fails(fd)
+
+    def faults(self, fd: int, fault: str) -> None:
+        """Whoever is at `fd` does not speak this protocol; an empty `fault` is none."""
+        if fault:
+            self.tell(fd, fault)
+            self.fails(fd)
+
+    @property
+    def wary(self) -> bool:
+        """Some address is struck."""
+        return self._strikes.wary
+
+    def fails(self, fd: int) -> None:
+        """To prove who it is; of a terminal behind a proxy that does not say where it comes from, nothing follows."""
+        if address := self._address(fd):
+            self._strikes.fail(address, self._now_s)
+
+    def is_struck(self, fd: int) -> bool:
+        return self.struck_address(fd) is not None
+
+    def struck_address(self, fd: int) -> bytes | None:
+        """Where `fd` comes from, if too many failed from there."""
+        if not self._strikes.wary:
+            return None
+        address = self._address(fd)
+        return address if address and self._strikes.is_struck(address, self._now_s) else None
 
     def tell(self, fd: int, fault: str) -> None:
         """Whoever is at `fd` is refused, or ended for breaking the protocol; an empty `fault` is none."""
@@ -85,12 +129,26 @@ class Peers:
             self._log(self.name(fd), fault)
 
     def sweep(self, now_s: int) -> None:
-        """Once a second: when a minute is over, say how many were not logged in it."""
+        """Once a second: forgive; and when a minute is over, say how many were not logged in it."""
+        self._now_s = now_s
+        if now_s % _FORGIVE_EACH_S == 0:
+            self._strikes.sweep(now_s)
         if now_s - self._minute_s < limits.REFUSALS_LOGGED_S:
             return
         if self._unlogged:
             log.warning("gateway.refused_more", count=self._unlogged, refused=self.refused)
         self._minute_s, self._logged, self._unlogged = now_s, 0, 0
+
+    def _address(self, fd: int) -> bytes:
+        """4 bytes, or the 8 of an IPv6 network that one customer has; empty when it is not known."""
+        if self.admits:
+            entry = bytes(self._sources[fd * _ENTRY : fd * _ENTRY + 16])
+            known = len(entry) == 16 and any(entry)
+            return _network(entry) if known else b""
+        host = _own_end(fd).rpartition(":")[0].strip("[]")
+        if ":" in host:
+            return _network(socket.inet_pton(socket.AF_INET6, host))
+        return socket.inet_aton(host) if host else b""
 
     def _admit(self, host: str, port: int) -> bool:
         if self._trusts(host):
@@ -109,6 +167,11 @@ class Peers:
 
     def _log(self, peer: str, fault: str) -> None:
         log.warning("gateway.refused", peer=peer, fault=fault, refused=self.refused)
+
+
+def _network(address: bytes) -> bytes:
+    """Of an IPv6 address, which may be one of IPv4 in that form."""
+    return address[12:] if address.startswith(_AS_IPV6) else address[:8]
 
 
 def _own_end(fd: int) -> str:

@@ -28,6 +28,14 @@ class FrameReader:
         """True when the next byte of `fd` begins a frame that depends on nothing before it."""
         return fd not in self._partial and fd not in self._odd
 
+    def too_long(self, fd: int, bytes_max: int) -> Outcome | None:
+        """The end of `fd`, if more than `bytes_max` is kept of an incomplete frame or message."""
+        odd = self._odd.get(fd)
+        if len(self._partial.get(fd, b"")) + (0 if odd is None else odd.bytes) <= bytes_max:
+            return None
+        fault = f"A hello may have {bytes_max} bytes."
+        return Outcome(websocket.close_frame(1009, fault), over=True, fault=f"1009 {fault}")
+
     def feed(self, fd: int, data: bytes) -> Outcome | None:
         """Hand every message in `data` to `take`. An outcome is what has to be sent, and whether that ends it."""
         if self._partial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fusioncmd import limits, terminal
+from fusioncmd.api import devices
 from gateways.responder import websocket
 
 ALIVE = websocket.frame(terminal.encode(terminal.Alive()))
@@ -32,6 +33,16 @@ def counted(order: bytes, answer: int) -> bytes:
 
 def stored(order: bytes, report: bytes) -> bytes:
     return websocket.frame(terminal.encode(terminal.Stored(order, report)))
+
+
+def enrolled(new: devices.Enrolled) -> bytes:
+    said = terminal.Enrolled(new.device, new.number, new.ticket, new.renew_after_s, new.roots)
+    return websocket.frame(terminal.encode(said))
+
+
+def ticketed(ticket: bytes, renew_after_s: int) -> bytes:
+    """An empty `ticket`: not now, ask again after so long."""
+    return websocket.frame(terminal.encode(terminal.Ticketed(ticket, renew_after_s)))
 
 
 def refused(code: str, order: bytes, report: bytes | None = None) -> bytes:

@@ -21,6 +21,7 @@ class Seats:
         self.number_at = array("q", [NOBODY]) * descriptors_max
         self.town_at = array("I", bytes(4 * descriptors_max))
         self._expires_s = array("q", bytes(8 * descriptors_max))
+        self._device_at = array("Q", bytes(8 * descriptors_max))  # 0: a ticket that no device was enrolled for
 
     def take(self, fd: int, ticket: Ticket) -> None:
         """Seat the ticket's holder, whose seat elsewhere, if there was one, was given up before."""
@@ -29,7 +30,14 @@ class Seats:
         self.number_at[fd] = ticket.number
         self.town_at[fd] = int(ticket.village[:9])
         self._expires_s[fd] = ticket.expires_s
+        self._device_at[fd] = int.from_bytes(ticket.device, "big")
         self.connected.add(ticket.number)
+
+    def renew(self, fd: int, expires_s: int) -> None:
+        self._expires_s[fd] = expires_s
+
+    def is_at(self, fd: int, number: int, device: bytes) -> bool:
+        return self.number_at[fd] == number and self._device_at[fd] == int.from_bytes(device, "big")
 
     def leave(self, fd: int) -> None:
         number = self.number_at[fd]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -32,11 +33,15 @@ class Closed(Exception):
 class Handset:
     """Connected, greeted and welcome from the start; `said` is every frame that came and was not asked for yet.
 
-    `connection` is one that was made already, such as by TLS.
+    `connection` is one that was made already, such as by TLS. `ticket` may be what gets one before the hello.
     """
 
     def __init__(
-        self, url: str, ticket: bytes, held: tuple[bytes, ...] = (), connection: socket.socket | None = None
+        self,
+        url: str,
+        ticket: bytes | Callable[[Handset], bytes],
+        held: tuple[bytes, ...] = (),
+        connection: socket.socket | None = None,
     ) -> None:
         to = urlsplit(url)
         assert to.hostname and to.port
@@ -47,8 +52,12 @@ class Handset:
             head += self._exactly(1)
         assert head.startswith(b"HTTP/1.1 101 "), head
         self.said: list[terminal.ToTerminal] = []
-        self.say(Hello(terminal.VERSION, ticket, held))
-        self.number = self.hear(Welcome).number
+        try:
+            self.say(Hello(terminal.VERSION, ticket(self) if callable(ticket) else ticket, held))
+            self.number = self.hear(Welcome).number
+        except Closed:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> Handset:
         return self

@@ -1,0 +1,28 @@
+"""Somebody tries every lock, a hundred times a second; people who are called down do not notice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.test_tidy import ROOT
+
+
+def test_an_attack_lets_nobody_in_and_keeps_nobody_out() -> None:
+    argv = [sys.executable, "-m", "loadtest", "badauth", "--json", "--rate", "150", "--seconds", "5", "--every", "1.5"]
+    ran = subprocess.run(
+        [*argv, "--terminals", "150", "--addresses", "3", "--attackers", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=100,
+    )
+    told = json.loads(ran.stdout)
+    assert told["good"] and ran.returncode == 0, told["failures"]
+    figures = told["figures"]
+    assert figures["legitimate success [%]"] == "100.000" and figures["orders"] >= 3
+    assert figures["bad authentications"] > 500
+    kinds = {name.strip().partition(":")[0] for name in figures if name.startswith("  ")}
+    assert {"forged ticket", "expired ticket", "noise", "made-up code", "made-up device", "another's device"} <= kinds
+    assert not any("LET IN" in name for name in figures)
+    assert any("4202" in name for name in figures), "three addresses that fail so often are struck"
