@@ -21,6 +21,10 @@ SESSION_BYTES_MAX = 512
 API_REPLY_BYTES_MAX = 7 * 1024 * 1024
 BUS_PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 
+# The bus. Outcome: disconnect.
+BUS_LOGIN_S_MAX = 10  # from a connection to its proof of a key, TLS included: where cores are busy, 2 s are too few
+BUS_CONNECTIONS_MAX = 4_096
+
 # Orders. Outcome: reject.
 TEXT_CHARS_MAX = 2_000
 ANSWERS_MAX = 8

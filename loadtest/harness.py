@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd import api, divisions, keys
+from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.keys import make_keys
@@ -82,7 +83,7 @@ async def running(
     make_keys(folder, tier.node, places)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
     try:
-        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True)
+        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True, key=tier.bus_key(users.NODE))
         try:
             yield Running(tier, supervisor, bus, OfficeCommander(bus, folder), places)
         finally:

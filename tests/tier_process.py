@@ -21,6 +21,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fusioncmd import words
+from fusioncmd.bus import users
 from fusioncmd.cli.__main__ import app
 from tests.nats_server import free_port
 
@@ -85,7 +86,7 @@ class TierProcess:
         self.port, nats_port = free_port(), free_port()
         self.nats = nats or f"nats://127.0.0.1:{nats_port}"
         self.terminals = f"ws://127.0.0.1:{self.port}/terminal"
-        bus = ["--nats", nats] if nats else ["--nats-port", nats_port]
+        bus = ["--nats", nats, "--open-bus"] if nats else ["--nats-port", nats_port]
         self.argv = [
             str(PROGRAM),
             "up",
@@ -139,7 +140,15 @@ class TierProcess:
 
     def cli(self, *arguments: object, lang: str = "en") -> Ran:
         """A command of somebody at this tier."""
-        return run(*arguments, lang=lang, FUSIONCMD_NATS=self.nats, FUSIONCMD_DATA=str(self.data))
+        return run(*arguments, lang=lang, **self.env)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """By which a command finds this tier, and its key of the bus."""
+        return {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data)}
+
+    def bus_key(self, name: str) -> Path:
+        return users.seed_file(users.folder_of(self.data), name)
 
     def ask(self, *arguments: object) -> Any:
         """What a command says to a program; it must have gone well."""
@@ -149,8 +158,7 @@ class TierProcess:
 
     def here(self, *arguments: object) -> Ran:
         """As `cli`, in this process and in its language: quicker where many are asked."""
-        env = {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data)}
-        done = CliRunner().invoke(app, [*map(str, arguments)], env=env)
+        done = CliRunner().invoke(app, [*map(str, arguments)], env=self.env)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ran(done.exit_code, done.stdout, done.stderr)

@@ -1,12 +1,20 @@
-"""The configuration of a tier node's own NATS server. Pure: settings in, text out."""
+"""The configuration of a tier node's own NATS server. Pure: settings in, text out.
+
+One account, the node's; each user by public key, so that no secret stands in the file; allow-lists only; nobody without
+a key. What a user may do is in `bus_rights`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.bus.port import STREAMS
+from fusioncmd.bus.users import BusUser
+from fusioncmd.errors import NotFound
+from tiers.bus_rights import rights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +23,37 @@ class NatsSettings:
     port: int
     store: Path
     host: str = "127.0.0.1"
+    tls: tuple[Path, Path] | None = None  # certificate, private key
 
 
-def render(settings: NatsSettings) -> str:
-    """A nats-server configuration file.
+def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
+    """A nats-server configuration file. `NotFound` without a user: such a server would let everyone in."""
+    known = tuple(users)
+    if not known:
+        raise NotFound(
+            "Nobody may use the bus yet; `fusioncmd up` makes its users.", "总线尚无用户；请先运行 fusioncmd up。"
+        )
+    return f"""\
+{listening(settings)}\
+authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}
+system_account: SYS
+accounts {{
+  SYS {{ }}
+  "fc-{settings.node}" {{
+    jetstream: enabled
+    users: [
+{"".join(_user(user) for user in known)}\
+    ]
+  }}
+}}
+"""
 
-    `sync_interval: always`: a PubAck means that the message is on disk. Nothing listens beyond `host`.
+
+def listening(settings: NatsSettings) -> str:
+    """Where it listens and what it keeps; by itself, a server that knows nobody and lets everyone in.
+
+    `sync_interval: always`: a PubAck means that the message is on disk. Nothing listens beyond `host`. With TLS, the
+    handshake comes first: nothing, not even the server's greeting, is said in plain text.
     """
     return f"""\
 # Written by fusioncmd at every start; changes made here are lost.
@@ -29,9 +62,11 @@ host: "{settings.host}"
 port: {settings.port}
 max_payload: {limits.BUS_PAYLOAD_BYTES_MAX}
 max_pending: {limits.BUS_PAYLOAD_BYTES_MAX * 16}
+max_connections: {limits.BUS_CONNECTIONS_MAX}
 write_deadline: "10s"
 ping_interval: "10s"
 ping_max: 3
+{_tls(settings.tls)}\
 jetstream {{
   store_dir: "{settings.store.as_posix()}"
   domain: "fc-{settings.node}"
@@ -45,3 +80,29 @@ jetstream {{
 def sum_of_streams() -> int:
     """The streams' own bounds together, so that the server never refuses to create one."""
     return sum(spec.bytes_max for spec in STREAMS)
+
+
+def _user(user: BusUser) -> str:
+    rights = rights_of(user)
+    publish, hear = (
+        ", ".join(f'"{subject}"' for subject in subjects) for subjects in (rights.publish, rights.subscribe)
+    )
+    return f"""\
+      # {user.name}, {user.role}
+      {{ nkey: {user.public}, permissions: {{ publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }} }} }}
+"""
+
+
+def _tls(files: tuple[Path, Path] | None) -> str:
+    if files is None:
+        return ""
+    certificate, key = files
+    return f"""\
+tls {{
+  cert_file: "{certificate.as_posix()}"
+  key_file: "{key.as_posix()}"
+  min_version: "1.2"
+  handshake_first: true
+  timeout: {limits.BUS_LOGIN_S_MAX}
+}}
+"""

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import api as js
+from nats.js.errors import NotFoundError
 
 from fusioncmd import limits
 from fusioncmd.bus.port import Handler, Stored, StreamSpec
@@ -23,9 +24,11 @@ class NatsTail:
     """A push consumer that is made anew, after the last message handled, whenever `Sequence` finds a loss."""
 
     def __init__(
-        self, nc: Client, stream: StreamSpec, handler: Handler, config: js.ConsumerConfig, handled: int
+        self, nc: Client, stream: StreamSpec, handler: Handler, config: js.ConsumerConfig, handled: int, name: str = ""
     ) -> None:
+        """`name` is what each of its consumers in turn is called; empty: each has a new name."""
         self._nc, self._stream, self._handler, self._config = nc, stream, handler, config
+        self._name = name
         self._at = Sequence(handled=handled)
         self._broken = asyncio.Event()
         self._whole = asyncio.Event()
@@ -79,6 +82,10 @@ class NatsTail:
                 self._config.deliver_policy = js.DeliverPolicy.BY_START_SEQUENCE
                 self._config.opt_start_seq, self._config.opt_start_time = self._at.handled + 1, None
             self._config.deliver_subject = inbox
+            self._config.name = self._name or f"tail-{inbox.rpartition('.')[2]}"
+            if self._name:  # the one before may be there still, at another place of the stream
+                with contextlib.suppress(NotFoundError):
+                    await jsm.delete_consumer(self._stream.name, self._name)
             self._at.begin(loop.time())
             made = await jsm.add_consumer(self._stream.name, self._config)
             name = made.name

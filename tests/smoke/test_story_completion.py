@@ -14,7 +14,7 @@ def offered(tier: TierProcess, line: str, **env: str) -> list[str]:
     words = line.split(" ")
     asked = {"_FUSIONCMD_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run(
-        [PROGRAM], env=environment(FUSIONCMD_NATS=tier.nats) | asked | env, capture_output=True, timeout=20, text=True
+        [PROGRAM], env=environment(**tier.env) | asked | env, capture_output=True, timeout=20, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
@@ -57,7 +57,5 @@ def test_bash_itself_completes(tier: TierProcess, order: str) -> None:
         COMP_WORDS=(fusioncmd watch "{order[:20]}"); COMP_CWORD=2
         _fusioncmd_completion {PROGRAM}; echo "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script], env=environment(FUSIONCMD_NATS=tier.nats), capture_output=True, text=True
-    )
+    done = subprocess.run(["bash", "--norc", "-c", script], env=environment(**tier.env), capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == (order, 0), done.stderr

@@ -84,7 +84,7 @@ def test_help_is_there_for_every_command_in_either_language() -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_failure(tier: TierProcess, order: str) -> None:
     shown = subprocess.Popen(
-        [PROGRAM, "report", order, "--csv"], env=environment(FUSIONCMD_NATS=tier.nats), stdout=subprocess.PIPE,
+        [PROGRAM, "report", order, "--csv"], env=environment(**tier.env), stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     assert shown.stdout is not None and shown.stderr is not None

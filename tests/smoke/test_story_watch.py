@@ -35,7 +35,7 @@ class Terminal:
         self.before = termios.tcgetattr(inner)
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
-            env=environment(lang, FUSIONCMD_NATS=tier.nats, TERM="xterm-256color"),
+            env=environment(lang, **tier.env, TERM="xterm-256color"),
         )  # fmt: skip
         self._inner = inner
         self._text = ""
