@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from nats.js import api as js
 
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.bus.port import CALL, STREAMS, TRUST, Stored
+from fusioncmd.bus.port import CALL, RECEIPT, STREAMS, TRUST, Stored
 from fusioncmd.errors import BusRefused
 from tests.intruder import Intruder, KeyedServer, intrude
 from tests.nats_server import until
@@ -80,7 +79,7 @@ async def test_a_gateway_may_do_its_own_things_and_nothing_else(gateway: Intrude
 async def test_a_gateway_reads_orders_and_revocations_by_its_own_consumers(server: KeyedServer) -> None:
     node = await open_bus(server.url, "node", key=server.key("node"))
     await node.ensure_streams()
-    bus = await open_bus(server.url, "gw-1", key=server.key("gw-1"), sole=True)
+    bus = await open_bus(server.url, "gw-1", key=server.key("gw-1"), gateway=True)
     heard: list[Stored] = []
     filters = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
     tails = [await bus.tail(TRUST, heard.append, filters=(one,)) for one in filters]
@@ -103,18 +102,46 @@ async def test_a_gateway_reads_orders_and_revocations_by_its_own_consumers(serve
     await node.close()
 
 
-async def test_a_filter_that_the_rights_name_cannot_be_widened(gateway: Intruder) -> None:
+WIDER: tuple[dict[str, object], ...] = (
+    {}, {"filter_subject": "fc.trust.>"}, {"filter_subjects": ["fc.trust.>"]},
+    {"filter_subjects": ["fc.trust.revocation.>", "fc.trust.device.>"]},
+    {"filter_subject": "fc.trust.revocation.>", "filter_subjects": ["fc.trust.>"]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wider", WIDER, ids=str)
+async def test_a_filter_that_the_rights_name_cannot_be_widened(gateway: Intruder, wider: dict[str, object]) -> None:
     """The body of the request may say what it likes: the server holds it to its subject."""
-    for config in (
-        js.ConsumerConfig(name="gw-1-revocation", filter_subject="fc.trust.>"),
-        js.ConsumerConfig(name="gw-1-revocation", filter_subjects=["fc.trust.>"]),
-        js.ConsumerConfig(name="gw-1-revocation"),
-        js.ConsumerConfig(name="gw-9-revocation", filter_subject="fc.trust.revocation.>"),
-    ):
-        request = b'{"stream_name":"FC_TRUST","config":%s}' % json.dumps(config.as_dict()).encode()
-        subject = "$JS.API.CONSUMER.CREATE.FC_TRUST.gw-1-revocation.fc.trust.revocation.>"
-        reply = await gateway.client.request(subject, request, timeout=ANSWER_S_MAX)
-        assert b'"error"' in reply.data, reply.data
+    config = {"name": "gw-1-revocation", "ack_policy": "none", "deliver_subject": "_INBOX.gw-1.x"} | wider
+    subject = "fc.js.CONSUMER.CREATE.FC_TRUST.gw-1-revocation.fc.trust.revocation.>"
+    request = json.dumps({"stream_name": "FC_TRUST", "config": config}).encode()
+    reply = await gateway.client.request(subject, request, timeout=ANSWER_S_MAX)
+    assert "error" in json.loads(reply.data), reply.data
+
+
+async def test_what_a_gateway_asks_for_cannot_be_sent_to_where_it_may_not_write(
+    server: KeyedServer, gateway: Intruder
+) -> None:
+    """Replies of NATS, and what a consumer delivers, go where the request says: not into the node's account."""
+    node = await open_bus(server.url, "node", key=server.key("node"))
+    slices = {"fc.roster.44.01.06.001": b"everyone", "fc.trust.revocation.00": b"ended", "fc.account.00": b"chief"}
+    for subject, content in slices.items():
+        await node.store(subject, content)
+    await node.store("fc.call.44.01", b"an order")
+    calls = (await node.edge(CALL)).last
+    for aim in (*slices, "fc.call.44", "fc.receipt.gw-2"):
+        for asks in ("fc.receipt.gw-1", "fc.report.44.01", "fc.js.STREAM.INFO.FC_CALL", "fc.js.STREAM.INFO.FC_TRUST"):
+            await gateway.client.publish(asks, b"", reply=aim)
+        config = {"name": "gw-1", "ack_policy": "none", "deliver_policy": "all", "deliver_subject": aim}
+        request = json.dumps({"stream_name": "FC_CALL", "config": config}).encode()
+        await gateway.client.publish("fc.js.CONSUMER.CREATE.FC_CALL.gw-1", request, reply=aim)
+        await gateway.client.request("fc.js.CONSUMER.CREATE.FC_CALL.gw-1", request, timeout=ANSWER_S_MAX)
+        await gateway.client.request("fc.js.CONSUMER.DELETE.FC_CALL.gw-1", b"", timeout=ANSWER_S_MAX)
+    assert not gateway.refused  # it asked for nothing that it may not ask
+    assert {subject: (await node.last(subject)).data for subject in slices} == slices  # type: ignore[union-attr]
+    assert (await node.edge(CALL)).last == calls
+    assert {stored.subject async for stored in node.read(RECEIPT)} == {"fc.receipt.gw-1"}
+    await node.close()
 
 
 async def test_a_city_gives_no_orders_to_its_province(server: KeyedServer) -> None:

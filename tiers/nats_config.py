@@ -1,7 +1,7 @@
 """The configuration of a tier node's own NATS server. Pure: settings in, text out.
 
-One account, the node's; each user by public key, so that no secret stands in the file; allow-lists only; nobody without
-a key. What a user may do is in `bus_rights`.
+The node has an account, and its gateways another; each user by public key, so that no secret stands in the file;
+allow-lists only; nobody without a key. What a user may do is in `bus_rights`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fusioncmd import limits
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import BusUser
 from fusioncmd.errors import NotFound
-from tiers.bus_rights import rights_of
+from tiers.bus_rights import gateway_shares, rights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,37 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         raise NotFound(
             "Nobody may use the bus yet; `fusioncmd up` makes its users.", "总线尚无用户；请先运行 fusioncmd up。"
         )
+    own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
+    gateways = [user for user in known if user.role == "gateway"]
+    inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
+    exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
+    exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
+    imports = [
+        f'{{ service: {{ account: "{own}", subject: "{subject}" }}, to: "{theirs}" }}'
+        for subject, theirs in gateway_shares().items()
+    ]
+    imports += [f'{{ stream: {{ account: "{own}", subject: "{inbox}" }} }}' for inbox in inboxes]
     return f"""\
 {listening(settings)}\
 authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}
 system_account: SYS
 accounts {{
   SYS {{ }}
-  "fc-{settings.node}" {{
+  "{own}" {{
     jetstream: enabled
     users: [
-{"".join(_user(user) for user in known)}\
+{_listed(_user(user) for user in known if user.role != "gateway")}\
+    ]
+    exports: [
+{_listed(exports)}\
+    ]
+  }}
+  "{lent}" {{
+    users: [
+{_listed(_user(user) for user in gateways)}\
+    ]
+    imports: [
+{_listed(imports)}\
     ]
   }}
 }}
@@ -84,13 +105,13 @@ def sum_of_streams() -> int:
 
 def _user(user: BusUser) -> str:
     rights = rights_of(user)
-    publish, hear = (
-        ", ".join(f'"{subject}"' for subject in subjects) for subjects in (rights.publish, rights.subscribe)
-    )
-    return f"""\
-      # {user.name}, {user.role}
-      {{ nkey: {user.public}, permissions: {{ publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }} }} }}
-"""
+    publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
+    may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
+    return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "".join(f"      {line}\n" for line in lines)
 
 
 def _tls(files: tuple[Path, Path] | None) -> str:

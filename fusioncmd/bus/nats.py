@@ -21,7 +21,7 @@ from nats.js import api as js
 from nats.js.errors import NotFoundError
 
 from fusioncmd import limits
-from fusioncmd.bus.consumers import fixed_name
+from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
 from fusioncmd.bus.nats_tail import NatsTail
@@ -31,35 +31,36 @@ from fusioncmd.errors import BusDown, BusRefused, NoReply
 
 log = structlog.get_logger("bus")
 
-INBOX = "_INBOX."
+INBOXES = ("_INBOX.", "_R_.")  # of users of this account, and of another
 READ_PAGE_MAX = 4_096  # messages that `read` holds at once
 
 
 async def open_bus(
     url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False,
-    key: Path | None = None, sole: bool = False, ca: Path | None = None,
+    key: Path | None = None, gateway: bool = False, ca: Path | None = None,
 ) -> NatsBus:  # fmt: skip
     """Connect to the server at `url`; `BusDown` when none answers within `wait_s`, `BusRefused` when it does not take
     `key`. Later losses are ridden out, and logged unless `quiet`.
 
-    `key` is the file NAME.nk of a user of the bus; `sole`: nobody else uses it, and its consumers have fixed names.
+    `key` is the file NAME.nk of a user of the bus; `gateway`: it is a gateway's, in the account that those have.
     A `tls://` URL is spoken to in TLS only, with a server that `ca` vouches for.
     """
     refusals = Refusals()
     client = await connect(
         url, name, wait_s, quiet=quiet, key=key, ca=ca, refusals=refusals, back=lambda: bus.begin_tails_again()
     )
-    bus = NatsBus(client, refusals, key.stem if key is not None and sole else "")
+    bus = NatsBus(client, refusals, key.stem if key is not None and gateway else "")
     return bus
 
 
 class NatsBus:
-    """Implements `port.Bus`. `sole` is the user whose consumers have fixed names; empty: they have any."""
+    """Implements `port.Bus`. `gateway` is the one whose key it is, and whose consumers have fixed names; else empty."""
 
-    def __init__(self, client: Client, refusals: Refusals, sole: str = "") -> None:
-        self._nc, self._refusals, self._sole = client, refusals, sole
+    def __init__(self, client: Client, refusals: Refusals, gateway: str = "") -> None:
+        self._nc, self._refusals, self._gateway = client, refusals, gateway
         self._js = client.jetstream(timeout=limits.PUBLISH_ACK_S_MAX)
-        self._jsm = client.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+        prefix = GATEWAYS_JETSTREAM if gateway else JETSTREAM
+        self._jsm = client.jsm(prefix=prefix, timeout=limits.PUBLISH_ACK_S_MAX)
         self._tails: set[NatsTail] = set()
 
     def begin_tails_again(self) -> None:
@@ -181,8 +182,8 @@ class NatsBus:
         if from_ms is not None:
             config.deliver_policy = js.DeliverPolicy.BY_START_TIME
             config.opt_start_time = datetime.fromtimestamp(from_ms / 1000, UTC)
-        name = fixed_name(self._sole, filters) if self._sole else ""
-        tail = NatsTail(self._nc, stream, handler, config, (from_seq or 1) - 1, name)
+        name = fixed_name(self._gateway, filters) if self._gateway else ""
+        tail = NatsTail(self._nc, self._jsm, stream, handler, config, (from_seq or 1) - 1, name)
         tail.task = asyncio.create_task(tail.run(), name=f"tail {stream.name}")
         self._tails.add(tail)
         tail.task.add_done_callback(lambda _: self._tails.discard(tail))
@@ -214,7 +215,7 @@ class NatsBus:
                 await msg.respond(reply)
 
         async def accept(msg: Msg) -> None:
-            if not msg.reply.startswith(INBOX):  # an answer put anywhere else would be stored in our name
+            if not msg.reply.startswith(INBOXES):  # an answer put anywhere else would be stored in our name
                 log.warning("bus.not_an_inbox", subject=msg.subject, reply=msg.reply)
                 return
             task = asyncio.create_task(answer(msg))

@@ -58,7 +58,7 @@ async def _run(given: argparse.Namespace) -> None:
     descriptors_max = raise_descriptors()
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
-    bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, sole=True, ca=given.tls_ca)
+    bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
