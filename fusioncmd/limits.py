@@ -111,6 +111,8 @@ ORDERS_PAGE_MAX = 500  # reject
 
 # Trust: keys, grants, signed orders. Outcome: reject.
 ROOTS_MAX = 8
+DEVELOPMENT_CA_DAYS = 3_653
+DEVELOPMENT_CERTIFICATE_DAYS = 825  # what clients take of an authority that was added by hand
 KEYS_VALID_DAYS = 731  # that `keys init` makes
 ROOT_VALID_DAYS = 3_653
 CHAIN_GRANTS_MAX = 6  # below a root: five tiers and a person

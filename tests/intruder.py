@@ -61,14 +61,14 @@ class Intruder:
         return not said
 
 
-async def intrude(server: KeyedServer, name: str) -> Intruder:
+async def intrude(url: str, key: Path) -> Intruder:
     async def errored(error: Exception) -> None:
         intruder.refused.append(str(error))
 
     client = Client()
-    intruder = Intruder(client, name)
+    intruder = Intruder(client, key.stem)
     await client.connect(
-        server.url, nkeys_seed_str=users.read_seed(server.key(name)), error_cb=errored, inbox_prefix=f"_INBOX.{name}",
+        url, nkeys_seed_str=users.read_seed(key), error_cb=errored, inbox_prefix=f"_INBOX.{key.stem}",
         skip_subject_validation=True,
     )  # fmt: skip
     return intruder

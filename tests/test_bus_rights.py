@@ -61,7 +61,7 @@ async def gateway(server: KeyedServer) -> AsyncIterator[Intruder]:
     node = await open_bus(server.url, "node", key=server.key("node"))
     await node.ensure_streams()
     await node.close()
-    intruder = await intrude(server, "gw-1")
+    intruder = await intrude(server.url, server.key("gw-1"))
     yield intruder
     await intruder.client.close()
 
@@ -145,7 +145,7 @@ async def test_what_a_gateway_asks_for_cannot_be_sent_to_where_it_may_not_write(
 
 
 async def test_a_city_gives_no_orders_to_its_province(server: KeyedServer) -> None:
-    city = await intrude(server, "city")
+    city = await intrude(server.url, server.key("city"))
     for own in ("fc.call.44.01", "fc.call.44.01.06", "fc.roster.44.01", "fc.audit.44.01", "fc.trust.head.44.01"):
         assert await city.publish(own), own
     for other in ("fc.call.44", "fc.call.44.02", "fc.call.44.010", "fc.roster.44", "fc.audit.44", "fc.trust.head.44",
@@ -156,7 +156,7 @@ async def test_a_city_gives_no_orders_to_its_province(server: KeyedServer) -> No
 
 async def test_a_commander_only_asks_and_the_office_loads_the_roster(server: KeyedServer) -> None:
     for name, may in (("commander", {"fc.api.issue"}), ("office", {"fc.api.issue", "fc.roster.44.01.06.001"})):
-        user = await intrude(server, name)
+        user = await intrude(server.url, server.key(name))
         wanted = {"fc.api.issue", "fc.roster.44.01.06.001", "fc.call.44", "fc.audience.X", "fc.account.00",
                   "fc.audit.44", "fc.receipt.gw-1", "$JS.API.CONSUMER.CREATE.FC_ACCOUNT.x",
                   "$JS.API.CONSUMER.CREATE.FC_CALL.x", "$JS.API.STREAM.PURGE.FC_ROSTER"}  # fmt: skip

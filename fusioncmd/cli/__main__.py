@@ -72,6 +72,16 @@ COMMANDS = {
         "The keys that sign orders: make them, list them.",
         "签署指令的密钥：生成、查看。",
     ),
+    "bus": (
+        "bus:app",
+        "Who may use the bus: grant, list.",
+        "谁可接入总线：授权、查看。",
+    ),
+    "tls": (
+        "tls:app",
+        "Certificates for development.",
+        "开发用证书。",
+    ),
     "health": (
         "status:health",
         "Is the node there, and how is it.",
