@@ -21,6 +21,7 @@ from fusioncmd.errors import BusDown, BusRefused
 log = structlog.get_logger("bus")
 
 PENDING_BYTES_MAX = 64 * 1024 * 1024
+END_S_MAX = 0.5
 LOGIN_REFUSED = "authorization violation"
 _NOT_ALLOWED = re.compile(r'permissions violation for \w+ (?:to )?"([^"]+)"', re.IGNORECASE)
 
@@ -97,8 +98,9 @@ async def connect(
 
 
 async def _end(client: Client) -> None:
-    with contextlib.suppress(NatsError, OSError):
-        await client.close()
+    with contextlib.suppress(NatsError, OSError, TimeoutError):
+        async with asyncio.timeout(END_S_MAX):  # where TLS failed, the close is waited for in vain
+            await client.close()
 
 
 def _refusal(url: str, user: str, error: Exception) -> BusRefused | None:
