@@ -49,6 +49,9 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("update", order, "--text", "Better."): "order",
         ("cancel", "last"): "id",
         ("keys", "list"): "keys",
+        ("bus", "list"): "users",
+        ("bus", "grant", "commander-9", "--kind", "commander"): "key",
+        ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed
