@@ -165,6 +165,31 @@ async def test_a_commander_only_asks_and_the_office_loads_the_roster(server: Key
         await user.client.close()
 
 
+async def test_the_node_answers_into_inboxes_and_nowhere_else(server: KeyedServer) -> None:
+    node = await open_bus(server.url, "node", key=server.key("node"), quiet=True)
+    await node.ensure_streams()
+
+    async def answer(data: bytes) -> bytes:
+        return b"answered " + data
+
+    await node.serve("fc.api.health", answer)
+    await node.store("fc.roster.44.01.06.001", b"everyone")
+    commander = await intrude(server.url, server.key("commander"))
+    for aim in ("fc.roster.44.01.06.001", "fc.call.44", "_INBOXES.x"):
+        await commander.client.publish("fc.api.health", b"put it there", reply=aim)
+    reply = await commander.client.request("fc.api.health", b"me", timeout=ANSWER_S_MAX)  # after those before it
+    assert reply.data == b"answered me"
+    await node.serve("fc.api.renew", answer)  # for a gateway, which is in another account
+    gateway = await open_bus(server.url, "gw-1", key=server.key("gw-1"), gateway=True)
+    assert await gateway.ask("fc.api.renew", b"me", ANSWER_S_MAX) == b"answered me"
+    kept = await node.last("fc.roster.44.01.06.001")
+    assert kept is not None and kept.data == b"everyone"
+    assert not [stored.data async for stored in node.read(CALL) if stored.data.startswith(b"answered")]
+    for bus in (gateway, node):
+        await bus.close()
+    await commander.client.close()
+
+
 async def test_nobody_comes_in_without_a_key_or_with_another(server: KeyedServer, tmp_path: Path) -> None:
     with pytest.raises(BusRefused, match="lets nobody in without a key"):
         await open_bus(server.url, "stranger")
