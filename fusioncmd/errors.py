@@ -16,6 +16,7 @@
     └── Unavailable       the bus, the node or the disk does not answer now
         ├── BusDown       no NATS server, or the connection was lost
         │   └── NoReply   it was asked, and said nothing in time: done, or not done
+        ├── BusRefused    the NATS server does not let this key in, or not do this
         ├── NotReady      the node cannot do it yet; ask again
         ├── Unsure        an order was asked for, and nobody knows whether it was issued
         └── StorageFull   JetStream refused to store: a bound or the disk
@@ -87,6 +88,10 @@ class BusDown(Unavailable):
 
 
 class NoReply(BusDown):
+    pass
+
+
+class BusRefused(Unavailable):
     pass
 
 

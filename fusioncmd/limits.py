@@ -21,6 +21,10 @@ SESSION_BYTES_MAX = 1_024
 API_REPLY_BYTES_MAX = 7 * 1024 * 1024
 BUS_PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 
+# The bus. Outcome: disconnect.
+BUS_LOGIN_S_MAX = 10  # from a connection to its proof of a key, TLS included: where cores are busy, 2 s are too few
+BUS_CONNECTIONS_MAX = 4_096
+
 # Orders. Outcome: reject.
 TEXT_CHARS_MAX = 2_000
 ANSWERS_MAX = 8
@@ -164,6 +168,8 @@ ORDERS_PAGE_MAX = 500  # reject
 
 # Trust: keys, grants, signed orders. Outcome: reject.
 ROOTS_MAX = 8
+DEVELOPMENT_CA_DAYS = 3_653
+DEVELOPMENT_CERTIFICATE_DAYS = 825  # what clients take of an authority that was added by hand
 KEYS_VALID_DAYS = 731  # that `keys init` makes
 ROOT_VALID_DAYS = 3_653
 CHAIN_GRANTS_MAX = 6  # below a root: five tiers and a person

@@ -51,7 +51,7 @@ class Spent(NamedTuple):  # CPU seconds
 async def run(given: argparse.Namespace) -> Result:
     result = Result("costs", measure.conditions() | {"people": given.people})
     with harness.scratch() as folder:
-        async with harness.running(folder, 2, note) as tier:
+        async with harness.running(folder, 2, note, played=GATEWAYS) as tier:
             await asyncio.sleep(REST_S)
             empty = measure.costs(tier.pids())
             result.add("memory of an idle gateway", empty["responder-1"].memory / 2**20, "MiB")
@@ -140,7 +140,7 @@ async def _batches(
     made = made[:batches_max]
     before = measure.costs(tier.pids())
     started_s = time.monotonic()
-    await _each((tier.bus.store(subject, data) for subject, data in made), IN_FLIGHT)
+    await _each((tier.played[subject.split(".")[-1]].store(subject, data) for subject, data in made), IN_FLIGHT)
     took_s = time.monotonic() - started_s
     await asyncio.sleep(REST_S)
     spent = _spent(before, measure.costs(tier.pids()))
@@ -162,7 +162,7 @@ async def _reports(tier: Running, folder: Path, campaign: Campaign, result: Resu
         )
         for i in range(REPORTS)
     ]
-    await _each((tier.bus.store(subject, data) for subject, data in made), IN_FLIGHT)
+    await _each((tier.played["played-0"].store(subject, data) for subject, data in made), IN_FLIGHT)
     await asyncio.sleep(REST_S)
     now = measure.costs(tier.pids())
     result.add("node memory per report", (now["node"].memory - before["node"].memory) / REPORTS, "B")
@@ -180,7 +180,7 @@ async def _presence(tier: Running, people: People, result: Result) -> None:
     before = measure.costs(tier.pids())
     for _ in range(PRESENCE_ROUNDS):
         for name, data in said:
-            await tier.bus.say(subjects.presence(name), data)
+            await tier.played[name].say(subjects.presence(name), data)
         await asyncio.sleep(0.5)
     await asyncio.sleep(REST_S)
     spent = _spent(before, measure.costs(tier.pids()))

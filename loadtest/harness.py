@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd import api, divisions, keys
+from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.keys import make_keys
@@ -72,6 +73,7 @@ class Running:
     bus: Bus
     commander: OfficeCommander
     places: Divisions
+    played: dict[str, Bus]  # the bus as each played gateway has it
 
     def pids(self) -> dict[str, int]:
         """The processes that run now, by name."""
@@ -94,22 +96,33 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None
-) -> AsyncIterator[Running]:
-    """A province's tier while the block runs; `env` is added to its processes' environment."""
+    folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
+    played: int = 0,
+) -> AsyncIterator[Running]:  # fmt: skip
+    """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
+    `played-0` and on, are the scenario itself, on the bus alone."""
     nats_port, port = free_ports(2)
     places = divisions.guangdong()
     tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
     make_keys(folder, tier.node, places)
+    names = [f"played-{i}" for i in range(played)]
+    for name in names:
+        users.ensure(users.folder_of(folder), name, "gateway", tier.node)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
     try:
-        bus = await open_bus(tier.nats_url, "loadtest", wait_s=BUS_WAIT_S, quiet=True)
-        try:
+        async with contextlib.AsyncExitStack() as open_buses:
+
+            async def opened(name: str) -> Bus:
+                url, key, gateway = tier.nats_url, tier.bus_key(name), name in names
+                bus = await open_bus(url, "loadtest", wait_s=BUS_WAIT_S, quiet=True, key=key, gateway=gateway)
+                open_buses.push_async_callback(bus.close)
+                return bus
+
+            bus = await opened(users.NODE)
+            played_on = {name: await opened(name) for name in names}
             commander = OfficeCommander(bus, folder)
             await commander.log_in()
-            yield Running(tier, supervisor, bus, commander, places)
-        finally:
-            await bus.close()
+            yield Running(tier, supervisor, bus, commander, places, played_on)
     finally:
         await supervisor.stop()
 

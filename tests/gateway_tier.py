@@ -12,6 +12,7 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from fusioncmd import codes, ids, keys, messages, subjects, tickets
+from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import RECEIPT, Bus
 from fusioncmd.messages import Audience, Order, Receipts
@@ -24,6 +25,7 @@ from tiers.nats_config import NatsSettings, render
 from tiers.nats_server import server_binary
 
 READY_S_MAX = 10
+GATEWAYS = ("gw-1", "gw-2")
 
 
 class Tier:
@@ -34,6 +36,10 @@ class Tier:
         self.key = keys.ensure_ticket_key(folder)
         self.keys = ring.folder_of(folder)
         ring.make(self.keys, "44", "duty", int(time.time() * 1000))
+        self.bus_keys = users.folder_of(folder)
+        users.ensure(self.bus_keys, users.NODE, "node", "44")
+        for name in GATEWAYS:
+            users.ensure(self.bus_keys, name, "gateway", "44")
         self.bus: Bus
         self._processes: list[asyncio.subprocess.Process] = []
         self._terminals: list[Terminal] = []
@@ -41,10 +47,11 @@ class Tier:
 
     async def start_nats(self, streams: bool = True) -> asyncio.subprocess.Process:
         config = self.folder / "nats.conf"
-        config.write_text(render(NatsSettings("44", self.nats_port, self.folder / "store")))
+        config.write_text(render(NatsSettings("44", self.nats_port, self.folder / "store"), users.users(self.bus_keys)))
         server = await self._spawn(server_binary(None), "--config", str(config))
         if not hasattr(self, "bus"):
-            self.bus = await open_bus(self.nats_url, "cli", wait_s=READY_S_MAX)
+            own = users.seed_file(self.bus_keys, users.NODE)
+            self.bus = await open_bus(self.nats_url, "cli", wait_s=READY_S_MAX, key=own)
             if streams:
                 await self.bus.ensure_streams()
         return server
@@ -55,6 +62,7 @@ class Tier:
 
     async def spawn_gateway(self, name: str, but: str = "", **changes: str) -> asyncio.subprocess.Process:
         options = {"serve": "44", "nats": self.nats_url, "port": str(self.port), "name": name, "data": str(self.folder)}
+        options["bus-key"] = str(users.seed_file(self.bus_keys, name))
         argv = [word for option, value in (options | changes).items() for word in (f"--{option}", value)]
         program = f"from gateways.responder import __main__ as m; from fusioncmd import limits; {but}\n"
         return await self._spawn(sys.executable, "-c", program + "m.BUS_WAIT_S = 0.5; m.main()", *argv)

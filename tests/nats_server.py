@@ -23,7 +23,7 @@ from nats.js.errors import NotFoundError
 from fusioncmd.bus.nats import NatsBus, open_bus
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.errors import BusDown
-from tiers.nats_config import NatsSettings, render
+from tiers.nats_config import NatsSettings, listening
 from tiers.nats_server import server_binary
 
 READY_S_MAX = 20.0
@@ -57,7 +57,7 @@ class RealServer:
 
     def start(self) -> None:
         config = self.folder / "nats-server.conf"
-        config.write_text(render(NatsSettings("44", self.port, self.folder / "store")), "utf-8")
+        config.write_text(listening(NatsSettings("44", self.port, self.folder / "store")), "utf-8")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([server_binary(None), "--config", str(config)], stdout=log, stderr=log)
         wait_for_jetstream(self.port)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import resource
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,11 +17,10 @@ from fusioncmd.bus import nats, nats_tail, sequence
 from fusioncmd.bus.nats import NatsBus, open_bus
 from fusioncmd.bus.port import REPORT, Stored
 from fusioncmd.errors import BusDown, Unavailable
-from tests.nats_server import RealServer, free_port, insist, until, wait_for_jetstream
+from tests.nats_server import RealServer, free_port, insist, until
+from tests.small_disk import DISK_BYTES, SmallDisk
 
-ROOT = Path(__file__).parent.parent
 SUBJECT = "fc.report.44"
-DISK_BYTES = 4 * 1024 * 1024
 BIG = 100_000
 
 
@@ -167,59 +162,6 @@ async def test_without_its_server_every_call_ends_in_bus_down_in_good_time(
     assert time.monotonic() - started < 5
 
 
-class SmallDisk:
-    """A folder with little room: a small tmpfs, or, where none may be mounted, a bound on the size of each file."""
-
-    def __init__(self, folder: Path, mount: bool) -> None:
-        self.folder = folder
-        self.mounted = mount and self._mount(f"size={DISK_BYTES}")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, port: int) -> None:
-        """The server as a tier runs it."""
-        argv = [
-            sys.executable,
-            "-m",
-            "tiers.nats_server",
-            "--node",
-            "44",
-            "--port",
-            str(port),
-            "--data",
-            str(self.folder),
-        ]
-        bound = (DISK_BYTES, resource.RLIM_INFINITY)
-        self._process = subprocess.Popen(
-            argv,
-            cwd=ROOT,
-            preexec_fn=None if self.mounted else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, bound),
-        )
-        wait_for_jetstream(port)
-
-    def grow(self) -> None:
-        if self.mounted:
-            assert self._mount("remount,size=64m")
-            return
-        assert self._process is not None
-        keeper = self._process.pid
-        children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
-        for pid in (keeper, *map(int, children)):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-    def end(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-        if self.mounted:
-            subprocess.run(["umount", self.folder], check=True)
-
-    def _mount(self, options: str) -> bool:
-        argv = ["mount", "-t", "tmpfs", "-o", options, "none", self.folder]
-        with contextlib.suppress(OSError):
-            return subprocess.run(argv, capture_output=True).returncode == 0
-        return False
-
-
 @pytest.mark.parametrize("mount", [True, False])
 async def test_a_full_disk_loses_nothing_that_was_told_as_stored_and_there_is_a_bus_again_when_there_is_room(
     tmp_path: Path, mount: bool
@@ -227,10 +169,10 @@ async def test_a_full_disk_loses_nothing_that_was_told_as_stored_and_there_is_a_
     disk, port = SmallDisk(tmp_path, mount), free_port()
     try:
         disk.start(port)
-        bus = await open_bus(f"nats://127.0.0.1:{port}", "test")
-        await insist(bus.ensure_streams, (BusDown,))
+        node, bus = await disk.bus(port, "node"), await disk.bus(port, "gw-1")
+        await insist(node.ensure_streams, (BusDown,))
         seen: list[Stored] = []
-        await bus.tail(REPORT, seen.append)
+        await node.tail(REPORT, seen.append)
         told: dict[int, bytes] = {}
         with pytest.raises(Unavailable):
             while len(told) < 2 * DISK_BYTES // BIG:
@@ -240,11 +182,12 @@ async def test_a_full_disk_loses_nothing_that_was_told_as_stored_and_there_is_a_
         for _ in range(3):
             with pytest.raises(Unavailable):
                 await bus.store(SUBJECT, os.urandom(BIG))
-        assert await bus.store("fc.call.44", b"small") == 1  # what has room, has it
+        assert await node.store("fc.call.44", b"small") == 1  # what has room, has it
         disk.grow()
         told[await insist(lambda: bus.store(SUBJECT, b"room"), (Unavailable,))] = b"room"
-        assert b"room" in [m.data async for m in bus.read(REPORT)]
-        await expect_whole(bus, seen, told)
+        assert b"room" in [m.data async for m in node.read(REPORT)]
+        await expect_whole(node, seen, told)
         await bus.close()
+        await node.close()
     finally:
         disk.end()

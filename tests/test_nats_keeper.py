@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from fusioncmd.bus import users
 from fusioncmd.errors import NotFound
 from tests.nats_server import POLL_S, free_port, wait_for_jetstream
 from tiers import nats_server
@@ -25,6 +26,7 @@ ENDS_S_MAX = 10.0
 
 
 def argv(data: Path, port: int, *more: str) -> list[str]:
+    users.ensure(users.folder_of(data), "node", "node", "44")
     return [sys.executable, "-m", "tiers.nats_server", "--node", "44", "--port", str(port), "--data", str(data), *more]
 
 

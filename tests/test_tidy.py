@@ -22,9 +22,15 @@ MAY_IMPORT = {
 ONE_FILE_PER_LIBRARY = {
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py"},
+    "nkeys": {"fusioncmd/bus/nkey.py"},
     "jwt": {"fusioncmd/accounts/oidc.py"},
     "pyotp": {"fusioncmd/accounts/passwords.py"},
-    "nats": {"fusioncmd/bus/nats.py", "fusioncmd/bus/nats_errors.py", "fusioncmd/bus/nats_tail.py"},
+    "nats": {
+        "fusioncmd/bus/nats.py",
+        "fusioncmd/bus/nats_connect.py",
+        "fusioncmd/bus/nats_errors.py",
+        "fusioncmd/bus/nats_tail.py",
+    },
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
@@ -59,7 +65,7 @@ PURE = (
     "fusioncmd/trust/notices.py", "fusioncmd/trust/requests.py", "fusioncmd/trust/roll.py",
     "fusioncmd/trust/revocations.py", "tiers/problems.py",
     "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
-    "fusioncmd/trust/witnesses.py",
+    "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS = {"tiers/folding.py", "tiers/serving.py"}  # the only places that may catch Exception

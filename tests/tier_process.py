@@ -21,6 +21,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fusioncmd import words
+from fusioncmd.bus import users
 from fusioncmd.cli.__main__ import app
 from tests.nats_server import free_port
 
@@ -85,7 +86,7 @@ class TierProcess:
         self.port, nats_port = free_port(), free_port()
         self.nats = nats or f"nats://127.0.0.1:{nats_port}"
         self.terminals = f"ws://127.0.0.1:{self.port}/terminal"
-        bus = ["--nats", nats] if nats else ["--nats-port", nats_port]
+        bus = ["--nats", nats, "--open-bus"] if nats else ["--nats-port", nats_port]
         self.argv = [
             str(PROGRAM),
             "up",
@@ -145,6 +146,9 @@ class TierProcess:
     def cli(self, *arguments: object, lang: str = "en") -> Ran:
         """A command of somebody at this tier."""
         return run(*arguments, lang=lang, **self.env)
+
+    def bus_key(self, name: str) -> Path:
+        return users.seed_file(users.folder_of(self.data), name)
 
     def ask(self, *arguments: object) -> Any:
         """What a command says to a program; it must have gone well."""

@@ -29,7 +29,7 @@ async def _run(given: argparse.Namespace) -> None:
             f"--second-person-above 须为 0 至 {limits.SECOND_PERSON_PEOPLE_MAX}。",
         )
     places = divisions.load(given.divisions)
-    bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S)
+    bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     node = Node(
         bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S,
         second_above=given.second_person_above,
@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--nats", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--divisions", type=Path)
+    parser.add_argument("--bus-key", type=Path, help="the node's key of the bus")
+    parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
     parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
     parser.add_argument("--second-person-above", type=int, default=limits.SECOND_PERSON_PEOPLE, metavar="PEOPLE")

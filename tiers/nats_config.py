@@ -1,12 +1,20 @@
-"""The configuration of a tier node's own NATS server. Pure: settings in, text out."""
+"""The configuration of a tier node's own NATS server. Pure: settings in, text out.
+
+The node has an account, and its gateways another; each user by public key, so that no secret stands in the file;
+allow-lists only; nobody without a key. What a user may do is in `bus_rights`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.bus.port import STREAMS
+from fusioncmd.bus.users import BusUser
+from fusioncmd.errors import NotFound
+from tiers.bus_rights import gateway_shares, rights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +23,58 @@ class NatsSettings:
     port: int
     store: Path
     host: str = "127.0.0.1"
+    tls: tuple[Path, Path] | None = None  # certificate, private key
 
 
-def render(settings: NatsSettings) -> str:
-    """A nats-server configuration file.
+def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
+    """A nats-server configuration file. `NotFound` without a user: such a server would let everyone in."""
+    known = tuple(users)
+    if not known:
+        raise NotFound(
+            "Nobody may use the bus yet; `fusioncmd up` makes its users.", "总线尚无用户；请先运行 fusioncmd up。"
+        )
+    own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
+    gateways = [user for user in known if user.role == "gateway"]
+    inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
+    exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
+    exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
+    imports = [
+        f'{{ service: {{ account: "{own}", subject: "{subject}" }}, to: "{theirs}" }}'
+        for subject, theirs in gateway_shares().items()
+    ]
+    imports += [f'{{ stream: {{ account: "{own}", subject: "{inbox}" }} }}' for inbox in inboxes]
+    return f"""\
+{listening(settings)}\
+authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}
+system_account: SYS
+accounts {{
+  SYS {{ }}
+  "{own}" {{
+    jetstream: enabled
+    users: [
+{_listed(_user(user) for user in known if user.role != "gateway")}\
+    ]
+    exports: [
+{_listed(exports)}\
+    ]
+  }}
+  "{lent}" {{
+    users: [
+{_listed(_user(user) for user in gateways)}\
+    ]
+    imports: [
+{_listed(imports)}\
+    ]
+  }}
+}}
+"""
 
-    `sync_interval: always`: a PubAck means that the message is on disk. Nothing listens beyond `host`.
+
+def listening(settings: NatsSettings) -> str:
+    """Where it listens and what it keeps; by itself, a server that knows nobody and lets everyone in.
+
+    `sync_interval: always`: a PubAck means that the message is on disk. Nothing listens beyond `host`. With TLS, the
+    handshake comes first: nothing, not even the server's greeting, is said in plain text.
     """
     return f"""\
 # Written by fusioncmd at every start; changes made here are lost.
@@ -29,9 +83,11 @@ host: "{settings.host}"
 port: {settings.port}
 max_payload: {limits.BUS_PAYLOAD_BYTES_MAX}
 max_pending: {limits.BUS_PAYLOAD_BYTES_MAX * 16}
+max_connections: {limits.BUS_CONNECTIONS_MAX}
 write_deadline: "10s"
 ping_interval: "10s"
 ping_max: 3
+{_tls(settings.tls)}\
 jetstream {{
   store_dir: "{settings.store.as_posix()}"
   domain: "fc-{settings.node}"
@@ -45,3 +101,29 @@ jetstream {{
 def sum_of_streams() -> int:
     """The streams' own bounds together, so that the server never refuses to create one."""
     return sum(spec.bytes_max for spec in STREAMS)
+
+
+def _user(user: BusUser) -> str:
+    rights = rights_of(user)
+    publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
+    may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
+    return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "".join(f"      {line}\n" for line in lines)
+
+
+def _tls(files: tuple[Path, Path] | None) -> str:
+    if files is None:
+        return ""
+    certificate, key = files
+    return f"""\
+tls {{
+  cert_file: "{certificate.as_posix()}"
+  key_file: "{key.as_posix()}"
+  min_version: "1.2"
+  handshake_first: true
+  timeout: {limits.BUS_LOGIN_S_MAX}
+}}
+"""

@@ -14,8 +14,10 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from fusioncmd.bus.users import KEEPER_FILE, folder_of, users
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
@@ -45,10 +47,10 @@ def server_binary(given: str | None) -> str:
 
 
 class Keeper:
-    """Runs `argv`, whose files are in `folder`."""
+    """Runs `argv`, whose files are in `folder`; `configure` writes its configuration."""
 
-    def __init__(self, argv: list[str], folder: Path) -> None:
-        self._argv, self._folder = argv, folder
+    def __init__(self, argv: list[str], folder: Path, configure: Callable[[], None]) -> None:
+        self._argv, self._folder, self._configure = argv, folder, configure
         self._process: asyncio.subprocess.Process
         self._write_failed = asyncio.Event()
         self._stopping = False
@@ -57,6 +59,8 @@ class Keeper:
         """The exit status of the server, once it ended by itself or was told to."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        (self._folder / KEEPER_FILE).write_text(str(os.getpid()), "ascii")
         while True:
             self._write_failed.clear()
             self._process = await asyncio.create_subprocess_exec(
@@ -73,6 +77,16 @@ class Keeper:
         self._stopping = True
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
+
+    def _reload(self) -> None:
+        """The users of the bus are others now; those who stay keep their connections."""
+        try:
+            self._configure()
+        except (Problem, OSError) as error:
+            print(f"not reloaded: {_said(error)}", file=sys.stderr, flush=True)
+            return
+        with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
+            self._process.send_signal(signal.SIGHUP)
 
     async def _pass_log_on(self) -> None:
         assert self._process.stderr is not None
@@ -113,19 +127,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tiers.nats_server", description=__doc__)
     parser.add_argument("--node", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--nats-server")
+    parser.add_argument("--tls-cert", type=Path)
+    parser.add_argument("--tls-key", type=Path)
     given = parser.parse_args()
     folder: Path = (given.data / "nats").absolute()
+    config = folder / "nats-server.conf"
+    tls = None if given.tls_cert is None else (given.tls_cert.absolute(), given.tls_key.absolute())
+    settings = NatsSettings(given.node, given.port, folder / "store", given.host, tls)
+
+    def configure() -> None:
+        new = config.with_suffix(".new")
+        new.write_text(render(settings, users(folder_of(given.data))), "utf-8")
+        new.rename(config)
+
     try:
         binary = server_binary(given.nats_server)
         folder.mkdir(parents=True, exist_ok=True)
-        config = folder / "nats-server.conf"
-        config.write_text(render(NatsSettings(given.node, given.port, folder / "store")), "utf-8")
+        configure()
     except (Problem, OSError) as error:
-        sys.exit(sentence(error) if isinstance(error, Problem) else f"{folder}: {error.strerror}")
-    returncode = asyncio.run(Keeper([binary, "--config", str(config)], folder).run())
+        sys.exit(_said(error))
+    returncode = asyncio.run(Keeper([binary, "--config", str(config)], folder, configure).run())
     sys.exit(returncode if returncode >= 0 else 128 - returncode)
+
+
+def _said(error: Problem | OSError) -> str:
+    return sentence(error) if isinstance(error, Problem) else f"{error.filename}: {error.strerror}"
 
 
 if __name__ == "__main__":

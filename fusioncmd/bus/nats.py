@@ -1,4 +1,5 @@
-"""The bus on NATS and JetStream. With `nats_tail` and `nats_errors`, all that knows nats-py.
+"""The bus on NATS and JetStream. With `nats_connect`, `nats_tail` and `nats_errors`, all that
+knows nats-py.
 
 Traps met here: reconnecting gives up after 60 tries unless told not to; `publish_async` futures never time out, so
 each store is a request with a deadline; `async for` makes a task per message, callbacks do not.
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from nats.aio.client import Client
@@ -19,75 +21,67 @@ from nats.js import api as js
 from nats.js.errors import NotFoundError
 
 from fusioncmd import limits
+from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
+from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
 from fusioncmd.bus.nats_tail import NatsTail
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
 from fusioncmd.bus.sequence import HEARTBEAT_S
-from fusioncmd.errors import BusDown
+from fusioncmd.errors import BusDown, BusRefused, NoReply
 
 log = structlog.get_logger("bus")
 
-PENDING_BYTES_MAX = 64 * 1024 * 1024
+INBOXES = ("_INBOX.", "_R_.")  # of users of this account, and of another
 READ_PAGE_MAX = 4_096  # messages that `read` holds at once
 
 
-async def open_bus(url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False) -> NatsBus:
-    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`. Later losses are ridden out, and
-    logged unless `quiet`."""
+async def open_bus(
+    url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False,
+    key: Path | None = None, gateway: bool = False, ca: Path | None = None,
+) -> NatsBus:  # fmt: skip
+    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`, `BusRefused` when it does not take
+    `key`. Later losses are ridden out, and logged unless `quiet`.
 
-    async def errored(error: Exception) -> None:
-        if not quiet:
-            log.warning("bus.error", error=repr(error))
-
-    async def lost() -> None:
-        if not quiet and not client.is_closed:
-            log.warning("bus.lost", url=url)
-
-    async def back() -> None:
-        bus.begin_tails_again()
-        if not quiet:
-            log.info("bus.back", url=url)
-
-    client = Client()
-    bus = NatsBus(client)
-    try:
-        async with asyncio.timeout(wait_s):
-            await client.connect(
-                url,
-                name=name,
-                connect_timeout=2,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # seconds; it only sleeps for them
-                ping_interval=5,
-                max_outstanding_pings=2,
-                pending_size=PENDING_BYTES_MAX,
-                error_cb=errored,
-                disconnected_cb=lost,
-                reconnected_cb=back,
-            )
-    except (TimeoutError, OSError, NatsError):
-        with contextlib.suppress(NatsError, OSError):
-            await client.close()
-        raise BusDown(
-            f"No NATS server answers at {url}. Is `fusioncmd up` running?",
-            f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？",
-        ) from None
+    `key` is the file NAME.nk of a user of the bus; `gateway`: it is a gateway's, in the account that those have.
+    A `tls://` URL is spoken to in TLS only, with a server that `ca` vouches for.
+    """
+    refusals = Refusals()
+    client = await connect(
+        url, name, wait_s, quiet=quiet, key=key, ca=ca, refusals=refusals, back=lambda: bus.begin_tails_again()
+    )
+    bus = NatsBus(client, refusals, key.stem if key is not None and gateway else "")
     return bus
 
 
 class NatsBus:
-    """Implements `port.Bus`."""
+    """Implements `port.Bus`. `gateway` is the one whose key it is, and whose consumers have fixed names; else empty."""
 
-    def __init__(self, client: Client) -> None:
-        self._nc = client
+    def __init__(self, client: Client, refusals: Refusals, gateway: str = "") -> None:
+        self._nc, self._refusals, self._gateway = client, refusals, gateway
         self._js = client.jetstream(timeout=limits.PUBLISH_ACK_S_MAX)
-        self._jsm = client.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+        prefix = GATEWAYS_JETSTREAM if gateway else JETSTREAM
+        self._jsm = client.jsm(prefix=prefix, timeout=limits.PUBLISH_ACK_S_MAX)
         self._tails: set[NatsTail] = set()
 
     def begin_tails_again(self) -> None:
         """After a loss: the server may have forgotten their consumers, and would be waited for in vain."""
         for tail in self._tails:
             tail.begin_again()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """As `translated`; and what the server did not let us ask got no reply for that reason."""
+        before = self._refusals.count
+        try:
+            with translated():
+                yield
+        except NoReply:
+            if self._refusals.count == before:
+                raise
+            subject = self._refusals.last
+            raise BusRefused(
+                f"The bus does not let this key use {subject}.", f"总线不允许此密钥使用 {subject}。"
+            ) from None
 
     async def ensure_streams(self) -> None:
         for spec in STREAMS:
@@ -102,7 +96,7 @@ class NatsBus:
                 allow_direct=True,
                 num_replicas=1,
             )
-            with translated():
+            with self._translated():
                 try:
                     await self._jsm.stream_info(spec.name)
                 except NotFoundError:
@@ -111,18 +105,18 @@ class NatsBus:
     async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
         self._check_connected()
         headers = None if expect_last is None else {"Nats-Expected-Last-Subject-Sequence": str(expect_last)}
-        with translated():
+        with self._translated():
             ack = await self._js.publish(subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers)
         return int(ack.seq)
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:
-        with translated():
+        with self._translated():
             state = (await self._jsm.stream_info(stream.name)).state
         return StreamEdge(max(state.first_seq, 1), state.last_seq, state.bytes)  # a new stream says 0 and 0
 
     async def last(self, subject: str) -> Stored | None:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
-        with translated():
+        with self._translated():
             try:
                 found = await self._jsm.get_msg(stream.name, subject=subject, direct=True)
             except NotFoundError:
@@ -164,7 +158,7 @@ class NatsBus:
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         below_seq = min(below_seq, (await self.edge(stream)).last + 1)  # beyond its end, a stream would skip numbers
         if below_seq > 1:  # 0 would purge everything
-            with translated():
+            with self._translated():
                 await self._jsm.purge_stream(stream.name, seq=below_seq)
 
     async def tail(
@@ -183,12 +177,14 @@ class NatsBus:
             mem_storage=True,
             num_replicas=1,
             inactive_threshold=30.0,
-            filter_subjects=list(filters) or None,
+            filter_subject=filters[0] if len(filters) == 1 else None,
+            filter_subjects=list(filters) if len(filters) > 1 else None,
         )
         if from_ms is not None:
             config.deliver_policy = js.DeliverPolicy.BY_START_TIME
             config.opt_start_time = datetime.fromtimestamp(from_ms / 1000, UTC)
-        tail = NatsTail(self._nc, stream, handler, config, (from_seq or 1) - 1)
+        name = fixed_name(self._gateway, filters) if self._gateway else ""
+        tail = NatsTail(self._nc, self._jsm, stream, handler, config, (from_seq or 1) - 1, name)
         tail.task = asyncio.create_task(tail.run(), name=f"tail {stream.name}")
         self._tails.add(tail)
         tail.task.add_done_callback(lambda _: self._tails.discard(tail))
@@ -196,7 +192,7 @@ class NatsBus:
 
     async def say(self, subject: str, data: bytes) -> None:
         self._check_connected()
-        with translated():
+        with self._translated():
             await self._nc.publish(subject, data)
 
     async def hear(self, subject: str, heard: Heard) -> None:
@@ -207,7 +203,7 @@ class NatsBus:
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         self._check_connected()
-        with translated():
+        with self._translated():
             return bytes((await self._nc.request(subject, data, timeout=timeout_s)).data)
 
     async def serve(self, subject: str, server: Server) -> None:
@@ -220,6 +216,9 @@ class NatsBus:
                 await msg.respond(reply)
 
         async def accept(msg: Msg) -> None:
+            if not msg.reply.startswith(INBOXES):  # an answer put anywhere else would be stored in our name
+                log.warning("bus.not_an_inbox", subject=msg.subject, reply=msg.reply)
+                return
             task = asyncio.create_task(answer(msg))
             running.add(task)
             task.add_done_callback(running.discard)

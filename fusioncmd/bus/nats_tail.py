@@ -11,8 +11,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import api as js
+from nats.js.errors import NotFoundError
+from nats.js.manager import JetStreamManager
 
-from fusioncmd import limits
 from fusioncmd.bus.port import Handler, Stored, StreamSpec
 from fusioncmd.bus.sequence import HEARTBEAT_S, Sequence
 
@@ -23,9 +24,12 @@ class NatsTail:
     """A push consumer that is made anew, after the last message handled, whenever `Sequence` finds a loss."""
 
     def __init__(
-        self, nc: Client, stream: StreamSpec, handler: Handler, config: js.ConsumerConfig, handled: int
-    ) -> None:
-        self._nc, self._stream, self._handler, self._config = nc, stream, handler, config
+        self, nc: Client, jsm: JetStreamManager, stream: StreamSpec, handler: Handler, config: js.ConsumerConfig,
+        handled: int, name: str = "",
+    ) -> None:  # fmt: skip
+        """`name` is what each of its consumers in turn is called; empty: each has a new name."""
+        self._nc, self._jsm, self._stream, self._handler, self._config = nc, jsm, stream, handler, config
+        self._name = name
         self._at = Sequence(handled=handled)
         self._broken = asyncio.Event()
         self._whole = asyncio.Event()
@@ -69,7 +73,7 @@ class NatsTail:
 
         inbox = self._nc.new_inbox()
         subscription = await self._nc.subscribe(inbox, cb=deliver)
-        jsm = self._nc.jsm(timeout=limits.PUBLISH_ACK_S_MAX)
+        jsm = self._jsm
         name = ""
         try:
             if generation > 1 and (await jsm.stream_info(self._stream.name)).state.last_seq < self._at.handled:
@@ -79,6 +83,10 @@ class NatsTail:
                 self._config.deliver_policy = js.DeliverPolicy.BY_START_SEQUENCE
                 self._config.opt_start_seq, self._config.opt_start_time = self._at.handled + 1, None
             self._config.deliver_subject = inbox
+            self._config.name = self._name or f"tail-{inbox.rpartition('.')[2]}"
+            if self._name:  # the one before may be there still, at another place of the stream
+                with contextlib.suppress(NotFoundError):
+                    await jsm.delete_consumer(self._stream.name, self._name)
             self._at.begin(loop.time())
             made = await jsm.add_consumer(self._stream.name, self._config)
             name = made.name

@@ -117,6 +117,16 @@ COMMANDS = {
         "Accounts of commanders: add, list, disable.",
         "指挥员账户：新增、查看、停用。",
     ),
+    "bus": (
+        "bus:app",
+        "Who may use the bus: grant, list.",
+        "谁可接入总线：授权、查看。",
+    ),
+    "tls": (
+        "tls:app",
+        "Certificates for development.",
+        "开发用证书。",
+    ),
     "health": (
         "status:health",
         "Is the node there, and how is it.",

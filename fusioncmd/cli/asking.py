@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,11 +22,18 @@ _LOOKALIKES = str.maketrans("ILO", "110")
 
 
 @asynccontextmanager
-async def connect(nats: str, wait_s: float = 3.0) -> AsyncIterator[Bus]:
-    """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`, or later."""
-    from fusioncmd.bus.nats import open_bus  # heavy, and not every command talks to the bus
+async def connect(
+    nats: str, wait_s: float = 3.0, key: pathlib.Path | None = None, ca: pathlib.Path | None = None
+) -> AsyncIterator[Bus]:
+    """The bus at `nats` while the block runs; `BusDown` when nothing answers there within `wait_s`, or later.
 
-    bus = await open_bus(nats, "cli", wait_s, quiet=True)
+    Without `key` it is the one that this person has for it, if there is one.
+    """
+    from fusioncmd.bus.nats import open_bus  # heavy, and not every command talks to the bus
+    from fusioncmd.cli.bus_way import FoundWay, found_way
+
+    found = found_way(nats) if key is None else FoundWay(key, None)
+    bus = await open_bus(nats, "cli", wait_s, quiet=True, key=found.key, ca=ca or found.ca)
     try:
         yield bus
     except BusDown:

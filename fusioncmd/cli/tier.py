@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from fusioncmd import api, divisions, keys, limits
+from fusioncmd.bus import users
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
+from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.client import Commander
-from fusioncmd.errors import BusDown, NotFound, Unavailable
+from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
 from fusioncmd.supervisor import Child, Supervisor
 from fusioncmd.words import reason, say
 
@@ -46,17 +48,26 @@ class Tier:
     gateways: int
     proxies: tuple[str, ...] = ()
     second_above: int = limits.SECOND_PERSON_PEOPLE
+    way: Way = OWN
 
     @property
     def nats_url(self) -> str:
-        return self.nats or f"nats://127.0.0.1:{self.nats_port}"
+        return self.nats or self.way.url(self.nats_port)
+
+    @property
+    def bus_keys(self) -> Path | None:
+        """Where the keys of the bus are; None where it lets everyone in."""
+        return None if self.way.open else self.way.keys or users.folder_of(self.data)
+
+    def bus_key(self, name: str) -> Path | None:
+        return None if self.bus_keys is None else users.seed_file(self.bus_keys, name)
 
     def commands(self) -> Iterator[tuple[str, list[str]]]:
         """Each child's name and command line, in starting order."""
         python = [sys.executable, "-m"]
         common = ["--data", str(self.data)]
         if self.nats is None:
-            own = ["--node", self.node, "--port", str(self.nats_port), *common]
+            own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
             yield (
                 "nats",
                 [
@@ -68,14 +79,18 @@ class Tier:
             )
         places = ["--divisions", str(self.divisions)] if self.divisions else []
         second = ["--second-person-above", str(self.second_above)]
-        yield "node", [*python, "tiers", "--node", self.node, "--nats", self.nats_url, *common, *places, *second]
+        own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
+        yield "node", [*python, "tiers", *own, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         for i in range(1, self.gateways + 1):
-            listen = ["--host", self.host, "--port", str(self.port), *behind, "--name", f"responder-{i}"]
-            yield (
-                f"responder-{i}",
-                [*python, "gateways.responder", "--serve", self.node, "--nats", self.nats_url, *listen, *common],
-            )
+            listen = ["--host", self.host, "--port", str(self.port), *behind]
+            name = f"responder-{i}"
+            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common]
+            yield name, [*python, "gateways.responder", *serve, *self._login(name)]
+
+    def _login(self, name: str) -> list[str]:
+        key = self.bus_key(name)
+        return [*(["--bus-key", str(key)] if key else []), *(["--tls-ca", str(self.way.ca)] if self.way.ca else [])]
 
 
 async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | None = None) -> Supervisor:
@@ -85,12 +100,15 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     """
     _check_ports(tier)
     if tier.nats is not None:
-        await _check_joined(tier.nats)
+        await _check_joined(tier)
     elif tier.nats_server is not None and not os.access(tier.nats_server, os.X_OK):
         raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
     keys.claim(tier.data, tier.node)
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
+    if tier.nats is None:
+        make_users(tier.data, tier.node, tier.gateways)
+    write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
 
@@ -135,7 +153,7 @@ async def _until_answered(tier: Tier) -> None:
     """Until the node has read all that is stored, and knows of every gateway."""
     while True:
         with contextlib.suppress(Unavailable):
-            async with shell.connect(tier.nats_url, 1.0) as bus:
+            async with shell.connect(tier.nats_url, 1.0, tier.bus_key(users.OFFICE), tier.way.ca) as bus:
                 health = await Commander(bus).ask(api.Health(), timeout_s=1.0)
             if health.caught_up and len(health.gateways) >= tier.gateways:
                 return
@@ -143,7 +161,7 @@ async def _until_answered(tier: Tier) -> None:
 
 
 def _check_ports(tier: Tier) -> None:
-    wanted = [(tier.host, tier.port)] + ([] if tier.nats else [("127.0.0.1", tier.nats_port)])
+    wanted = [(tier.host, tier.port)] + ([] if tier.nats else [(tier.way.host, tier.nats_port)])
     for host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -156,15 +174,23 @@ def _check_ports(tier: Tier) -> None:
                 ) from None
 
 
-async def _check_joined(url: str) -> None:
-    """A server that is not there, or keeps nothing, is told of now; no child would get further."""
+async def _check_joined(tier: Tier) -> None:
+    """A server that is not there, keeps nothing, or lets anyone in, is told of now; no child would get further."""
+    url = tier.nats_url
+    if not tier.way.open and await lets_everyone_in(url, tier.way.ca):
+        raise BusRefused(
+            f"The NATS server at {url} lets everyone in; give it users with keys, or say --open-bus if that is meant.",
+            f"{url} 的 NATS 服务器允许任何人接入；请为其配置密钥用户，若确实如此请加 --open-bus。",
+        )
     try:
-        async with shell.connect(url) as bus:
+        async with shell.connect(url, key=tier.bus_key(users.NODE), ca=tier.way.ca) as bus:
             await bus.edge(CALL)
     except BusDown:
         raise BusDown(
             f"No NATS server with JetStream answers at {url}.", f"{url} 没有启用 JetStream 的 NATS 服务器应答。"
         ) from None
+    except BusRefused:
+        raise
     except Unavailable:  # JetStream has no such stream yet; the node makes it
         pass
 

@@ -6,15 +6,13 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
 
 from fusioncmd import keys, limits
 from fusioncmd.cli import shell
-from fusioncmd.cli.completion import complete_place
+from fusioncmd.cli import up_options as options
+from fusioncmd.cli.bus_way import joined_way, own_way
 from fusioncmd.cli.entrance import address, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.tier import Tier as Tier
@@ -40,56 +38,26 @@ def only_one(data: Path) -> Iterator[None]:
         yield
 
 
-def _option(metavar: str, en: str, zh: str, complete: Callable[..., Any] | None = None) -> Any:
-    return typer.Option(metavar=metavar, help=say(en, zh), autocompletion=complete)
-
-
-def _port(en: str, zh: str) -> Any:
-    return typer.Option(min=1, max=65_535, metavar="PORT", help=say(en, zh))
-
-
-def _flag(name: str, en: str, zh: str) -> Any:
-    return typer.Option(name, help=say(en, zh))
-
-
-_second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
-SecondAbove = Annotated[
-    int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
-]  # fmt: skip
-_proxied = _flag(
-    "--proxied", "Terminals come through proxies that speak the PROXY protocol.", "终端经由支持 PROXY 协议的代理接入。"
-)
-Proxied = Annotated[bool, _proxied]
-
-
 def up(
-    node: Annotated[
-        str,
-        _option(
-            "PLACE", "The tier node's place (default: the province).", "本节点所在地点（默认为省级）。", complete_place
-        ),
-    ] = "",
-    data: Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")] = None,
+    node: options.NodeOption = "",
+    data: options.DataOption = None,
     divisions: shell.DivisionsOption = None,
-    nats: Annotated[str | None, _option("URL", "Join this NATS server.", "加入已运行的 NATS 服务器。")] = None,
-    nats_port: Annotated[int, _port("Port of the own NATS server.", "自带 NATS 服务器端口。")] = 4222,
-    nats_server: Annotated[
-        str | None, _option("FILE", "Another nats-server program.", "指定 nats-server 程序。")
-    ] = None,
-    host: Annotated[str, _option("ADDRESS", "Where terminals connect.", "终端接入地址。")] = "127.0.0.1",
-    port: Annotated[int, _port("Port for terminals.", "终端接入端口。")] = 8701,
-    gateways: Annotated[
-        int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
-    ] = 2,
-    proxied: Proxied = False,
-    trust: Annotated[
-        list[str] | None,
-        _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
-    ] = None,
-    plaintext: Annotated[
-        bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
-    ] = False,
-    second_person_above: SecondAbove = limits.SECOND_PERSON_PEOPLE,
+    nats: options.NatsOption = None,
+    bus_key: options.BusKeyOption = None,
+    open_bus: options.OpenBusOption = False,
+    nats_host: options.NatsHostOption = "127.0.0.1",
+    nats_port: options.NatsPortOption = 4222,
+    nats_server: options.NatsServerOption = None,
+    tls_cert: options.TlsCertOption = None,
+    tls_key: options.TlsKeyOption = None,
+    tls_ca: options.TlsCaOption = None,
+    host: options.HostOption = "127.0.0.1",
+    port: options.PortOption = 8701,
+    gateways: options.GatewaysOption = 2,
+    proxied: options.ProxiedOption = False,
+    trust: options.TrustOption = None,
+    plaintext: options.PlaintextOption = False,
+    second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
@@ -99,19 +67,15 @@ def up(
         path = places.find(node) if node else places.root
         folder = data or keys.data_folder(path.code)
         proxies = proxies_of(host, proxied, trust or (), plaintext)
-        tier = Tier(
-            path.code,
-            folder,
-            divisions,
-            nats,
-            nats_port,
-            nats_server,
-            host,
-            port,
-            gateways,
-            proxies,
-            second_person_above,
+        way = (
+            own_way(folder, nats_host, tls_cert, tls_key, tls_ca)
+            if nats is None
+            else joined_way(folder, tls_ca, bus_key, open_bus)
         )
+        tier = Tier(
+            path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
+            second_person_above, way,
+        )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
     shell.run(go(), as_json)

@@ -187,7 +187,7 @@ def keep_end(folder: Path, statement: bytes) -> Path:
     """Keep that a key has ended; the same once more changes nothing."""
     file = folder / ring.ENDED / f"{digest_of(statement).hex()}.statement"
     if not file.exists():
-        keyfile.write(file, statement, 0o644)
+        keyfile.make_file(file, statement, 0o644)
     return file
 
 

@@ -36,7 +36,7 @@ def make_key(file: Path, algorithm: str = signatures.ED25519) -> Signer:
     """A new private key; `Conflict` when the file is there already, because a key that is overwritten is lost."""
     seed = os.urandom(SEED_BYTES)
     made = signatures.signer(seed, algorithm)
-    write(file, msgspec.json.encode(PrivateKey(algorithm, seed)), 0o600)
+    make_file(file, msgspec.json.encode(PrivateKey(algorithm, seed)), 0o600)
     return made
 
 
@@ -57,7 +57,7 @@ def read_key(file: Path) -> Signer:
 
 
 def write_grants(file: Path, chain: tuple[SignedGrant, ...]) -> None:
-    write(file, msgspec.json.encode(Grants(chain)), 0o644)
+    make_file(file, msgspec.json.encode(Grants(chain)), 0o644)
 
 
 def read_grants(file: Path) -> tuple[SignedGrant, ...]:
@@ -81,7 +81,7 @@ def _read(file: Path) -> tuple[bytes, int]:
     return data, mode
 
 
-def write(file: Path, content: bytes, mode: int) -> None:
+def make_file(file: Path, content: bytes, mode: int) -> None:
     """`file` with `content`, whole or not at all; never over another."""
     new = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:

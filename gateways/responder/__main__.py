@@ -59,7 +59,7 @@ async def _run(given: argparse.Namespace) -> None:
     descriptors_max = raise_descriptors()
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
-    bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S)
+    bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
@@ -137,6 +137,8 @@ def main() -> None:
     parser.add_argument("--trust", action="append", metavar="NETWORK", help="a proxy's address or network [loopback]")
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--bus-key", type=Path, help="NAME.nk: this gateway's key of the bus")
+    parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()
     configure_logs()
     try:

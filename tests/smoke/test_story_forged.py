@@ -61,7 +61,7 @@ class Intruder:
         asyncio.run(self._put(messages))
 
     async def _put(self, messages: tuple[Put, ...]) -> None:
-        bus = await open_bus(self.tier.nats, "intruder", wait_s=5.0)
+        bus = await open_bus(self.tier.nats, "intruder", wait_s=5.0, key=self.tier.bus_key("node"))
         for subject, data in messages:
             await bus.store(subject, data)
         await bus.close()

@@ -57,6 +57,9 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("audit", "verify"): "audits",
         ("audit", "head"): "digest",
         ("proposals",): "proposals",
+        ("bus", "list"): "users",
+        ("bus", "grant", "commander-9", "--kind", "commander"): "key",
+        ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed

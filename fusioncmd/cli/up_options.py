@@ -1,0 +1,77 @@
+"""The options of `fusioncmd up`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fusioncmd import limits
+from fusioncmd.cli.completion import complete_place
+from fusioncmd.words import say
+
+
+def _option(metavar: str, en: str, zh: str, complete: Callable[..., Any] | None = None) -> Any:
+    return typer.Option(metavar=metavar, help=say(en, zh), autocompletion=complete)
+
+
+def _port(en: str, zh: str) -> Any:
+    return typer.Option(min=1, max=65_535, metavar="PORT", help=say(en, zh))
+
+
+def _flag(name: str, en: str, zh: str) -> Any:
+    return typer.Option(name, help=say(en, zh))
+
+
+NodeOption = Annotated[
+    str,
+    _option(
+        "PLACE", "The tier node's place (default: the province).", "本节点所在地点（默认为省级）。", complete_place
+    ),
+]
+DataOption = Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")]
+NatsOption = Annotated[str | None, _option("URL", "Join this NATS server.", "加入已运行的 NATS 服务器。")]
+BusKeyOption = Annotated[
+    Path | None, _option("FOLDER", "With --nats: the keys of its users.", "与 --nats 同用：总线密钥目录。")
+]
+OpenBusOption = Annotated[
+    bool,
+    _flag(
+        "--open-bus", "With --nats: that server lets everyone in, which is meant.", "与 --nats 同用：该服务器不设限。"
+    ),
+]
+NatsHostOption = Annotated[
+    str, _option("ADDRESS", "Where the own NATS server listens; beyond loopback with TLS only.",
+                 "自带 NATS 服务器监听地址；非本机地址须用 TLS。")
+]  # fmt: skip
+NatsPortOption = Annotated[int, _port("Port of the own NATS server.", "自带 NATS 服务器端口。")]
+NatsServerOption = Annotated[str | None, _option("FILE", "Another nats-server program.", "指定 nats-server 程序。")]
+TlsCertOption = Annotated[Path | None, _option("FILE", "The NATS server's certificate.", "NATS 服务器证书。")]
+TlsKeyOption = Annotated[Path | None, _option("FILE", "Its private key.", "证书私钥。")]
+TlsCaOption = Annotated[Path | None, _option("FILE", "Who vouches for the certificate.", "签发该证书的 CA 证书。")]
+HostOption = Annotated[str, _option("ADDRESS", "Where terminals connect.", "终端接入地址。")]
+PortOption = Annotated[int, _port("Port for terminals.", "终端接入端口。")]
+GatewaysOption = Annotated[
+    int, typer.Option(min=1, max=64, metavar="NUMBER", help=say("Gateway processes.", "网关进程数。"))
+]
+ProxiedOption = Annotated[
+    bool,
+    _flag(
+        "--proxied",
+        "Terminals come through proxies that speak the PROXY protocol.",
+        "终端经由支持 PROXY 协议的代理接入。",
+    ),
+]
+TrustOption = Annotated[
+    list[str] | None,
+    _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
+]
+_second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
+SecondAboveOption = Annotated[
+    int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
+]  # fmt: skip
+PlaintextOption = Annotated[
+    bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
+]

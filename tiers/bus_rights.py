@@ -1,0 +1,103 @@
+"""What each user of the bus may publish and hear, as allow-lists: what is not here is refused by NATS. Pure.
+
+Tokens are exact: a node's own path and what lies below it, a gateway's own name. Whoever takes over a gateway can
+lose or invent the answers of the people whom it serves, and nothing else.
+
+Gateways are in an account of their own (`gateway_shares`). A right to publish does not say where the reply goes: in the
+node's account, a gateway could have the confirmation of its receipt stored as a town's roster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fusioncmd import subjects
+from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
+from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
+from fusioncmd.bus.users import BusUser
+
+FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
+GATEWAY_ASKS = ("enrol", "renew")
+# Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
+GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def rights_of(user: BusUser) -> Rights:
+    """Every user hears its own inbox, and nobody else's."""
+    make = {"node": _node, "gateway": _gateway, "office": _office, "commander": _commander}[user.role]
+    publish, hear = make(user)
+    return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
+
+
+def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    here = user.path
+    publish = (
+        *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.audit(here)),
+        "fc.trust.revocation.*", "fc.trust.heartbeat.*", f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
+        *_below(subjects.audit_head(here)), "fc.account.*",
+        # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
+        "_INBOX.>", "_R_.>",
+        subjects.api("*"),  # what a person at its machine asks with its key
+    )  # fmt: skip
+    made = tuple(f"{JETSTREAM}.STREAM.CREATE.{stream.name}" for stream in STREAMS)
+    forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
+    reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
+    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL)
+
+
+def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    says = (subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)))
+    return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
+
+
+def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
+    """Orders, and of the trust what `GATEWAY_TRUSTS` lists, by consumers that bear the gateway's `name`."""
+    return (
+        f"{api}.STREAM.INFO.{CALL.name}", f"{api}.STREAM.INFO.{TRUST.name}",
+        f"{api}.CONSUMER.CREATE.{CALL.name}.{name}", *_keeps(CALL, name, api),
+        *(
+            subject
+            for pattern in GATEWAY_TRUSTS
+            for consumer in (name if name == "*" else fixed_name(name, (pattern,)),)
+            for subject in (
+                f"{api}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{pattern}", *_keeps(TRUST, consumer, api)
+            )
+        ),
+    )  # fmt: skip
+
+
+def gateway_shares() -> dict[str, str]:
+    """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
+    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", *map(subjects.api, GATEWAY_ASKS))
+    theirs = _gateway_reads("*", GATEWAYS_JETSTREAM)
+    return {subject: subject for subject in says} | dict(zip(_gateway_reads("*", JETSTREAM), theirs, strict=True))
+
+
+def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The command line on the node's own machine: it loads the roster, and reads it for tickets."""
+    return (subjects.api(">"), *_below(subjects.roster(user.path)), *_reads(ROSTER)), ()
+
+
+def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (subjects.api(">"),), ()
+
+
+def _reads(stream: StreamSpec) -> tuple[str, ...]:
+    """All of a stream, by consumers of any name."""
+    of = f"{JETSTREAM}.CONSUMER.CREATE.{stream.name}"
+    direct = f"{JETSTREAM}.DIRECT.GET.{stream.name}.>"
+    return (f"{JETSTREAM}.STREAM.INFO.{stream.name}", f"{of}.>", *_keeps(stream, "*"), direct)
+
+
+def _keeps(stream: StreamSpec, name: str, api: str = JETSTREAM) -> tuple[str, ...]:
+    return f"{api}.CONSUMER.DELETE.{stream.name}.{name}", f"{FLOW}.{stream.name}.{name}.>"
+
+
+def _below(subject: str) -> tuple[str, str]:
+    return subject, f"{subject}.>"
