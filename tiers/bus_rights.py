@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
-from fusioncmd.bus.port import CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
+from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
@@ -39,7 +39,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     here = user.path
     publish = (
         *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.audit(here)),
-        "fc.trust.revocation.*", "fc.trust.heartbeat.*", f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
+        "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
+        f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
         *_below(subjects.audit_head(here)), "fc.account.*",
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -80,8 +81,9 @@ def gateway_shares() -> dict[str, str]:
 
 
 def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The command line on the node's own machine: it loads the roster, and reads it for tickets."""
-    return (subjects.api(">"), *_below(subjects.roster(user.path)), *_reads(ROSTER)), ()
+    """The command line on the node's own machine: it loads the roster, reads it for tickets, and proves the audit."""
+    reads = (subject for stream in (ROSTER, AUDIT, TRUST) for subject in _reads(stream))
+    return (subjects.api(">"), *_below(subjects.roster(user.path)), *reads), ()
 
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -21,11 +21,11 @@ from nats.js import api as js
 from nats.js.errors import NotFoundError
 
 from fusioncmd import limits
-from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
+from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, Together, fixed_name, one_each
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
 from fusioncmd.bus.nats_tail import NatsTail
-from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
+from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec, Tail
 from fusioncmd.bus.sequence import HEARTBEAT_S
 from fusioncmd.errors import BusDown, BusRefused, NoReply
 
@@ -169,6 +169,15 @@ class NatsBus:
         from_seq: int | None = None,
         from_ms: int | None = None,
         filters: tuple[str, ...] = (),
+    ) -> Tail:
+        """A gateway's tail on what it may read in part has a consumer for each filter; each is in order."""
+        start_s = None if from_ms is None else from_ms / 1000
+        each = one_each(stream, filters) if self._gateway else (filters,)
+        tails = tuple(self._tail(stream, handler, from_seq or 1, start_s, some) for some in each)
+        return tails[0] if len(tails) == 1 else Together(tails)
+
+    def _tail(
+        self, stream: StreamSpec, handler: Handler, from_seq: int, start_s: float | None, filters: tuple[str, ...]
     ) -> NatsTail:
         config = js.ConsumerConfig(
             ack_policy=js.AckPolicy.NONE,
@@ -180,11 +189,11 @@ class NatsBus:
             filter_subject=filters[0] if len(filters) == 1 else None,
             filter_subjects=list(filters) if len(filters) > 1 else None,
         )
-        if from_ms is not None:
+        if start_s is not None:
             config.deliver_policy = js.DeliverPolicy.BY_START_TIME
-            config.opt_start_time = datetime.fromtimestamp(from_ms / 1000, UTC)
+            config.opt_start_time = datetime.fromtimestamp(start_s, UTC)
         name = fixed_name(self._gateway, filters) if self._gateway else ""
-        tail = NatsTail(self._nc, self._jsm, stream, handler, config, (from_seq or 1) - 1, name)
+        tail = NatsTail(self._nc, self._jsm, stream, handler, config, from_seq - 1, name)
         tail.task = asyncio.create_task(tail.run(), name=f"tail {stream.name}")
         self._tails.add(tail)
         tail.task.add_done_callback(lambda _: self._tails.discard(tail))
