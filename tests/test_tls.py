@@ -155,6 +155,7 @@ def test_up_over_tls_from_the_first_step_to_a_call(tmp_path: Path) -> None:
             known = {
                 "FUSIONCMD_BUS_KEY": str(data / "bus" / "commander.nk"),
                 "FUSIONCMD_TLS_CA": str(data / "tls/ca.pem"),
+                "FUSIONCMD_KEYS": str(data / "keys"),
             }
             assert run("orders", "--json", FUSIONCMD_NATS=url, **known).json["orders"] == []
         finally:

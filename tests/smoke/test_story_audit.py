@@ -21,6 +21,7 @@ from fusioncmd.bus.port import AUDIT, Stored
 from fusioncmd.codes import Path as Place
 from fusioncmd.trust import ring
 from loadtest.offices import Offices
+from tests.broker_root import root_of
 from tests.tier_process import Ran, TierProcess, until
 
 SUBJECT, HEAD = subjects.audit(Place("44")), subjects.audit_head(Place("44"))
@@ -39,14 +40,14 @@ def call_down(tier: TierProcess, text: str) -> str:
 
 
 class Intruder:
-    """Has the broker, and no key."""
+    """Has the broker, and no key that signs."""
 
     def __init__(self, tier: TierProcess) -> None:
-        self.url = tier.nats
+        self.url, self.key = tier.nats, root_of(tier, tier.data.parent)
 
     def stored(self) -> list[Stored]:
         async def read() -> list[Stored]:
-            bus = await open_bus(self.url, "intruder", wait_s=5.0)
+            bus = await open_bus(self.url, "intruder", wait_s=5.0, key=self.key)
             found = [message async for message in bus.read(AUDIT)]
             await bus.close()
             return found
@@ -61,7 +62,7 @@ class Intruder:
         self._with(lambda streams: streams.purge_stream(AUDIT.name))
 
         async def put() -> None:
-            bus = await open_bus(self.url, "intruder", wait_s=5.0)
+            bus = await open_bus(self.url, "intruder", wait_s=5.0, key=self.key)
             for data in messages:
                 await bus.store(SUBJECT, data)
             for data in heads:
@@ -72,7 +73,7 @@ class Intruder:
 
     def _with(self, act: Callable[[JetStreamManager], Awaitable[object]]) -> None:
         async def go() -> None:
-            client = await nats.connect(self.url)
+            client = await nats.connect(self.url, nkeys_seed=str(self.key))
             await act(client.jsm())
             await client.close()
 

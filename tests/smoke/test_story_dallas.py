@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from fusioncmd import ids
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, Stored
 from fusioncmd.cli.issue import new_id
+from tests.broker_root import root_of
 from tests.smoke.conftest import filled, tickets_of
 from tests.smoke.handset import Handset
 from tests.smoke.test_story_forged import refusals
@@ -40,15 +42,15 @@ def ticket(dallas: TierProcess) -> bytes:
     return next(iter(tickets_of(dallas, "4401", 1).values()))
 
 
-async def _read(nats: str) -> list[Stored]:
-    bus = await open_bus(nats, "recorder", wait_s=5.0)
+async def _read(nats: str, key: Path) -> list[Stored]:
+    bus = await open_bus(nats, "recorder", wait_s=5.0, key=key)
     found = [stored async for stored in bus.read(CALL)]
     await bus.close()
     return found
 
 
-async def _play(nats: str, messages: Recorded, emptied: bool) -> None:
-    bus = await open_bus(nats, "player", wait_s=5.0)
+async def _play(nats: str, key: Path, messages: Recorded, emptied: bool) -> None:
+    bus = await open_bus(nats, "player", wait_s=5.0, key=key)
     if emptied:
         await bus.forget(CALL, (await bus.edge(CALL)).last + 1)
     for subject, data in messages:
@@ -58,7 +60,7 @@ async def _play(nats: str, messages: Recorded, emptied: bool) -> None:
 
 def play(tier: TierProcess, messages: Recorded, emptied: bool = False) -> None:
     """What was recorded is put on a bus; `emptied`: in place of all that is in the stream."""
-    asyncio.run(_play(tier.nats, messages, emptied))
+    asyncio.run(_play(tier.nats, root_of(tier, tier.data), messages, emptied))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def recorded(dallas: TierProcess, ticket: bytes) -> Recorded:
     with Handset(dallas.terminals, ticket) as siren:
         name = dallas.ask("call", "--to", "4401", "--text", SIRENS, "--exercise", *SHORT)["id"]
         order = siren.order(SIRENS)
-    taken = [(one.subject, one.data) for one in asyncio.run(_read(dallas.nats))][-2:]
+    taken = [(one.subject, one.data) for one in asyncio.run(_read(dallas.nats, dallas.bus_key("node")))][-2:]
     assert taken[0][0] == f"fc.audience.{name}" and taken[1][0] == "fc.call.44.01"
     until(lambda: time.time() * 1000 > order.expires_ms + 2_000, 10.0)  # a gateway looks once a second
     return taken

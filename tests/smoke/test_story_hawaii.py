@@ -115,7 +115,7 @@ def test_the_key_of_a_drill_makes_no_actual_order_at_the_client(island: TierProc
 
 def test_nor_at_the_node(island: TierProcess) -> None:
     async def ask() -> None:
-        bus = await open_bus(island.nats, "cli", wait_s=5.0)
+        bus = await open_bus(island.nats, "cli", wait_s=5.0, key=island.bus_key("office"))
         draft = api.Draft(id=new_id(), text=THREAT, audience=Selector(("4401",)), issuer="广东省", node="44")
         commander = Commander(bus)
         body = (await commander.ask(api.Compose(draft))).body

@@ -59,7 +59,7 @@ class Commander:
         asyncio.run(self._store(order, seals.seal(encode(order), own)))
 
     async def _store(self, order: Order, data: bytes) -> None:
-        bus = await open_bus(self.tier.nats, "thief", wait_s=5.0)
+        bus = await open_bus(self.tier.nats, "thief", wait_s=5.0, key=self.tier.bus_key("node"))
         await bus.store("fc.call.44", data)
         await bus.close()
 
