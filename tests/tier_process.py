@@ -143,6 +143,11 @@ class TierProcess:
         """Of somebody on its machine, with a home of their own."""
         return {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_DATA": str(self.data), "HOME": str(self.data.parent)}
 
+    @property
+    def far(self) -> dict[str, str]:
+        """Of a commander elsewhere: a key of the bus, and nothing of this machine."""
+        return {"FUSIONCMD_NATS": self.nats, "FUSIONCMD_BUS_KEY": str(self.bus_key("commander"))}
+
     def cli(self, *arguments: object, lang: str = "en") -> Ran:
         """A command of somebody at this tier."""
         return run(*arguments, lang=lang, **self.env)

@@ -25,7 +25,10 @@ ValidOption = Annotated[str, typer.Option("--valid", metavar="TIME", help=_valid
 _out = say("The file to write.", "输出文件。")
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help=_out)]
 MODES = {"actual": ("actual", "实战"), "exercise": ("exercise", "演练")}
-PURPOSES = {"issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点")}
+PURPOSES = {
+    "issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点"),
+    "administer": ("administer", "管理"),
+}  # fmt: skip
 
 
 def folder_of(given: Path | None, places: Divisions) -> Path:

@@ -45,7 +45,7 @@ def test_places_complete_one_tier_at_a_time_in_the_spelling_that_was_begun(tier:
 
 def test_roles_and_commands_and_options_complete(tier: TierProcess) -> None:
     assert offered(tier, "fusioncmd call --role f") == ["flood", "forest-fire"]
-    assert offered(tier, "fusioncmd w") == ["watch", "who", "whoami", "withdraw"]
+    assert offered(tier, "fusioncmd w") == ["watch", "who", "withdraw", "whoami"]
     assert offered(tier, "fusioncmd roster i") == ["import"]
     assert offered(tier, "fusioncmd call --answer-") == ["--answer-within"]
 
@@ -66,5 +66,6 @@ def test_bash_itself_completes(tier: TierProcess, order: str) -> None:
 
 def test_an_order_that_is_offered_says_its_mode(tier: TierProcess, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     speak(monkeypatch, "zh")
-    monkeypatch.setenv("FUSIONCMD_NATS", tier.nats)
+    for name, value in tier.env.items():
+        monkeypatch.setenv(name, value)
     assert (order, "演练 Complete me.") in complete_order(typer.Context(load_command("watch")), order)

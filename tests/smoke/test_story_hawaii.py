@@ -21,7 +21,7 @@ import pytest
 from fusioncmd import api, ids
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.cli.issue import PROPOSED, new_id
-from fusioncmd.client import Commander
+from fusioncmd.client import Commander, key_login
 from fusioncmd.messages import Order, Selector, encode
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.refusals import Untrusted
@@ -114,12 +114,17 @@ def test_the_key_of_a_drill_makes_no_actual_order_at_the_client(island: TierProc
 
 
 def test_nor_at_the_node(island: TierProcess) -> None:
+    folder = ring.folder_of(island.data)
+
+    async def by_key(commander: Commander) -> bytes:
+        return (await key_login(commander, ring.login_keys(folder, int(time.time() * 1000)))).session
+
     async def ask() -> None:
         bus = await open_bus(island.nats, "cli", wait_s=5.0, key=island.bus_key("office"))
         draft = api.Draft(id=new_id(), text=THREAT, audience=Selector(("4401",)), issuer="广东省", node="44")
-        commander = Commander(bus)
+        commander = Commander(bus, log_in=by_key)
         body = (await commander.ask(api.Compose(draft))).body
-        drill = ring.own_key(ring.folder_of(island.data), "exercise", int(time.time() * 1000))
+        drill = ring.own_key(folder, "exercise", int(time.time() * 1000))
         for question in (api.Issue(resealed(body, drill)), api.Propose(resealed(body, drill))):
             with pytest.raises(Untrusted, match="exercise and actual have different keys"):
                 await commander.ask(question)

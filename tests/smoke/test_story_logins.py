@@ -30,7 +30,7 @@ class Desk:
     def run(self, *arguments: object, said: str = "", **env: str) -> Ran:
         done = subprocess.run(
             [PROGRAM, *map(str, arguments)], input=said.encode(), capture_output=True, timeout=COMMAND_S_MAX,
-            env=environment(FUSIONCMD_NATS=self.tier.nats, **({"HOME": str(self.home)} | env)),
+            env=environment(**(self.tier.far | {"HOME": str(self.home)} | env)),
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 

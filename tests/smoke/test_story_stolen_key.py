@@ -46,7 +46,7 @@ class Commander:
         assert self.run("keys", "beat").lines == ["  own.actual: heard, Chen Wei", "  own.exercise: heard, Chen Wei"]
 
     def run(self, *arguments: object) -> Ran:
-        return run(*arguments, FUSIONCMD_NATS=self.tier.nats, FUSIONCMD_KEYS=str(self.folder))
+        return run(*arguments, **self.tier.far, FUSIONCMD_KEYS=str(self.folder))
 
     def call(self, text: str) -> Ran:
         return self.run("call", "--to", "44", "--text", text, "--answer", "here", "--exercise", "--json")

@@ -111,6 +111,8 @@ def test_a_command_elsewhere_needs_a_key_and_may_what_its_key_may(tier: TierProc
         without = run("orders", lang=lang, **strange)
         assert (without.code, without.err) == (1, f"{sentence}\n")
     commander = {**strange, "FUSIONCMD_BUS_KEY": str(tier.bus_key("commander"))}
+    assert "Nobody is logged in" in run("orders", **commander).err
+    commander["FUSIONCMD_KEYS"] = str(tier.data / "keys")
     assert run("orders", "--json", **commander).code == 0
     tier.ask("roster", "sample", "--people", 1, "--out", tmp_path / "people.csv")
     refused = run("roster", "import", tmp_path / "people.csv", **commander)
