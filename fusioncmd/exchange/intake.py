@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from fusioncmd.errors import BadMessage, Forbidden, Problem
-from fusioncmd.exchange import containers, evidence, items
+from fusioncmd.exchange import containers, evidence, items, merging
 from fusioncmd.exchange.digests import Index
 from fusioncmd.exchange.evidence import Evidence
 from fusioncmd.exchange.items import Kind
@@ -84,7 +84,10 @@ class Intake:
         key, value = said.key, said.value
         if items.kind_of(key) is Kind.CONTAINER:
             raise BadMessage("A container in the form of another item.", "人员状态数据的形式不对。")
-        self._scope.check(key, self._replica.places(key, value))
+        self._scope.check(self._replica.places(key, value))
+        if not self._scope.may_say(key):
+            self._answer_old(key, value)
+            return
         missing = self._replica.missing(key, value)
         if missing is not None:
             self.waiting.hold(missing, said)
@@ -95,6 +98,15 @@ class Intake:
             self._outbox.told(key, None)
         else:
             self._outbox.put(Item(key))  # what is held here stands before what came
+
+    def _answer_old(self, key: bytes, value: bytes) -> None:
+        """The peer may hold such an item and not give it: what it holds is no newer than what is here, or refused."""
+        merging.check(key, value)
+        held = self._replica.get(key)
+        if not isinstance(held, bytes) or (held != value and merging.stands(key, held, value)):
+            raise Forbidden("Town numbers are given from above.", "乡镇编号只能由上级下发。")
+        if held != value:
+            self._outbox.put(Item(key))
 
     def _check_order(self, key: bytes) -> None:
         if not self._has_order(key):
@@ -118,7 +130,7 @@ class Intake:
                 self.refuse(problem)
 
     def _container(self, key: bytes, value: Evidence, whole: bool) -> None:
-        self._scope.check(key, self._replica.places(key))
+        self._scope.check(self._replica.places(key))
         self._check_order(key)
         self.taken += self._replica.put(key, value, self._own)
         self._outbox.told(key, value)

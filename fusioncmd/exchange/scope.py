@@ -26,14 +26,16 @@ class Scope:
     def holds(self, places: Iterable[str]) -> bool:
         return any(place.startswith(self.subtree) or self.subtree.startswith(place) for place in places)
 
-    def check(self, key: bytes, places: Iterable[str]) -> None:
-        """`Forbidden` when the peer has no business with this item."""
+    def check(self, places: Iterable[str]) -> None:
+        """`Forbidden` when the peer has no business with an item of these places."""
         if not self.holds(places):
             raise Forbidden(
                 f"Outside of {self.subtree}, to which the link belongs.", f"不属于该链路所辖的 {self.subtree}。"
             )
-        if self.from_below and key[0] == Kind.STATEMENT and key[1] == Family.TOWNS:
-            raise Forbidden("Town numbers are given from above.", "乡镇编号只能由上级下发。")
+
+    def may_say(self, key: bytes) -> bool:
+        """Whether the peer may say anything new of this item: town numbers are given from above."""
+        return not (self.from_below and key[0] == Kind.STATEMENT and key[1] == Family.TOWNS)
 
 
 def link(own: str, peer: str) -> Scope:
