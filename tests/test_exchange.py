@@ -29,7 +29,7 @@ HEAL_MS = 150_000
 
 ACTS: dict[Callable[[World], None], int] = {
     World.order: 4, World.answers: 14, World.report: 3, World.roster: 3, World.statement: 3, World.towns: 1,
-    World.cut: 3, World.mend: 3, World.restart: 1, World.set_clock: 1, World.cut_short: 2,
+    World.cut: 3, World.mend: 3, World.restart: 1, World.set_clock: 1, World.cut_short: 4,
 }  # fmt: skip
 
 

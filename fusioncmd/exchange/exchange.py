@@ -156,7 +156,7 @@ class Exchange:
         idle = self.idle and at - self._moved_ms >= self.pace.quiet_ms
         if self._rounds.due(at, idle or self._silent):
             self.outbox.put(Open(wire.INSISTS if self._rounds.insists(at) else wire.ASKS))
-            self._rounds.begin(at, self._chance())
+            self._rounds.begin(at, self._chance(), self._silent)
 
     def _frames(self, at: int) -> list[bytes]:
         frames = []

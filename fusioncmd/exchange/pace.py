@@ -14,6 +14,7 @@ class Pace:
     quiet_ms: int = 1_000  # nothing moved for so long: digests mean something again
     repair_ms: int = 3_000  # between rounds while the peers differ
     agreed_ms: int = 30_000  # between rounds while they agree, and the longest between any
+    probe_ms: int = 4_000  # between rounds while the peer is not heard
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
     parts: int = 16  # into which a range that differs is cut
@@ -43,9 +44,12 @@ class Rounds:
     def insists(self, now_ms: int) -> bool:
         return now_ms - self._begun_ms >= self._pace.insist_ms
 
-    def begin(self, now_ms: int, jitter: float) -> None:
-        """Rounds that bring nothing come less and less often."""
+    def begin(self, now_ms: int, jitter: float, silent: bool) -> None:
+        """Rounds that bring nothing come less and less often; to a silent peer they are how its return is noticed."""
         self._begun_ms = now_ms
+        if silent:
+            self.at_ms = now_ms + int(self._pace.probe_ms * (0.75 + jitter / 2))
+            return
         self.at_ms = now_ms + int(self._wait_ms * (0.75 + jitter / 2))
         self._wait_ms = min(self._wait_ms * 2, self._pace.agreed_ms)
 
