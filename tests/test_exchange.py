@@ -25,7 +25,7 @@ from tests.exchange_world import Node, World, has
 SEED = os.environ.get("FUSIONCMD_SEED")
 SEEDS = [int(SEED)] if SEED else list(range(int(os.environ.get("FUSIONCMD_SEEDS", "60"))))
 STEPS = 80
-HEAL_MS = 150_000
+HEAL_MS = 30_000
 
 ACTS: dict[Callable[[World], None], int] = {
     World.order: 4, World.answers: 14, World.report: 3, World.roster: 3, World.statement: 3, World.towns: 1,

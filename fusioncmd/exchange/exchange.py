@@ -25,8 +25,8 @@ from fusioncmd.exchange.wire import FRAME_BYTES, Listing, Opening, Sums, Wanted,
 
 
 class Exchange:
-    """`leads` at the lower end only: it begins the rounds. `epoch` is a number of 16 bits but 0, another after each
-    start; `chance` gives numbers from 0 to 1."""
+    """`leads` at the lower end only: it begins the rounds while the peer is heard. `epoch` is a number of 16 bits but 0,
+    another after each start; `chance` gives numbers from 0 to 1."""
 
     def __init__(
         self, replica: Replica, scope: Scope, leads: bool, epoch: int, chance: Callable[[], float], pace: Pace
@@ -143,7 +143,8 @@ class Exchange:
         if self.flow.flying and at - self._heard_ms >= self.pace.silent_ms and not self._silent:
             self._silent = True
             self._forget()
-        if self._leads:
+            self._rounds.probe(at)
+        if self._leads or self._silent:
             self._begin_round(at)
         frames = self._frames(at)
         if not frames and self.flow.owes:

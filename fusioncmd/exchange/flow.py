@@ -17,7 +17,8 @@ from fusioncmd.exchange.wire import ACKED_BITS, Frame
 Work = TypeVar("Work")
 LATE_MS_FIRST = 3_000  # before a round trip was measured: a geostationary satellite and a queue before it
 LATE_MS_MIN = 400
-LATE_MS_MAX = 30_000
+LATE_MS_MAX = 10_000
+PATIENCE_MAX = 8
 ROOM_BYTES_MIN = 1_024  # no shorter messages only because the window is nearly full
 
 
@@ -105,18 +106,21 @@ class Flow(Generic[Work]):
         return self._top, sum(came)
 
     def _acknowledge(self, frame: Frame, now_ms: int) -> None:
-        self._land(frame.acked, now_ms)
+        if (flight := self._land(frame.acked)) is not None:
+            self._measure(float(max(now_ms - flight.sent_ms, 1)))
         for back in range(ACKED_BITS):
             if frame.earlier >> back & 1:
-                self._land(frame.acked - 1 - back, now_ms)
+                self._land(frame.acked - 1 - back)
 
-    def _land(self, seq: int, now_ms: int) -> None:
+    def _land(self, seq: int) -> Flight[Work] | None:
         flight = self.flying.pop(seq, None)
-        if flight is None:
-            return
-        self.in_flight_bytes -= flight.size
-        self._patience = 1
-        trip_ms = float(max(now_ms - flight.sent_ms, 1))
+        if flight is not None:
+            self.in_flight_bytes -= flight.size
+            self._patience = 1
+        return flight
+
+    def _measure(self, trip_ms: float) -> None:
+        """Only by the newest number that came: older ones may have been named before, in what was lost."""
         if not self._trip_ms:
             self._trip_ms, self._spread_ms = trip_ms, trip_ms / 2
         self._spread_ms += (abs(trip_ms - self._trip_ms) - self._spread_ms) / 4
@@ -126,7 +130,7 @@ class Flow(Generic[Work]):
         """The work of whatever is overdue, which flies no longer."""
         overdue = [seq for seq, flight in self.flying.items() if now_ms - flight.sent_ms >= self.late_ms]
         if overdue:
-            self._patience = min(self._patience * 2, 64)
+            self._patience = min(self._patience * 2, PATIENCE_MAX)
             self.lost += len(overdue)
         return [work for seq in overdue for work in self._forget(seq)]
 

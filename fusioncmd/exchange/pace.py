@@ -13,7 +13,7 @@ class Pace:
     in_flight_bytes: int = limits.EXCHANGE_IN_FLIGHT_BYTES
     quiet_ms: int = 1_000  # nothing moved for so long: digests mean something again
     repair_ms: int = 3_000  # between rounds while the peers differ
-    agreed_ms: int = 30_000  # between rounds while they agree, and the longest between any
+    agreed_ms: int = 20_000  # between rounds while they agree, and the longest between any
     probe_ms: int = 4_000  # between rounds while the peer is not heard
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
@@ -25,7 +25,8 @@ class Pace:
 
 
 class Rounds:
-    """When the lower end of a link compares digests again. `jitter` gives a number from 0 to 1."""
+    """When the lower end of a link, or one that hears nothing of the other, compares digests again. `jitter` is a
+    number from 0 to 1."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -37,6 +38,10 @@ class Rounds:
         """The peer is there, or there again: whatever moves, compare."""
         self.at_ms, self._begun_ms = now_ms, now_ms - self._pace.insist_ms
         self._wait_ms = self._pace.repair_ms
+
+    def probe(self, now_ms: int) -> None:
+        """The peer fell silent."""
+        self.at_ms = min(self.at_ms, now_ms + self._pace.probe_ms)
 
     def due(self, now_ms: int, idle: bool) -> bool:
         return now_ms >= self.at_ms and (idle or self.insists(now_ms))
