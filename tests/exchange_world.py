@@ -271,7 +271,7 @@ class World:
         pipe = self.chance.choice(self.chance.choice(self.links).pipes)
         if pipe.flying:
             at_ms, order, data = self.chance.choice(pipe.flying)
-            heapq.heappush(pipe.flying, (at_ms, order + 1, data[: self.chance.randrange(len(data))]))
+            heapq.heappush(pipe.flying, (at_ms, order + 1, data[: int(len(data) * self.chance.random())]))
 
     def run(self, ms: int) -> None:
         for _ in range(ms // TICK_MS):

@@ -25,8 +25,8 @@ from fusioncmd.exchange.wire import FRAME_BYTES, Listing, Opening, Sums, Wanted,
 
 
 class Exchange:
-    """`leads` at the lower end only: it begins the rounds while the peer is heard. `epoch` is a number of 16 bits but 0,
-    another after each start; `chance` gives numbers from 0 to 1."""
+    """`leads` at the lower end only: it begins the rounds while the peer is heard. `epoch` is a number of 16 bits, not 0
+    and another after each start; `chance` gives numbers from 0 to 1."""
 
     def __init__(
         self, replica: Replica, scope: Scope, leads: bool, epoch: int, chance: Callable[[], float], pace: Pace
@@ -137,7 +137,8 @@ class Exchange:
         at = self._clock.tick(now_ms)
         self.intake.release()
         for work in self.flow.late(at):
-            self.outbox.put(work)
+            if not isinstance(work, Open):  # those have their own time
+                self.outbox.put(work)
         if not self.connected:
             return []
         if self.flow.flying and at - self._heard_ms >= self.pace.silent_ms and not self._silent:
