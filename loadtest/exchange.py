@@ -145,10 +145,8 @@ def _province(weighing: Weighing, makers: Makers, given: argparse.Namespace) -> 
     spent_s = time.process_time() - began_s
     held = sum(1 for _ in full.held())
     weighing.row(say("province, joined from nothing", "省级节点从零加入"), traffic)
-    slices = sum(
-        len(value) for key in full.held() if isinstance(value := full.get(key), bytes) and key[0] == Kind.ROSTER
-    )
-    weighing.cost(say("… of it rosters", "… 其中名册"), slices, "B")
+    slices = [full.get(items.roster_key(code)) for code in towns]
+    weighing.cost(say("… of it rosters", "… 其中名册"), sum(len(part) for part in slices if part), "B")
     weighing.cost(say("… items", "… 条目"), held, "")
     weighing.cost(say("… CPU per item, both ends", "… 每条目 CPU（两端）"), spent_s / held * 1e6, "µs")
     weighing.row(say("province, nothing differs", "省级：无差异"), _joined(empty, full, (PROVINCE, PROVINCE)))

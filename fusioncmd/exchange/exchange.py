@@ -25,8 +25,8 @@ from fusioncmd.exchange.wire import FRAME_BYTES, Listing, Opening, Sums, Wanted,
 
 
 class Exchange:
-    """`leads` at the lower end only: it begins the rounds while the peer is heard. `epoch` is a number of 16 bits, not 0
-    and another after each start; `chance` gives numbers from 0 to 1."""
+    """`leads` at the lower end only: it begins the rounds while the peer is heard. `epoch` is a number of 16 bits, not
+    0 and another after each start; `chance` gives numbers from 0 to 1."""
 
     def __init__(
         self, replica: Replica, scope: Scope, leads: bool, epoch: int, chance: Callable[[], float], pace: Pace
@@ -88,10 +88,11 @@ class Exchange:
         if not fresh:
             return
         for entry in frame.entries:
-            if self.intake.guarded(self._read, entry):
-                self._moved_ms = at
+            self._moved_ms = at
+            if not self.intake.guarded(self._read, entry):
+                self._rounds.soon(at)
         if self.intake.moved():
-            self._rounds.moved()
+            self._rounds.moved(at)
 
     def _read(self, entry: wire.Entry) -> None:
         match entry:

@@ -45,13 +45,13 @@ class Intake:
         self.last_refusal = problem
 
     def guarded(self, read: Callable[[Entry], None], entry: Entry) -> bool:
-        """True when the entry could be read."""
+        """True when nothing in the entry was refused."""
+        before = self.refused.total()
         try:
             read(entry)
         except Problem as problem:
             self.refuse(problem)
-            return False
-        return True
+        return self.refused.total() == before
 
     def moved(self) -> bool:
         """Whether anything was taken since this was last asked."""

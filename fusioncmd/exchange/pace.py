@@ -13,7 +13,8 @@ class Pace:
     in_flight_bytes: int = limits.EXCHANGE_IN_FLIGHT_BYTES
     quiet_ms: int = 1_000  # nothing moved for so long: digests mean something again
     repair_ms: int = 3_000  # between rounds while the peers differ
-    agreed_ms: int = 20_000  # between rounds while they agree, and the longest between any
+    repair_ms_max: int = 10_000  # when they go on to differ: something is refused, or too long for this pipe
+    agreed_ms: int = 20_000  # between rounds while they agree
     probe_ms: int = 4_000  # between rounds while the peer is not heard
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
@@ -33,6 +34,7 @@ class Rounds:
         self.at_ms = 0
         self._begun_ms = 0
         self._wait_ms = pace.repair_ms
+        self._same = False  # as the last round found
 
     def now(self, now_ms: int) -> None:
         """The peer is there, or there again: whatever moves, compare."""
@@ -51,17 +53,23 @@ class Rounds:
 
     def begin(self, now_ms: int, jitter: float, silent: bool) -> None:
         """Rounds that bring nothing come less and less often; to a silent peer they are how its return is noticed."""
-        self._begun_ms = now_ms
+        self._begun_ms, self._same = now_ms, False
         if silent:
             self.at_ms = now_ms + int(self._pace.probe_ms * (0.75 + jitter / 2))
             return
         self.at_ms = now_ms + int(self._wait_ms * (0.75 + jitter / 2))
-        self._wait_ms = min(self._wait_ms * 2, self._pace.agreed_ms)
+        self._wait_ms = min(self._wait_ms * 2, self._pace.repair_ms_max)
 
     def agreed(self, now_ms: int, jitter: float) -> None:
-        self._wait_ms = self._pace.repair_ms
+        self._wait_ms, self._same = self._pace.repair_ms, True
         self.at_ms = now_ms + int(self._pace.agreed_ms * (0.75 + jitter / 2))
 
-    def moved(self) -> None:
-        """An item came: the round was worth it."""
+    def moved(self, now_ms: int) -> None:
+        """An item came: if by a round, it was worth it, and the next shows whether that was all."""
         self._wait_ms = self._pace.repair_ms
+        if not self._same:
+            self.soon(now_ms)
+
+    def soon(self, now_ms: int) -> None:
+        """Something could not be taken yet, or never will be."""
+        self.at_ms = min(self.at_ms, now_ms + self._wait_ms)
