@@ -182,7 +182,7 @@ class World:
                        if scope.Scope(TOWNS[town], False).holds(o.audience.nodes)]  # fmt: skip
             if fitting:
                 order = self.chance.choice(sorted(fitting, key=lambda o: o.id))
-                ident, number = make_id(900 + self.chance.randrange(4)), town << 16 | slot // 8
+                ident, number = make_id(900 + self.chance.randrange(2)), town << 16 | slot // 12
                 at_ms = NOW_MS + self.chance.randrange(5)
                 made = Report(ident, order.id, number, at_ms, f"Road {self.chance.randrange(3)} cut.", None, None)
                 self.say(node.code, items.report_key(order.id, number, ident), encode(made))

@@ -6,11 +6,13 @@ import pytest
 
 from fusioncmd import limits
 from fusioncmd.errors import Forbidden
-from fusioncmd.exchange import evidence, items, scope, wire
+from fusioncmd.exchange import containers, evidence, items, scope, wire
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
 from fusioncmd.exchange.items import Family, Kind
 from fusioncmd.exchange.pace import Pace
 from fusioncmd.messages import RosterSlice, TownTable, encode
+from fusioncmd.trust import seals
+from loadtest.offices import Offices
 from tests.exchange_pair import CITY, COUNTY, TOWN, TOWNS, Pair, marks, order_item, replica
 from tests.worlds import make_id
 
@@ -104,6 +106,24 @@ def test_both_directions_are_mended_at_once_and_nobody_is_told_what_they_said() 
     assert kinds(pair.sent["up"] + pair.sent["down"]).count("Towns") == 2
 
 
+def test_what_the_peer_just_said_is_not_said_to_it() -> None:
+    pair, order = agreed()
+    key, same = items.container_key(order, TOWN), marks((ANSWERS_AT, 4))
+    pair.upper.intake._replica.put(key, same)
+    pair.lower.intake._replica.put(key, same)
+    pair.run(1_000)
+    assert kinds(pair.sent["up"] + pair.sent["down"]).count("Towns") == 1
+
+
+def test_nothing_is_kept_for_a_peer_that_is_cut_off() -> None:
+    pair, order = agreed()
+    pair.lower.intake._replica.put(items.container_key(order, TOWN), marks((ANSWERS_AT, 4)))
+    assert not pair.lower.idle
+    pair.lower.cut(pair.now_ms)
+    pair.lower.intake._replica.put(items.container_key(order, TOWN), marks((ANSWERS_AT, 5)))
+    assert pair.lower.idle and not pair.lower.due(pair.now_ms + 60_000)
+
+
 def test_evidence_that_overtakes_its_order_waits_for_it() -> None:
     key, value, order = order_item()
     upper, lower = replica(), replica()
@@ -182,8 +202,9 @@ def test_town_numbers_come_from_above_only() -> None:
 def test_an_order_that_the_judge_does_not_believe_is_not_taken_and_its_evidence_neither() -> None:
     pair, _ = agreed()
     key, value, order = order_item(2)
-    packed = items.order_value(value)
-    forged = items.pack_order(packed.sealed[:-1] + bytes([packed.sealed[-1] ^ 1]), packed.audience)
+    strange = Offices(9)
+    stranger = strange.grant(strange.province, "duty", purposes=("issue",), statuses=("exercise",))
+    forged = items.pack_order(seals.seal(encode(order), stranger), items.order_value(value).audience)
     cheat = pair.lower.intake._replica
     cheat._judge = lambda value, known: order  # type: ignore[method-assign]
     cheat.put(key, forged)
@@ -219,3 +240,20 @@ def test_evidence_of_an_order_stays_where_the_order_goes() -> None:
     assert pair.same and not pair.lower.intake.refused
     assert evidence.everyone(upper.get(items.container_key(order.id, TOWN))) == 2  # type: ignore[arg-type]
     assert all(key[0] != Kind.CONTAINER for key in pair.lower.index.digests)
+
+
+def test_evidence_by_another_audience_is_not_read_by_this_one() -> None:
+    pair, order = agreed()
+    upper = pair.upper.intake._replica
+    meant = upper.audience(order, TOWN)
+    assert meant is not None
+    body = bytes([TOWN]) + containers.write(marks(*[(ANSWERS_AT, slot) for slot in range(1, 59)]), meant[1], False)
+    assert body[1] & containers.BY_AUDIENCE
+    for seq, check in ((900, meant[0] ^ 1), (901, 0)):
+        frame = wire.pack_frame(2, 1, seq, (0, 0), [wire.pack_entry(wire.Towns(order, check, body))])
+        pair.upper.receive(frame, pair.now_ms)
+        assert upper.get(items.container_key(order, TOWN)) is None
+    assert pair.upper.intake.refused["BadMessage"] == 2
+    right = wire.pack_frame(2, 1, 902, (0, 0), [wire.pack_entry(wire.Towns(order, meant[0], body))])
+    pair.upper.receive(right, pair.now_ms)
+    assert upper.get(items.container_key(order, TOWN)) is not None

@@ -8,6 +8,7 @@ import pytest
 
 from fusioncmd import limits
 from fusioncmd.exchange import items, scope, wire
+from fusioncmd.exchange.digests import mark_of
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.flow import Clock, Flow
@@ -78,7 +79,17 @@ def test_an_item_that_changes_while_its_pieces_go_is_said_as_it_is_then() -> Non
     key, newer = slice_item(TOWNS[TOWN], 2, 900)
     upper.put(key, newer)
     pair.run(10_000)
-    assert pair.lower.intake._replica.get(key) == newer
+    assert pair.lower.intake._replica.get(key) == newer and not pair.lower.intake.refused
+
+
+def test_pieces_of_two_values_make_none() -> None:
+    pair, _ = agreed()
+    key, one = slice_item(TOWNS[TOWN], 1, 50)
+    other = one.replace(TOWNS[TOWN].encode() + b"7", TOWNS[TOWN].encode() + b"8")
+    mark, packed = mark_of(items.digest(key, one)), wire.pack_item(key, other)
+    entries = [wire.pack_entry(Part(mark, at, len(packed), packed[at : at + 400])) for at in range(0, len(packed), 400)]
+    pair.lower.receive(wire.pack_frame(1, 2, 900, (0, 0), entries), pair.now_ms)
+    assert pair.lower.intake._replica.get(key) is None and pair.lower.intake.refused["BadMessage"] == 1
 
 
 def test_no_more_is_on_its_way_than_the_link_may_carry() -> None:

@@ -56,8 +56,12 @@ class Index:
         return _pack(sum(map(self.digests.__getitem__, keys)))
 
     def mark(self, key: bytes) -> bytes:
-        """What stands for one item in a list."""
-        return _pack(self.digests[key])
+        return mark_of(self.digests[key])
+
+
+def mark_of(digest: int) -> bytes:
+    """What stands for one item in a list, and names it while it comes in pieces."""
+    return _pack(digest)
 
 
 def bounds(kind: Kind) -> tuple[bytes, bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fusioncmd.errors import BadMessage, Forbidden, Problem
 from fusioncmd.exchange import containers, evidence, items, merging
-from fusioncmd.exchange.digests import Index
+from fusioncmd.exchange.digests import Index, mark_of
 from fusioncmd.exchange.evidence import Evidence
 from fusioncmd.exchange.items import Kind
 from fusioncmd.exchange.outbox import Item, Outbox
@@ -67,7 +67,10 @@ class Intake:
             case Part():
                 whole = self.parts.take(entry)
                 if whole is not None:
-                    self._plain(Plain(*read_item(whole)))
+                    key, value = read_item(whole)
+                    if mark_of(items.digest(key, value)) != entry.item:
+                        raise BadMessage("The pieces are not of one item.", "分片不属于同一条目。")
+                    self._plain(Plain(key, value))
         self.release()
 
     def arrived(self, key: bytes) -> None:
