@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from fusioncmd.exchange import belief, items, scope
+from fusioncmd.exchange import belief, items, scope, wire
 from fusioncmd.exchange.evidence import NOTHING, Evidence, reduced
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.pace import Pace
 from fusioncmd.exchange.replica import MemoryReplica
-from fusioncmd.messages import Order, Selector, encode
-from tests.exchange_world import TOWNS, trusting
+from fusioncmd.messages import Order, RosterSlice, Selector, encode
+from tests.exchange_pipes import TOWNS, trusting
 from tests.worlds import audience_of, judge, make_order, sealed
 
 CITY, COUNTY = "4401", "440106"  # of which town 2 is in the county, and 0 and 1 are in another
@@ -72,3 +72,27 @@ class Pair:
         total = sum(map(len, self.sent["down"])) + sum(map(len, self.sent["up"]))
         self.sent = {"down": [], "up": []}
         return total
+
+
+def slice_item(town: str, edition: int = 1, people: int = 1) -> tuple[bytes, bytes]:
+    ids = [f"{town}{n}" for n in range(people)]
+    blank = [""] * people
+    return items.roster_key(town), encode(
+        RosterSlice(town, edition, ids, blank, blank, [0] * people, [], [0] * people, [])
+    )
+
+
+def kinds(frames: list[bytes]) -> list[str]:
+    return [type(entry).__name__ for data in frames for entry in wire.read_frame(data).entries]
+
+
+def agreed(pace: Pace | None = None) -> tuple[Pair, bytes]:
+    """A link on which both hold one order; and the order's id."""
+    key, value, order = order_item()
+    upper, lower = replica(), replica()
+    upper.put(key, value)
+    pair = Pair(upper, lower, pace)
+    pair.run(5_000)
+    assert pair.same and lower.get(key) == value
+    pair.spent()
+    return pair, order.id

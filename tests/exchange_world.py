@@ -8,75 +8,23 @@ from __future__ import annotations
 
 import heapq
 import random
-from dataclasses import dataclass, field
 
-from fusioncmd.exchange import belief, evidence, items, merging, scope
+from fusioncmd.exchange import evidence, items, scope
 from fusioncmd.exchange.evidence import NOTHING, REPORTED_AT
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.items import Family, Value
 from fusioncmd.exchange.pace import Pace
-from fusioncmd.exchange.replica import MemoryReplica
 from fusioncmd.messages import Order, Report, RosterSlice, Selector, TownTable, encode
-from tests.worlds import NOW_MS, audience_of, judge, make_id, make_order, sealed
+from tests.exchange_pipes import TOWNS, Node, Pipe, fresh, has
+from tests.worlds import NOW_MS, audience_of, make_id, make_order, sealed
 
-TOWNS = ("440103001", "440103002", "440106001", "440204001", "440204002", "440205001")
 PLACES = ("44", "4401", "4402", "440103", "440106", "440204", "440103001", "440204001", "440103001101")
 ORDERS_MAX, SLOTS, TICK_MS = 6, 24, 100
-JUDGE = judge()
 PACES = (
     Pace(message_bytes=16_384),
     Pace(message_bytes=900, in_flight_bytes=2_000, parts=3, listed_max=4),
     Pace(message_bytes=300, in_flight_bytes=1_200, parts=2, listed_max=2),
 )
-
-
-def trusting(family: Family, place: str, data: bytes) -> None:
-    """Statements are opaque here: what is believed of them is not this test's subject."""
-
-
-def fresh() -> MemoryReplica:
-    return MemoryReplica(belief.by(JUDGE), trusting, TOWNS[:4])
-
-
-def joined(one: Value | None, other: Value) -> Value:
-    if isinstance(other, tuple):
-        return evidence.join(one if isinstance(one, tuple) else NOTHING, other)
-    return other
-
-
-@dataclass
-class Pipe:
-    """One direction. `cut` swallows everything."""
-
-    chance: random.Random
-    cut: bool = False
-    faulty: bool = True
-    loss: float = 0.0
-    flying: list[tuple[int, int, bytes]] = field(default_factory=list)
-    sent: int = 0
-
-    def send(self, data: bytes, now_ms: int) -> None:
-        self.sent += 1
-        times = self.chance.choice([1, 1, 1, 2]) if self.faulty else 1
-        for _ in range(times):
-            if not self.cut and not (self.faulty and self.chance.random() < self.loss):
-                delay_ms = self.chance.randrange(20, 2_000 if self.faulty else 200)
-                heapq.heappush(self.flying, (now_ms + delay_ms, self.chance.getrandbits(30), data))
-
-    def arrived(self, now_ms: int) -> list[bytes]:
-        found = []
-        while self.flying and self.flying[0][0] <= now_ms:
-            data = heapq.heappop(self.flying)[2]
-            if not self.cut:
-                found.append(data)
-        return found
-
-
-@dataclass
-class Node:
-    code: str
-    replica: MemoryReplica
-    clock_off_ms: int = 0
 
 
 class Link:
@@ -287,12 +235,3 @@ class World:
             link.exchanges[0].index.digests == link.exchanges[1].index.digests and all(e.idle for e in link.exchanges)
             for link in self.links
         )
-
-
-def has(node: Node, key: bytes, value: Value) -> bool:
-    held = node.replica.get(key)
-    if isinstance(value, tuple):
-        return isinstance(held, tuple) and not any(evidence.minus(value, held))
-    if held is None or held == value:
-        return held == value
-    return merging.stands(key, value, held)  # type: ignore[arg-type]

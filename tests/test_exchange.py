@@ -20,7 +20,8 @@ import pytest
 from fusioncmd.exchange import evidence, items, merging, scope
 from fusioncmd.exchange.evidence import NOTHING, Evidence
 from fusioncmd.exchange.items import Kind, Value
-from tests.exchange_world import Node, World, has
+from tests.exchange_pipes import Node, has
+from tests.exchange_world import World
 
 SEED = os.environ.get("FUSIONCMD_SEED")
 SEEDS = [int(SEED)] if SEED else list(range(int(os.environ.get("FUSIONCMD_SEEDS", "60"))))

@@ -16,8 +16,7 @@ from fusioncmd.exchange.items import Kind
 from fusioncmd.exchange.pace import Pace
 from fusioncmd.exchange.waiting import Parts
 from fusioncmd.exchange.wire import Part
-from tests.exchange_pair import CITY, COUNTY, TOWN, TOWNS, Pair, marks, order_item, replica
-from tests.test_exchange_link import agreed, kinds, slice_item
+from tests.exchange_pair import CITY, COUNTY, TOWN, TOWNS, Pair, agreed, kinds, marks, order_item, replica, slice_item
 
 SHORT = Pace(message_bytes=limits.EXCHANGE_MESSAGE_BYTES_MIN, in_flight_bytes=700, parts=4, listed_max=8)
 
@@ -75,11 +74,12 @@ def test_an_item_that_changes_while_its_pieces_go_is_said_as_it_is_then() -> Non
     pair, _ = agreed(Pace(message_bytes=1_000, in_flight_bytes=2_000))
     upper = pair.upper.intake._replica
     upper.put(*slice_item(TOWNS[TOWN], 1, 900))
-    pair.run(200)
+    pair.run(50)
     key, newer = slice_item(TOWNS[TOWN], 2, 900)
     upper.put(key, newer)
     pair.run(10_000)
     assert pair.lower.intake._replica.get(key) == newer and not pair.lower.intake.refused
+    assert pair.spent() < 1.5 * len(newer)  # the rest of the old one is not sent
 
 
 def test_pieces_of_two_values_make_none() -> None:
