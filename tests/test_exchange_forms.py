@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import pairwise
 
 import pytest
@@ -117,6 +118,17 @@ def test_bytes_that_nobody_wrote_are_refused_or_read_within_bounds(data: bytes, 
 def test_a_frame_that_nobody_sent_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
         wire.read_frame(b"\x97" + data)  # seven fields
+
+
+def test_a_long_frame_is_squeezed_and_what_swells_beyond_the_bound_is_refused() -> None:
+    entry = wire.pack_entry(wire.Plain(b"\2key", b"grant" * 1_000))
+    packed = wire.pack_frame(1, 2, 3, (4, 0), [entry, entry])
+    assert len(packed) < 300
+    assert wire.read_frame(packed).entries == (wire.Plain(b"\2key", b"grant" * 1_000),) * 2
+    bomb = zlib.compress(bytes(limits.EXCHANGE_MESSAGE_BYTES_MAX + 1))
+    for bad in (bomb, packed[:-1], packed + b"x", b"\x78", b""):
+        with pytest.raises(BadMessage):
+            wire.read_frame(bad)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40)))

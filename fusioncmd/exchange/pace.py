@@ -18,7 +18,7 @@ class Pace:
     probe_ms: int = 4_000  # between rounds while the peer is not heard
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
-    parts: int = 16  # into which a range that differs is cut
+    parts: int = 32  # into which a range that differs is cut
     listed_max: int = limits.EXCHANGE_LISTED_MAX  # a range of so many is listed instead
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """The messages of an exchange: a frame with its numbers, and what it says. Pure.
 
-MessagePack arrays, because the smallest pipe carries 70 bytes at a time. The pipe's own name carries the version of the
+MessagePack arrays, because the smallest pipe carries 70 bytes at a time; a long frame goes as a zlib stream (RFC 1950)
+when that is shorter: orders repeat their grants, and rosters are text. The pipe's own name carries the version of the
 protocol. Within a frame each part is one of:
 
 - `Opening`: the sums of the five kinds; the answer to one, when all are the same, is another with `how` = ANSWER.
@@ -12,6 +13,7 @@ protocol. Within a frame each part is one of:
 
 from __future__ import annotations
 
+import zlib
 from typing import Annotated
 
 import msgspec
@@ -95,6 +97,9 @@ class _Packed(Struct, frozen=True, array_like=True):
 
 
 FRAME_BYTES = 25  # without entries, at most; 15 while numbers are below 65,536 and little was lost
+SQUEEZED = 0x78  # a zlib stream begins so, and no array of MessagePack does
+SQUEEZE_BYTES_MIN = 512
+SQUEEZE_LEVEL = 6
 _encoder = msgspec.msgpack.Encoder()
 _frames = msgspec.msgpack.Decoder(Frame)
 
@@ -104,7 +109,10 @@ def pack_entry(entry: Entry) -> bytes:
 
 
 def pack_frame(epoch: int, heard_epoch: int, seq: int, acks: tuple[int, int], entries: list[bytes]) -> bytes:
-    return _encoder.encode(_Packed(epoch, heard_epoch, seq, *acks, tuple(msgspec.Raw(e) for e in entries)))
+    frame = _encoder.encode(_Packed(epoch, heard_epoch, seq, *acks, tuple(msgspec.Raw(e) for e in entries)))
+    if len(frame) < SQUEEZE_BYTES_MIN:
+        return frame
+    return min(frame, zlib.compress(frame, SQUEEZE_LEVEL), key=len)
 
 
 def read_frame(data: bytes) -> Frame:
@@ -114,10 +122,24 @@ def read_frame(data: bytes) -> Frame:
             f"An exchange message of {len(data)} bytes exceeds the bound of {limits.EXCHANGE_MESSAGE_BYTES_MAX}.",
             f"交换消息长 {len(data)} 字节，超过上限 {limits.EXCHANGE_MESSAGE_BYTES_MAX} 字节。",
         )
+    if data[:1] == bytes((SQUEEZED,)):
+        data = _released(data)
     try:
         return _frames.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"Not a message of an exchange: {error}.", f"不是交换消息：{error}。") from None
+
+
+def _released(data: bytes) -> bytes:
+    """What was squeezed, up to the bound of a message."""
+    stream = zlib.decompressobj()
+    try:
+        frame = stream.decompress(data, limits.EXCHANGE_MESSAGE_BYTES_MAX)
+    except zlib.error as error:
+        raise BadMessage(f"Not a message of an exchange: {error}.", f"不是交换消息：{error}。") from None
+    if not stream.eof or stream.unused_data:
+        raise BadMessage("An exchange message that is cut short or too long.", "交换消息不完整或过长。")
+    return frame
 
 
 def pack_item(key: bytes, value: bytes) -> bytes:
