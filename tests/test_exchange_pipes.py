@@ -12,7 +12,7 @@ from fusioncmd.exchange.digests import mark_of
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.flow import Clock, Flow
-from fusioncmd.exchange.items import Kind
+from fusioncmd.exchange.items import Family, Kind
 from fusioncmd.exchange.pace import Pace
 from fusioncmd.exchange.waiting import Parts
 from fusioncmd.exchange.wire import Part
@@ -187,3 +187,15 @@ def test_pieces_are_put_together_in_any_order_and_bounded() -> None:
     for n in range(4):
         parts.take(Part(n.to_bytes(8, "big"), 0, limits.EXCHANGE_ITEM_BYTES_MAX, b"x"))
     assert parts.shed > 0
+
+
+def test_a_round_in_the_middle_of_a_long_transfer_repeats_no_more_than_one_item() -> None:
+    upper, lower = replica(), replica()
+    chance = random.Random(1)
+    for data in (chance.randbytes(15_000) for _ in range(6)):
+        lower.put(items.statement_key(Family.REVOKED, COUNTY, items.name_of(data)), data)
+    pair = Pair(upper, lower, Pace(message_bytes=1_000, in_flight_bytes=2_000, insist_ms=1_000, repair_ms=1_000))
+    pair.run(5_000)
+    rounds = kinds(pair.sent["up"]).count("Opening")
+    assert pair.same and rounds > 1
+    assert pair.spent() < 6 * 15_500 + rounds * 15_000  # of each the one that it met half sent

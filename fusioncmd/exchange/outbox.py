@@ -64,11 +64,12 @@ class Piece:
 
 Work = Open | Sum | List | Want | Item | Piece
 _OPENING_RANK = 0
+_SAID, _PIECES, _ITEMS = range(3)  # of each kind: digests first, and what is begun before what is not
 
 
 class Outbox:
     def __init__(self) -> None:
-        self._ranks: list[OrderedDict[object, Work]] = [OrderedDict() for _ in range(2 * (max(Kind) + 1))]
+        self._ranks: list[OrderedDict[object, Work]] = [OrderedDict() for _ in range(3 * (max(Kind) + 1))]
         self._towns: OrderedDict[bytes, dict[int, Item]] = OrderedDict()  # by order: containers that share a message
 
     def __bool__(self) -> bool:
@@ -101,7 +102,7 @@ class Outbox:
     def next(self) -> Work | None:
         """The most urgent; of containers, any of the order whose turn it is."""
         for rank, waiting in enumerate(self._ranks):
-            if rank == 2 * Kind.CONTAINER + 1 and self._towns:
+            if rank == 3 * Kind.CONTAINER + _ITEMS and self._towns:
                 return next(iter(next(iter(self._towns.values())).values()))
             if waiting:
                 return next(iter(waiting.values()))
@@ -141,12 +142,12 @@ def _place(work: Work) -> tuple[int, object]:
         case Open():
             return _OPENING_RANK, work.how
         case Sum():
-            return 2 * work.bounds[0][0], (work.bounds[0], work.bounds[-1])
+            return 3 * work.bounds[0][0] + _SAID, (work.bounds[0], work.bounds[-1])
         case List():
-            return 2 * work.low[0], (work.low, work.high, None)
+            return 3 * work.low[0] + _SAID, (work.low, work.high, None)
         case Want():
-            return 2 * work.low[0], work
+            return 3 * work.low[0] + _SAID, work
         case Item():
-            return 2 * work.key[0] + 1, work.key
+            return 3 * work.key[0] + _ITEMS, work.key
         case Piece():
-            return 2 * work.key[0] + 1, (work.key, work.at)
+            return 3 * work.key[0] + _PIECES, (work.key, work.at)
