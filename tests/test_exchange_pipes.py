@@ -70,12 +70,18 @@ def test_an_item_longer_than_a_message_comes_in_pieces(people: int) -> None:
     assert pair.lower.intake._replica.get(key) == value and "Part" in kinds(pair.sent["down"])
 
 
+def noise(height: int) -> tuple[bytes, bytes]:
+    """A statement of 15 KB that cannot be squeezed; the highest stands."""
+    data = height.to_bytes(8, "big") + random.Random(height).randbytes(15_000)
+    return items.statement_key(Family.HEAD, COUNTY, b"audit"), data
+
+
 def test_an_item_that_changes_while_its_pieces_go_is_said_as_it_is_then() -> None:
     pair, _ = agreed(Pace(message_bytes=1_000, in_flight_bytes=2_000))
     upper = pair.upper.intake._replica
-    upper.put(*slice_item(TOWNS[TOWN], 1, 900))
+    upper.put(*noise(1))
     pair.run(50)
-    key, newer = slice_item(TOWNS[TOWN], 2, 900)
+    key, newer = noise(2)
     upper.put(key, newer)
     pair.run(10_000)
     assert pair.lower.intake._replica.get(key) == newer and not pair.lower.intake.refused
@@ -96,7 +102,7 @@ def test_no_more_is_on_its_way_than_the_link_may_carry() -> None:
     pace = Pace(message_bytes=1_000, in_flight_bytes=4_000)
     pair, _ = agreed(pace)
     pair.passes = lambda way, data: way == "up"
-    pair.upper.intake._replica.put(*slice_item(TOWNS[TOWN], 1, 5_000))
+    pair.upper.intake._replica.put(*noise(1))
     pair.run(2_000)
     assert 3_000 <= pair.upper.flow.in_flight_bytes <= 4_000
 
