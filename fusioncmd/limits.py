@@ -195,7 +195,20 @@ KEY_BEATS_APART_S_MIN = 60  # heartbeats that are closer are confirmed and not k
 ENDED_IN_USE_MAX = 256  # revoked keys that somebody still signs with; shed, the oldest first
 KEY_HEARTBEAT_S_MAX = 7 * 86_400  # a key that was not heard for longer counts as dead: warned of
 
+# Exchange between tiers, per link. Outcome: reject the message or the item, counted; the next round says it again.
+EXCHANGE_MESSAGE_BYTES_MAX = 1024 * 1024  # that is taken; what is sent is a parameter of the link
+EXCHANGE_MESSAGE_BYTES_MIN = 70  # 560 bits: the short message of a satellite
+EXCHANGE_MESSAGE_BYTES = 16 * 1024
+EXCHANGE_IN_FLIGHT_BYTES = 64 * 1024  # wait
+EXCHANGE_ITEM_BYTES_MAX = SLICE_BYTES_MAX + 1024
+EXCHANGE_WAITING_BYTES_MAX = 4 * 1024 * 1024  # evidence of orders that have not come; shed, the oldest first
+EXCHANGE_PARTS_BYTES_MAX = 16 * 1024 * 1024  # items of which only parts have come; shed, the oldest first
+EXCHANGE_SEEN_MAX = 1_024  # numbers of frames that came
+EXCHANGE_LISTED_MAX = 512  # items of a range that are listed and not summed
+EXCHANGE_STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
+
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
+assert EXCHANGE_PARTS_BYTES_MAX > 2 * EXCHANGE_ITEM_BYTES_MAX
 assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX
 assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
 assert ORDERS_PAGE_MAX * (TEXT_CHARS_MAX * 4 + 4096) < API_REPLY_BYTES_MAX

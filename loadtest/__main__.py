@@ -15,7 +15,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import badauth, calldown, chaos, costs, demo, flap, forge, slow, storm
+from loadtest import badauth, calldown, chaos, costs, demo, exchange, flap, forge, slow, storm
 from loadtest.compare import scenario as compare
 
 INTERRUPTED = 130  # 128 + SIGINT
@@ -29,6 +29,7 @@ SCENARIOS = {
     "flap": flap,
     "costs": costs,
     "compare": compare,
+    "exchange": exchange,
     "forge": forge,
     "badauth": badauth,
 }
