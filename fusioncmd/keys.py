@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fusioncmd.errors import Conflict, NotFound, Unavailable
+from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
+from fusioncmd.guessable import is_guessable
 from fusioncmd.tickets import KEY_BYTES
 from fusioncmd.words import reason
+
+OTHERS = 0o077  # who may not read a secret
 
 
 def data_folder(node: str) -> Path:
@@ -68,7 +71,7 @@ def _make_secret(file: Path) -> None:
 
 def _secret(file: Path, name: str, name_zh: str) -> bytes:
     try:
-        key = file.read_bytes()
+        key, mode = file.read_bytes(), file.stat().st_mode
     except OSError as error:
         en, zh = reason(error)
         raise NotFound(
@@ -78,6 +81,11 @@ def _secret(file: Path, name: str, name_zh: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise NotFound(
             f"The {name} {file} is not {KEY_BYTES} bytes long.", f"{name_zh} {file} 长度不是 {KEY_BYTES} 字节。"
+        )
+    if mode & OTHERS or is_guessable(key):
+        raise BadInput(
+            f"The {name} {file} is no secret: others may read or guess it. Remove it; `fusioncmd up` makes another.",
+            f"{name_zh} {file} 并非秘密：他人可读取或猜出。请将其删除，fusioncmd up 会重新生成。",
         )
     return key
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fusioncmd.errors import Conflict, NotFound, Problem, Unavailable
@@ -87,3 +88,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be written") as caught:
         keyfile.make_key(tmp_path / "file" / "chen.key")
     assert isinstance(caught.value, Problem)
+
+
+def test_a_key_that_anybody_could_guess_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "own.key"
+    keyfile.make_key(file)
+    file.write_bytes(msgspec.json.encode(keyfile.PrivateKey("ed25519", bytes(32))))
+    with pytest.raises(Untrusted, match="guess"):
+        keyfile.read_key(file)

@@ -10,10 +10,10 @@ import binascii
 import nkeys
 
 from fusioncmd.errors import BadInput
+from fusioncmd.guessable import is_guessable
 
 SEED_BYTES = 32
 PUBLIC_CHARS = 56
-DISTINCT_BYTES_MIN = 12  # of 32 random ones; fewer are met once in 10¹⁷ keys
 # Seeds that stand in the manuals and examples of others: whoever reads those has them.
 EXAMPLES = frozenset({"UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"})
 
@@ -32,7 +32,7 @@ def public_of(seed: str) -> str:
         public = bytes(nkeys.from_seed(bytearray(seed.encode())).public_key).decode()
     except (nkeys.NkeysError, ValueError, binascii.Error):
         raise BadInput("This is not the seed of a bus user.", "这不是总线用户的密钥种子。") from None
-    if public in EXAMPLES or len(set(raw)) < DISTINCT_BYTES_MIN:
+    if public in EXAMPLES or is_guessable(bytes(raw)):
         raise BadInput(
             "This seed is a well-known one: anybody may have it.", "这是众所周知的密钥种子，任何人都可能持有。"
         )

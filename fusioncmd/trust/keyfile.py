@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fusioncmd.errors import Conflict, NotFound, Unavailable
+from fusioncmd.guessable import is_guessable
 from fusioncmd.trust import signatures
 from fusioncmd.trust.grants import SignedChain, SignedGrant
 from fusioncmd.trust.refusals import Untrusted, refusal
@@ -53,6 +54,8 @@ def read_key(file: Path) -> Signer:
         key = msgspec.json.decode(data, type=PrivateKey)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Untrusted(f"{file} is not a private key.", f"{file} 不是私钥文件。", "key") from None
+    if is_guessable(key.seed):
+        raise Untrusted(f"{file} holds a key that anybody can guess.", f"{file} 中的密钥可被猜出。", "key")
     return signatures.signer(key.seed, key.algorithm)
 
 
