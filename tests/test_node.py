@@ -161,7 +161,7 @@ async def test_until_all_is_read_questions_are_answered_and_orders_are_not_taken
     assert not (await Commander(bus).ask(api.Health())).caught_up
     for question in (api.Issue(sealed(make_order())), api.Orders(), api.Preview(EVERYONE)):
         with pytest.raises(NotReady, match="still reading"):
-            await ask(bus, question)
+            await Commander(bus, b"any").ask(question, timeout_s=0.2)
     whole.set()
     await until(lambda: node.ready)
     node.stop()

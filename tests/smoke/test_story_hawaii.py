@@ -211,6 +211,7 @@ def test_the_correction_is_one_command_of_one_person_and_reaches_exactly_those_w
     assert said.code == 0 and said.out.startswith(" ACTUAL ")
     assert told.order("There is no threat.").root == order.id
     assert device(1, held=(order.id,)).order("There is no threat.").root == order.id
+    until(lambda: island.ask("report", "last")["tally"]["total"]["sent"] == 2)  # the node has heard of both
     ended = island.ask("cancel", "last", "--text", "It was a false alarm.")
     assert told.order("It was a false alarm.").msg_type == "cancel"
     back = device(1, held=(order.id,))
