@@ -182,6 +182,7 @@ STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
 SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
 PROPOSALS_MAX = 64  # orders that wait for a second person at one node
+WITHDRAWN_MAX = 4_096  # of them, taken back within the last two hours; reject: no further ones are proposed
 PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped
 ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
 ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
