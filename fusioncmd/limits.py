@@ -49,6 +49,7 @@ ROSTER_PROBLEMS_SHOWN_MAX = 1_000
 
 # The terminal protocol. Outcome: disconnect, unless another is named.
 FRAME_BYTES_MAX = 16 * 1024  # from a terminal
+READ_BYTES = 2_048  # of each terminal in a round of all, whatever more it sends: wait (nearly all that is said is shorter)
 DELIVERY_BYTES_MAX = 20 * 1024  # to a terminal: what each must take
 HANDSHAKE_BYTES_MAX = 8 * 1024
 HANDSHAKE_S_MAX = 10  # from accept to a good hello
@@ -83,6 +84,8 @@ LOST_DEVICES_MAX = (
 )
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
+REPORTS_BURST_MAX = 32  # of one person on one order, per gateway process; reject: "busy", the terminal keeps the rest
+REPORT_EVERY_S = 60  # then one each so often
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
 SEND_BUFFER_BYTES = (
     32 * 1024
