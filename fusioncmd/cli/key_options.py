@@ -14,7 +14,6 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.trust import ring
 from fusioncmd.trust.chains import Chain
-from fusioncmd.trust.grants import GrantPurpose
 from fusioncmd.words import reason, say
 
 _keys = say("The folder with the keys (default: the province's).", "密钥目录（默认为省级节点的密钥目录）。")
@@ -26,7 +25,7 @@ ValidOption = Annotated[str, typer.Option("--valid", metavar="TIME", help=_valid
 _out = say("The file to write.", "输出文件。")
 OutOption = Annotated[Path | None, typer.Option("--out", metavar="FILE", help=_out)]
 MODES = {"actual": ("actual", "实战"), "exercise": ("exercise", "演练")}
-PURPOSES: dict[GrantPurpose, tuple[str, str]] = {
+PURPOSES = {
     "issue": ("issue", "签发"), "approve": ("approve", "批准"), "node": ("node", "节点"),
     "administer": ("administer", "管理"),
 }  # fmt: skip
