@@ -1,4 +1,4 @@
-"""Whoever has the bus and no session: each question of the vocabulary, at the counter of a real node, in each disguise."""
+"""Whoever has the bus and no session asks each question of the vocabulary at a real node, in each disguise."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ async def test_who_commands_a_county_is_refused_what_is_the_provinces(tmp_path: 
         chen = await here.login()
         beyond: tuple[Question[Any], ...] = (
             api.Audit(), api.Preview(CITY), api.Compose(make_draft(1, audience=CITY)), api.Find("", "4401"),
-            api.Tally(ALERT.id, "44"), api.Who(ALERT.id, "silent", "4402"), devices.MakeCodes(600, number=PEOPLE[-1]),
-            devices.MakeCodes(600, after=PEOPLE[-2]), devices.Devices(number=PEOPLE[-1]), devices.RevokeDevices(number=PEOPLE[-1]),
+            api.Tally(ALERT.id, "44"), api.Who(ALERT.id, "silent", "4402"),
+            devices.MakeCodes(600, number=PEOPLE[-1]), devices.MakeCodes(600, after=PEOPLE[-2]),
+            devices.Devices(number=PEOPLE[-1]), devices.RevokeDevices(number=PEOPLE[-1]),
             api.Issue(sealed(make_order(7))), api.AddAccount(name="li", roles=roles, path="4401", password=PASSWORD),
             api.ChangeAccount(name="chen", path="44"),
         )  # fmt: skip
