@@ -49,6 +49,7 @@ ROSTER_PROBLEMS_SHOWN_MAX = 1_000
 
 # The terminal protocol. Outcome: disconnect, unless another is named.
 FRAME_BYTES_MAX = 16 * 1024  # from a terminal
+READ_BYTES = 2_048  # of each terminal in a round of all, however much it sends: wait
 DELIVERY_BYTES_MAX = 20 * 1024  # to a terminal: what each must take
 HANDSHAKE_BYTES_MAX = 8 * 1024
 HANDSHAKE_S_MAX = 10  # from accept to a good hello
@@ -69,7 +70,7 @@ HEARTBEAT_S = 240  # a terminal says something at least so often: at 840,000, ea
 SILENCE_S_MAX = 540
 UNACKNOWLEDGED_MS_MAX = 60_000  # what was sent to a phone that is gone: then it counts as gone (TCP_USER_TIMEOUT)
 TICKET_BYTES_MAX = 1_024
-TICKET_S_MAX = 366 * 86_400
+TICKET_S_MAX = 366 * 86_400  # reject: `fusioncmd ticket` makes none that lives longer
 DEVICE_TICKET_S = 86_400  # of an enrolled device; then it renews it
 DEVICE_RENEW_AFTER_S = (8 * 3_600, 16 * 3_600)  # spread over devices
 CODE_S_MAX = 30 * 86_400  # reject: a code that enrols a device may live so long
@@ -83,6 +84,8 @@ LOST_DEVICES_MAX = (
 )
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
+REPORTS_BURST_MAX = 32  # of one person on one order, per gateway process; reject: "busy", the terminal keeps the rest
+REPORT_EVERY_S = 60  # then one each so often
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
 SEND_BUFFER_BYTES = (
     32 * 1024
@@ -91,7 +94,7 @@ DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs an
 DISTRUST_REASON_CHARS_MAX = 32
 FULL_WAIT_S = 30  # what those are told
 EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
-EARLY_MS_MAX = 2 * 3_600_000
+EARLY_MS_MAX = 2 * 3_600_000  # how old an order may be that has not come here; reject: "unknown_order"
 
 # Fan-out and receipts of one gateway process. Outcome: wait.
 FANOUT_BURST = 64
@@ -120,21 +123,21 @@ ACCOUNT_STREAM_BYTES_MAX = 64 * 1024**2
 AUDIT_STREAM_BYTES_MAX = 4 * 1024**3
 
 # The audit.
-AUDIT_FIELD_CHARS_MAX = 256  # longer ones are cut
-AUDIT_DETAILS_MAX = 16
+AUDIT_FIELD_CHARS_MAX = 256  # shed: longer ones are cut
+AUDIT_DETAILS_MAX = 16  # shed
 AUDIT_WAITING_MAX = 4_096  # notes that are not on disk yet; shed, and how many is kept
 AUDIT_NOTES_PER_S = 5  # beyond a burst of AUDIT_WAITING_MAX; shed, and how many of which kind is kept: who is not let
 # in must not fill the disk that orders need
 AUDIT_NOTES_WAIT_MS = 1_000  # so that many notes make one page; an entry that is waited for takes them along
-AUDIT_ENTRY_BYTES_MAX = 48 * 1024
-AUDIT_PAGE_ENTRIES_MAX = 256  # the rest goes into the next page
-AUDIT_PAGE_BYTES_MAX = 256 * 1024
+AUDIT_ENTRY_BYTES_MAX = 48 * 1024  # reject; no entry of so many fields is longer
+AUDIT_PAGE_ENTRIES_MAX = 256  # wait: the rest goes into the next page
+AUDIT_PAGE_BYTES_MAX = 256 * 1024  # the same: wait
 AUDIT_RETRY_S = 1  # after a page could not be stored
 AUDIT_HEAD_EVERY_S = 60  # a signed head, when something was added
 AUDIT_FULL_PERCENT = 80  # of its stream; from then on health says so: a full audit lets nobody issue
 AUDIT_HEADS_MAX = 8_192  # nodes whose heads are kept; reject
 AUDIT_REPLY_ENTRIES_MAX = 1_000  # reject
-AUDIT_REPLY_BYTES_MAX = 4 * 1024 * 1024  # the rest goes into the next reply
+AUDIT_REPLY_BYTES_MAX = 4 * 1024 * 1024  # wait: the rest goes into the next reply
 
 # Accounts and logins. Outcome: reject, unless another is named.
 ACCOUNTS_MAX = 4_096
@@ -182,7 +185,8 @@ STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
 SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
 PROPOSALS_MAX = 64  # orders that wait for a second person at one node
-PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped
+WITHDRAWN_MAX = 4_096  # of them, taken back within the last two hours; reject: no further ones are proposed
+PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped: shed
 ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
 ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
 CLOCK_SKEW_MS_MAX = 5 * 60_000  # an order of a clock that is further ahead is one of the future

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from fusioncmd import keys
+from fusioncmd.cli.key_options import PURPOSES
 from fusioncmd.errors import NotFound, Unavailable
+from fusioncmd.trust.grants import GrantPurpose
 
 
 def test_a_key_is_made_once_and_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -52,3 +55,7 @@ def test_the_data_folder_is_the_one_given_or_one_per_node_at_home(monkeypatch: p
     assert keys.data_folder("4401") == Path.home() / ".fusioncmd" / "4401"
     monkeypatch.setenv("FUSIONCMD_DATA", "elsewhere")
     assert keys.data_folder("4401") == Path("elsewhere")
+
+
+def test_every_purpose_of_a_key_has_its_words() -> None:
+    assert PURPOSES.keys() == set(get_args(GrantPurpose))

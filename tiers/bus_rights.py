@@ -1,7 +1,8 @@
 """What each user of the bus may publish and hear, as allow-lists: what is not here is refused by NATS. Pure.
 
 Tokens are exact: a node's own path and what lies below it, a gateway's own name. Whoever takes over a gateway can
-lose or invent the answers of the people whom it serves, and nothing else.
+lose or invent the answers of the people whom it serves, and do nothing else on the bus. (It also has the tier's ticket
+key, which makes tickets and codes for others: SECURITY.md.)
 
 Gateways are in an account of their own (`gateway_shares`). A right to publish does not say where the reply goes: in the
 node's account, a gateway could have the confirmation of its receipt stored as a town's roster.

@@ -1,7 +1,8 @@
 """Orders that wait for a second commander: kept on the bus, so that they outlive the node, and for an hour at most.
 
 A proposal is judged as an order is that shall be issued; what is wrong with it is told to who proposes, and not to who
-would have approved it. What the stream gives back is judged again: whoever can write there proposes nothing.
+would have approved it. What the stream gives back is judged again: whoever can write there proposes nothing. What was
+withdrawn is not issued any more, whoever has signed it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from fusioncmd.access import Actor, lies_within
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.errors import BadOrder, Conflict, NotFound, Unavailable
-from fusioncmd.ids import to_text
+from fusioncmd.ids import ID_BYTES, time_ms, to_text
 from fusioncmd.messages import Order
+from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import SecondNeeded, refusal
 from fusioncmd.trust.seals import claimed
@@ -36,15 +38,18 @@ class Proposals:
         self._bus, self._issuing, self._judge, self._recorder = bus, issuing, judge, recorder
         self._reachable = reachable
         self._waiting: dict[bytes, bytes] = {}  # order → as it was signed
-        self._one_at_a_time = asyncio.Lock()
+        self._withdrawn: set[bytes] = set()  # of the last two hours; those that were issued go with the next sweep
+        self._one_at_a_time, self._deciding = asyncio.Lock(), asyncio.Lock()
 
     def fold(self, stored: Stored) -> None:
         """A message of the trust stream; `Untrusted` for a proposal that nobody signed who may."""
         if not stored.subject.startswith(subjects.PROPOSAL_ALL[:-1]):
             return
         if stored.data == ENDED:
-            for ident in [i for i in self._waiting if subjects.proposal(i) == stored.subject]:
-                del self._waiting[ident]
+            ident = _order_at(stored.subject)
+            self._waiting.pop(ident, None)
+            if self._may_still_come(ident):
+                self._withdrawn.add(ident)
             return
         order = claimed(stored.data)[0]
         if self._left_s(order) <= 0:
@@ -74,6 +79,9 @@ class Proposals:
             pass  # as it should be
         else:
             raise BadOrder("It needs no second person: issue it.", "该指令无需第二人批准，可直接下达。")
+        self._check_not_withdrawn(order.id)
+        if len(self._withdrawn) >= limits.WITHDRAWN_MAX:
+            raise Conflict("Too many orders were withdrawn within two hours.", "两小时内撤回的指令过多。")
         if len(self._waiting) >= limits.PROPOSALS_MAX:
             raise Conflict(
                 f"{limits.PROPOSALS_MAX} orders wait for a second person already; approve or withdraw some.",
@@ -90,6 +98,11 @@ class Proposals:
         return api.ProposalsReply(tuple(self._line(*one) for one in waiting if lies_within(who, one[0].audience)))
 
     async def withdraw(self, request: api.Withdraw, who: Actor) -> api.Withdrawn:
+        """When it returns, the order is issued no more; `NotFound` when it was, or waits no longer."""
+        async with self._deciding:
+            return await self._withdraw(request, who)
+
+    async def _withdraw(self, request: api.Withdraw, who: Actor) -> api.Withdrawn:
         self._sweep()
         sealed = self._waiting.get(request.order)
         if sealed is None or not lies_within(who, claimed(sealed)[0].audience):
@@ -100,11 +113,15 @@ class Proposals:
         order = claimed(sealed)[0]
         await self._recorder.record(self._entry(order, who.name, withdrawn="yes"))
         await self._end(order.id)
+        self._withdrawn.add(order.id)
         return api.Withdrawn(order)
 
     async def issue(self, request: api.Issue, who: Actor) -> Order:
         """As `Issuing.issue`; what waited until now waits no longer."""
-        order = await self._issuing.issue(request, who.name)
+        async with self._deciding:
+            self._sweep()
+            self._check_not_withdrawn(claimed(request.sealed)[0].id)
+            order = await self._issuing.issue(request, who.name)
         if order.id in self._waiting:
             with contextlib.suppress(Unavailable):  # it is issued, which ends it as well (`_sweep`)
                 await self._end(order.id)
@@ -119,6 +136,20 @@ class Proposals:
         for ident, sealed in list(self._waiting.items()):
             if self._issuing.is_issued(ident) or self._left_s(claimed(sealed)[0]) <= 0:
                 del self._waiting[ident]
+        for ident in list(self._withdrawn):
+            if self._issuing.is_issued(ident) or not self._may_still_come(ident):
+                self._withdrawn.discard(ident)
+
+    def _check_not_withdrawn(self, ident: bytes) -> None:
+        if ident in self._withdrawn:
+            raise Conflict(
+                f"Order {to_text(ident)} was withdrawn; who still wants it composes it anew.",
+                f"指令 {to_text(ident)} 已撤回；如仍需下达，请重新拟制。",
+            )
+
+    def _may_still_come(self, ident: bytes) -> bool:
+        """Whether an order of that number could still be issued: later it is too old for every node."""
+        return self._judge.now_ms - time_ms(ident) <= limits.ISSUE_APPROVED_S_MAX * 1000 + CLOCK_APART_MS_MAX
 
     def _left_s(self, order: Order) -> int:
         open_s = min(limits.PROPOSAL_S_MAX, order.open_s)
@@ -135,3 +166,14 @@ class Proposals:
     def _entry(self, order: Order, actor: str, **details: str) -> Entry:
         about = {"status": order.status, "msg_type": order.msg_type, "place": order.node}
         return Entry(self._judge.now_ms, actor, "proposal", to_text(order.id), details=about | details)
+
+
+def _order_at(subject: str) -> bytes:
+    """The number of the order that a proposal's subject names; `Untrusted` where it names none."""
+    try:
+        ident = bytes.fromhex(subject.rpartition(".")[2])
+    except ValueError:
+        ident = b""
+    if subjects.proposal(ident) != subject or len(ident) != ID_BYTES:
+        raise refusal("subject")
+    return ident

@@ -132,7 +132,9 @@ def _purposes(text: str) -> tuple[GrantPurpose, ...]:
     known: tuple[GrantPurpose, ...] = get_args(GrantPurpose)
     words = [word.strip() for word in text.split(",") if word.strip()]
     if unknown := [word for word in words if word not in known]:
-        raise BadInput(f"--purpose names issue, approve or node, not {unknown[0]!r}.", f"没有用途“{unknown[0]}”。")
+        raise BadInput(
+            f"--purpose names issue, approve, node or administer, not {unknown[0]!r}.", f"没有用途“{unknown[0]}”。"
+        )
     return tuple(purpose for purpose in known if purpose in words)
 
 

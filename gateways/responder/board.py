@@ -33,6 +33,7 @@ class Posted:
     told: BitMap = field(default_factory=BitMap)
     grounds: tuple[Chain, ...] = ()  # the keys that it stands on
     judged_as_of_ms: int = 0
+    reports_ms: dict[int, int] = field(default_factory=dict)  # of who reported: until when their pace is used up
 
 
 class Board:

@@ -31,7 +31,6 @@ from gateways.responder.strikes import Unproven
 log = structlog.get_logger("engine")
 
 FREE, CLOSING, OPENING, SHAKEN, OPEN = range(5)  # SHAKEN: the WebSocket is open, but nobody has said hello
-READ_BYTES = 2048  # at a time: nearly all that is said is far shorter, and the rest is read in the next round
 SHORT_BYTES = 132  # what thousands say alike is not longer
 EVENTS_PER_ROUND = 256
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
@@ -194,7 +193,7 @@ class Engine:
 
     def _read(self, fd: int) -> None:
         try:
-            data = os.read(fd, READ_BYTES)
+            data = os.read(fd, limits.READ_BYTES)
         except BlockingIOError:
             return
         except OSError:

@@ -223,8 +223,8 @@ class Gateway:
     def _report(self, number: int, said: terminal.SendReport, town: str) -> None:
         if said.order not in self.board.posted and may_come(said.order, self._now_ms):
             self.refuse(number, "busy", said.order, said.report)
-        elif self._meant(number, said.order, said.report) is not None:
-            self.reports.take(said, number, town, self._now_ms)
+        elif (posted := self._meant(number, said.order, said.report)) is not None:
+            self.reports.take(said, number, town, self._now_ms, posted.reports_ms)
 
     def _meant(self, number: int, order: bytes, report: bytes | None = None) -> Posted | None:
         """The order, if there is one and it is meant for this person; a refusal to the terminal otherwise."""

@@ -1,4 +1,8 @@
-"""Reports on their way to disk: each one message, a bounded number at a time, confirmed when stored."""
+"""Reports on their way to disk: each one message, a bounded number at a time, confirmed when stored.
+
+Whoever has a ticket could write without end, and the stream is everybody's. So each person has a pace of their own, for
+each order: what comes faster is given back, and their terminal keeps it.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +31,15 @@ class ReportBox:
         self._bus, self._teller = bus, teller
         self._stores: set[asyncio.Task[None]] = set()
 
-    def take(self, said: terminal.SendReport, number: int, town: str, now_ms: int) -> None:
-        """Store it, or tell the terminal to keep it and send it again."""
-        if len(self._stores) >= limits.REPORTS_IN_FLIGHT_MAX:
+    def take(self, said: terminal.SendReport, number: int, town: str, now_ms: int, used_ms: dict[int, int]) -> None:
+        """Store it, or tell the terminal to keep it and send it again. `used_ms` says of who reported on the order
+        until when their pace is used up."""
+        after_ms = max(used_ms.get(number, 0), now_ms) + limits.REPORT_EVERY_S * 1000
+        too_fast = after_ms - now_ms > limits.REPORTS_BURST_MAX * limits.REPORT_EVERY_S * 1000
+        if too_fast or len(self._stores) >= limits.REPORTS_IN_FLIGHT_MAX:
             self._teller.refuse(number, "busy", said.order, said.report)
             return
+        used_ms[number] = after_ms
         report = Report(said.report, said.order, number, now_ms, said.text, said.lat, said.lon)
         task = asyncio.create_task(self._store(report, subjects.report(Path(town))))
         self._stores.add(task)
