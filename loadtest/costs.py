@@ -24,6 +24,7 @@ from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark, Presence, Receipt
 from fusioncmd.terminal import PATH, VERSION
 from loadtest import harness, measure
 from loadtest.harness import Running
+from loadtest.measure import stored_bytes
 from loadtest.output import Result, note, show
 from loadtest.people import People
 from loadtest.scenario import Campaign
@@ -226,11 +227,6 @@ async def _each(stores: Iterable[Awaitable[object]], in_flight: int) -> None:
 
 def packed(numbers: list[int]) -> bytes:
     return BitMap(numbers).serialize()
-
-
-def stored_bytes(folder: Path, stream: str) -> int:
-    """The bytes of the stream's files."""
-    return sum(f.stat().st_size for f in folder.rglob(f"streams/{stream}/msgs/*.blk"))
 
 
 def _spent(before: dict[str, measure.Cost], now: dict[str, measure.Cost]) -> Spent:
