@@ -122,8 +122,8 @@ class HonestCommanders:
 
     async def _log_in(self, person: Person, shown: bytes, code: str | None = None) -> None:
         """Told to wait once, they do, and are let in then."""
-        asked = api.Login(person.name, person.password, code or person.code(time.time()) or "")
-        at = Commander(self._bus, shown)
+        asked = api.Login(person.name, person.password, code or person.code(time.time()) or "", shown)
+        at = Commander(self._bus)
         try:
             made = await at.ask(asked)
         except Forbidden as problem:
