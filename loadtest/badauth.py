@@ -87,6 +87,8 @@ async def run(given: argparse.Namespace) -> Result:
     tell_attack(attack, given.rate, result)
     tell_honest((honest, commanders), status, len(campaign.orders) * meant, result)
     tell_spells(calm, under_attack, result)
+    if given.logins and not any("logins failed" in problem for problem in problems):
+        result.failures.append("Health says nothing of logins that fail.")
     result.remarks += [f"Health afterwards: {problem}" for problem in problems]
     return result
 

@@ -30,6 +30,17 @@ async def test_after_failures_nobody_is_heard_for_a_while_but_sessions_and_keys_
         await here.login()
 
 
+async def test_health_tells_of_guesses_that_are_not_even_heard(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        for _ in range(limits.LOGIN_FAILURES_NOTED_MAX + 1):
+            with pytest.raises(Forbidden):
+                await here.login(password="wrong wrong wrong")
+        assert len([entry for entry in here.heard.entries if entry.refused]) == 1
+        problems = (await here.admin(api.Health())).problems
+        assert [p for p in problems if p.startswith("61 logins failed within 60 s")]
+
+
 async def test_names_that_nobody_has_cost_no_check_and_keep_no_commander_out(tmp_path: Path) -> None:
     async with counter(tmp_path) as here:
         await here.add()
@@ -39,6 +50,10 @@ async def test_names_that_nobody_has_cost_no_check_and_keep_no_commander_out(tmp
         assert isinstance(results[-1], Commander)
         failures = [entry for entry in here.heard.entries if entry.refused]
         assert len(failures) == limits.LOGIN_FAILURES_NOTED_MAX
+        problems = (await here.admin(api.Health())).problems
+        assert [p for p in problems if p.startswith("300 logins failed within 60 s")]
+        here.now_s += 2 * limits.LOGIN_FAILURES_NOTED_S
+        assert not [p for p in (await here.admin(api.Health())).problems if "logins failed" in p]
 
 
 async def test_beyond_a_queue_everybody_is_told_alike_that_it_is_busy(tmp_path: Path) -> None:

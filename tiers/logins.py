@@ -47,6 +47,13 @@ class Logins:
         self._limiter, self._noted, self._waiting = Limiter(), Noted(), 0
         self._limiter_shown = Limiter()  # by what names an earlier session
 
+    def problems(self) -> tuple[str, ...]:
+        """For health."""
+        failed, seconds = self._noted.failed(self._monotonic()), limits.LOGIN_FAILURES_NOTED_S
+        if failed <= limits.LOGIN_FAILURES_NOTED_MAX:
+            return ()
+        return (f"{failed} logins failed within {seconds} s: somebody may be guessing; the audit has some of them",)
+
     def admit(self, question: api.Question[Any], session: bytes) -> Actor | None:
         """Who asks; `NoSession` when nobody is logged in. None: nobody, and the question is open to all."""
         try:
@@ -74,12 +81,13 @@ class Logins:
     async def login(self, question: api.Login, _: Actor | None) -> api.LoggedIn:
         began_s, account = self._monotonic(), self._accounts.get(key_of(question.name))
         if account is None and self._waiting >= limits.LOGIN_REPLIES_WAITING_MAX:
-            raise _wrong()
+            raise self._failed("", "no such account")
         shown = self._shown(question, account)
         self._checks.check_free(bool(shown))
         limiter = self._limiter_shown if shown else self._limiter
         left_s = limiter.begin(shown or key_of(question.name), account is not None, began_s)
         if left_s:
+            self._noted.count(began_s)
             raise Forbidden(
                 f"Too many wrong logins; try again in {left_s} s.", f"登录失败次数过多，请 {left_s} 秒后再试。"
             )
