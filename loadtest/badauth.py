@@ -95,7 +95,8 @@ async def run(given: argparse.Namespace) -> Result:
 
 def _enrolments(given: argparse.Namespace) -> int:
     """So many codes are needed: one turn in four is an enrolment."""
-    return STOLEN + math.ceil((given.calm + given.seconds) * given.honest / 4) + 1
+    turns: float = (given.calm + given.seconds) * given.honest
+    return STOLEN + math.ceil(turns / 4) + 1
 
 
 async def _honest(tier: Running, taken: set[int], given: argparse.Namespace) -> Honest:
