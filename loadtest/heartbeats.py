@@ -27,15 +27,8 @@ REST_S, IDLE_S = 2.0, 6.0
 
 async def add_heartbeats(tier: Running, people: People, held: Sequence[bytes], result: Result) -> None:
     """`held` are all orders that are open: nothing is delivered. What gateways spend idle is not the heartbeats'."""
-    streams, port = [], tier.tier.port
-    for _, ticket in tier.tickets(people, CONNECTIONS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(opening(port))
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(masked(Hello(terminal.VERSION, ticket, tuple(held))))
-        streams.append((reader, writer))
-    for reader, _ in streams:
-        await reader.read(65_536)  # the welcome
+    tickets = [ticket for _, ticket in tier.tickets(people, CONNECTIONS)]
+    streams = await asyncio.gather(*(_connected(tier.tier.port, ticket, tuple(held)) for ticket in tickets))
     await asyncio.sleep(REST_S)
     before_s = _cpu_s(tier)
     await asyncio.sleep(IDLE_S)
@@ -53,6 +46,18 @@ async def add_heartbeats(tier: Running, people: People, held: Sequence[bytes], r
     result.add("gateway CPU per heartbeat", 1e6 * spent_s / HEARTBEATS, "µs")
     for _, writer in streams:
         writer.close()
+
+
+async def _connected(
+    port: int, ticket: bytes, held: tuple[bytes, ...]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Welcomed, with nothing left to read."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(opening(port))
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(masked(Hello(terminal.VERSION, ticket, held)))
+    await reader.read(65_536)
+    return reader, writer
 
 
 def _cpu_s(tier: Running) -> float:
