@@ -1,7 +1,8 @@
 """`python -m loadtest badauth`: 1,000 bad authentications a second, beside a call-down that must not feel them.
 
-Other processes, from many addresses, try to get in with what does not let them in. Meanwhile terminals that are
-connected are called down again and again, and others come back, enrol and renew. Each must get what is theirs.
+Other processes try to get in with what does not let them in: as terminals, from many addresses, and as commanders, on
+the bus. Meanwhile terminals that are connected are called down again and again, others come back, enrol and renew, and
+commanders log in and ask. Each must get what is theirs. Some seconds without an attack are what it is compared with.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,23 @@ from typing import Any
 import msgspec
 from pyroaring import BitMap
 
-from fusioncmd import keys, tickets
+from fusioncmd import api, keys, limits, tickets
 from fusioncmd.api.devices import MakeCodes
+from fusioncmd.bus import users
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import Selector
 from fusioncmd.supervisor import die_with_parent
 from loadtest import harness, measure
 from loadtest.attackers import Loot
+from loadtest.badauth_told import Spell, tell_attack, tell_honest, tell_spells
 from loadtest.harness import Running
 from loadtest.honest import Honest
+from loadtest.honest_commanders import Times, commanders_of
+from loadtest.login_attackers import LoginLoot
 from loadtest.output import Result, show
 from loadtest.scenario import Campaign, all_connected, until_quiet
 from loadtest.swarm.fleet import Fleet, launched
 
-SUCCESS_MIN = 0.999
-RATE_MIN = 0.95  # of the bad authentications asked for
 EXPIRED, STOLEN = 50, 3  # tickets and names of devices that attackers have
 CODE_S = 3600
 ANSWERS = ("here", "need help")
@@ -42,49 +45,69 @@ CONNECT_S_MAX = 120.0
 QUIET_S_MAX = 60.0
 ATTACK_ENDS_S_MAX = 30.0
 LAST_RECEIPTS_S = 1.0
-OUTCOMES_TOLD_MAX = 20
 
 
 async def run(given: argparse.Namespace) -> Result:
-    names = ("rate", "seconds", "terminals", "addresses", "attackers", "honest", "every", "gateways")
-    result = Result("badauth", measure.conditions() | {name: getattr(given, name) for name in names})
+    names = ("rate", "logins", "seconds", "calm", "terminals", "addresses", "attackers", "honest", "commanders")
+    told = (*names, "every", "gateways")
+    result = Result("badauth", measure.conditions() | {name: getattr(given, name) for name in told})
     with harness.scratch() as folder:
         async with harness.running(folder, given.gateways) as tier:
-            await tier.fill(2 * given.terminals, given.seed)
+            await tier.fill(2 * given.terminals + 2 * _enrolments(given), given.seed)
             people = await tier.people()
             mine = tier.tickets(people, given.terminals)
             honest = await _honest(tier, {number for number, _ in mine}, given)
             loot = _loot(tier, await honest.enrol_some(STOLEN))
-            async with launched(mine, tier.tier.port, "at-once", given.seed, folder, given.swarm) as fleet:
+            async with (
+                launched(mine, tier.tier.port, "at-once", given.seed, folder, given.swarm) as fleet,
+                commanders_of(tier, given.seed) as commanders,
+            ):
                 await all_connected(fleet, CONNECT_S_MAX)
                 campaign = Campaign(tier.commander, people)
-                before = measure.costs(tier.pids())
-                async with _attack(tier, loot, folder, given) as attack:
-                    began_s = time.monotonic()
-                    coming = asyncio.create_task(honest.run(given.honest, given.seconds))
-                    await _call(campaign, fleet, len(mine), given, result)
+                meant = len(mine)
+
+                async def seconds_of_use(seconds: float) -> tuple[Times, Spell]:
+                    """People called down, terminals and commanders let in, for so long."""
+                    before = Spell.begun(tier)
+                    coming = asyncio.create_task(honest.run(given.honest, seconds))
+                    asking = asyncio.create_task(commanders.run(given.commanders, seconds))
+                    await _call(campaign, fleet, meant, seconds, given.every, result)
                     await coming
-                    seconds = time.monotonic() - began_s
-                after = measure.costs(tier.pids())
+                    return await asking, before.ended(tier)
+
+                calm = await seconds_of_use(given.calm)
+                async with _attack(tier, loot, await commanders.overheard(), folder, given) as attack:
+                    under_attack = await seconds_of_use(given.seconds)
                 await asyncio.sleep(LAST_RECEIPTS_S)
+                problems = (await tier.commander.ask(api.Health())).problems
                 connected = BitMap(number for number, _ in mine)
                 result.verdict = await campaign.verdict(await fleet.record(), connected)
                 status = await fleet.status()
-    _tell_attack(attack, given.rate, result)
-    _tell_honest(honest, status.shown, status.confirmed, len(campaign.orders) * len(mine), result)
-    for name in after:
-        result.add(f"{name}, CPU", (after[name].cpu_s - before[name].cpu_s) / seconds, "cores")
+    result.add("orders", len(campaign.orders))
+    tell_attack(attack, given.rate, result)
+    tell_honest((honest, commanders), status, len(campaign.orders) * meant, result)
+    tell_spells(calm, under_attack, result)
+    if given.logins and not any("logins failed" in problem for problem in problems):
+        result.failures.append("Health says nothing of logins that fail.")
+    result.remarks += [f"Health afterwards: {problem}" for problem in problems]
     return result
 
 
+def _enrolments(given: argparse.Namespace) -> int:
+    """So many codes are needed: one turn in four is an enrolment."""
+    turns: float = (given.calm + given.seconds) * given.honest
+    return STOLEN + math.ceil(turns / 4) + 1
+
+
 async def _honest(tier: Running, taken: set[int], given: argparse.Namespace) -> Honest:
-    """Those who are connected nowhere: half of them come back with tickets, half enrol."""
-    question = MakeCodes(CODE_S, node=tier.places.root.code, limit=min(2 * given.terminals, 5_000))
+    """Those who are connected nowhere: some enrol, the others come back with tickets."""
+    people = 2 * given.terminals + 2 * _enrolments(given)
+    question = MakeCodes(CODE_S, node=tier.places.root.code, limit=min(people, limits.CODES_PAGE_MAX))
     codes = [line for line in (await tier.commander.ask(question)).lines if line.number not in taken]
-    both = dict(tier.tickets(await tier.people(), 2 * given.terminals))
-    half = len(codes) // 2
-    back = [(line.number, both[line.number]) for line in codes[:half]]
-    return Honest(tier.tier.port, back, codes[half:], given.seed)
+    tickets_of = dict(tier.tickets(await tier.people(), people))
+    new = _enrolments(given)
+    back = [(line.number, tickets_of[line.number]) for line in codes[new:]]
+    return Honest(tier.tier.port, back, codes[:new], given.seed)
 
 
 def _loot(tier: Running, stolen: list[tuple[int, bytes]]) -> Loot:
@@ -95,19 +118,31 @@ def _loot(tier: Running, stolen: list[tuple[int, bytes]]) -> Loot:
 
 @contextlib.asynccontextmanager
 async def _attack(
-    tier: Running, loot: Loot, folder: Path, given: argparse.Namespace
+    tier: Running, loot: Loot, logins: LoginLoot, folder: Path, given: argparse.Namespace
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Attackers while the block runs; what they did is in the list afterwards."""
-    file = folder / "loot.msgpack"
-    file.write_bytes(msgspec.msgpack.encode(loot))
-    argv = ["--port", str(tier.tier.port), "--rate", str(given.rate / given.attackers), "--loot", str(file)]
-    argv += ["--addresses", str(given.addresses)]
+    commands = [
+        [
+            "loadtest.attackers", "--port", str(tier.tier.port), "--addresses", str(given.addresses),
+            "--rate", str((given.rate - given.logins) / given.attackers), "--seed", str(given.seed + n),
+            "--loot", _file(folder / "loot.msgpack", loot),
+        ]
+        for n in range(given.attackers)
+    ]  # fmt: skip
+    if given.logins:
+        commands.append(
+            [
+                "loadtest.login_attackers", "--bus", tier.tier.nats_url, "--rate", str(given.logins),
+                "--key", str(tier.tier.bus_key(users.COMMANDER)), "--seed", str(given.seed),
+                "--loot", _file(folder / "login-loot.msgpack", logins),
+            ]
+        )  # fmt: skip
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "loadtest.attackers", *argv, "--seed", str(given.seed + n),
+            sys.executable, "-m", *command,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, preexec_fn=die_with_parent,
         )
-        for n in range(given.attackers)
+        for command in commands
     ]  # fmt: skip
     told: list[dict[str, Any]] = []
     try:
@@ -124,56 +159,35 @@ async def _attack(
                 await process.wait()
 
 
-async def _call(campaign: Campaign, fleet: Fleet, terminals: int, given: argparse.Namespace, result: Result) -> None:
-    """An order each `every` seconds, until the time is over; then all has to arrive, while the attack goes on."""
+def _file(file: Path, loot: Loot | LoginLoot) -> str:
+    file.write_bytes(msgspec.msgpack.encode(loot))
+    return str(file)
+
+
+async def _call(
+    campaign: Campaign, fleet: Fleet, terminals: int, seconds: float, every_s: float, result: Result
+) -> None:
+    """An order each `every_s`, until the time is over; then all has to arrive, while the attack goes on."""
     began_s = time.monotonic()
-    while (passed_s := time.monotonic() - began_s) < given.seconds:
+    while (passed_s := time.monotonic() - began_s) < seconds:
         text = f"Call-down {len(campaign.orders)}"
         await campaign.issue(text=text, answers=ANSWERS, audience=Selector(("44",)), status="exercise")
-        await asyncio.sleep(max(0.0, given.every - (time.monotonic() - began_s - passed_s)))
+        await asyncio.sleep(max(0.0, every_s - (time.monotonic() - began_s - passed_s)))
     status = await until_quiet(fleet, {order.id: terminals for order in campaign.orders}, QUIET_S_MAX)
-    result.add("orders", len(campaign.orders))
     if status.waiting:
         result.failures.append(f"{status.waiting:,} answers were not confirmed.")
 
 
-def _tell_attack(attack: list[dict[str, Any]], rate: float, result: Result) -> None:
-    begun, outcomes = Counter[str](), Counter[str]()
-    for told in attack:
-        begun.update(told["begun"])
-        outcomes.update(told["outcomes"])
-    reached = sum(sum(told["begun"].values()) / told["seconds"] for told in attack)
-    result.add("bad authentications", begun.total())
-    result.add("bad authentications a second", reached)
-    for outcome, times in sorted(outcomes.most_common(OUTCOMES_TOLD_MAX)):
-        result.add(f"  {outcome}", times)
-    if reached < RATE_MIN * rate:
-        result.failures.append(f"Only {reached:,.0f} bad authentications a second were tried, not {rate:,.0f}.")
-    for outcome, times in outcomes.items():
-        if outcome.startswith("LET IN"):
-            result.failures.append(f"{outcome}: {times:,} times.")
-
-
-def _tell_honest(
-    honest: Honest, shown: dict[bytes, int], confirmed: dict[bytes, int], meant: int, result: Result
-) -> None:
-    """Each of what is legitimate, and all of it together."""
-    tried = honest.tried + Counter({"order delivered": meant, "answer confirmed": meant})
-    done = honest.done + Counter({"order delivered": sum(shown.values()), "answer confirmed": sum(confirmed.values())})
-    for name, times in tried.items():
-        result.add(name, f"{done[name]:,} of {times:,}")
-        if done[name] < SUCCESS_MIN * times:
-            result.failures.append(f"{name}: only {done[name]:,} of {times:,}.")
-    result.add("legitimate success", f"{100 * done.total() / tried.total():.3f}", "%")
-    for why, times in honest.failed.items():
-        result.add(f"  not {why}", times)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=1_000.0, help="bad authentications a second")
+    parser.add_argument(
+        "--logins", type=float, default=200.0, help="of these, those of commanders; the rest at gateways"
+    )
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--calm", type=float, default=8.0, help="seconds before, to compare with")
     parser.add_argument("--terminals", type=int, default=2_000, help="that are called down")
     parser.add_argument("--honest", type=float, default=40.0, help="reconnects, enrolments and renewals a second")
+    parser.add_argument("--commanders", type=float, default=20.0, help="their questions and logins a second")
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between orders")
     parser.add_argument("--addresses", type=int, default=50, help="that attackers come from")
     parser.add_argument("--attackers", type=int, default=2, help="processes that attack")

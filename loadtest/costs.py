@@ -15,19 +15,18 @@ from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgpack
 from pyroaring import BitMap
 
 from fusioncmd import api, ids, subjects
 from fusioncmd.codes import Path as Code
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark, Presence, Receipts, Report, Selector, encode
-from fusioncmd.terminal import PATH, VERSION
 from loadtest import harness, measure
 from loadtest.harness import Running
+from loadtest.heartbeats import add_heartbeats
+from loadtest.measure import stored_bytes
 from loadtest.output import Result, note, show
 from loadtest.people import People
 from loadtest.scenario import Campaign
-from loadtest.swarm.wire import masked, upgrade_request
 
 GATEWAYS = 46  # whose evidence and presence is played
 IN_FLIGHT = 92  # two batches each
@@ -37,7 +36,6 @@ TEXT = "堤围出现管涌，已组织转移三十户，请求抢险队伍和沙
 SMALL, LARGE = 20, 200  # people in a batch
 BATCHES = 3_000
 PRESENCE_ROUNDS = 10
-HEARTBEATS, HEARTBEAT_CONNECTIONS = 20_000, 500
 REST_S = 2.0
 SNAPSHOT_S_MAX = 40.0
 
@@ -63,7 +61,8 @@ async def run(given: argparse.Namespace) -> Result:
             await _evidence(tier, folder, campaign, result)
             await _reports(tier, folder, campaign, result)
             await _presence(tier, people, result)
-            await _heartbeats(tier, people, result)
+            held = [line.order.id for line in (await tier.commander.ask(api.Orders(2 * ORDERS))).lines]
+            await add_heartbeats(tier, people, held, result)
             result.add("memory of the NATS server afterwards", measure.costs(tier.pids())["nats"].memory / 2**20, "MiB")
     return result
 
@@ -190,30 +189,6 @@ async def _presence(tier: Running, people: People, result: Result) -> None:
     result.add("presence: NATS CPU per person and second", 1e9 * spent.nats / times, "ns")
 
 
-async def _heartbeats(tier: Running, people: People, result: Result) -> None:
-    """`Alive` and its echo, one at a time on each of some hundred connections."""
-    streams, held = [], [line.order.id for line in (await tier.commander.ask(api.Orders(2 * ORDERS))).lines]
-    for number, ticket in tier.tickets(people, HEARTBEAT_CONNECTIONS):
-        reader, writer = await asyncio.open_connection("127.0.0.1", tier.tier.port)
-        writer.write(upgrade_request("127.0.0.1", PATH, number.to_bytes(16, "big")))
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(masked(msgpack.packb([1, VERSION, ticket, held]), bytes(4)))
-        streams.append((reader, writer))
-    for reader, _ in streams:
-        await reader.read(65_536)  # the welcome; every order is held already
-    await asyncio.sleep(REST_S)
-    before = measure.costs(tier.pids())
-    alive = masked(b"\x91\x05", bytes(4))
-    for _ in range(HEARTBEATS // HEARTBEAT_CONNECTIONS):
-        for reader, writer in streams:
-            writer.write(alive)
-            await reader.readexactly(4)
-    spent = _spent(before, measure.costs(tier.pids()))
-    result.add("gateway CPU per heartbeat", 1e6 * spent.gateways / HEARTBEATS, "µs")
-    for _, writer in streams:
-        writer.close()
-
-
 async def _each(stores: Iterable[Awaitable[object]], in_flight: int) -> None:
     room = asyncio.Semaphore(in_flight)
 
@@ -226,11 +201,6 @@ async def _each(stores: Iterable[Awaitable[object]], in_flight: int) -> None:
 
 def packed(numbers: list[int]) -> bytes:
     return BitMap(numbers).serialize()
-
-
-def stored_bytes(folder: Path, stream: str) -> int:
-    """The bytes of the stream's files."""
-    return sum(f.stat().st_size for f in folder.rglob(f"streams/{stream}/msgs/*.blk"))
 
 
 def _spent(before: dict[str, measure.Cost], now: dict[str, measure.Cost]) -> Spent:

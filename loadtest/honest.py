@@ -6,9 +6,8 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 from fusioncmd import devices, terminal
 from fusioncmd.api.devices import CodeLine
@@ -33,29 +32,23 @@ class Honest:
         self.tried: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, rate: float, seconds: float) -> None:
         """`rate` a second: reconnects from an own address and from those of attackers, enrolments, renewals."""
         began_s, done = time.monotonic(), 0
         ways = (self._back, self._back_beside_attackers, self._enrol, self._renew)
-        while (passed_s := time.monotonic() - began_s) < seconds:
-            while done < passed_s * rate:
-                self._start(ways[done % len(ways)]())
-                done += 1
-            await asyncio.sleep(TICK_S)
-        await asyncio.gather(*self._tasks)
+        async with asyncio.TaskGroup() as tasks:
+            while (passed_s := time.monotonic() - began_s) < seconds:
+                while done < passed_s * rate:
+                    tasks.create_task(ways[done % len(ways)]())
+                    done += 1
+                await asyncio.sleep(TICK_S)
 
     async def enrol_some(self, count: int) -> list[tuple[int, bytes]]:
         """Devices, before anything else happens."""
         for _ in range(count):
             await self._enrol()
         return [(number, device) for _, number, device in self._enrolled]
-
-    def _start(self, way: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(way)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _back(self, name: str = "came back", address: str = OWN_ADDRESS) -> None:
         number, ticket = next(self._tickets)

@@ -37,6 +37,11 @@ def costs(pids: dict[str, int]) -> dict[str, Cost]:
     return {name: cost(pid) for name, pid in pids.items()}
 
 
+def stored_bytes(folder: Path, stream: str) -> int:
+    """The bytes of the stream's files."""
+    return sum(f.stat().st_size for f in folder.rglob(f"streams/{stream}/msgs/*.blk"))
+
+
 def available() -> int:
     """Bytes of memory that are free or can be freed, by the kernel's own estimate (proc(5), MemAvailable)."""
     return _meminfo("MemAvailable")

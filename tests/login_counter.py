@@ -46,8 +46,10 @@ class Counter:
         )
         return (await self.admin(made)).totp
 
-    async def login(self, name: str = "chen", password: str = PASSWORD, code: str = "") -> Commander:
-        made = await Commander(self.bus).ask(api.Login(name, password, code))
+    async def login(
+        self, name: str = "chen", password: str = PASSWORD, code: str = "", shown: bytes = b""
+    ) -> Commander:
+        made = await Commander(self.bus).ask(api.Login(name, password, code, shown))
         return Commander(self.bus, made.session)
 
 

@@ -56,6 +56,19 @@ def test_failures_are_written_down_up_to_a_bound_and_the_rest_is_counted() -> No
     assert noted.allow(10.0 + limits.LOGIN_FAILURES_NOTED_S) == 0
 
 
+def test_how_many_failed_lately_is_known_and_forgotten() -> None:
+    noted, window_s = Noted(), limits.LOGIN_FAILURES_NOTED_S
+    assert noted.failed(10.0) == 0
+    for _ in range(100):
+        noted.allow(10.0)
+    assert noted.failed(10.0) == 100 and noted.failed(10.0 + 1.5 * window_s) == 100
+    assert noted.failed(10.0 + 2 * window_s) == 0
+    noted.allow(10.0 + 1.5 * window_s)
+    assert noted.failed(11.0 + 1.5 * window_s) == 100  # of the window before
+    noted.allow(10.0 + 3 * window_s)
+    assert noted.failed(10.0 + 3 * window_s) == 1
+
+
 def test_checks_are_made_at_a_pace_and_only_so_many_wait() -> None:
     pace = Pace(8, 4)
     assert [pace.take(0.0) for _ in range(4)] == [0.0, 0.125, 0.25, 0.375]

@@ -1,7 +1,8 @@
 """Who is let in: by password and code, by signing keys, by an identity provider's token; and who asks, by a session.
 
 A password's reply comes after a fixed time or a multiple of it, and says the same whatever was wrong. Who has a
-session, or logs in by key, feels nothing of those who guess passwords.
+session, or logs in by key, feels nothing of those who guess passwords; and who shows an earlier session of the account
+has failures of their own, so that nobody is kept out by others who try their name.
 """
 
 from __future__ import annotations
@@ -44,6 +45,14 @@ class Logins:
         self._provider, self._checks, self._monotonic, self._pause = provider, checks, monotonic, pause
         self._proofs = Proofs(node.code, judge.anchors, judge.revocations)
         self._limiter, self._noted, self._waiting = Limiter(), Noted(), 0
+        self._limiter_shown = Limiter()  # by what names an earlier session
+
+    def problems(self) -> tuple[str, ...]:
+        """For health."""
+        failed, seconds = self._noted.failed(self._monotonic()), limits.LOGIN_FAILURES_NOTED_S
+        if failed <= limits.LOGIN_FAILURES_NOTED_MAX:
+            return ()
+        return (f"{failed} logins failed within {seconds} s: somebody may be guessing; the audit has some of them",)
 
     def admit(self, question: api.Question[Any], session: bytes) -> Actor | None:
         """Who asks; `NoSession` when nobody is logged in. None: nobody, and the question is open to all."""
@@ -72,29 +81,46 @@ class Logins:
     async def login(self, question: api.Login, _: Actor | None) -> api.LoggedIn:
         began_s, account = self._monotonic(), self._accounts.get(key_of(question.name))
         if account is None and self._waiting >= limits.LOGIN_REPLIES_WAITING_MAX:
-            raise _wrong()
-        self._checks.check_free()
-        left_s = self._limiter.begin(key_of(question.name), account is not None, began_s)
+            raise self._failed("", "no such account")
+        shown = self._shown(question, account)
+        self._checks.check_free(bool(shown))
+        limiter = self._limiter_shown if shown else self._limiter
+        left_s = limiter.begin(shown or key_of(question.name), account is not None, began_s)
         if left_s:
+            self._noted.count(began_s)
             raise Forbidden(
                 f"Too many wrong logins; try again in {left_s} s.", f"登录失败次数过多，请 {left_s} 秒后再试。"
             )
         self._waiting += 1
         try:
-            found = await self._tried(question, account)
+            found = await self._tried(question, account, bool(shown))
             passed_s = self._monotonic() - began_s
             await self._pause(max(1, math.ceil(passed_s / REPLY_S)) * REPLY_S - passed_s)
         finally:
             self._waiting -= 1
         if isinstance(found, Problem):
             raise found
+        limiter.succeeded(shown or key_of(question.name))
         return found
 
-    async def _tried(self, question: api.Login, account: Account | None) -> api.LoggedIn | Problem:
+    def _shown(self, question: api.Login, account: Account | None) -> bytes:
+        """What names the earlier session of the account that is shown; empty when none is."""
+        if account is None or not question.shown:
+            return b""
+        try:
+            session = sessions.read(question.shown, self._key)
+        except NoSession:
+            return b""  # it sets nobody apart, and keeps nobody out
+        same = session.by == "account" and key_of(session.name) == key_of(account.name)
+        late = self._judge.now_ms / 1000 - session.expires_s > limits.LOGIN_SHOWN_S_MAX
+        ended = session.epoch != account.epoch or self._accounts.is_ended(session.ident)
+        return session.ident if same and not late and not ended else b""
+
+    async def _tried(self, question: api.Login, account: Account | None, shown: bool) -> api.LoggedIn | Problem:
         if account is None or account.disabled or not account.password:
             await self._checks.pretend()
             return self._failed(question.name if account is not None else "", "no such account")
-        fits = await self._checks.fits(account.password, question.password)
+        fits = await self._checks.fits(account.password, question.password, shown)
         changes: dict[str, object] = {}
         if account.totp:
             now_s = self._judge.now_ms / 1000
@@ -108,11 +134,9 @@ class Logins:
         try:
             if changes:
                 await self._accounts.used(account, **changes)
-            logged_in = await self._let_in_account(account, "password")
+            return await self._let_in_account(account, "password")
         except Problem as problem:
             return problem
-        self._limiter.succeeded(key_of(account.name))
-        return logged_in
 
     async def login_by_key(self, question: api.LoginByKey, _: Actor | None) -> api.LoggedIn:
         try:

@@ -220,7 +220,14 @@ class Node:
         distrusted = self._reachable.distrusted(self._clock())
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused, distrusted)
         of_keys = [en for en, _ in self._keys.problems()]
-        return (*of_keys, *self._lagging(), *self._problems.values(), *self.recorder.problems, *found)
+        return (
+            *of_keys,
+            *self._lagging(),
+            *self._problems.values(),
+            *self.recorder.problems,
+            *self.logins.problems(),
+            *found,
+        )
 
     async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
         people, towns, orders, reachable = self.desk.figures(who)

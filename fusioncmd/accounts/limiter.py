@@ -45,17 +45,32 @@ class Noted:
     def __init__(self) -> None:
         self._began_s = -math.inf
         self._count = self._shed = 0
+        self._failed = self._failed_before = 0  # since then, and in the window before
+
+    def count(self, now_s: float) -> None:
+        """One more that is not written down: it was not even heard."""
+        passed_s = now_s - self._began_s
+        if passed_s >= limits.LOGIN_FAILURES_NOTED_S:
+            self._failed_before = self._failed if passed_s < 2 * limits.LOGIN_FAILURES_NOTED_S else 0
+            self._began_s, self._count, self._failed = now_s, 0, 0
+        self._failed += 1
 
     def allow(self, now_s: float) -> int | None:
         """None: this one is only counted. Else it is written down, with so many that were not before it."""
-        if now_s - self._began_s >= limits.LOGIN_FAILURES_NOTED_S:
-            self._began_s, self._count = now_s, 0
+        self.count(now_s)
         if self._count >= limits.LOGIN_FAILURES_NOTED_MAX:
             self._shed += 1
             return None
         self._count += 1
         shed, self._shed = self._shed, 0
         return shed
+
+    def failed(self, now_s: float) -> int:
+        """How many there were within LOGIN_FAILURES_NOTED_S lately."""
+        passed_s = now_s - self._began_s
+        if passed_s < limits.LOGIN_FAILURES_NOTED_S:
+            return max(self._failed, self._failed_before)
+        return self._failed if passed_s < 2 * limits.LOGIN_FAILURES_NOTED_S else 0
 
 
 class Pace:

@@ -46,18 +46,23 @@ def mint(session: Session, key: bytes) -> bytes:
 
 def check(data: bytes, key: bytes, now_s: float) -> Session:
     """The session that `data` proves, at `now_s`; `NoSession` otherwise."""
+    session = read(data, key)
+    if session.expires_s <= now_s:
+        raise NoSession("The session has expired; log in again.", "会话已过期，请重新登录。")
+    return session
+
+
+def read(data: bytes, key: bytes) -> Session:
+    """The session that was minted as `data`, also one that has expired; `NoSession` when none was."""
     payload = data[:-TAG_BYTES]
     if not data:
         raise nobody()
     if len(data) > limits.SESSION_BYTES_MAX or not compare_digest(data[-TAG_BYTES:], _tag(payload, key)):
         raise NoSession("The session is not one of this node's; log in again.", "会话不属于本节点，请重新登录。")
     try:
-        session = _decoder.decode(payload)
+        return _decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise NoSession("The session cannot be read; log in again.", "会话无法读取，请重新登录。") from None
-    if session.expires_s <= now_s:
-        raise NoSession("The session has expired; log in again.", "会话已过期，请重新登录。")
-    return session
 
 
 def ended() -> NoSession:

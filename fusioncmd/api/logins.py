@@ -17,11 +17,13 @@ Roles = Annotated[tuple[Role, ...], Meta(min_length=1, max_length=4)]
 
 
 class Login(Question["LoggedIn"], frozen=True):
-    """`login`: by password, and by the code of an app where the account has one."""
+    """`login`: by password, and by the code of an app where the account has one. `shown` is the session of an earlier
+    login, also one that has expired: who has it is not made to wait because others guess under their name."""
 
     name: Annotated[str, Meta(max_length=limits.ACCOUNT_NAME_CHARS_MAX)]
     password: Password
     code: Annotated[str, Meta(max_length=16)] = ""
+    shown: Annotated[bytes, Meta(max_length=limits.SESSION_BYTES_MAX)] = b""
 
 
 class LoginByKey(Question["LoggedIn"], frozen=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from fusioncmd import api, limits
 from fusioncmd.cli import sessions, shell
@@ -45,8 +46,8 @@ def login(
             commander = Commander(bus)
             if isinstance(asked, BadInput):
                 raise asked
+            node = (await commander.ask(api.Health())).node
             if asked is None:
-                node = (await commander.ask(api.Health())).node
                 folder = sessions.keys_folder(node, None)
                 held = ring.login_keys(folder, int(time.time() * 1000))
                 if not held:
@@ -54,6 +55,9 @@ def login(
                         f"There are no keys in {folder}; name your account.", f"{folder} 中没有密钥，请写明账户名称。"
                     )
                 made = await key_login(commander, held)
+            elif isinstance(asked, api.Login):
+                shown = sessions.read(sessions.file_of(node, nats))
+                made = await commander.ask(structs.replace(asked, shown=shown))
             else:
                 made = await commander.ask(asked)
         sessions.keep(sessions.file_of(made.identity.node, nats), made.session)
