@@ -33,7 +33,7 @@ FULL = (StorageFull("The store is full.", "存储已满。"), False)
 
 @contextlib.asynccontextmanager
 async def recording(bus: MemoryBus, folder: Path, *, crash: bool = False) -> AsyncIterator[Recording]:
-    one = Recording(bus, Place("44"), NODE_KEY, OFFICES.anchors, lambda: NOW_MS / 1000, head_file(folder))
+    one = Recording(bus, Place("44"), lambda: NODE_KEY, OFFICES.anchors, lambda: NOW_MS / 1000, head_file(folder))
 
     async def live() -> None:
         async with one.running(lambda: None):

@@ -36,24 +36,30 @@ class Ended(Struct, frozen=True, array_like=True, tag="ended.1"):
 
 
 class Accounts:
-    """`own` is the node's key, `hashed` makes a password's hash without keeping the node from its work."""
+    """`own` gives the node's key that is in use (`Unavailable` while none is good); `hashed` makes a password's hash
+    without keeping the node from its work."""
 
     def __init__(
-        self, bus: Bus, places: Divisions, judge: Judge, own: Credential, recorder: Recorder, hashed: Hash
+        self, bus: Bus, places: Divisions, judge: Judge, own: Callable[[], Credential], recorder: Recorder, hashed: Hash
     ) -> None:
         self._bus, self._places, self._judge, self._own = bus, places, judge, own
         self._recorder, self._hashed = recorder, hashed
         self._held: dict[bytes, tuple[Account, int]] = {}  # by key → the account, and its sequence in the stream
         self._ended: dict[bytes, int] = {}
+        self._ended_seq = 0  # of the list that counts
         self._one_at_a_time = asyncio.Lock()
 
     def fold(self, stored: Stored) -> None:
         """`Untrusted`, and nothing changed, for an account that no node stated."""
         if stored.subject == subjects.ENDED_SESSIONS:
-            self._fold_ended(stored.data)
+            if stored.seq > self._ended_seq:
+                self._fold_ended(stored.data)
+                self._ended_seq = stored.seq
             return
         account = accounts.read(stored.data, self._judge.anchors, self._judge.revocations)
         key = key_of(account.name)
+        if key in self._held and stored.seq < self._held[key][1]:
+            return  # what was put since counts already
         if stored.subject != subjects.account(key):
             raise refusal("subject")
         if key not in self._held and len(self._held) >= limits.ACCOUNTS_MAX:
@@ -83,7 +89,7 @@ class Accounts:
                     "近期注销过多；该会话到期自动失效。",
                 )
             data = msgspec.msgpack.encode(Ended(tuple(kept.items())))
-            await self._bus.store(subjects.ENDED_SESSIONS, data)
+            self._ended_seq = await self._bus.store(subjects.ENDED_SESSIONS, data)
             self._ended = kept
 
     async def put(self, account: Account) -> None:
@@ -92,7 +98,8 @@ class Accounts:
         seq = self._held[key][1] if key in self._held else 0
         if not seq and len(self._held) >= limits.ACCOUNTS_MAX:
             raise StorageFull(f"There are {limits.ACCOUNTS_MAX} accounts already.", "账户数量已达上限。")
-        subject, data = subjects.account(key), accounts.state(account, self._own)
+        subject, data = subjects.account(key), accounts.state(account, self._own())
+        accounts.read(data, self._judge.anchors, self._judge.revocations)  # or it would push out what is believed
         self.fold(Stored(subject, data, await self._bus.store(subject, data, expect_last=seq)))
 
     async def add(self, question: api.AddAccount, who: Actor) -> api.AccountMade:
@@ -160,7 +167,7 @@ class Accounts:
         return account
 
     def _check_place(self, code: str) -> None:
-        if code not in self._places.names or not code.startswith(self._own.grant.path):
+        if code not in self._places.names or not code.startswith(self._own().grant.path):
             raise NotFound(f"There is no place with the code {code} here.", f"本节点没有代码为 {code} 的地点。")
 
     def _check_free(self, subject: str, name: str) -> None:

@@ -31,10 +31,17 @@ class Written:
 
 
 class Pages:
-    """`own` is the node's key; `kept` its own copy of the last head; `tell` hears what others did to the audit."""
+    """`own` gives the node's key that is in use; `kept` its own copy of the last head; `tell` hears what others did to
+    the audit."""
 
     def __init__(
-        self, bus: Bus, node: Path, own: Credential, anchors: Anchors, kept: HeadFile, tell: Callable[[Trouble], None]
+        self,
+        bus: Bus,
+        node: Path,
+        own: Callable[[], Credential],
+        anchors: Anchors,
+        kept: HeadFile,
+        tell: Callable[[Trouble], None],
     ) -> None:
         self._bus, self._own, self._kept, self._tell = bus, own, kept, tell
         self._subject, self._head_subject = subjects.audit(node), subjects.audit_head(node)
@@ -55,7 +62,7 @@ class Pages:
             self._tell(trouble)
 
     def write(self, entries: Sequence[Entry], now_ms: int) -> Written:
-        return Written(*chain.write(self.tip, entries, self._own, now_ms))
+        return Written(*chain.write(self.tip, entries, self._own(), now_ms))
 
     async def store(self, written: Written) -> bool:
         """True when it is on disk; False when the chain did not end as it was left: write the page anew. `StorageFull`:
@@ -96,7 +103,7 @@ class Pages:
     async def sign_head(self, now_ms: int) -> None:
         """For the chain as it is; first beside the keys, then on the bus."""
         tip = self.tip
-        data = heads.sign(tip, self._own, now_ms)
+        data = heads.sign(tip, self._own(), now_ms)
         self._kept.write(data)
         await self._bus.store(self._head_subject, data)
         self._signed = tip

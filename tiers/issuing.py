@@ -9,7 +9,8 @@ issued only with a second commander's signature.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from pyroaring import BitMap
 
@@ -61,13 +62,6 @@ class Issuing:
 
     async def issue(self, request: api.Issue, asked_by: str) -> Order:
         """Store the audience, store the order, and only then say so. The same order again: the same answer."""
-        try:
-            return await self._issue_once(request, asked_by)
-        except (BadInput, Conflict, NotFound) as problem:
-            self._recorder.note(refused_order(self._judge.now_ms, asked_by, request.sealed, problem))
-            raise
-
-    async def _issue_once(self, request: api.Issue, asked_by: str) -> Order:
         async with self._one_at_a_time:
             order, body = claimed(request.sealed)
             known = self._ledger.book.orders.get(order.id)
@@ -77,6 +71,15 @@ class Issuing:
             elif known != order:
                 raise _another()
         return order
+
+    @contextlib.contextmanager
+    def noting(self, request: api.Issue, asked_by: str) -> Iterator[None]:
+        """What is refused meanwhile is noted, with its reason."""
+        try:
+            yield
+        except (BadInput, Conflict, NotFound) as problem:
+            self._recorder.note(refused_order(self._judge.now_ms, asked_by, request.sealed, problem))
+            raise
 
     async def _issue(self, sealed: bytes, order: Order, body: bytes, asked_by: str) -> None:
         # A store whose reply was lost may have stored: asked again, the very same order is stored, and no other.

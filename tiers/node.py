@@ -29,6 +29,7 @@ from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
+from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
@@ -58,14 +59,14 @@ class Node:
         `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self.ready = False  # everything that is stored has been folded
-        self._started_s, self._clock = time.monotonic(), clock
-        self._ready_s = 0.0
+        self._started_s, self._ready_s, self._clock = time.monotonic(), 0.0, clock
         self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
         keys = ring.folder_of(data)
         anchors, own = ring.anchors(keys), ring.node_key(keys)
         self._judge = Judge(anchors, clock)
-        self.recorder = Recording(bus, node, own, anchors, clock, head_file(data))
+        self._own: Callable[[], Credential] = lambda: own  # until it is known which of the node's keys is good
+        self.recorder = Recording(bus, node, lambda: self._own(), anchors, clock, head_file(data))
         self._ledger = self._files.load(self._judge)
         self._roster = Roster(divisions)
         self._reachable = Reachable()
@@ -76,7 +77,9 @@ class Node:
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
         )  # fmt: skip
         self._checks = Checks(monotonic, pause)
-        self.accounts = Accounts(bus, divisions, self._judge, own, self.recorder, self._checks.hashed)
+        self.accounts = Accounts(
+            bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, self._checks.hashed
+        )
         self.logins = Logins(
             node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
             provider_in(data), self._checks, monotonic, pause,
@@ -85,6 +88,7 @@ class Node:
         self._notices = Notices()
         self._folding.fold_trust = self._notices.fold
         self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
+        self._own = lambda: self._keys.own
         self._keys.listen(self._notices)
         self._notices.on("proposal", self.desk.proposals.fold)
         self._folding.trust_filters = self._notices.filters

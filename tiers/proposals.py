@@ -120,8 +120,9 @@ class Proposals:
         """As `Issuing.issue`; what waited until now waits no longer."""
         async with self._deciding:
             self._sweep()
-            self._check_not_withdrawn(claimed(request.sealed)[0].id)
-            order = await self._issuing.issue(request, who.name)
+            with self._issuing.noting(request, who.name):
+                self._check_not_withdrawn(claimed(request.sealed)[0].id)
+                order = await self._issuing.issue(request, who.name)
         if order.id in self._waiting:
             with contextlib.suppress(Unavailable):  # it is issued, which ends it as well (`_sweep`)
                 await self._end(order.id)
@@ -134,11 +135,16 @@ class Proposals:
     def _sweep(self) -> None:
         """What is issued waits no longer, even if nobody lived to say so; nor what is an hour old."""
         for ident, sealed in list(self._waiting.items()):
-            if self._issuing.is_issued(ident) or self._left_s(claimed(sealed)[0]) <= 0:
+            if self._issuing.is_issued(ident) or self._left_s(claimed(sealed)[0]) <= 0 or self._has_ended(sealed):
                 del self._waiting[ident]
         for ident in list(self._withdrawn):
             if self._issuing.is_issued(ident) or not self._may_still_come(ident):
                 self._withdrawn.discard(ident)
+
+    def _has_ended(self, sealed: bytes) -> bool:
+        """A key of it was revoked: nobody can approve it any more."""
+        ends = self._judge.revocations.since_ms
+        return any(ends(chain) is not None for chain in self._judge.signers(sealed))
 
     def _check_not_withdrawn(self, ident: bytes) -> None:
         if ident in self._withdrawn:

@@ -30,12 +30,19 @@ Told = asyncio.Future[None]
 
 
 class Recording:
-    """Implements `Recorder`. `own` is the node's key, whose holder is `name`; `clock` gives seconds since 1970."""
+    """Implements `Recorder`. `own` gives the node's key that is in use, whose holder is `name`; `clock` gives seconds
+    since 1970."""
 
     def __init__(
-        self, bus: Bus, node: Path, own: Credential, anchors: Anchors, clock: Callable[[], float], kept: HeadFile
+        self,
+        bus: Bus,
+        node: Path,
+        own: Callable[[], Credential],
+        anchors: Anchors,
+        clock: Callable[[], float],
+        kept: HeadFile,
     ) -> None:
-        self.name, self._clock = own.grant.holder, clock
+        self.name, self._clock = own().grant.holder, clock
         self._pages = Pages(bus, node, own, anchors, kept, self._tell)
         self._waiting: Waiting[Told] = Waiting(self.name, clock())
         self._unsure: tuple[Written, list[Item[Told]]] | None = None
