@@ -60,6 +60,14 @@ class Link:
         self.udp: UdpProxy | None = None
 
     async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Raises OSError when it cannot listen there."""
         for direction in self._profiles:
             self._pumps[direction] = Pump(direction, self._line(direction), self._seed, self._was_cut)
         up, down = self._pumps["up"], self._pumps["down"]
@@ -82,9 +90,9 @@ class Link:
         for pump in self._pumps.values():
             self._stack.callback(pump.stop)
             pump.begin(began_ns)
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Resets what is open."""
         await self._stack.aclose()
 
     def cut(self, ways: Ways = "both") -> None:

@@ -1,4 +1,4 @@
-"""UDP through a link: each who sends has a socket behind it, so that replies find back. Some are lost, some overtake."""
+"""UDP through a link: each who sends has a socket of their own behind it. Some datagrams are lost, some overtake."""
 
 from __future__ import annotations
 
