@@ -17,12 +17,16 @@ class Arrivals:
 
     def __init__(self) -> None:
         self.came: list[tuple[int, bytes]] = []
+        self.froms: list[Address] = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     @property
     def address(self) -> Address:
         host, port = self._socket.getsockname()
         return str(host), int(port)
+
+    def send(self, payload: bytes, to: Address) -> None:
+        self._socket.sendto(payload, to)
 
     async def __aenter__(self) -> Self:
         self._socket.setblocking(False)
@@ -37,10 +41,11 @@ class Arrivals:
     def _read(self) -> None:
         while True:
             try:
-                payload = self._socket.recv(65_535)
+                payload, address = self._socket.recvfrom(65_535)
             except BlockingIOError:
                 return
             self.came.append((time.monotonic_ns(), payload))
+            self.froms.append(address)
 
 
 @contextlib.asynccontextmanager

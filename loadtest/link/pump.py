@@ -20,6 +20,7 @@ class Pump:
         self.direction, self.line = direction, line
         self._seed, self._on_cut = seed, on_cut
         self._flows = 0
+        self._cuts = 0  # that were told
         self._full: dict[Flow, Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._armed_ns = 0
@@ -61,12 +62,12 @@ class Pump:
 
     def run(self) -> None:
         """All that is due; then the timer."""
-        cuts = self.line.counters.cuts
         for flow, payload in self.line.advance(self.now_ns()):
             flow.receiver.arrive(payload)
         for flow in [flow for flow in self._full if not self.full(flow)]:
             self._full.pop(flow)()
-        if self.line.counters.cuts != cuts:
+        if self.line.counters.cuts != self._cuts:
+            self._cuts = self.line.counters.cuts
             self._on_cut()
         self._arm()
 
