@@ -207,3 +207,27 @@ def test_streams_come_whole_and_in_order_whatever_the_link_does(
             came[flows.index(got)].append(part)
     assert came == said
     assert (line.waiting_bytes, line.flying_bytes) == (0, 0)
+
+
+def test_flows_take_turns_on_a_narrow_line() -> None:
+    line, much, little = Line(MBIT), flow(ordered=True), flow(ordered=False)
+    for _ in range(3):
+        line.offer(0, much, KILO)
+    line.offer(MS, little, b"!" * 1_000)
+    assert [payload == KILO for _, payload in times(line)] == [True, False, True, True]
+
+
+def test_a_cut_falls_at_its_time_however_late_the_line_is_asked() -> None:
+    line, one = Line(MBIT, [Change(20 * MS, cut=True), Change(50 * MS, cut=False)]), flow(ordered=False)
+    for _ in range(10):
+        line.offer(0, one, KILO)
+    assert len(line.advance(S)) == 6  # those that left the line at 8, 16, 56, 64, 72 and 80 ms
+    assert line.counters.cut_off == 4
+
+
+def test_the_timeout_is_short_again_after_a_segment_came_through() -> None:
+    each_lost_once = iter([1 - 0.5**1.5, 0.5, 1 - 0.5**1.5, 0.5])
+    line, one = Line(Profile(loss=0.5), retry_ns=S), flow(True, each_lost_once.__next__)
+    line.offer(0, one, b"a")
+    line.offer(0, one, b"b")
+    assert times(line) == [(S, b"a"), (2 * S, b"b")]
