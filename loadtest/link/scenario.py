@@ -84,7 +84,7 @@ async def main(given: argparse.Namespace) -> int:
             await asyncio.wait_for(interrupted.wait(), length_s)
         except TimeoutError:
             note(say("The time is over.", "时间到。"))
-        return show(_told(link, given), given.json)
+        return show(_told(link, given, cuts), given.json)
     finally:
         await link.close()
 
@@ -114,8 +114,10 @@ def planned(given: argparse.Namespace) -> list[Cut]:
     return cuts
 
 
-def _told(link: Link, given: argparse.Namespace) -> Result:
-    result = Result("link", {"to": given.to, "carry": given.carry, "seed": given.seed, "cuts": " ".join(given.cut)})
+def _told(link: Link, given: argparse.Namespace, cuts: list[Cut]) -> Result:
+    result = Result(
+        "link", {"to": given.to, "carry": given.carry, "seed": given.seed, "cuts": " ".join(map(str, cuts))}
+    )
     for direction, counters in (("up", link.counters("up")), ("down", link.counters("down"))):
         _count(result, direction, counters)
     if link.tcp is not None:
