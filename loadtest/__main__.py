@@ -17,6 +17,7 @@ from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
 from loadtest import badauth, calldown, chaos, costs, demo, exchange, flap, forge, slow, storm
 from loadtest.compare import scenario as compare
+from loadtest.link import scenario as link
 
 INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
@@ -32,6 +33,7 @@ SCENARIOS = {
     "exchange": exchange,
     "forge": forge,
     "badauth": badauth,
+    "link": link,
 }
 
 

@@ -56,6 +56,7 @@ PURE = (
     "loadtest/compare/configurations.py", "loadtest/compare/dialect_mqtt.py", "loadtest/compare/dialect_terminal.py",
     "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",
     "loadtest/checker.py", "loadtest/swarm/orders.py", "loadtest/swarm/record.py", "loadtest/swarm/wire.py",
+    "loadtest/link/packets.py", "loadtest/link/quantities.py", "loadtest/link/schedule.py", "loadtest/link/shaper.py",
     "tiers/ledger.py", "fusioncmd/networks.py", "gateways/responder/proxy_protocol.py",
     "fusioncmd/exchange/belief.py", "fusioncmd/exchange/containers.py", "fusioncmd/exchange/digests.py",
     "fusioncmd/exchange/evidence.py", "fusioncmd/exchange/exchange.py", "fusioncmd/exchange/flow.py",
