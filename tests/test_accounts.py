@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from fusioncmd import limits
+from fusioncmd import limits, subjects
 from fusioncmd.accounts import account as accounts
 from fusioncmd.accounts import passwords, sessions
 from fusioncmd.accounts.account import Account, key_of, normal
@@ -19,6 +20,7 @@ from fusioncmd.trust import revocations
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.revocations import Revocations
+from tests.login_counter import counter
 from tests.worlds import ADMIN_KEY, DUTY, NODE_KEY, NOW_MS, OFFICES
 
 KEY = bytes(range(32))
@@ -194,3 +196,16 @@ def test_codes_are_those_of_rfc_6238_and_each_is_good_once() -> None:
         ("", at_s),
     ):
         assert passwords.totp_step(secret, code, when_s, 0) is None
+
+
+async def test_no_account_is_pushed_out_by_a_statement_that_nobody_would_believe(tmp_path: Path) -> None:
+    async with counter(tmp_path) as here:
+        await here.add()
+        subject = subjects.account(key_of("chen"))
+        before = await here.bus.last(subject)
+        own = here.node._keys.own
+        here.node._judge.revocations.add(revocations.revoke(own, own.chain, NOW_MS))
+        here.node.accounts._own = lambda: own  # as one that signs on with a key that has ended
+        with pytest.raises(Untrusted):
+            await here.node.accounts.put(here.node.accounts.get(key_of("chen")))
+        assert await here.bus.last(subject) == before
