@@ -16,6 +16,7 @@ from pyroaring import BitMap
 from fusioncmd import api, limits, subjects
 from fusioncmd.access import Actor, lies_within
 from fusioncmd.audit.entries import Entry, Recorder
+from fusioncmd.audit.refused import refused_order
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.errors import BadOrder, Conflict, NotFound, Unavailable
 from fusioncmd.ids import ID_BYTES, time_ms, to_text
@@ -23,7 +24,7 @@ from fusioncmd.messages import Order
 from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import SecondNeeded, refusal
-from fusioncmd.trust.seals import claimed
+from fusioncmd.trust.seals import claimed, id_in
 from tiers.issuing import Issuing, check_late
 
 ENDED = b""  # what is stored of a proposal that is none any more
@@ -120,7 +121,11 @@ class Proposals:
         """As `Issuing.issue`; what waited until now waits no longer."""
         async with self._deciding:
             self._sweep()
-            self._check_not_withdrawn(claimed(request.sealed)[0].id)
+            try:
+                self._check_not_withdrawn(id_in(request.sealed))  # what is no order is refused by `issuing`
+            except Conflict as problem:
+                self._recorder.note(refused_order(self._judge.now_ms, who.name, request.sealed, problem))
+                raise
             order = await self._issuing.issue(request, who.name)
         if order.id in self._waiting:
             with contextlib.suppress(Unavailable):  # it is issued, which ends it as well (`_sweep`)
@@ -140,8 +145,8 @@ class Proposals:
             if self._issuing.is_issued(ident) or not self._may_still_come(ident):
                 self._withdrawn.discard(ident)
 
-    def _check_not_withdrawn(self, ident: bytes) -> None:
-        if ident in self._withdrawn:
+    def _check_not_withdrawn(self, ident: bytes | None) -> None:
+        if ident is not None and ident in self._withdrawn:
             raise Conflict(
                 f"Order {to_text(ident)} was withdrawn; who still wants it composes it anew.",
                 f"指令 {to_text(ident)} 已撤回；如仍需下达，请重新拟制。",
