@@ -21,6 +21,7 @@ async def test_what_was_withdrawn_is_not_issued_by_whoever_had_read_it_before_no
     for again in (office, await restarted(office)):
         with pytest.raises(Conflict, match="was withdrawn"):
             await approve(again, sealed)
+        assert again.audit.entries[-1].refused == "Conflict" and again.audit.entries[-1].actor == "chief"
         with pytest.raises(Conflict, match="was withdrawn"):
             await again.desk.proposals.propose(api.Propose(sealed), CHIEF)
         assert again.ledger.book.orders == {}
