@@ -30,7 +30,7 @@ demo: setup
 	@$(RUN)/python -m loadtest demo
 
 test: setup
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(RUN)/ruff format --check .

@@ -91,6 +91,7 @@ def test_noise_never_raises_and_is_answered_with_a_close(noise: bytes, rng: rand
         (b"\xc2\x80" + bytes(4), 1002),  # an extension bit
         (b"\x83\x80" + bytes(4), 1002),  # a reserved opcode
     ],
+    ids=["too long", "far too long", "text", "not masked", "an extension bit", "a reserved opcode"],
 )
 def test_what_a_terminal_may_not_send_closes_with_the_right_code(data: bytes, code: int) -> None:
     outcome = Taken().feed(data)

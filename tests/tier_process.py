@@ -60,7 +60,8 @@ def run(*arguments: object, lang: str = "en", **env: str) -> Ran:
 
 
 def environment(lang: str = "en", **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FUSIONCMD_", "LC_", "COLUMNS"))}
+    ours = ("FUSIONCMD_", "LC_", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"FUSIONCMD_LANG": lang, "LANG": "C.UTF-8"} | more
 
 
