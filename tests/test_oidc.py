@@ -65,7 +65,7 @@ def test_a_token_of_the_provider_names_its_subject_once(alg: str, tmp_path: Path
         {"nonce": "n2"}, {"nonce": None}, {"key": STRANGER}, {"headers": {"kid": "RS256"}},
         {"headers": {"kid": "none"}},
     ],
-    ids=lambda changes: ",".join(f"{name}={'stranger' if value is STRANGER else value}" for name, value in changes.items()),
+    ids=lambda changes: repr(changes).replace(repr(STRANGER), "stranger"),
 )  # fmt: skip
 def test_a_token_of_which_anything_does_not_fit_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(Forbidden, match="The token is not taken"):
