@@ -17,6 +17,7 @@ def test_an_attack_lets_nobody_in_and_keeps_nobody_out() -> None:
         capture_output=True,
         timeout=100,
     )
+    assert ran.stdout, ran.stderr.decode()
     told = json.loads(ran.stdout)
     assert told["good"] and ran.returncode == 0, told["failures"]
     figures = told["figures"]
