@@ -15,12 +15,12 @@ import typer
 from fusioncmd import keys, limits
 from fusioncmd.api.keys import KeyLine, Keys
 from fusioncmd.cli import keys_end, keys_grant, shell
+from fusioncmd.cli.asking import commanding
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.drafts import check_length
 from fusioncmd.cli.key_options import KeysOption, now_ms
 from fusioncmd.cli.key_rows import Row, cells, shelf
 from fusioncmd.cli.lists import aligned
-from fusioncmd.client import Commander
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Conflict, Forbidden, Unavailable
 from fusioncmd.trust import ring
@@ -98,7 +98,7 @@ def list_keys(
         places = shell.load_divisions(divisions)
         path = places.find(node) if node else places.root
         home = folder or ring.folder_of(data or keys.data_folder(path.code))
-        known = await _at_node(nats)
+        known, why = await _at_node(nats, home)
         ended = ring.revocations(home)  # says it where no root is trusted
         rows = [Row.of(one, ended, known) for one in shelf(home, ended.anchors)]
         if as_json:
@@ -111,8 +111,8 @@ def list_keys(
         for line in aligned(heads, [cells(row, now_ms()) for row in rows], right=(5,)):
             shell.say_line(line)
         if known is None:
-            shell.err.print(say("No node answers: when a key was last heard, and what was revoked elsewhere, is not "
-                                "known.", "节点无应答：无法得知最近心跳及在别处的撤销情况。"),
+            shell.err.print(say("When a key was last heard, and what was revoked elsewhere, is not known: ",
+                                "无法得知最近心跳及在别处的撤销情况：") + why,
                             style="bold yellow", soft_wrap=True)  # fmt: skip
 
     shell.run(go(), as_json)
@@ -142,13 +142,13 @@ def show_roots(
     shell.run(go(), as_json)
 
 
-async def _at_node(nats: str) -> dict[bytes, KeyLine] | None:
-    """What the node knows of each grant; None when none answers."""
+async def _at_node(nats: str, home: Path) -> tuple[dict[bytes, KeyLine] | None, str]:
+    """What the node knows of each grant; None, and why, when it is not told."""
     try:
-        async with shell.connect(nats, NODE_S_MAX) as bus:
-            return {line.grant: line for line in (await Commander(bus).ask(Keys(), NODE_S_MAX)).lines}
-    except (Unavailable, Forbidden):
-        return None
+        async with commanding(nats, home, NODE_S_MAX) as commander:
+            return {line.grant: line for line in (await commander.ask(Keys(), NODE_S_MAX)).lines}, ""
+    except (Unavailable, Forbidden) as problem:
+        return None, say(problem.en, problem.zh)
 
 
 app.command(help=say("Make keys, and ask for a grant of them.", "生成密钥并申请授权。"))(keys_grant.request)

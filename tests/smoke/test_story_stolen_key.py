@@ -104,3 +104,15 @@ def connected(tier: TierProcess, ticket: bytes, *held: bytes) -> Handset | None:
         return Handset(tier.terminals, ticket, held)
     except OSError:
         return None
+
+
+def test_the_list_of_keys_tells_what_the_node_knows_of_them_or_why_it_does_not(
+    own: TierProcess, tmp_path: Path
+) -> None:
+    office = own.ask("keys", "list", "--data", own.data)
+    assert office["node_answers"]
+    assert next(row for row in office["keys"] if row["name"] == "node")["heard_ms"]
+    chen = Commander(own, tmp_path)
+    assert [row["heard_ms"] > 0 for row in chen.run("keys", "list", "--json").json["keys"]] == [True, True]
+    away = run("keys", "list", "--data", own.data, FUSIONCMD_NATS="nats://127.0.0.1:9")
+    assert "last heard, and what was revoked elsewhere, is not known: No NATS server answers" in away.err
