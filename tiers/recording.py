@@ -69,10 +69,21 @@ class Recording:
             self._urgent.set()
 
     async def record(self, entry: Entry) -> None:
+        await self._put(entry, stays=False)
+
+    async def record_after(self, entry: Entry) -> None:
+        try:
+            await self._put(entry, stays=True)
+        except Unavailable as problem:
+            log.error("audit.is_behind", deed=entry.deed, about=entry.about, problem=problem.en)
+
+    async def _put(self, entry: Entry, stays: bool) -> None:
         if len(self._waiting) >= 2 * limits.AUDIT_WAITING_MAX:
+            if stays:
+                self.note(entry)
             raise Unavailable("The audit does not keep up; try again.", "审计写入积压，请稍后重试。")
         told: Told = asyncio.get_running_loop().create_future()
-        self._waiting.put(entry, told)
+        self._waiting.put(entry, told, stays)
         self._urgent.set()
         self._wake.set()
         await told
