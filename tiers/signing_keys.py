@@ -192,6 +192,8 @@ class SigningKeys:
             log.error("node.order_fallen", order=name, issuer=order.issuer, text=order.text[:64])
             if now_ms < order.expires_ms:
                 self._recorder.note(Entry(now_ms, node, "order", name, "revoked", {"issuer": order.issuer}))
+        if self._own_problem() is not None:
+            self._take_up_own()  # the next one may be there already
         if (own := self._own_problem()) is not None:
             log.critical("node.own_key_unusable", key=self.own.name.hex(), problem=own[0])
         return fell
