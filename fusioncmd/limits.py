@@ -212,6 +212,11 @@ EXCHANGE_WAITING_BYTES_MAX = 4 * 1024 * 1024  # evidence of orders that have not
 EXCHANGE_PARTS_BYTES_MAX = 16 * 1024 * 1024  # items of which only parts have come; shed, the oldest first
 EXCHANGE_SEEN_MAX = 1_024  # numbers of frames that came
 EXCHANGE_LISTED_MAX = 512  # items of a range that are listed and not summed
+EXCHANGE_COMING_MAX = 4_096  # items that came and are not on disk yet; reject: they come again
+EXCHANGE_COMING_BYTES_MAX = 64 * 1024 * 1024  # of these
+LINKS_MAX = 1_024  # nodes below one node; reject: their messages are refused, and health says so
+LINK_BEAT_S = 1.0
+LINK_SILENT_S = 5.0  # without a beat, or without an answer to one: the link counts as cut
 EXCHANGE_STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX

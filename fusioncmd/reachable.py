@@ -12,6 +12,8 @@ from fusioncmd import limits
 from fusioncmd.messages import Presence
 from fusioncmd.tally import bitmap_from
 
+BELOW = "below "  # no gateway's name has a space
+
 
 class Reachable:
     def __init__(self) -> None:
@@ -32,9 +34,16 @@ class Reachable:
             self._union = None
         self._gateways[presence.gateway] = (numbers, now_s)
 
+    def hear_below(self, node: str, numbers: BitMap, now_s: float) -> None:
+        """Who has a live channel through the node `node` below."""
+        name, known = f"{BELOW}{node}", self._gateways.get(f"{BELOW}{node}")
+        if known is None or known[0] != numbers:
+            self._union = None
+        self._gateways[name] = (numbers, now_s)
+
     def gateways(self, now_s: float) -> list[str]:
         self._drop_lost(now_s)
-        return sorted(self._gateways)
+        return sorted(name for name in self._gateways if not name.startswith(BELOW))
 
     def failing(self, now_s: float) -> list[str]:
         """The gateways where receipts wait, because the bus does not store them."""

@@ -104,6 +104,26 @@ def audit(path: Path) -> str:
     return f"fc.audit.{path.dotted}"
 
 
+def link_up(code: str) -> str:
+    """What the node at `code` says to the node above it: messages of the exchange."""
+    return f"fc.link.{code}.up"
+
+
+def link_down(code: str) -> str:
+    """What is said to it from above."""
+    return f"fc.link.{code}.down"
+
+
+def link_beat_up(code: str) -> str:
+    """That the node at `code` is there, and who has a live channel through it, each second."""
+    return f"fc.link.{code}.beat"
+
+
+def link_beat_down(code: str) -> str:
+    """That the node above is there."""
+    return f"fc.link.{code}.beaten"
+
+
 def api(verb: str) -> str:
     return f"fc.api.{verb}"
 

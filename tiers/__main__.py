@@ -32,7 +32,7 @@ async def _run(given: argparse.Namespace) -> None:
     bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     node = Node(
         bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S,
-        second_above=given.second_person_above,
+        second_above=given.second_person_above, above=given.above,
     )  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--divisions", type=Path)
     parser.add_argument("--bus-key", type=Path, help="the node's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
+    parser.add_argument("--above", default="", help="the code of the node above, when this one is linked to it")
     often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
     parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
     parser.add_argument("--second-person-above", type=int, default=limits.SECOND_PERSON_PEOPLE, metavar="PEOPLE")

@@ -31,7 +31,9 @@ class Rights:
 
 def rights_of(user: BusUser) -> Rights:
     """Every user hears its own inbox, and nobody else's."""
-    make = {"node": _node, "gateway": _gateway, "office": _office, "commander": _commander}[user.role]
+    make = {
+        "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
+    }[user.role]  # fmt: skip
     publish, hear = make(user)
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
 
@@ -39,10 +41,14 @@ def rights_of(user: BusUser) -> Rights:
 def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     here = user.path
     publish = (
-        *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.audit(here)),
+        # Orders from above lie here on the subject that they were given there; the province numbers the towns.
+        *map(subjects.call, here.ancestors()), *_below(subjects.call(here)), "fc.audience.*",
+        *map(subjects.roster, here.ancestors()), *_below(subjects.roster(here)), *_below(subjects.report(here)),
+        *_below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        *_below(subjects.audit_head(here)), "fc.account.*",
+        subjects.HEAD_ALL, "fc.account.*",  # heads of other nodes' audits, which they signed
+        *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
         subjects.api("*"),  # what a person at its machine asks with its key
@@ -50,7 +56,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     made = tuple(f"{JETSTREAM}.STREAM.CREATE.{stream.name}" for stream in STREAMS)
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
-    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL)
+    links = *says_up("*"), *says_down(here.code)
+    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL, *links)
 
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,6 +96,21 @@ def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (subjects.api(">"),), ()
+
+
+def _link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The NATS server of a node below: it says what comes up from there and hears what goes down, and nothing else."""
+    return says_up(user.serves), says_down(user.serves)
+
+
+def says_up(code: str) -> tuple[str, ...]:
+    """What the node at `code` says to the one above."""
+    return subjects.link_up(code), subjects.link_beat_up(code)
+
+
+def says_down(code: str) -> tuple[str, ...]:
+    """What it is told from above."""
+    return subjects.link_down(code), subjects.link_beat_down(code)
 
 
 def _reads(stream: StreamSpec) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class Folding:
         self.begun_anew: set[str] = set()  # streams that are others than those that were folded before
         self.fold_trust: Callable[[Stored], None] = lambda _: None
         self.trust_filters: tuple[str, ...] = ()  # devices are there too, and read one by one
+        self.slice_changed: Callable[[str], None] = lambda _: None
         self.fold_account: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
@@ -78,6 +79,18 @@ class Folding:
             except Unavailable:
                 await asyncio.sleep(0.3)
 
+    def fold_coming(self, stored: Stored) -> None:
+        """A message that came by a link and is on disk: as if it had been read from its stream."""
+        kind = stored.subject.split(".")[1]
+        if kind in ("call", "audience"):
+            self._fold_call(stored)
+        elif kind == "roster":
+            self._fold_roster(stored)
+        elif kind == "report":
+            self._ledger.fold_report(stored)
+        else:
+            self.fold_trust(stored)
+
     def _guarded(self, stream: StreamSpec, fold: Callable[[Stored], object]) -> Callable[[Stored], None]:
         def handle(stored: Stored) -> None:
             try:
@@ -111,6 +124,8 @@ class Folding:
         before = self._roster.edition(path.code)
         self._roster.put(stored.subject, stored.data)
         edition = self._roster.edition(path.code)
+        if edition != before:
+            self.slice_changed(path.code)
         if stored.seq > self._roster_known and edition != before:
             people = len(self._roster.members(path)) if path in self._roster.divisions else 0
             if self._burst.put(path.code, edition, people):

@@ -19,6 +19,10 @@ from tiers.problems import problems_of
 Said = Callable[[], Iterable[str]]
 
 
+def _no_links() -> tuple[api.LinkLine, ...]:
+    return ()
+
+
 class HealthDesk:
     """`clock` gives seconds since 1970; `keys`, `recorder` and `logins` say their own problems."""
 
@@ -30,6 +34,8 @@ class HealthDesk:
         self._folding, self._judge, self._data, self._clock = folding, judge, data, clock
         self._keys, self._recorder, self._logins = said
         self.troubles: dict[str, str] = {}  # what is wrong now, by what it is with
+        self.links: Callable[[], tuple[api.LinkLine, ...]] = _no_links
+        self.cut: Said = tuple  # what links have to say
         self.ready_s = 0.0  # from the start until everything that is stored had been folded; 0 until then
 
     @property
@@ -50,6 +56,7 @@ class HealthDesk:
             caught_up=self.ready,
             now_ms=self._desk.now_ms,
             problems=self._problems(),
+            links=self.links(),
         )
 
     def lagging(self) -> tuple[str, ...]:
@@ -67,6 +74,7 @@ class HealthDesk:
         return (
             *self._keys(),
             *self.lagging(),
+            *self.cut(),
             *self.troubles.values(),
             *self._recorder(),
             *self._logins(),

@@ -7,6 +7,7 @@ that changed since they were last written to disk.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
@@ -38,6 +39,15 @@ class Account:
     reports: dict[bytes, Report] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class News:
+    """What was folded since somebody asked last; `evidence` by order: of whom something new may be known."""
+
+    orders: list[bytes] = field(default_factory=list)
+    evidence: dict[bytes, BitMap] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+
+
 class Ledger:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -47,6 +57,7 @@ class Ledger:
         self.dirty: set[bytes] = set()
         self.shed = 0
         self.keep_from: dict[str, int] = {}  # stream → the first message in it that stands nowhere else
+        self.news: News | None = None  # while somebody hears it
         self._counts: dict[bytes, tuple[tuple[int, ...], int, int]] = {}
         self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
@@ -72,6 +83,8 @@ class Ledger:
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.statement, account.audience, account.said = judged.statement, audience, []
         self.dirty.add(order.id)
+        if self.news is not None:
+            self.news.orders.append(order.id)
         return order
 
     def before(self, order: Order) -> Before | None:
@@ -115,7 +128,20 @@ class Ledger:
         for mark, numbers in [(mark, numbers_of(mark)) for mark in marks]:  # a batch is folded whole or not at all
             if (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
                 account.marks.fold_numbers(mark.stage, mark.answer, numbers)
-                self.dirty.add(mark.order)
+                self._told(mark.order, numbers)
+
+    def fold_evidence(self, ident: bytes, rungs: Iterable[BitMap]) -> None:
+        """Of an order that is known: what another node knows, by `Marks.rungs`."""
+        marks = self.accounts[ident].marks
+        for held, numbers in zip(marks.rungs(), rungs, strict=True):
+            held |= numbers
+        marks.version += 1
+        self.dirty.add(ident)
+
+    def _told(self, ident: bytes, numbers: BitMap) -> None:
+        self.dirty.add(ident)
+        if self.news is not None:
+            self.news.evidence.setdefault(ident, BitMap()).update(numbers)
 
     def fold_report(self, stored: Stored) -> None:
         self.handled[REPORT.name] = max(stored.seq, self.handled[REPORT.name])
@@ -124,7 +150,9 @@ class Ledger:
         if account is None:
             return
         account.marks.fold_numbers(REPORTED, None, BitMap([report.number]))
-        self.dirty.add(report.order)
+        self._told(report.order, BitMap([report.number]))
+        if self.news is not None:
+            self.news.reports.append(report)
         held = account.reports.get(report.id)
         if held is not None:  # sent again after a lost reply: the earliest stands, whichever comes first
             account.reports[report.id] = min(held, report, key=lambda r: (r.at_ms, encode(r)))

@@ -1,12 +1,13 @@
 """The configuration of a tier node's own NATS server. Pure: settings in, text out.
 
-The node has an account, and its gateways another; each user by public key, so that no secret stands in the file;
+The node has an account, its gateways another, and so have the links to the nodes below and the link to the node above:
+between accounts passes what is lent, and nothing else. Each user by public key, so that no secret stands in the file;
 allow-lists only; nobody without a key. What a user may do is in `bus_rights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fusioncmd import limits
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import BusUser
 from fusioncmd.errors import NotFound
-from tiers.bus_rights import gateway_shares, rights_of
+from tiers.bus_rights import gateway_shares, rights_of, says_down, says_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,23 @@ class NatsSettings:
     store: Path
     host: str = "127.0.0.1"
     tls: tuple[Path, Path] | None = None  # certificate, private key
+    links: tuple[str, int] | None = None  # where nodes below come in: address and port
+    parent: str | None = None  # where the node above takes this one in: nats-leaf://host:port or tls://host:port
+    parent_ca: Path | None = None
+
+
+LINK_S_MAX = 10  # for a node below to say who it is; NATS would wait two seconds, a satellite needs more
+PARENT_SEED = "FUSIONCMD_PARENT_SEED"  # the environment variable with the key for the node above
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An account beside the node's own: what is said in it is lent to the node, and the node lends it what it hears."""
+
+    name: str
+    users: list[BusUser]
+    says: tuple[str, ...]
+    hears: tuple[str, ...]
 
 
 def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
@@ -36,8 +54,11 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
     gateways = [user for user in known if user.role == "gateway"]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
+    beside = list(_beside(settings, own, [user for user in known if user.role == "link"]))
     exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
+    exports += [_lends(subject, one.name) for one in beside for subject in one.hears]
+    borrowed = [_borrows(subject, one.name) for one in beside for subject in one.says]
     imports = [
         f'{{ service: {{ account: "{own}", subject: "{subject}" }}, to: "{theirs}" }}'
         for subject, theirs in gateway_shares().items()
@@ -52,10 +73,13 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{_listed(_user(user) for user in known if user.role != "gateway")}\
+{_listed(_user(user) for user in known if user.role not in ("gateway", "link"))}\
     ]
     exports: [
 {_listed(exports)}\
+    ]
+    imports: [
+{_listed(borrowed)}\
     ]
   }}
   "{lent}" {{
@@ -66,8 +90,56 @@ accounts {{
 {_listed(imports)}\
     ]
   }}
+{"".join(_account(one, own) for one in beside)}\
 }}
+{_leafnodes(settings, own)}"""
+
+
+def _beside(settings: NatsSettings, own: str, below: list[BusUser]) -> Iterator[Lent]:
+    """The accounts of links: of those to nodes below, which come in as users, and of the one to the node above."""
+    if settings.links is not None:
+        yield Lent(f"{own}-links", below, says=says_up("*"), hears=says_down("*"))
+    if settings.parent is not None:
+        yield Lent(f"{own}-above", [], says=says_down(settings.node), hears=says_up(settings.node))
+
+
+def _account(lent: Lent, own: str) -> str:
+    return f"""\
+  "{lent.name}" {{
+    users: [
+{_listed(map(_user, lent.users))}\
+    ]
+    exports: [
+{_listed(_lends(subject, own) for subject in lent.says)}\
+    ]
+    imports: [
+{_listed(_borrows(subject, own) for subject in lent.hears)}\
+    ]
+  }}
 """
+
+
+def _lends(subject: str, to: str) -> str:
+    return f'{{ stream: "{subject}", accounts: ["{to}"] }}'
+
+
+def _borrows(subject: str, account: str) -> str:
+    return f'{{ stream: {{ account: "{account}", subject: "{subject}" }} }}'
+
+
+def _leafnodes(settings: NatsSettings, own: str) -> str:
+    """Where nodes below come in, and how this one comes in above. Timeouts are for a satellite's round trips."""
+    if settings.links is None and settings.parent is None:
+        return ""
+    here = above = ""
+    if settings.links is not None:
+        host, port = settings.links
+        here = f'  host: "{host}"\n  port: {port}\n  authorization {{ timeout: {LINK_S_MAX} }}\n{_tls(settings.tls)}'
+    if settings.parent is not None:
+        ca = f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}" }}' if settings.parent_ca else ""
+        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca}'
+        above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
+    return f"leafnodes {{\n{here}{above}}}\n"
 
 
 def listening(settings: NatsSettings) -> str:

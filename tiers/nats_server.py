@@ -17,11 +17,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fusioncmd.bus.users import KEEPER_FILE, folder_of, users
+from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
-from tiers.nats_config import NatsSettings, render
+from tiers.nats_config import PARENT_SEED, NatsSettings, render
 
 WRITE_FAILED = (b"Critical write error", b"will be DISABLED")  # the latter before 2.14
 WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
@@ -132,11 +132,19 @@ def main() -> None:
     parser.add_argument("--nats-server")
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--links-host", default="127.0.0.1", help="where nodes below come in")
+    parser.add_argument("--links-port", type=int)
+    parser.add_argument("--parent", help="where the node above takes this one in")
+    parser.add_argument("--parent-key", type=Path, help="the seed by which it knows this one")
+    parser.add_argument("--parent-ca", type=Path)
     given = parser.parse_args()
     folder: Path = (given.data / "nats").absolute()
     config = folder / "nats-server.conf"
     tls = None if given.tls_cert is None else (given.tls_cert.absolute(), given.tls_key.absolute())
-    settings = NatsSettings(given.node, given.port, folder / "store", given.host, tls)
+    links = None if given.links_port is None else (given.links_host, given.links_port)
+    settings = NatsSettings(
+        given.node, given.port, folder / "store", given.host, tls, links, given.parent, given.parent_ca
+    )
 
     def configure() -> None:
         new = config.with_suffix(".new")
@@ -145,6 +153,8 @@ def main() -> None:
 
     try:
         binary = server_binary(given.nats_server)
+        if given.parent_key is not None:
+            os.environ[PARENT_SEED] = read_seed(given.parent_key)
         folder.mkdir(parents=True, exist_ok=True)
         configure()
     except (Problem, OSError) as error:

@@ -39,8 +39,10 @@ from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.ledger_files import LedgerFiles, images
+from tiers.links import Links
 from tiers.logins import Logins
 from tiers.recording import Recording
+from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 
@@ -52,9 +54,11 @@ class Node:
         self, bus: Bus, node: codes.Path, divisions: Divisions, data: Path,
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
         clock: Callable[[], float] = time.time, second_above: int = limits.SECOND_PERSON_PEOPLE,
-        pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic,
+        pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic, above: str = "",
     ) -> None:  # fmt: skip
-        """Keys are in `data`; `clock` gives seconds since 1970. `second_above`: see `Issuing`. Logins are timed by
+        """Keys are in `data`; `above` is the node above, if this one is linked to it.
+
+        `clock` gives seconds since 1970. `second_above`: see `Issuing`. Logins are timed by
         `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self._started_s, self._clock = time.monotonic(), clock
@@ -88,7 +92,6 @@ class Node:
         self._own = lambda: self._keys.own
         self._keys.listen(self._notices)
         self._notices.on("proposal", self.desk.proposals.fold)
-        self._folding.trust_filters = self._notices.filters
         self.desk.sign_with(self._keys.own_key)
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
@@ -97,6 +100,12 @@ class Node:
         self.desk.problems = self.health.lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
+        self._replica = NodeReplica(self._roster, self._ledger, self._judge, self._folding.fold_coming)
+        self._folding.slice_changed = self._replica.note_slice
+        self._notices.on("head", self._replica.fold_head)
+        self._folding.trust_filters = self._notices.filters
+        self.links = Links(bus, node, above, self._replica, self._reachable, self._roster, clock, monotonic)
+        self.health.links, self.health.cut = self.links.lines, self.links.problems
         self._stop = asyncio.Event()
 
     @property
@@ -128,13 +137,14 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        while not self._stop.is_set():
-            try:
-                async with asyncio.timeout(self._snapshot_every_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                await self.snapshot()
-                await self._keys.tend()
+        async with self.links.running(self.stop):
+            while not self._stop.is_set():
+                try:
+                    async with asyncio.timeout(self._snapshot_every_s):
+                        await self._stop.wait()
+                except TimeoutError:
+                    await self.snapshot()
+                    await self._keys.tend()
         await self.snapshot()
         self._checks.close()
 

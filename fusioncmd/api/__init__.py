@@ -15,6 +15,7 @@ from fusioncmd.api.calling import Health as Health
 from fusioncmd.api.calling import HealthReply as HealthReply
 from fusioncmd.api.calling import Issue as Issue
 from fusioncmd.api.calling import Issued as Issued
+from fusioncmd.api.calling import LinkLine as LinkLine
 from fusioncmd.api.calling import OrderLine as OrderLine
 from fusioncmd.api.calling import Orders as Orders
 from fusioncmd.api.calling import OrdersReply as OrdersReply

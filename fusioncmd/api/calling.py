@@ -42,6 +42,15 @@ class Health(Question["HealthReply"], frozen=True):
     """`health`: is the node there, and how is it."""
 
 
+class LinkLine(Struct, frozen=True):
+    """A link to the node above or to one below. `deaf`: that node is heard and does not hear this one."""
+
+    peer: str
+    state: Literal["up", "deaf", "cut"]
+    since_ms: int  # since when it is in that state
+    round_trip_ms: int | None  # of the last beat that was answered
+
+
 class HealthReply(Struct, frozen=True):
     node: str
     version: str
@@ -54,6 +63,7 @@ class HealthReply(Struct, frozen=True):
     caught_up: bool  # the ledger has folded all that is stored
     now_ms: int
     problems: tuple[str, ...]
+    links: tuple[LinkLine, ...] = ()
 
 
 class Compose(Question["Composed"], frozen=True):

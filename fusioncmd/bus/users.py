@@ -22,7 +22,8 @@ from fusioncmd.trust.keyfile import OTHERS, make_file
 from fusioncmd.words import reason
 
 NODE, OFFICE, COMMANDER = "node", "office", "commander"
-UserKind = Literal["node", "office", "commander", "gateway"]
+UserKind = Literal["node", "office", "commander", "gateway", "link"]  # a link: the NATS server of a node below
+PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096
 KEEPER_FILE = "keeper.pid"  # beside the server's configuration: whom SIGHUP tells that users are others now
@@ -34,7 +35,7 @@ class BusUser(Struct, frozen=True, tag="bus-user.1", forbid_unknown_fields=True)
     name: Annotated[str, Meta(pattern=rf"\A{NAME}\Z")]
     role: UserKind
     serves: Annotated[str, Meta(pattern=r"\A[0-9]{2,12}\Z")]
-    public: Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
+    public: PublicKey
 
     @property
     def path(self) -> codes.Path:
@@ -65,10 +66,24 @@ def ensure(folder: Path, name: str, role: UserKind, serves: str) -> BusUser:
                 f"总线上已有 {name}：{found.role}，{found.serves}。",
             )
         return found
-    secret = seed_file(folder, name)
-    if not secret.exists():
-        make_file(secret, nkey.seed_of(os.urandom(nkey.SEED_BYTES)).encode(), 0o600)
-    made = BusUser(name, role, serves, nkey.public_of(read_seed(secret)))
+    made = BusUser(name, role, serves, secret(folder, name))
+    make_file(file, msgspec.json.encode(made), 0o644)
+    return made
+
+
+def secret(folder: Path, name: str) -> str:
+    """The public key of the seed of that name, which is made now if there is none."""
+    file = seed_file(folder, name)
+    if not file.exists():
+        make_file(file, nkey.seed_of(os.urandom(nkey.SEED_BYTES)).encode(), 0o600)
+    return nkey.public_of(read_seed(file))
+
+
+def admit(folder: Path, name: str, serves: str, public: str) -> BusUser:
+    """A link from below, whose secret is there; the same name with another key replaces it."""
+    made = BusUser(name, "link", serves, public)
+    file = folder / f"{name}.user"
+    file.unlink(missing_ok=True)
     make_file(file, msgspec.json.encode(made), 0o644)
     return made
 

@@ -117,6 +117,11 @@ COMMANDS = {
         "Accounts of commanders: add, list, disable.",
         "指挥员账户：新增、查看、停用。",
     ),
+    "nodes": (
+        "nodes:app",
+        "Nodes below and above: ask to join, approve, take, list.",
+        "上下级节点：申请加入、批准、收取、查看。",
+    ),
     "bus": (
         "bus:app",
         "Who may use the bus: grant, list.",

@@ -25,7 +25,7 @@ TAKEN_UP_S_MAX = 5.0
 LOOK_EVERY_S = 0.1
 ROLES = {
     "node": ("node", "节点"), "office": ("office", "值班席"),
-    "commander": ("commander", "指挥员"), "gateway": ("gateway", "网关"),
+    "commander": ("commander", "指挥员"), "gateway": ("gateway", "网关"), "link": ("node below", "下级节点"),
 }  # fmt: skip
 
 app = typer.Typer(
@@ -65,7 +65,7 @@ def grant(
         home = data or keys.data_folder(path.code)
         folder = users.folder_of(home)
         made = users.ensure(folder, name, kind, place.code)
-        running = await _taken_up(home, name)
+        running = await taken_up(home, name)
         secret = users.seed_file(folder, name)
         if as_json:
             shell.print_json({"name": name, "kind": kind, "serves": made.serves, "key": secret, "running": running})
@@ -109,13 +109,16 @@ def _cells(folder: Path, one: users.BusUser) -> list[Text]:
     return [Text(one.name), Text(say(*ROLES[one.role])), Text(one.serves), Text(place), Text(one.public)]
 
 
-async def _taken_up(data: Path, name: str) -> bool:
-    """Tell the server that runs on `data` that its users are others; True once it takes the key of `name`."""
+async def taken_up(data: Path, name: str | None) -> bool:
+    """Tell the server that runs on `data` that its users are others; True once it takes the key of `name`, if one is
+    to be looked for."""
     pid = _keeper(data)
     if pid is None:
         return False
     url = (users.folder_of(data) / "url").read_text("utf-8").split("\n")[0]
     os.kill(pid, signal.SIGHUP)
+    if name is None:
+        return True
     for _ in range(round(TAKEN_UP_S_MAX / LOOK_EVERY_S)):
         with contextlib.suppress(BusDown, BusRefused):
             async with shell.connect(url, key=users.seed_file(users.folder_of(data), name)):

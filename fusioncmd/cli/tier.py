@@ -19,6 +19,7 @@ from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
 from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
 from fusioncmd.cli.keys import make_keys
+from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
 from fusioncmd.supervisor import Child, Supervisor
@@ -49,6 +50,7 @@ class Tier:
     proxies: tuple[str, ...] = ()
     second_above: int = limits.SECOND_PERSON_PEOPLE
     way: Way = OWN
+    linked: Linked = ALONE
 
     @property
     def nats_url(self) -> str:
@@ -68,6 +70,7 @@ class Tier:
         common = ["--data", str(self.data)]
         if self.nats is None:
             own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
+            own += self.linked.server_options()
             yield (
                 "nats",
                 [
@@ -80,7 +83,8 @@ class Tier:
         places = ["--divisions", str(self.divisions)] if self.divisions else []
         second = ["--second-person-above", str(self.second_above)]
         own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
-        yield "node", [*python, "tiers", *own, *self._login("node")]
+        above = ["--above", self.linked.above] if self.linked.above else []
+        yield "node", [*python, "tiers", *own, *above, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         for i in range(1, self.gateways + 1):
             listen = ["--host", self.host, "--port", str(self.port), *behind]
@@ -162,6 +166,7 @@ async def _until_answered(tier: Tier) -> None:
 
 def _check_ports(tier: Tier) -> None:
     wanted = [(tier.host, tier.port)] + ([] if tier.nats else [(tier.way.host, tier.nats_port)])
+    wanted += [tier.linked.listens] if tier.linked.listens else []
     for host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,6 +15,7 @@ from fusioncmd.cli import up_options as options
 from fusioncmd.cli.bus_way import joined_way, own_way
 from fusioncmd.cli.entrance import address, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
+from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.errors import Unavailable
@@ -58,6 +59,9 @@ def up(
     trust: options.TrustOption = None,
     plaintext: options.PlaintextOption = False,
     second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
+    parent: options.ParentOption = None,
+    links_port: options.LinksPortOption = None,
+    links_host: options.LinksHostOption = "127.0.0.1",
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
@@ -72,9 +76,10 @@ def up(
             if nats is None
             else joined_way(folder, tls_ca, bus_key, open_bus)
         )
+        linked = linked_way(folder, way, nats is not None, parent, links_host, links_port)
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
-            second_person_above, way,
+            second_person_above, way, linked,
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 

@@ -69,6 +69,17 @@ TrustOption = Annotated[
     _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
 ]
 _second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
+ParentOption = Annotated[
+    str | None,
+    _option("HOST:PORT", "Where the node above takes links in (see `nodes`).", "上级节点的链路接入地址（见 nodes）。"),
+]
+LinksPortOption = Annotated[
+    int | None, _port("Port for nodes below; without it none can link.", "供下级节点接入的端口；不指定则不接受。")
+]
+LinksHostOption = Annotated[
+    str, _option("ADDRESS", "Where nodes below come in; beyond loopback with TLS only.",
+                 "供下级节点接入的地址；非本机地址须用 TLS。")
+]  # fmt: skip
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip

@@ -63,6 +63,34 @@ class Replica(Protocol):
     def watch(self, tell: Callable[[Change], None]) -> None: ...
 
 
+def places_in(book: Book, towns: tuple[str, ...], key: bytes, value: bytes | None) -> tuple[str, ...]:
+    """`Replica.places`, for who knows the orders of `book`."""
+    if items.kind_of(key) is not Kind.ORDER:
+        return scope.places_of(key, towns)
+    return _order_at(book, key, value).audience.nodes
+
+
+def missing_in(book: Book, key: bytes, value: bytes | None) -> bytes | None:
+    """`Replica.missing`, for who knows the orders of `book`."""
+    kind = items.kind_of(key)
+    if kind is Kind.ORDER:
+        root = _order_at(book, key, value).root
+        return None if root is None or root in book.orders else root
+    if kind in (Kind.CONTAINER, Kind.REPORT) and items.order_of(key) not in book.orders:
+        return items.order_of(key)
+    return None
+
+
+def _order_at(book: Book, key: bytes, value: bytes | None) -> Order:
+    known = book.orders.get(items.order_of(key))
+    if known is not None and value is None:
+        return known
+    claimed = seals.claimed(items.order_value(value or b"").sealed)[0]
+    if claimed.id != items.order_of(key):
+        raise BadMessage("An order of another id than its key.", "指令编号与其键不符。")
+    return claimed
+
+
 class MemoryReplica:
     def __init__(self, judge: OrderJudge, believe: StatementJudge, towns: tuple[str, ...] = ()) -> None:
         self._judge, self._believe = judge, believe
@@ -86,27 +114,10 @@ class MemoryReplica:
         self._watching.append(tell)
 
     def places(self, key: bytes, value: bytes | None = None) -> tuple[str, ...]:
-        if items.kind_of(key) is not Kind.ORDER:
-            return scope.places_of(key, self.towns)
-        return self._order(key, value).audience.nodes
+        return places_in(self.book, self.towns, key, value)
 
     def missing(self, key: bytes, value: bytes | None = None) -> bytes | None:
-        kind = items.kind_of(key)
-        if kind is Kind.ORDER:
-            root = self._order(key, value).root
-            return None if root is None or root in self.book.orders else root
-        if kind in (Kind.CONTAINER, Kind.REPORT) and items.order_of(key) not in self.book.orders:
-            return items.order_of(key)
-        return None
-
-    def _order(self, key: bytes, value: bytes | None) -> Order:
-        known = self.book.orders.get(items.order_of(key))
-        if known is not None and value is None:
-            return known
-        claimed = seals.claimed(items.order_value(value or b"").sealed)[0]
-        if claimed.id != items.order_of(key):
-            raise BadMessage("An order of another id than its key.", "指令编号与其键不符。")
-        return claimed
+        return missing_in(self.book, key, value)
 
     def audience(self, order: bytes, town: int) -> tuple[int, int] | None:
         known = self.book.orders.get(order)

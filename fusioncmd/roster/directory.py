@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-import msgpack
 from pyroaring import BitMap
 
 from fusioncmd import api, subjects
@@ -17,7 +16,7 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadMessage, NotFound
 from fusioncmd.messages import RosterSlice, Selector, TownTable, decode
 from fusioncmd.roster.numbers import block, grows_from, number_of, slot_of, town_of
-from fusioncmd.roster.slices import check, roles_of
+from fusioncmd.roster.slices import check, packed_text, roles_of, utf8
 
 DECODED_TOWNS_MAX = 64
 Ranges = list[tuple[int, int]]
@@ -43,6 +42,19 @@ class Roster:
     @property
     def people(self) -> int:
         return len(self.everyone)
+
+    @property
+    def table(self) -> TownTable | None:
+        """The town numbers that count; None while there are none."""
+        return TownTable(self._table_edition, self.towns) if self.towns else None
+
+    def slices(self) -> Iterator[str]:
+        """The towns of which a slice is held."""
+        return iter(self._bytes)
+
+    def slice_bytes(self, town: str) -> bytes | None:
+        """As it came."""
+        return self._bytes.get(town)
 
     def edition(self, town: str) -> int:
         """Of the town's slice; 0 where there is none."""
@@ -119,7 +131,7 @@ class Roster:
 
     def number_of(self, ident: str) -> int | None:
         """The live number of the person with the id `ident`."""
-        found = (n for numbers in self._search(ident, "", True, _text(ident)) for n in numbers)
+        found = (n for numbers in self._search(ident, "", True, utf8(ident)) for n in numbers)
         return next((n for n in found if n in self.everyone), None)
 
     def search(self, query: str, path: Path, role: str | None) -> Iterator[list[int]]:
@@ -129,10 +141,10 @@ class Roster:
         if role is not None:
             within &= self._role(role)
         town = path.code[:9]
-        for found in self._search(query, town, True, _packed(query)):
+        for found in self._search(query, town, True, packed_text(query)):
             yield [n for n in found if n in within]
             within -= BitMap(found)
-        for found in self._search(query, town, False, _text(query)):
+        for found in self._search(query, town, False, utf8(query)):
             yield [n for n in found if n in within]
 
     def find(self, query: str, path: Path, role: str | None, limit: int) -> tuple[list[api.Person], int]:
@@ -169,8 +181,8 @@ class Roster:
             self._index(decode(RosterSlice, self._bytes[code]))
 
     def _put_slice(self, part: RosterSlice, data: bytes) -> None:
-        if part.edition <= self._editions.get(part.town, 0):
-            return
+        if (part.edition, data) <= (self._editions.get(part.town, 0), self._bytes.get(part.town, b"")):
+            return  # of two with one edition, every node keeps the same
         if part.town in self._by_town:
             self._forget(part.town)
         self._editions[part.town] = part.edition
@@ -235,12 +247,3 @@ class Roster:
             known = ", ".join(sorted(name for name, numbers in self._by_role.items() if numbers)) or "-"
             raise NotFound(f"Nobody has the role {role!r}; known: {known}.", f"没有职责“{role}”；已有：{known}。")
         return found
-
-
-def _text(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _packed(text: str) -> bytes:
-    """`text` as an element of a slice: its length and then itself, so that few other texts contain it."""
-    return bytes(msgpack.packb(text, unicode_errors="surrogatepass"))

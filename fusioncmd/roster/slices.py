@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgpack
+
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage, BadRoster
 from fusioncmd.messages import RosterSlice
@@ -166,3 +168,12 @@ class _Draft:
         self.role_names = [name for _, name in kept]
         self.mask_of.clear()
         self.bit_of = {name: bit for bit, name in enumerate(self.role_names)}
+
+
+def utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def packed_text(text: str) -> bytes:
+    """`text` as an element of a slice: its length and then itself, so that few other texts contain it."""
+    return bytes(msgpack.packb(text, unicode_errors="surrogatepass"))

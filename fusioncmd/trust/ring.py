@@ -27,6 +27,7 @@ from fusioncmd.trust.signatures import Signer
 
 BOTH: tuple[Status, ...] = ("actual", "exercise")
 OFFICE, NODE, ROOT = "office", "node", "root"
+DEPUTY = "deputy"  # what the tier above delegated to this node: it grants all others here
 ADMIN = "admin"
 GRANTED = "granted"  # the folder in which is kept what was granted from here
 ENDED = "revocations"  # and that for what was revoked from here
@@ -62,14 +63,18 @@ def make(folder: Path, place: str, holder: str, now_ms: int) -> bool:
         ends_ms = now_ms + limits.ROOT_VALID_DAYS * DAY_MS
         keyfile.write_grants(file, (grants.root(signer, holder, place, BOTH, begins_ms, ends_ms),))
     chain = keyfile.read_grants(file)
-    root = credential(signer, chain)
-    ends_ms = now_ms + limits.KEYS_VALID_DAYS * DAY_MS
-    _grant(folder, NODE, root, f"{holder} {NODE}", ("node",), BOTH, ends_ms)
-    for status in BOTH:
-        _grant(folder, f"{OFFICE}.{status}", root, holder, ("approve", "issue"), (status,), ends_ms)
-    _grant(folder, f"{OFFICE}.{ADMIN}", root, holder, ("administer",), BOTH, ends_ms)
+    make_below(folder, credential(signer, chain), holder, now_ms)
     keyfile.write_grants(folder / "anchors" / file.name, chain)
     return True
+
+
+def make_below(folder: Path, above: Credential, holder: str, now_ms: int) -> None:
+    """The keys that a node and its office work with, granted by `above`: a root, or what the tier above delegated."""
+    ends_ms = now_ms + limits.KEYS_VALID_DAYS * DAY_MS
+    _grant(folder, NODE, above, f"{holder} {NODE}", ("node",), BOTH, ends_ms)
+    for status in BOTH:
+        _grant(folder, f"{OFFICE}.{status}", above, holder, ("approve", "issue"), (status,), ends_ms)
+    _grant(folder, f"{OFFICE}.{ADMIN}", above, holder, ("administer",), BOTH, ends_ms)
 
 
 def _grant(
@@ -85,7 +90,7 @@ def _grant(
         not_before_ms=above.not_before_ms, not_after_ms=min(ends_ms, above.not_after_ms), algorithm=signer.algorithm,
         key=signer.public,
     )  # fmt: skip
-    keyfile.write_grants(file, (grants.issue(root, below),))
+    keyfile.write_grants(file, (*root.chain, grants.issue(root, below)))
 
 
 def _key(file: Path) -> Signer:

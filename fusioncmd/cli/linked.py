@@ -1,0 +1,61 @@
+"""How a tier is linked: to the node above it, and where nodes below come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fusioncmd.bus import users
+from fusioncmd.cli.bus_way import Way
+from fusioncmd.errors import BadInput
+from fusioncmd.networks import is_loopback
+from fusioncmd.trust import joining
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """`above` is the code of the node above, `parent` its address as NATS writes it; `listens` is for nodes below."""
+
+    above: str = ""
+    parent: str = ""
+    parent_key: Path | None = None
+    parent_ca: Path | None = None
+    listens: tuple[str, int] | None = None
+
+    def server_options(self) -> list[str]:
+        """Of the NATS server, which makes the links."""
+        up = ["--parent", self.parent, "--parent-key", str(self.parent_key)] if self.parent else []
+        ca = ["--parent-ca", str(self.parent_ca)] if self.parent_ca else []
+        down = ["--links-host", self.listens[0], "--links-port", str(self.listens[1])] if self.listens else []
+        return [*up, *ca, *down]
+
+
+ALONE = Linked()
+
+
+def linked_way(
+    data: Path, way: Way, joins: bool, parent: str | None, links_host: str, links_port: int | None
+) -> Linked:
+    """`joins`: the NATS server is somebody else's, and so are its links."""
+    if joins and (parent or links_port):
+        raise BadInput(
+            "--parent and --links-port are for the own NATS server; with --nats, links are set up there.",
+            "--parent 与 --links-port 用于自带 NATS 服务器；使用 --nats 时请在该服务器上配置链路。",
+        )
+    if links_port is not None and way.cert is None and not is_loopback(links_host):
+        raise BadInput(
+            f"Nodes below would come in at {links_host} in plain text: give --tls-cert and --tls-key, or let "
+            "`fusioncmd tls init` make certificates for development.",
+            f"下级节点将以明文接入 {links_host}：请给出 --tls-cert 与 --tls-key，"
+            "或用 fusioncmd tls init 生成开发用证书。",
+        )
+    listens = None if links_port is None else (links_host, links_port)
+    if parent is None:
+        return Linked(listens=listens)
+    host, colon, port = parent.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise BadInput(f"--parent is HOST:PORT, not {parent!r}.", f"--parent 须为 主机:端口，而非“{parent}”。")
+    above = joining.check_joined(data)
+    scheme = "nats-leaf" if way.ca is None or is_loopback(host) else "tls"
+    key = users.seed_file(users.folder_of(data), joining.PARENT)
+    return Linked(above, f"{scheme}://{host}:{port}", key, None if scheme == "nats-leaf" else way.ca, listens)

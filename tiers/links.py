@@ -1,0 +1,239 @@
+"""A node's links: to the node above it, and to each node below. One loop for all; what is said is the exchange's.
+
+A pipe is two subjects of core NATS (`fc.link.<lower node>.up` and `.down`), carried by a leaf connection: it may lose,
+stall or be cut without either end being told. Who is reachable below is said once a second on a subject of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from pyroaring import BitMap
+
+from fusioncmd import api, limits, subjects
+from fusioncmd.bus.port import Bus
+from fusioncmd.codes import Path
+from fusioncmd.errors import BusRefused, Conflict, Problem, Unavailable
+from fusioncmd.exchange import scope
+from fusioncmd.exchange.exchange import Exchange
+from fusioncmd.exchange.pace import Pace
+from fusioncmd.pulse import Beat, Pulse, pack, unpack
+from fusioncmd.reachable import Reachable
+from fusioncmd.roster.directory import Roster
+from fusioncmd.tally import bitmap_from
+from tiers.replica import Coming, NodeReplica
+
+log = structlog.get_logger("links")
+
+BEAT_S = 0.05  # between two looks at what is due
+RETRY_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """To the node `peer`; `says` and `beats` are the subjects on which this end speaks."""
+
+    peer: str
+    exchange: Exchange
+    pulse: Pulse
+    says: str
+    beats: str
+
+
+class Links:
+    """`above` is the code of the node above, or empty. `monotonic` gives seconds."""
+
+    def __init__(
+        self, bus: Bus, node: Path, above: str, replica: NodeReplica, reachable: Reachable, roster: Roster,
+        clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._bus, self._node, self._above, self._replica = bus, node, above, replica
+        self._reachable, self._roster, self._clock, self._monotonic = reachable, roster, clock, monotonic
+        self.links: dict[str, Link] = {}
+        self.refused = 0
+        self._beat_due_s = 0.0
+
+    @asynccontextmanager
+    async def running(self, failed: Callable[[], None]) -> AsyncIterator[None]:
+        """Exchanges while the block runs; everything that is stored has been folded before. `failed` is called when it
+        ends by a mistake of ours, which is raised after the block."""
+        tasks = [asyncio.create_task(self._run(), name="links"), asyncio.create_task(self._store_all(), name="coming")]
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                failed()
+
+        for task in tasks:
+            task.add_done_callback(ended)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _run(self) -> None:
+        if self._above:
+            self._open(self._above)
+            for subject in (subjects.link_down(self._node.code), subjects.link_beat_down(self._node.code)):
+                await self._bus.hear(subject, self._hear)
+        for subject in (subjects.link_up("*"), subjects.link_beat_up("*")):
+            await self._bus.hear(subject, self._hear)
+        while True:
+            await self._beat()
+            await asyncio.sleep(BEAT_S)
+
+    def problems(self) -> tuple[str, ...]:
+        """For health: what is cut off, and for how long."""
+        now_s = self._monotonic()
+        found = []
+        for link in self.links.values():
+            state = link.pulse.state(now_s)
+            if state != "up":
+                how = "carries nothing" if state == "cut" else "carries nothing from here to there"
+                found.append(f"The link to {link.peer} {how}, for {now_s - link.pulse.since_s:.0f} s")
+        if self.refused:
+            found.append(f"{self.refused} messages of other nodes were refused (see the log)")
+        return tuple(found)
+
+    def lines(self) -> tuple[api.LinkLine, ...]:
+        now_s, now_ms = self._monotonic(), int(self._clock() * 1000)
+        return tuple(
+            api.LinkLine(
+                link.peer, link.pulse.state(now_s), now_ms - _ms(now_s - link.pulse.since_s),
+                None if link.pulse.round_trip_s is None else _ms(link.pulse.round_trip_s),
+            )
+            for link in self.links.values()
+        )  # fmt: skip
+
+    def _open(self, peer: str) -> Link:
+        now_s, own = self._monotonic(), self._node.code
+        leads = peer == self._above
+        code = own if leads else peer
+        says, beats = (
+            (subjects.link_up(code), subjects.link_beat_up(code))
+            if leads
+            else (subjects.link_down(code), subjects.link_beat_down(code))
+        )
+        self._replica.flush()  # what came before it is no news to it
+        epoch = random.randrange(1, 1 << 16)
+        exchange = Exchange(self._replica, scope.link(own, peer), leads, epoch, random.random, Pace())
+        exchange.connect(_ms(now_s))
+        pulse = Pulse(int(self._clock() * 1000), now_s)
+        link = self.links[peer] = Link(peer, exchange, pulse, says, beats)
+        log.info("link.opened", peer=peer)
+        return link
+
+    # --- what comes
+
+    def _hear(self, subject: str, data: bytes) -> None:
+        """Anything of any link: from below under the code of who says it, from above under this node's."""
+        _, _, code, what = subject.split(".")
+        peer = self._above if code == self._node.code else code
+        link = self.links.get(peer)
+        if link is None:
+            if not self._is_below(code) or len(self.links) >= limits.LINKS_MAX:
+                self.refused += 1
+                return
+            link = self._open(code)
+        try:
+            if what.startswith("beat"):
+                self._beaten(link, unpack(data))
+            else:
+                self._receive(link, data)
+        except Problem as problem:
+            self.refused += 1
+            log.error("link.bad_message", peer=link.peer, problem=problem.en)
+
+    def _beaten(self, link: Link, beat: Beat) -> None:
+        if link.pulse.hear(beat, self._monotonic()) and link.peer != self._above:
+            numbers = bitmap_from(beat.numbers) & self._roster.members(Path(link.peer)) if beat.numbers else BitMap()
+            self._reachable.hear_below(link.peer, numbers, self._clock())
+
+    def _receive(self, link: Link, data: bytes) -> None:
+        before = link.exchange.intake.refused.total()
+        link.exchange.receive(data, _ms(self._monotonic()))
+        count = link.exchange.intake.refused.total() - before
+        if count:
+            self.refused += count
+            problem = link.exchange.intake.last_refusal
+            log.error("link.refused", peer=link.peer, count=count, problem=problem.en if problem else "")
+
+    def _is_below(self, code: str) -> bool:
+        return code.startswith(self._node.code) and code != self._node.code and Path(code) in self._roster.divisions
+
+    # --- what goes
+
+    async def _beat(self) -> None:
+        self._replica.flush()
+        now_s = self._monotonic()
+        try:
+            for link in list(self.links.values()):
+                for frame in link.exchange.due(_ms(now_s)):
+                    await self._bus.say(link.says, frame)
+            if now_s >= self._beat_due_s:
+                self._beat_due_s = now_s + limits.LINK_BEAT_S
+                for link in list(self.links.values()):
+                    numbers = self._here() if link.peer == self._above else b""
+                    await self._bus.say(link.beats, pack(link.pulse.beat(now_s, numbers)))
+        except Unavailable as problem:  # the bus of this node is down: what was not said is said again
+            log.warning("link.bus_is_down", problem=problem.en)
+            await asyncio.sleep(RETRY_S)
+
+    def _here(self) -> bytes:
+        numbers = self._reachable.numbers(self._clock()).copy()
+        numbers.run_optimize()
+        packed: bytes = numbers.serialize()
+        return packed
+
+    # --- to disk
+
+    async def _store_all(self) -> None:
+        while True:
+            if not self._replica.coming:
+                await asyncio.sleep(BEAT_S)
+                continue
+            coming = self._replica.coming[0]
+            try:
+                await self._store(coming)
+            except BusRefused as problem:  # it would never be stored, and keeps what comes behind it waiting
+                self._replica.coming.popleft()
+                self._replica.dropped(coming)
+                self.refused += 1
+                log.error("link.not_storable", problem=problem.en)
+                continue
+            except Unavailable as problem:
+                log.warning("link.not_stored", problem=problem.en)
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._replica.coming.popleft()
+            try:
+                self._replica.stored(coming)
+            except Problem as problem:
+                self.refused += 1
+                log.error("link.not_folded", problem=problem.en)
+
+    async def _store(self, coming: Coming) -> None:
+        for subject, data in coming.messages:
+            if subject.startswith(subjects.AUDIENCE_ALL[:-1]):
+                try:
+                    await self._bus.store(subject, data, expect_last=0)
+                    continue
+                except Conflict:
+                    last = await self._bus.last(subject)
+                    if last is not None and last.data == data:
+                        continue
+            await self._bus.store(subject, data)
+
+
+def _ms(now_s: float) -> int:
+    return int(now_s * 1000)
