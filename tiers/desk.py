@@ -164,11 +164,12 @@ class Desk:
         return here & numbers
 
     def _line(self, order: Order, own: Path) -> api.OrderLine:
-        if own.covers(self.node):
+        place = self.node if own.covers(self.node) else own
+        if place == self.roster.divisions.root:
             targeted, answered = self.ledger.counts(order)
         else:
             view = self._view(order)
-            targeted, answered = self.roster.count(view.targeted, own), self.roster.count(view.answered, own)
+            targeted, answered = self.roster.count(view.targeted, place), self.roster.count(view.answered, place)
         successor = self.ledger.book.successor(order.id)
         state = self.ledger.book.state(order, self.now_ms)
         ended_by = None if successor is None else successor.id

@@ -31,6 +31,7 @@ from tiers.replica import Coming, NodeReplica
 
 log = structlog.get_logger("links")
 
+FROM_ABOVE = tuple(subject.split(".")[3] for subject in (subjects.link_down("44"), subjects.link_beat_down("44")))
 BEAT_S = 0.05  # between two looks at what is due
 RETRY_S = 0.3
 
@@ -138,7 +139,9 @@ class Links:
     def _hear(self, subject: str, data: bytes) -> None:
         """Anything of any link: from below under the code of who says it, from above under this node's."""
         _, _, code, what = subject.split(".")
-        peer = self._above if code == self._node.code else code
+        if (code == self._node.code) != (what in FROM_ABOVE):
+            return  # what this node said itself
+        peer = self._above if what in FROM_ABOVE else code
         link = self.links.get(peer)
         if link is None:
             if not self._is_below(code) or len(self.links) >= limits.LINKS_MAX:

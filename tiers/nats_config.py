@@ -134,7 +134,13 @@ def _leafnodes(settings: NatsSettings, own: str) -> str:
     here = above = ""
     if settings.links is not None:
         host, port = settings.links
-        here = f'  host: "{host}"\n  port: {port}\n  authorization {{ timeout: {LINK_S_MAX} }}\n{_tls(settings.tls)}'
+        here = f"""\
+  host: "{host}"
+  port: {port}
+  no_advertise: true
+  authorization {{ timeout: {LINK_S_MAX} }}
+{_tls(settings.tls)}\
+"""
     if settings.parent is not None:
         ca = f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}" }}' if settings.parent_ca else ""
         remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca}'

@@ -135,6 +135,7 @@ class NodeReplica:
         for subject, data in coming.messages:
             self._fold(Stored(subject, data, 0))
         self.dropped(coming)
+        self.flush()  # links have to know of an order before evidence of it comes
 
     def dropped(self, coming: Coming) -> None:
         """It waits no longer."""
