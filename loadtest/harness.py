@@ -41,7 +41,7 @@ class OfficeCommander(Commander):
         super().__init__(bus, log_in=self._by_key)
         self._keys = ring.folder_of(data)
         self._deputy = data / "deputy"
-        if not self._deputy.exists():
+        if not self._deputy.exists() and ring.root_key_file(self._keys).exists():
             make_deputy(self._keys, self._deputy)
         self._anchors = ring.anchors(self._keys)
         self.judge = Judge(self._anchors, time.time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from loadtest.swarm.fleet import Fleet, Status
 from loadtest.swarm.record import Record
 
 ISSUE_S_MAX = 60.0
+PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -70,6 +72,16 @@ async def all_connected(fleet: Fleet, wait_s: float) -> None:
             f"Only {status.welcomed:,} of {status.terminals:,} terminals could connect: try more --gateways.",
             f"{status.terminals:,} 个终端中只有 {status.welcomed:,} 个连上：请增加 --gateways。",
         )
+
+
+async def pause_until(holds: Callable[[], Awaitable[bool]], wait_s: float) -> bool:
+    """Whether it came true within so long."""
+    give_up = time.monotonic() + wait_s
+    while not await holds():
+        if time.monotonic() > give_up:
+            return False
+        await asyncio.sleep(PAUSE_S)
+    return True
 
 
 async def until_quiet(fleet: Fleet, expected: dict[bytes, int], wait_s: float, every_s: float = 0.0) -> Status:
