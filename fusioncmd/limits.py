@@ -92,6 +92,8 @@ SEND_BUFFER_BYTES = (
 )  # of a terminal's socket; the kernel would let it grow to megabytes for one that does not read
 DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs and those who are told to wait
 DISTRUST_REASON_CHARS_MAX = 32
+PAGES_IN_FLIGHT_MAX = 256  # per gateway process: the page's files on their way; disconnect, the oldest first
+PAGES_BYTES_MAX = 4 * 1024 * 1024  # of all files of the page; reject: the gateway serves none, and says so
 FULL_WAIT_S = 30  # what those are told
 EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
 EARLY_MS_MAX = 2 * 3_600_000  # how old an order may be that has not come here; reject: "unknown_order"
