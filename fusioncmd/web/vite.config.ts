@@ -4,11 +4,12 @@
  * text file of at least 1 KB has its gzip beside it, so that whoever serves them compresses nothing.
  */
 
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { constants, gzipSync } from "node:zlib";
 import vue from "@vitejs/plugin-vue";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, transformWithEsbuild, type Plugin } from "vite";
 
 const PAGES = ["responder", "console"];
 const TEXT = /\.(html|js|css|json|svg|webmanifest|geojson)$/;
@@ -21,11 +22,28 @@ function filesIn(folder: string): string[] {
   });
 }
 
-/* FILE.gz beside FILE. */
-function precompressed(folder: string): Plugin {
+/* The service worker, beside the page whose files it keeps: one script without imports, as every browser takes it. */
+async function writeServiceWorker(folder: string): Promise<void> {
+  const names = filesIn(folder).map((path) => relative(folder, path).replaceAll("\\", "/"));
+  const hash = createHash("sha256");
+  for (const name of names) hash.update(name).update(readFileSync(join(folder, name)));
+  const source = join(import.meta.dirname, "responder", "sw.ts");
+  const { code } = await transformWithEsbuild(readFileSync(source, "utf8").replace(/^export .*$/m, ""), source, {
+    minify: true,
+    define: {
+      BUILD: JSON.stringify(hash.digest("hex").slice(0, 16)),
+      FILES: JSON.stringify(names.map((name) => (name === "responder.html" ? "./" : `./${name}`))),
+    },
+  });
+  writeFileSync(join(folder, "sw.js"), code);
+}
+
+/* What is made of the files of a page when they are there: FILE.gz beside FILE, and the phone's service worker. */
+function finished(folder: string, mode: string): Plugin {
   return {
-    name: "precompressed",
-    closeBundle() {
+    name: "finished",
+    async closeBundle() {
+      if (mode === "responder") await writeServiceWorker(folder);
       for (const path of filesIn(folder).filter((file) => TEXT.test(file) && statSync(file).size >= GZIP_BYTES_MIN)) {
         writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION }));
       }
@@ -40,7 +58,7 @@ export default defineConfig(({ mode }) => {
     root: import.meta.dirname,
     base: "./",
     publicDir: join(mode, "public"),
-    plugins: [vue(), precompressed(folder)],
+    plugins: [vue(), finished(folder, mode)],
     define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false" },
     build: {
       outDir: folder,
