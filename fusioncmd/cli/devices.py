@@ -18,8 +18,8 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.durations import within
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
-from fusioncmd.cli.report import whole_file
 from fusioncmd.cli.rows import BYTE_ORDER_MARK, neutral
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput
 from fusioncmd.words import say

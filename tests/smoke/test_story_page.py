@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser import built, chromium, device, violations
 from tests.tier_process import TierProcess, until
 
+NOISE = """() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = 2000; canvas.height = 1500;
+  const context = canvas.getContext("2d"), data = context.createImageData(2000, 1500);
+  const light = (i) => Math.sin(i / 997) * 90 + Math.random() * 60 + 90;
+  for (let i = 0; i < data.data.length; i++) data.data[i] = i % 4 === 3 ? 255 : light(i);
+  context.putImageData(data, 0, 0);
+  return canvas.toDataURL("image/png").split(",")[1];
+}"""
 MARKUP = '<img src=x onerror="document.title=1"><b>To the dyke</b> & \u201cstay\u201d'
 
 
@@ -201,6 +212,36 @@ def test_what_people_write_is_shown_as_text_and_too_long_or_no_picture_is_said_i
     expect(page.locator(".reports .mark")).to_have_text("✓✓ stored")
     lines = until(lambda: ask(tier, "reports", order)["lines"])
     assert [line["report"]["text"] for line in lines] == [MARKUP]
+
+
+def test_a_photo_with_place_comes_out_as_a_file_at_the_commanders(
+    tier: TierProcess, phone: BrowserContext, person: dict[str, Any], tmp_path: Path
+) -> None:
+    page = enrolled(tier, phone, person)
+    order = call(tier, person, "Send a photo of the gate.")
+    phone.grant_permissions(["geolocation"])
+    phone.set_geolocation({"latitude": 23.1291, "longitude": 113.2644})
+    page.get_by_role("button", name="Report").click()
+    page.get_by_role("button", name="Add my place").click()
+    expect(page.get_by_role("button", name="With place")).to_be_visible()
+    noise = page.evaluate(NOISE)  # some megabytes, as a camera gives them
+    photo = {"name": "gate.png", "mimeType": "image/png", "buffer": base64.b64decode(noise)}
+    assert len(photo["buffer"]) > 1_000_000
+    page.locator("input[type=file]").set_input_files(photo)  # type: ignore[arg-type]
+    expect(page.locator(".preview img")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".reports .mark")).to_have_text("✓✓ stored")
+    (line,) = until(lambda: ask(tier, "reports", order)["lines"])
+    assert (line["report"]["lat"], line["report"]["lon"]) == (23.1291, 113.2644) and line["report"]["parts"] > 2
+    written = ask(tier, "reports", order, "--out", tmp_path / "pictures")["pictures"]
+    (file,) = map(Path, written.values())
+    assert file.read_bytes().startswith(b"\xff\xd8\xff") and file.stat().st_size <= 256 * 1024
+    shown = page.evaluate(
+        "data => createImageBitmap(new Blob([Uint8Array.from(atob(data), c => c.charCodeAt(0))]))"
+        ".then(one => [one.width, one.height])",
+        base64.b64encode(file.read_bytes()).decode(),
+    )
+    assert max(shown) <= 1600
 
 
 def test_the_page_has_no_serious_fault_for_who_sees_or_moves_badly(

@@ -48,7 +48,7 @@ export class Reports {
   private sayOne(report: Report): void {
     const order = unhex(report.order), id = unhex(report.id), part = report.parts[report.stored];
     const frame: Value = part
-      ? [Said.picture, order, id, report.stored, report.parts.length, part]
+      ? [Said.picture, order, id, report.stored, part]
       : [Said.report, order, id, report.text, report.lat, report.lon, ...(report.parts.length ? [report.parts.length] : [])];
     if (this.say(frame)) this.dueMs.set(report.id, Date.now() + LOST_MS);
   }
