@@ -182,7 +182,8 @@ def test_the_newest_of_a_chain_ends_the_others_in_whatever_order_they_came(folde
     cases = [
         ([alert], later, ["open"]), ([alert], expired, ["over"]), ([update, alert], later, ["open", "replaced"]),
         ([cancel, alert, update], later, ["cancel", "cancelled", "cancelled"]),
-        ([alert, read], later, ["cancelled", "over"]), ([kept(1, gone=True)], later, ["gone"]), ([alert, kept(5)], later, ["open", "open"]),
+        ([alert, read], later, ["cancelled", "over"]),
+        ([kept(1, gone=True)], later, ["gone"]), ([alert, kept(5)], later, ["open", "open"]),
     ]  # fmt: skip
     found = run(folder, states=[[all_, at] for all_, at, _ in cases])["states"]
     assert found == [dict(zip([one["id"] for one in all_], wanted, strict=True)) for all_, _, wanted in cases]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser import built, chromium, device, violations
+from tests.browser import device, violations
+from tests.smoke.phone_page import ask, call, counts, enrolled, enrolled_by, total
 from tests.tier_process import TierProcess, until
 
 NOISE = """() => {
@@ -24,68 +23,6 @@ NOISE = """() => {
   return canvas.toDataURL("image/png").split(",")[1];
 }"""
 MARKUP = '<img src=x onerror="document.title=1"><b>To the dyke</b> & \u201cstay\u201d'
-
-
-@pytest.fixture(scope="module")
-def browser(flood: list[dict[str, Any]]) -> Iterator[Browser]:
-    """After the people, because no other loop runs in this thread beside Playwright's."""
-    built("responder")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def somebody(flood: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The next person each time."""
-    return iter(flood[60:])  # type: ignore[return-value]
-
-
-@pytest.fixture
-def person(somebody: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    return next(somebody)
-
-
-@pytest.fixture
-def phone(browser: Browser) -> Iterator[BrowserContext]:
-    with device(browser) as context:
-        yield context
-
-
-def ask(tier: TierProcess, *arguments: object) -> Any:
-    """In a process of its own: this thread runs Playwright's loop."""
-    ran = tier.cli(*arguments, "--json")
-    assert (ran.code, ran.err) == (0, ""), ran
-    return ran.json
-
-
-def enrolled(tier: TierProcess, phone: BrowserContext, person: dict[str, Any]) -> Page:
-    """The page of a phone that was just enrolled, and touched."""
-    code = ask(tier, "devices", "code", "--id", person["id"])["code"]
-    page = enrolled_by(tier, phone, code)
-    expect(page.locator(".link")).to_have_attribute("data-link", "on")
-    assert page.url.endswith("/")  # the code does not stay in sight
-    page.locator("header").click()
-    return page
-
-
-def enrolled_by(tier: TierProcess, phone: BrowserContext, code: str) -> Page:
-    page = phone.new_page()
-    page.goto(f"http://127.0.0.1:{tier.port}/#{code}")
-    return page
-
-
-def call(tier: TierProcess, person: dict[str, Any], text: str, mode: str = "--exercise") -> str:
-    answers = ("--answer", "on duty", "--answer", "need support")
-    told = ask(tier, "call", "--to", person["place"], "--text", text, *answers, mode)
-    return str(told["id"])
-
-
-def total(tier: TierProcess, order: str) -> dict[str, Any]:
-    return dict(ask(tier, "watch", order, "--once")["total"])
-
-
-def counts(tier: TierProcess, order: str, answers: list[int]) -> bool:
-    return bool(total(tier, order)["by_answer"] == answers)
 
 
 def test_it_is_enrolled_by_a_link_called_and_its_answer_counts_once(
