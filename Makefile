@@ -9,12 +9,13 @@ NODE := $(shell command -v npm >/dev/null && node -e 'const [a, b] = process.ver
 BUILT := $(WEB)/dist/.built
 PAGES := $(if $(NODE),$(BUILT),no-pages)
 
-.PHONY: help setup demo test check format lock clean pages no-pages
+.PHONY: help setup demo test check format lock clean pages no-pages screenshots
 
 help:
 	@echo "make demo    840,000 people, 20,000 live terminals, one call-down, every answer counted"
 	@echo "make test    the whole suite, under ten minutes on two cores"
 	@echo "make check   format, lint, strict types, house rules"
+	@echo "make screenshots   the pictures of the README, by Chromium"
 	@echo "make pages   the console and the responder's page, by Node.js 20.19 or 22.12, or later"
 
 setup: $(READY)
@@ -44,6 +45,10 @@ $(BUILT): $(WEB)/node_modules/.ready $(shell find $(WEB) -name node_modules -pru
 	@echo "Building the pages …"
 	@npm --prefix $(WEB) run build --silent
 	@touch $@
+
+# Of a real tier with made-up people; needs Chromium, and a Chinese font (Debian: fonts-noto-cjk).
+screenshots: setup pages
+	$(RUN)/python -m tests.screenshots
 
 no-pages:
 	@echo "The pages are not built: Node.js 20.19 or 22.12, or later, was not found. The rest runs without them."

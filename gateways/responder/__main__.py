@@ -11,14 +11,13 @@ import re
 import signal
 import sys
 import time
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import structlog
 import uvloop
 
-from fusioncmd import codes, keys, limits, subjects
+from fusioncmd import codes, keys, limits, pages, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
@@ -41,7 +40,6 @@ from gateways.responder.peers import Peers
 
 log = structlog.get_logger("gateway")
 
-PAGES = files("fusioncmd") / "web" / "dist" / "responder"  # `make pages`
 GATEWAY_NAME = r"[A-Za-z0-9_-]{1,64}"  # what `messages.GatewayName` takes
 
 BUS_WAIT_S = 30.0
@@ -64,7 +62,9 @@ async def _run(given: argparse.Namespace) -> None:
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
-    engine = Engine(listener, descriptors_max, peers=Peers(proxies), pages=Pages(_page_files(PAGES)))
+    engine = Engine(
+        listener, descriptors_max, peers=Peers(proxies), pages=Pages(_page_files(pages.folder_of("responder")))
+    )
     gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.connect(bus, given.name)

@@ -16,10 +16,14 @@ def ask(tier: TierProcess, *arguments: object) -> Any:
     return ran.json
 
 
+def address(tier: TierProcess) -> str:
+    return f"http://127.0.0.1:{tier.port}/"
+
+
 def enrolled(tier: TierProcess, phone: BrowserContext, person: dict[str, Any]) -> Page:
     """The page of a phone that was just enrolled, and touched."""
-    code = ask(tier, "devices", "code", "--id", person["id"])["code"]
-    page = enrolled_by(tier, phone, code)
+    page = phone.new_page()
+    page.goto(ask(tier, "devices", "code", "--id", person["id"], "--page", address(tier))["link"])
     expect(page.locator(".link")).to_have_attribute("data-link", "on")
     assert page.url.endswith("/")  # the code does not stay in sight
     page.locator("header").click()
@@ -28,7 +32,7 @@ def enrolled(tier: TierProcess, phone: BrowserContext, person: dict[str, Any]) -
 
 def enrolled_by(tier: TierProcess, phone: BrowserContext, code: str) -> Page:
     page = phone.new_page()
-    page.goto(f"http://127.0.0.1:{tier.port}/#{code}")
+    page.goto(f"{address(tier)}#{code}")
     return page
 
 

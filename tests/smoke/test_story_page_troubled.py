@@ -16,7 +16,7 @@ from fusioncmd.terminal import Close
 from tests.smoke.phone_page import ask, call, counts, enrolled, total
 from tests.tier_process import TierProcess, until
 
-HELLO, RENEW, DISTRUST, DELIVER, TICKETED = 1, 7, 8, 17, 22
+HELLO, ANSWER, RENEW, DISTRUST, DELIVER, COUNTED, TICKETED = 1, 3, 7, 8, 17, 18, 22
 LISTENING = """
   window.heard = { shakes: [], tones: [] };
   navigator.vibrate = (pattern) => { window.heard.shakes.push([pattern].flat()); return true; };
@@ -31,7 +31,7 @@ ACTUAL, EXERCISE = {988, 740}, {523, 659, 784}
 
 
 class Between:
-    """Somebody between the page and the gateway: knows what is said, and may change what comes down."""
+    """Somebody between the page and the gateway: knows what is said, and may change or keep back what comes down."""
 
     def __init__(self, page: Page, change: Callable[[bytes], bytes] = lambda data: data) -> None:
         self.said: list[Any] = []
@@ -55,7 +55,8 @@ class Between:
         def down(data: str | bytes) -> None:
             assert isinstance(data, bytes)
             self.came.append(msgpack.unpackb(data)[0])
-            route.send(self.change(data))
+            if changed := self.change(data):
+                route.send(changed)
 
         route.on_message(up)
         server.on_message(down)
@@ -100,6 +101,23 @@ def test_a_ticket_that_ran_out_is_renewed_with_the_devices_key(
     assert between.said[2][2] != between.said[0][2]  # another ticket
     call(tier, person, "Still there?")
     expect(page.locator(".order h2")).to_have_text("Still there?")
+
+
+def test_an_answer_does_not_count_before_the_gateway_said_so_and_is_said_again_on_the_next_connection(
+    tier: TierProcess, phone: BrowserContext, person: dict[str, Any]
+) -> None:
+    page = enrolled(tier, phone, person)
+    between = Between(page, lambda data: b"" if msgpack.unpackb(data)[0] == COUNTED else data)
+    page.reload()
+    order = call(tier, person, "Who hears nothing?")
+    page.get_by_role("button", name="on duty").click()
+    until(lambda: counts(tier, order, [1, 0]))  # it does count, and the page does not know
+    mark = page.locator(".answer .mark")
+    expect(mark).to_have_text("✓ sent, not counted yet")
+    between.change = lambda data: data
+    between.connections[-1].close(code=int(Close.RESTART), reason="the gateway restarts")
+    expect(mark).to_have_text("✓✓ counted")
+    assert between.kinds().count(ANSWER) == 2 and counts(tier, order, [1, 0])
 
 
 def test_when_every_gateway_is_killed_the_page_comes_back_by_itself_and_loses_no_answer(
