@@ -37,11 +37,19 @@ class Between:
         self.said: list[Any] = []
         self.came: list[Any] = []
         self.connections: list[WebSocketRoute] = []
-        self.change = change
+        self.change, self._page = change, page
         page.route_web_socket("**/terminal", self._take)
 
     def kinds(self) -> list[int]:
         return [frame[0] for frame in self.said]
+
+    def until(self, wanted: Callable[[], bool]) -> None:
+        """Frames pass only while Playwright's loop runs."""
+        for _ in range(100):
+            if wanted():
+                return
+            self._page.wait_for_timeout(100)
+        raise AssertionError("it did not come true")
 
     def _take(self, route: WebSocketRoute) -> None:
         server = route.connect_to_server()
@@ -83,7 +91,7 @@ def test_an_order_that_was_changed_on_the_way_is_shown_to_nobody_and_told_of(
     between.change = lambda data: data  # a gateway that is honest
     page.reload()
     expect(page.locator(".order h2")).to_have_text("Stay inside")
-    until(lambda: total(tier, order)["received"] == 1)
+    between.until(lambda: total(tier, order)["received"] == 1)
 
 
 def test_a_ticket_that_ran_out_is_renewed_with_the_devices_key(
@@ -111,8 +119,9 @@ def test_an_answer_does_not_count_before_the_gateway_said_so_and_is_said_again_o
     page.reload()
     order = call(tier, person, "Who hears nothing?")
     page.get_by_role("button", name="on duty").click()
-    until(lambda: counts(tier, order, [1, 0]))  # it does count, and the page does not know
     mark = page.locator(".answer .mark")
+    expect(mark).to_have_text("✓ sent, not counted yet")
+    between.until(lambda: counts(tier, order, [1, 0]))  # it does count, and the page does not know
     expect(mark).to_have_text("✓ sent, not counted yet")
     between.change = lambda data: data
     between.connections[-1].close(code=int(Close.RESTART), reason="the gateway restarts")

@@ -13,6 +13,7 @@ import { Reports } from "./reports";
 import { Store, type Identity } from "./store";
 import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
 
+const MOVED_MS = 400;
 const BAD_TICKET = 4102, EXPIRED = 4103, LOST = 4106, CLOCK = 4003;
 
 export class Desk implements Talk {
@@ -35,6 +36,7 @@ export class Desk implements Talk {
   private identity: Identity | null = null;
   private renewing = false; // the next connection begins with a renewal
   private skewMs = 0;
+  private movedMs = 0; // when an order came beside others, and moved them
   private doubts: Value[] = [];
   private queue: Promise<void> = Promise.resolve();
   private readonly wire: Link;
@@ -85,6 +87,7 @@ export class Desk implements Talk {
 
   async answer(kept: Kept, which: number): Promise<void> {
     const latest = this.find(kept.id);
+    if (Date.now() - this.movedMs < MOVED_MS) return; // the finger was on its way to another place
     if (!latest || !mayAnswer(latest, which) || this.now() >= overMs(latest.order)) return;
     this.sent.value.delete(kept.id);
     await this.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
@@ -166,6 +169,7 @@ export class Desk implements Talk {
           late: false, gone: false,
         };
         await this.store.keepOrder(kept);
+        if (this.open.value.length) this.movedMs = Date.now();
         this.kept.value = [...this.kept.value, kept];
         await this.tidy();
         if (this.open.value.includes(kept)) this.onNew(kept);
