@@ -7,9 +7,9 @@ READY := $(VENV)/.ready
 WEB := fusioncmd/web
 NODE := $(shell command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a > 22 || a == 20 && b > 18 || a == 22 && b > 11) console.log("yes")' 2>/dev/null)
 BUILT := $(WEB)/dist/.built
-PAGES := $(if $(NODE),$(BUILT),no-pages)
+PAGES := $(if $(NODE),if-pages,no-pages)
 
-.PHONY: help setup demo test check format lock clean pages no-pages screenshots
+.PHONY: help setup demo test check format lock clean pages no-pages if-pages screenshots
 
 help:
 	@echo "make demo    840,000 people, 20,000 live terminals, one call-down, every answer counted"
@@ -49,6 +49,10 @@ $(BUILT): $(WEB)/node_modules/.ready $(shell find $(WEB) -name node_modules -pru
 # Of a real tier with made-up people; needs Chromium, and a Chinese font (Debian: fonts-noto-cjk).
 screenshots: setup pages
 	$(RUN)/python -m tests.screenshots
+
+# Node.js is there, and perhaps no network for what it needs: the rest goes on all the same.
+if-pages:
+	@$(MAKE) --no-print-directory pages || echo "The pages could not be built (above is why). The rest runs without them."
 
 no-pages:
 	@echo "The pages are not built: Node.js 20.19 or 22.12, or later, was not found. The rest runs without them."

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fusioncmd import limits
+from fusioncmd import api, limits, subjects
+from fusioncmd.access import Actor
 from fusioncmd.bus.memory import MemoryBus, _Stream
 from fusioncmd.bus.port import PICTURE, StreamSpec
 from fusioncmd.codes import Path
@@ -15,8 +16,10 @@ from fusioncmd.errors import NotFound, StorageFull
 from fusioncmd.messages import PicturePart, Report, decode, encode
 from tests.terminals import REFUSED, STORED, VILLAGE, Terminal, World, a_world
 from tests.terminals import REPORT as SEND_REPORT
+from tests.test_desk import PEOPLE, TABLE, Office
 from tests.test_gateway_up import reports_on_disk
-from tests.worlds import NOW_MS, make_id, make_order
+from tests.test_ledger import ALERT
+from tests.worlds import CHIEF, NOW_MS, make_id, make_order
 from tiers.pictures import picture_of
 
 SEND_PICTURE, PART_STORED = 9, 23
@@ -113,3 +116,23 @@ def test_when_there_is_no_room_the_oldest_pictures_go_and_no_other_stream_sheds(
         else:
             with pytest.raises(StorageFull):
                 stream.add("x.3", bytes(90), 0)
+
+
+async def test_a_picture_is_told_to_whom_its_report_is_told_and_to_nobody_else() -> None:
+    office = Office().issued(ALERT)
+    number = PEOPLE[0]
+    town = Path(TABLE.towns[number >> 16])
+    report = Report(make_id(7), ALERT.id, number, NOW_MS, "", None, None, 1)
+    office.ledger.accounts[ALERT.id].reports[report.id] = report
+    part = PicturePart(report.id, ALERT.id, number, 0, JPEG[:9])
+    await office.bus.store(subjects.picture_part(town, number, report.id, 0), encode(part))
+    office.leave(number)  # who left the roster has written it all the same
+    asked = api.Picture(ALERT.id, report.id)
+    here, elsewhere = (Actor("chen", frozenset({"commander"}), Path(code)) for code in (town.code[:6], "440106"))
+    for who in (CHIEF, here):
+        assert (await office.desk.picture(asked, who)).data == JPEG[:9]
+    assert not town.code.startswith("440106")
+    with pytest.raises(NotFound):
+        await office.desk.picture(asked, elsewhere)
+    with pytest.raises(NotFound):
+        await office.desk.picture(api.Picture(ALERT.id, make_id(8)), CHIEF)
