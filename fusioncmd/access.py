@@ -81,6 +81,7 @@ RULES: dict[type[Any], Rule] = {
     api.Tally: Rule(WATCHING, _place),
     api.Who: Rule(WATCHING, _place),
     api.Reports: Rule(WATCHING, _place),
+    api.Picture: Rule(WATCHING),
     api.Find: Rule(ANYONE, _place),
     api.Preview: Rule(COMPOSING, lambda question: question.audience.nodes),
     api.Compose: Rule(COMPOSING, _draft),

@@ -15,6 +15,7 @@ RECEIPTS_BYTES_MAX = 4 * 1024 * 1024
 SLICE_BYTES_MAX = 7 * 1024 * 1024
 TOWN_TABLE_BYTES_MAX = 1024 * 1024
 REPORT_BYTES_MAX = 8 * 1024
+PICTURE_MESSAGE_BYTES_MAX = 16 * 1024
 PRESENCE_BYTES_MAX = 4 * 1024 * 1024
 API_REQUEST_BYTES_MAX = 64 * 1024
 SESSION_BYTES_MAX = 1_536
@@ -79,19 +80,21 @@ RENEWAL_SKEW_MS_MAX = 5 * 60_000  # disconnect, with the right time: a renewal i
 RELAYS_IN_FLIGHT_MAX = 64  # enrolments and renewals per gateway process that wait for the node; disconnect: wait
 RELAY_S_MAX = 5  # for the node to answer; disconnect: wait
 RELAY_WAIT_S = 10  # what those are told
-LOST_DEVICES_MAX = (
-    65_536  # held per gateway process; beyond, tickets from before the oldest loss are refused as expired
-)
+LOST_DEVICES_MAX = 65_536  # held per gateway process; beyond, tickets from before the oldest loss count as expired
 REPORT_CHARS_MAX = 2_000
 REPORTS_IN_FLIGHT_MAX = 1_024  # per gateway process; reject: "busy", the terminal sends it again
 REPORTS_BURST_MAX = 32  # of one person on one order, per gateway process; reject: "busy", the terminal keeps the rest
 REPORT_EVERY_S = 60  # then one each so often
+PICTURE_PART_BYTES_MAX = 15 * 1024
+PICTURE_PARTS_MAX = 18  # of one report: a picture of 256 KiB; disconnect
+PICTURE_PARTS_BURST_MAX = 4 * PICTURE_PARTS_MAX  # of one person on one order, per gateway process; reject: "busy"
+PICTURE_PART_EVERY_S = 15  # then one each so often
 OUTBOX_BYTES_MAX = 64 * 1024  # per terminal, beyond the kernel's buffer
-SEND_BUFFER_BYTES = (
-    32 * 1024
-)  # of a terminal's socket; the kernel would let it grow to megabytes for one that does not read
+SEND_BUFFER_BYTES = 32 * 1024  # of a terminal's socket; it would grow to megabytes for one that does not read
 DESCRIPTORS_SPARE = 256  # per gateway process, kept for the bus, files, logs and those who are told to wait
 DISTRUST_REASON_CHARS_MAX = 32
+PAGES_IN_FLIGHT_MAX = 256  # per gateway process: the page's files on their way; disconnect, the oldest first
+PAGES_BYTES_MAX = 4 * 1024 * 1024  # of all files of the page; reject: the gateway serves none, and says so
 FULL_WAIT_S = 30  # what those are told
 EARLY_ORDERS_MAX = 256  # that a gateway heard of and has not read; shed, the oldest first: terminals say it again
 EARLY_MS_MAX = 2 * 3_600_000  # how old an order may be that has not come here; reject: "unknown_order"
@@ -118,6 +121,7 @@ CALL_STREAM_BYTES_MAX = 4 * 1024**3
 RECEIPT_STREAM_BYTES_MAX = 4 * 1024**3
 ROSTER_STREAM_BYTES_MAX = 2 * 1024**3
 REPORT_STREAM_BYTES_MAX = 1 * 1024**3
+PICTURE_STREAM_BYTES_MAX = 4 * 1024**3  # shed, the oldest parts first: a report without its picture still stands
 TRUST_STREAM_BYTES_MAX = 1 * 1024**3
 ACCOUNT_STREAM_BYTES_MAX = 64 * 1024**2
 AUDIT_STREAM_BYTES_MAX = 4 * 1024**3
@@ -226,6 +230,8 @@ assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
 assert ORDERS_PAGE_MAX * (TEXT_CHARS_MAX * 4 + 4096) < API_REPLY_BYTES_MAX
 assert API_REPLY_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert TEXT_CHARS_MAX * 4 < ORDER_BYTES_MAX < FRAME_BYTES_MAX * 2
+assert PICTURE_PART_BYTES_MAX + 512 < PICTURE_MESSAGE_BYTES_MAX <= FRAME_BYTES_MAX
+assert PICTURE_PARTS_MAX * PICTURE_PART_BYTES_MAX < API_REPLY_BYTES_MAX
 assert OUTBOX_BYTES_MAX >= 2 * DELIVERY_BYTES_MAX > 2 * SEALED_BYTES_MAX
 assert HEARTBEAT_S * 2 < SILENCE_S_MAX
 assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S

@@ -23,6 +23,8 @@ Seconds = Annotated[int, Meta(ge=1, le=limits.DEADLINE_S_MAX)]
 GatewayName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
+PartIndex = Annotated[int, Meta(ge=0, lt=limits.PICTURE_PARTS_MAX)]
+PictureData = Annotated[bytes, Meta(min_length=1, max_length=limits.PICTURE_PART_BYTES_MAX)]
 ReportText = Annotated[str, Meta(max_length=limits.REPORT_CHARS_MAX)]
 
 # CAP 1.2: status (3.2.1), msgType and severity (3.2.2), in lower case.
@@ -140,6 +142,17 @@ class Report(Struct, frozen=True, tag="report.1", tag_field="kind"):
     text: ReportText
     lat: Latitude | None
     lon: Longitude | None
+    parts: Annotated[int, Meta(ge=0, le=limits.PICTURE_PARTS_MAX)] = 0  # of its picture; 0: there is none
+
+
+class PicturePart(Struct, frozen=True, tag="picture.1", tag_field="kind"):
+    """Part `part` (from 0) of the JPEG that belongs to `report`; the parts, one behind the other, are the file."""
+
+    report: Id
+    order: Id
+    number: Number
+    part: PartIndex
+    data: PictureData
 
 
 class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
@@ -153,7 +166,7 @@ class Presence(Struct, frozen=True, tag="presence.1", tag_field="kind"):
     distrusted: int = 0  # people whose terminals did not believe an order that they were delivered
 
 
-Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | Presence
+Message = Order | Audience | Receipts | TownTable | RosterSlice | Report | PicturePart | Presence
 M = TypeVar("M", bound=Message)
 
 _BYTES_MAX: dict[type, int] = {
@@ -163,6 +176,7 @@ _BYTES_MAX: dict[type, int] = {
     TownTable: limits.TOWN_TABLE_BYTES_MAX,
     RosterSlice: limits.SLICE_BYTES_MAX,
     Report: limits.REPORT_BYTES_MAX,
+    PicturePart: limits.PICTURE_MESSAGE_BYTES_MAX,
     Presence: limits.PRESENCE_BYTES_MAX,
 }
 

@@ -14,6 +14,7 @@ AUDIENCE_ALL = "fc.audience.>"
 RECEIPT_ALL = "fc.receipt.>"
 ROSTER_ALL = "fc.roster.>"
 REPORT_ALL = "fc.report.>"
+PICTURE_ALL = "fc.picture.>"
 PRESENCE_ALL = "fc.presence.>"
 TRUST_ALL = "fc.trust.>"
 REVOCATION_ALL = "fc.trust.revocation.>"
@@ -45,6 +46,11 @@ def roster(path: Path) -> str:
 
 def report(town: Path) -> str:
     return f"fc.report.{town.dotted}"
+
+
+def picture_part(town: Path, number: int, report: bytes, part: int) -> str:
+    """A part of a picture that somebody of that town sent; last per part."""
+    return f"fc.picture.{town.dotted}.{number:08x}.{report.hex()}.{part}"
 
 
 def presence(gateway: str) -> str:

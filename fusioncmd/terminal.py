@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import devices, limits
 from fusioncmd.errors import BadMessage
-from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, ReportText
+from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, PartIndex, PictureData, ReportText
 from fusioncmd.trust.grants import SignedGrant
 
 T = TypeVar("T")
@@ -41,13 +41,26 @@ class Answer(Struct, frozen=True, array_like=True, tag=3):
 
 
 class SendReport(Struct, frozen=True, array_like=True, tag=4):
-    """`report` is an id that the device makes; a report that was not confirmed is sent again under the same id."""
+    """`report` is an id that the device makes; a report that was not confirmed is sent again under the same id.
+
+    `parts` of a picture belong to it, which were stored before: `SendPicture`.
+    """
 
     order: Id
     report: Id
     text: ReportText
     lat: Latitude | None = None
     lon: Longitude | None = None
+    parts: Annotated[int, Meta(ge=0, le=limits.PICTURE_PARTS_MAX)] = 0
+
+
+class SendPicture(Struct, frozen=True, array_like=True, tag=9):
+    """A part of the picture of a report that follows when all parts are stored."""
+
+    order: Id
+    report: Id
+    part: PartIndex
+    data: PictureData
 
 
 class Alive(Struct, frozen=True, array_like=True, tag=5):
@@ -132,8 +145,16 @@ class Ticketed(Struct, frozen=True, array_like=True, tag=22):
     renew_after_s: int
 
 
-FromTerminal = Hello | Received | Answer | SendReport | Alive | Enrol | Renew | Distrust
-ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | Alive
+class PartStored(Struct, frozen=True, array_like=True, tag=23):
+    """That part of the picture is on disk."""
+
+    order: Id
+    report: Id
+    part: int
+
+
+FromTerminal = Hello | Received | Answer | SendReport | SendPicture | Alive | Enrol | Renew | Distrust
+ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | PartStored | Alive
 
 
 class Close(IntEnum):

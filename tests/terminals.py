@@ -27,6 +27,7 @@ from fusioncmd.trust.judge import Judge
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.listener import bind
+from gateways.responder.pages import NO_PAGES, Pages
 from gateways.responder.peers import Peers
 from tests.worlds import NOW_MS, OFFICES, audience_of, sealed
 
@@ -141,12 +142,12 @@ class HeldBus(MemoryBus):
 class World:
     """One gateway over the bus in memory; its clock stands still until `now_s` is moved."""
 
-    def __init__(self, serves: str, descriptors_max: int, peers: Peers | None = None) -> None:
+    def __init__(self, serves: str, descriptors_max: int, peers: Peers | None = None, pages: Pages = NO_PAGES) -> None:
         self.now_s, self.monotonic_s = NOW_MS / 1000, 1000.0
         self.bus = HeldBus()
         self.listener = bind("127.0.0.1", 0)
         self.port: int = self.listener.getsockname()[1]
-        self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s, peers)
+        self.engine = Engine(self.listener, descriptors_max, lambda: self.monotonic_s, peers, pages)
         judge = Judge(OFFICES.anchors, lambda: self.now_s)
         self.gateway = Gateway(self.engine, Path(serves), KEY, judge, descriptors_max, lambda: self.now_s)
         self.gateway.connect(self.bus, "gw")
@@ -211,8 +212,10 @@ def tcp_socket() -> socket.socket:
 
 
 @contextlib.asynccontextmanager
-async def a_world(serves: str = "44", descriptors_max: int = 4096, peers: Peers | None = None) -> AsyncIterator[World]:
-    world = World(serves, descriptors_max, peers)
+async def a_world(
+    serves: str = "44", descriptors_max: int = 4096, peers: Peers | None = None, pages: Pages = NO_PAGES
+) -> AsyncIterator[World]:
+    world = World(serves, descriptors_max, peers, pages)
     await world.bus.tail(CALL, world.gateway.fold_call)
     world.engine.start()
     try:

@@ -53,6 +53,7 @@ QUESTIONS: dict[str, tuple[Question[Any], str]] = {  # what is asked, and by who
     "tally": (api.Tally(make_id(1)), "cdu"),
     "who": (api.Who(make_id(1), "silent"), "cdu"),
     "reports": (api.Reports(make_id(1)), "cdu"),
+    "picture": (api.Picture(make_id(1), make_id(2)), "cdu"),
     "find": (api.Find("陈"), "cdum"),
     "preview": (api.Preview(CITY), "cd"),
     "compose": (api.Compose(make_draft(1, audience=CITY)), "cd"),

@@ -19,6 +19,7 @@ from tiers.bus_rights import rights_of
 
 ANSWER_S_MAX = 5.0
 OWN = {
+    "fc.picture.44.01.06.001.0000002a.00.0",
     "fc.receipt.gw-1", "fc.presence.gw-1", "fc.report.44.01", "fc.report.44.01.06.001", "fc.api.enrol", "fc.api.renew",
 }  # fmt: skip
 NOT_OF_A_GATEWAY = {
@@ -216,4 +217,4 @@ def test_every_right_is_an_allowance_within_the_bus() -> None:
         for subject in (*rights.publish, *rights.subscribe):
             assert not subject.startswith((">", "*", "$SYS")) and subject not in ("fc.>", "$JS.>", "$JS.API.>"), subject
         assert all(not right.endswith("API.*") for right in rights.publish)
-    assert len({stream.name for stream in STREAMS}) == 7
+    assert len({stream.name for stream in STREAMS}) == 8

@@ -20,7 +20,7 @@ from fusioncmd.bus.port import Stored
 from fusioncmd.client import Commander
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadMessage, BusDown, NotFound, NotReady
-from fusioncmd.messages import ANSWERED, SENT, Presence, Selector, encode
+from fusioncmd.messages import ANSWERED, SENT, PicturePart, Presence, Report, Selector, encode
 from fusioncmd.trust import heartbeats, keyfile, ring, seals
 from fusioncmd.trust.revocations import revoke
 from tests.nats_server import until
@@ -115,12 +115,16 @@ def of_devices(key: bytes) -> tuple[api.Question[Any], ...]:
 async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> None:
     bus = await province()
     waits = seals.seal(encode(make_order(9, status="actual")), DUTY["actual"])
+    town = Place(TABLE.towns[PEOPLE[0] >> 16])
+    await bus.store(subjects.report(town), encode(Report(make_id(7), ALERT.id, PEOPLE[0], NOW_MS, "", None, None, 1)))
+    part = PicturePart(make_id(7), ALERT.id, PEOPLE[0], 0, b"\xff\xd8\xff")
+    await bus.store(subjects.picture_part(town, PEOPLE[0], make_id(7), 0), encode(part))
     async with running(bus, tmp_path) as node:
         assert node._answers().keys() == api.VERBS.keys()
         requests = (
             api.Health(), api.Compose(make_draft(8)), api.Issue(sealed(make_order(8))),
             api.Preview(Selector(("44",))), TALLY, api.Who(ALERT.id, "targeted"),
-            api.Orders(), api.Reports(ALERT.id), api.Find("陈"),
+            api.Orders(), api.Reports(ALERT.id), api.Picture(ALERT.id, make_id(7)), api.Find("陈"),
             api.Propose(waits), api.Proposals(), api.Withdraw(make_id(9)),
             Keys(), Beat(heartbeats.beat(NODE_KEY, NOW_MS)), Revoke(revoke(SPENT, SPENT.chain, NOW_MS)),
             *of_devices(secret_keys.read_ticket_key(tmp_path)),
@@ -130,6 +134,9 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
         )
         for request in requests:
             assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])
+        assert (await ask(bus, api.Picture(ALERT.id, make_id(7)))).data == b"\xff\xd8\xff"
+        with pytest.raises(NotFound):
+            await ask(bus, api.Picture(OTHER.id, make_id(7)))  # the report is of another order
         health = await ask(bus, api.Health())
         assert (health.node, health.people, health.towns, health.orders) == ("44", len(PEOPLE), len(TABLE.towns), 3)
         assert health.caught_up and health.problems == ()

@@ -27,7 +27,7 @@ PAGE = (ROOT / "PROTOCOL.md").read_text("utf-8")
 FRAMES = [
     terminal.Hello, terminal.Received, terminal.Answer, terminal.SendReport, terminal.Alive, terminal.Distrust,
     terminal.Welcome, terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused, terminal.Enrol,
-    terminal.Enrolled, terminal.Renew, terminal.Ticketed,
+    terminal.Enrolled, terminal.Renew, terminal.Ticketed, terminal.SendPicture, terminal.PartStored,
 ]  # fmt: skip
 TABLE_ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
 ROWS = [[cell.strip() for cell in row.split(" | ")] for row in TABLE_ROW.findall(PAGE)]
@@ -71,7 +71,7 @@ def test_the_worked_example_is_one_session_about_one_order() -> None:
     order, _ = seals.claimed(delivered.sealed)
     assert ids.to_text(order.id) in PAGE and f'"{order.text}"' in PAGE and order.status == "exercise"
     assert all(f'"{answer}"' in PAGE for answer in order.answers)
-    for name in ("Received", "Answer", "Counted", "SendReport", "Stored", "Refused", "Distrust"):
+    for name in ("Received", "Answer", "Counted", "SendReport", "Stored", "Refused", "Distrust", "SendPicture"):
         assert order.id in payloads[name]
     hello = terminal.decode_from_terminal(payloads["Hello"])
     assert isinstance(hello, terminal.Hello)
@@ -131,6 +131,10 @@ def test_every_field_of_an_order_is_in_the_page_with_its_values() -> None:
         f"`held` array of at most {limits.ORDERS_HELD_MAX} ids",
         f"`answer` int, 0 to {limits.ANSWERS_MAX - 1}",
         f"`text` str, at most {limits.REPORT_CHARS_MAX:,} characters",
+        f"`data` bin of 1 to {limits.PICTURE_PART_BYTES_MAX:,} |",
+        f"`part` int, 0 to {limits.PICTURE_PARTS_MAX - 1} ·",
+        f"`parts` int, 0 to {limits.PICTURE_PARTS_MAX}, *optional*",
+        f"beyond {limits.PICTURE_PARTS_BURST_MAX} parts, and then one each {limits.PICTURE_PART_EVERY_S} s",
         f"MUST accept messages of {limits.DELIVERY_BYTES_MAX:,} bytes",
         f"`sealed` bin, at most {limits.SEALED_BYTES_MAX:,} bytes",
         f"`reason` str, 1 to {limits.DISTRUST_REASON_CHARS_MAX} characters",

@@ -51,7 +51,7 @@ PURE = (
     "gateways/responder/websocket.py", "fusioncmd/roster/plan.py", "fusioncmd/roster/people_csv.py",
     "gateways/responder/confirmations.py", "gateways/responder/pace.py", "gateways/responder/doorway.py",
     "gateways/responder/distrust.py", "gateways/responder/early.py", "gateways/responder/gate.py",
-    "gateways/responder/replies.py",
+    "gateways/responder/replies.py", "gateways/responder/pages.py",
     "gateways/responder/rota.py", "gateways/responder/seats.py", "gateways/responder/shortcuts.py",
     "loadtest/compare/configurations.py", "loadtest/compare/dialect_mqtt.py", "loadtest/compare/dialect_terminal.py",
     "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",

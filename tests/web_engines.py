@@ -63,7 +63,7 @@ Run = Callable[[dict[str, object], Path], list[dict[str, Any]]]
 
 
 def by_node(given: dict[str, object], folder: Path) -> list[dict[str, Any]]:
-    node = _program("node", NODE_MIN, "nodejs")
+    node = program("node", NODE_MIN, "nodejs")
     (folder / "program.mjs").write_text(PROGRAM.replace("TRUST", (WEB / "trust.js").as_uri()), "utf-8")
     (folder / "node.mjs").write_text(IN_NODE, "utf-8")
     (folder / "input.json").write_text(json.dumps(given), "utf-8")
@@ -102,7 +102,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 def by_chromium(given: dict[str, object], folder: Path) -> list[dict[str, Any]]:
     """127.0.0.1 is a secure context, without which there is no WebCrypto (W3C Secure Contexts, 3.1)."""
-    browser = _program("chromium", CHROMIUM_MIN, "chromium")
+    browser = program("chromium", CHROMIUM_MIN, "chromium")
     script = "text/javascript"
     served = {
         "/": ("text/html", IN_PAGE.encode()),
@@ -139,7 +139,7 @@ def by_chromium(given: dict[str, object], folder: Path) -> list[dict[str, Any]]:
 ENGINES: dict[str, Run] = {"node": by_node, "chromium": by_chromium}
 
 
-def _program(name: str, version_min: int, package: str) -> str:
+def program(name: str, version_min: int, package: str) -> str:
     """Its path; the test is skipped, or fails where a browser is required, when it is not there or too old."""
     path = shutil.which(name)
     said = f"{name} {version_min} or later is not here: apt-get install {package}"

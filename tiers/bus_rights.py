@@ -61,7 +61,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    says = (subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)))
+    pictures = f"fc.picture.{user.path.dotted}.>"
+    says = (subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)), pictures)
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
 
@@ -83,7 +84,7 @@ def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
 
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
-    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", *map(subjects.api, GATEWAY_ASKS))
+    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", *map(subjects.api, GATEWAY_ASKS))
     theirs = _gateway_reads("*", GATEWAYS_JETSTREAM)
     return {subject: subject for subject in says} | dict(zip(_gateway_reads("*", JETSTREAM), theirs, strict=True))
 

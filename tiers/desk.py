@@ -29,7 +29,10 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.seals import needs_second
 from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
+from tiers.pictures import picture_of
 from tiers.proposals import Proposals
+
+TOWN_DIGITS = 9
 
 
 class Desk:
@@ -116,6 +119,14 @@ class Desk:
         page = found[start : start + request.limit]
         lines = tuple(api.ReportLine(r, self._person(r.number, view, order)) for r in page)
         return api.ReportsReply(lines, len(found))
+
+    async def picture(self, request: api.Picture, who: Actor) -> api.PictureReply:
+        order = self._order(request.order, who)
+        report = self.ledger.accounts[order.id].reports.get(request.report)
+        if report is None or report.number not in self._at(self._place("", who), BitMap([report.number])):
+            raise NotFound("There is no such report.", "没有该报告。")
+        town = Path(self.roster.person(report.number, reachable=False).place[:TOWN_DIGITS])
+        return api.PictureReply(await picture_of(self._bus, report, town))
 
     async def find(self, request: api.Find, who: Actor) -> api.People:
         found: list[int] = []

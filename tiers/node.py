@@ -205,6 +205,7 @@ class Node:
             api.Who: self.desk.who,
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
+            api.Picture: self.desk.picture,
             api.Find: self.desk.find,
             api.Audit: self._audit,
             api.Login: self.logins.login,

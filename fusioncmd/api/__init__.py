@@ -22,6 +22,8 @@ from fusioncmd.api.calling import OrdersReply as OrdersReply
 from fusioncmd.api.calling import OrderState as OrderState
 from fusioncmd.api.calling import People as People
 from fusioncmd.api.calling import Person as Person
+from fusioncmd.api.calling import Picture as Picture
+from fusioncmd.api.calling import PictureReply as PictureReply
 from fusioncmd.api.calling import Preview as Preview
 from fusioncmd.api.calling import PreviewReply as PreviewReply
 from fusioncmd.api.calling import ReportLine as ReportLine

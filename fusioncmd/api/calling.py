@@ -200,6 +200,19 @@ class ReportsReply(Struct, frozen=True):
     total: int
 
 
+class Picture(Question["PictureReply"], frozen=True):
+    """The picture of a report."""
+
+    order: Id
+    report: Id
+
+
+class PictureReply(Struct, frozen=True):
+    """A JPEG as the terminal sent it: nobody looked into it but for its first three bytes."""
+
+    data: bytes
+
+
 class Find(Question["People"], frozen=True):
     """`find`: people by id, part of a name or of a phone number, within `node` and with `role` where given."""
 
@@ -218,5 +231,6 @@ VERBS: Verbs = {
     Who: ("who", People),
     Orders: ("orders", OrdersReply),
     Reports: ("reports", ReportsReply),
+    Picture: ("picture", PictureReply),
     Find: ("find", People),
 }

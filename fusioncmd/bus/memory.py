@@ -28,6 +28,8 @@ class _Stream:
 
     def add(self, subject: str, data: bytes, now_ms: int) -> Stored:
         stored = Stored(subject, data, self.last + 1)
+        while self.spec.sheds and self.kept and self.size_bytes + _size(stored) > self.spec.bytes_max:
+            self.drop(next(iter(self.kept)))
         if self.size_bytes + _size(stored) > self.spec.bytes_max:
             raise StorageFull(f"The store is full: {self.spec.name}.", f"存储已满：{self.spec.name}。")
         if self.spec.per_subject_max == 1 and subject in self.last_of:

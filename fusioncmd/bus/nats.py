@@ -89,7 +89,7 @@ class NatsBus:
                 name=spec.name,
                 subjects=list(spec.subjects),
                 retention=js.RetentionPolicy.LIMITS,
-                discard=js.DiscardPolicy.NEW,
+                discard=js.DiscardPolicy.OLD if spec.sheds else js.DiscardPolicy.NEW,
                 storage=js.StorageType.FILE,
                 max_bytes=spec.bytes_max,
                 max_msgs_per_subject=spec.per_subject_max,

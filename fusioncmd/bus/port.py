@@ -15,22 +15,26 @@ from fusioncmd import limits, subjects
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """A durable stream: file storage, limits retention, new messages refused when full."""
+    """A durable stream: file storage, limits retention; new messages are refused when it is full, unless it `sheds`."""
 
     name: str
     subjects: tuple[str, ...]
     bytes_max: int
     per_subject_max: int = -1  # 1 keeps the last message of each subject
+    sheds: bool = False  # when it is full, the oldest go, and new ones are taken
 
 
 CALL = StreamSpec("FC_CALL", (subjects.CALL_ALL, subjects.AUDIENCE_ALL), limits.CALL_STREAM_BYTES_MAX)
 RECEIPT = StreamSpec("FC_RECEIPT", (subjects.RECEIPT_ALL,), limits.RECEIPT_STREAM_BYTES_MAX)
 ROSTER = StreamSpec("FC_ROSTER", (subjects.ROSTER_ALL,), limits.ROSTER_STREAM_BYTES_MAX, per_subject_max=1)
 REPORT = StreamSpec("FC_REPORT", (subjects.REPORT_ALL,), limits.REPORT_STREAM_BYTES_MAX)
+PICTURE = StreamSpec(
+    "FC_PICTURE", (subjects.PICTURE_ALL,), limits.PICTURE_STREAM_BYTES_MAX, per_subject_max=1, sheds=True
+)
 TRUST = StreamSpec("FC_TRUST", (subjects.TRUST_ALL,), limits.TRUST_STREAM_BYTES_MAX, per_subject_max=1)
 ACCOUNT = StreamSpec("FC_ACCOUNT", (subjects.ACCOUNT_ALL,), limits.ACCOUNT_STREAM_BYTES_MAX, per_subject_max=1)
 AUDIT = StreamSpec("FC_AUDIT", (subjects.AUDIT_ALL,), limits.AUDIT_STREAM_BYTES_MAX)
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT, TRUST, ACCOUNT, AUDIT)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.durations import within
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
-from fusioncmd.cli.report import whole_file
 from fusioncmd.cli.rows import BYTE_ORDER_MARK, neutral
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput
 from fusioncmd.words import say
@@ -37,6 +37,10 @@ IdOption = Annotated[str, typer.Option("--id", metavar="ID", help=_id)]
 NumberOption = Annotated[int | None, typer.Option("--number", min=0, max=(1 << 32) - 1, metavar="NUMBER", help=_number)]
 _replace = say("Their other devices end when this one is enrolled.", "新设备登记后，其原有设备随即失效。")
 
+_page = say(
+    "The responders' page: the QR code opens it with the code.", "责任人页面地址：二维码将打开该页面并带上登记码。"
+)
+
 
 @app.command(help=say("Make a one-time code that enrols a device.", "生成一次性设备登记码。"))
 def code(
@@ -50,6 +54,7 @@ def code(
     ] = None,
     valid: Annotated[str, typer.Option(metavar="TIME", help=say("For how long.", "有效期。"))] = "24h",
     replace: Annotated[bool, typer.Option("--replace", help=_replace)] = False,
+    page: Annotated[str, typer.Option("--page", metavar="URL", help=_page)] = "",
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
@@ -60,6 +65,8 @@ def code(
         valid_s = within(valid, "--valid", limits.CODE_S_MAX)
         if valid_s < 60:
             raise BadInput("--valid may be a minute at least.", "--valid 最短为 1 分钟。")
+        if page and not page.startswith(("https://", "http://")):
+            raise BadInput("--page is an address that begins with https://.", "--page 须为以 https:// 开头的地址。")
         if everyone == (bool(ident) or number is not None) or everyone != (file is not None):
             raise BadInput(
                 "Say for whom: --id or --number, or --all with --out FILE.",
@@ -72,7 +79,7 @@ def code(
                 return
             question = asked.MakeCodes(valid_s, ident, number, replaces=replace)
             made = await commander.ask(question)
-        _show_code(made.lines[0], made.expires_ms, as_json)
+        _show_code(made.lines[0], made.expires_ms, page, as_json)
 
     shell.run(go(), as_json)
 
@@ -123,15 +130,17 @@ def _check_one(ident: str, number: int | None, device: str = "") -> None:
         raise BadInput("Say which: one of --device, --id or --number.", "请指明其一：--device、--id 或 --number。")
 
 
-def _show_code(line: asked.CodeLine, expires_ms: int, as_json: bool) -> None:
+def _show_code(line: asked.CodeLine, expires_ms: int, page: str, as_json: bool) -> None:
     text = devices.code_text(line.code)
+    link = f"{page.partition('#')[0]}#{text}" if page else ""  # what is behind the # stays in the browser
     if as_json:
-        shell.print_json({"number": line.number, "id": line.id, "code": text, "expires_ms": expires_ms})
+        told = {"number": line.number, "id": line.id, "code": text, "expires_ms": expires_ms}
+        shell.print_json(told | ({"link": link} if link else {}))
         return
     if shell.out.is_terminal:
-        shell.say_line(_qr(text))
+        shell.say_line(_qr(link or text))
     ends = shell.local_time(expires_ms)
-    shell.say_line(text)
+    shell.say_line(link or text)
     shell.say_line(
         Text(
             say(f"for {line.name} {line.id}, once, until {ends}", f"{line.name} {line.id}，限用一次，{ends} 前有效"),

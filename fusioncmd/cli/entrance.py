@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fusioncmd.cli.tier import Tier
 from fusioncmd.errors import BadInput
 from fusioncmd.networks import LOOPBACK, is_loopback, read_networks
+from fusioncmd.pages import is_built
 from fusioncmd.terminal import PATH
 from fusioncmd.words import say
 
@@ -34,6 +35,14 @@ def proxies_of(host: str, proxied: bool, trust: Sequence[str], plaintext: bool) 
 def address(tier: Tier) -> str:
     host = f"[{tier.host}]" if ":" in tier.host else tier.host
     return f"ws://{host}:{tier.port}{PATH}"
+
+
+def page_line(tier: Tier) -> str:
+    """One line: where a responder opens the page; empty where it was not built, or TLS is elsewhere."""
+    if tier.proxies or not is_loopback(tier.host) or not is_built("responder"):
+        return ""  # browsers verify signatures only on pages that came by TLS, or from their own machine
+    to = address(tier).replace("ws://", "http://").removesuffix(PATH) + "/"
+    return say(f"  page       {to}  for responders", f"  页面  {to}  供责任人使用")
 
 
 def way_in(tier: Tier) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,13 @@ from fusioncmd import api, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import pages
+from fusioncmd.cli.pictures import write_pictures
 from fusioncmd.cli.rows import csv_head, csv_lines
 from fusioncmd.cli.tally_view import Screen, tally_view
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
-from fusioncmd.errors import BadInput, Unavailable
-from fusioncmd.words import reason, say
+from fusioncmd.errors import BadInput
+from fusioncmd.words import say
 
 REPORTS_SHOWN = 200
 
@@ -71,22 +72,31 @@ def report(
 
 def reports(
     order: shell.OrderArgument,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help=say("Write their pictures here.", "将照片写入该文件夹。")),
+    ] = None,
     node: shell.NodeOption = "",
     limit: Limit = REPORTS_SHOWN,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """What people wrote about an order, and from where."""
+    """What people wrote about an order, from where, and their pictures."""
 
     async def go() -> None:
         code = shell.code_of(node, divisions)
         async with shell.commanding(nats) as commander:
             lines, total = await said(commander, await shell.order_id(order, commander), code, limit)
+            written = {} if folder is None else await write_pictures(commander, lines, folder)
         if as_json:
-            shell.print_json({"lines": lines, "total": total})
-        else:
-            _show(lines, total)
+            shell.print_json({"lines": lines, "total": total} | ({} if folder is None else {"pictures": written}))
+            return
+        _show(lines, total)
+        if folder is not None:
+            shell.say_line(
+                say(f"{len(written):,} pictures written to {folder}.", f"已将 {len(written):,} 张照片写入 {folder}。")
+            )
 
     shell.run(go(), as_json)
 
@@ -126,29 +136,6 @@ def _target(file: Path | None) -> Iterator[BinaryIO]:
         yield target
 
 
-@contextlib.contextmanager
-def whole_file(file: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `file` when the block ends well, and leaves no trace otherwise.
-
-    A pipe or a device is written to as it is: nothing may take its place.
-    """
-    special = file.exists() and not file.is_file()
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        opened = os.open(file if special else partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(opened, "wb") as target:
-            yield target
-        if not special:
-            partial.replace(file)
-    except OSError as error:
-        en, zh = reason(error)
-        raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None
-    finally:
-        if not special:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-
-
 def _show(lines: list[api.ReportLine], total: int) -> None:
     for line in lines:
         person, wrote = line.person, line.report
@@ -157,6 +144,8 @@ def _show(lines: list[api.ReportLine], total: int) -> None:
         head.append(plain(person.place_name), "default")
         if wrote.lat is not None and wrote.lon is not None:
             head.append(f"  {wrote.lat:.5f}, {wrote.lon:.5f}", "cyan")
+        if wrote.parts:
+            head.append(say("  picture", "  照片"), "magenta")
         shell.out.print(head, soft_wrap=True)
         if wrote.text:
             shell.say_line(f"    {plain(wrote.text)}")

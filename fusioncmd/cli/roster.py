@@ -16,7 +16,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.completion import complete_role
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import show_people
-from fusioncmd.cli.report import whole_file
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.errors import BadInput, BadRoster
 from fusioncmd.roster.load import BadRows, ImportReport, import_people
 from fusioncmd.roster.people_csv import BadRow

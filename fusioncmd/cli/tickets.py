@@ -12,7 +12,7 @@ import typer
 from fusioncmd import api, codes, keys, limits, tickets
 from fusioncmd.cli import shell
 from fusioncmd.cli.durations import within
-from fusioncmd.cli.report import whole_file
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
 from fusioncmd.codes import Tier
 from fusioncmd.errors import BadInput, NotFound

@@ -13,7 +13,7 @@ from fusioncmd import keys, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.bus_way import joined_way, own_way
-from fusioncmd.cli.entrance import address, proxies_of, way_in
+from fusioncmd.cli.entrance import address, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.tier import Tier as Tier
@@ -118,6 +118,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         return
     shell.say_line(say(f"{name} ({tier.node}) is ready.", f"{name}（{tier.node}）已就绪。"))
     shell.say_line(way_in(tier))
+    if page := page_line(tier):
+        shell.say_line(page)
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

@@ -11,12 +11,13 @@ import re
 import signal
 import sys
 import time
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import structlog
 import uvloop
 
-from fusioncmd import codes, keys, limits, subjects
+from fusioncmd import codes, keys, limits, pages, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
@@ -34,6 +35,7 @@ from gateways.responder.heeding import Heeding
 from gateways.responder.listener import bind
 from gateways.responder.lost import KEPT_S
 from gateways.responder.neighbours import Neighbours
+from gateways.responder.pages import Pages
 from gateways.responder.peers import Peers
 
 log = structlog.get_logger("gateway")
@@ -60,7 +62,9 @@ async def _run(given: argparse.Namespace) -> None:
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
-    engine = Engine(listener, descriptors_max, peers=Peers(proxies))
+    engine = Engine(
+        listener, descriptors_max, peers=Peers(proxies), pages=Pages(_page_files(pages.folder_of("responder")))
+    )
     gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.connect(bus, given.name)
@@ -84,6 +88,20 @@ async def _run(given: argparse.Namespace) -> None:
     await _say_goodbye(engine)
     await asyncio.gather(*(tail.stop() for tail in tails))
     await bus.close()
+
+
+def _page_files(folder: Traversable, below: str = "") -> dict[str, bytes]:
+    """What `make pages` built, by path; nothing where it has not, and where it is more than a phone should load."""
+    if not folder.is_dir():
+        return {}
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir():
+        name = f"{below}{entry.name}"
+        found |= _page_files(entry, f"{name}/") if entry.is_dir() else {name: entry.read_bytes()}
+    if sum(map(len, found.values())) > limits.PAGES_BYTES_MAX:
+        log.error("gateway.pages_too_large", bytes_max=limits.PAGES_BYTES_MAX)
+        return {}
+    return found
 
 
 async def _say_goodbye(engine: Engine) -> None:

@@ -34,6 +34,7 @@ class Posted:
     grounds: tuple[Chain, ...] = ()  # the keys that it stands on
     judged_as_of_ms: int = 0
     reports_ms: dict[int, int] = field(default_factory=dict)  # of who reported: until when their pace is used up
+    parts_ms: dict[int, int] = field(default_factory=dict)  # the same, of parts of pictures
 
 
 class Board:

@@ -21,16 +21,19 @@ from gateways.responder import websocket
 from gateways.responder.listener import Door
 from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox
+from gateways.responder.pages import NO_PAGES, Pages
 from gateways.responder.peers import Peers
 from gateways.responder.reader import FrameReader
 from gateways.responder.rota import PARTS, Rota
 from gateways.responder.rounds import Rounds
+from gateways.responder.serving import Serving
 from gateways.responder.sessions import Sessions
 from gateways.responder.strikes import Unproven
 
 log = structlog.get_logger("engine")
 
-FREE, CLOSING, OPENING, SHAKEN, OPEN = range(5)  # SHAKEN: the WebSocket is open, but nobody has said hello
+# SHAKEN: the WebSocket is open, but nobody has said hello. SERVING: an HTTP answer is on its way.
+FREE, CLOSING, SERVING, OPENING, SHAKEN, OPEN = range(6)
 SHORT_BYTES = 132  # what thousands say alike is not longer
 EVENTS_PER_ROUND = 256
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
@@ -42,8 +45,9 @@ class Engine:
     """`listener` is bound, and listens from `start` on; `clock` gives seconds that never go back."""
 
     def __init__(
-        self, listener: socket.socket, descriptors_max: int, clock: Clock | None = None, peers: Peers | None = None
-    ) -> None:
+        self, listener: socket.socket, descriptors_max: int, clock: Clock | None = None, peers: Peers | None = None,
+        pages: Pages = NO_PAGES,
+    ) -> None:  # fmt: skip
         self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
         self._unproven = Unproven()  # descriptors in any phase but OPEN
@@ -53,7 +57,8 @@ class Engine:
         self._outbox = Outbox(self._epoll, self.drop)
         self.send, self.send_each = self._outbox.send, self._outbox.send_each
         self.peers = peers or Peers()
-        self._opening = Opening(self.peers, self._named)
+        self._opening = Opening(self.peers, self._named, pages)
+        self._serving = Serving(self._epoll, self._end, self.drop)
         self._door = Door(listener, self._epoll, descriptors_max - limits.DESCRIPTORS_SPARE // 2, self.peers.admits)
         self._rounds = Rounds(self._epoll.fileno(), self._round)
         self._clock = clock or asyncio.get_running_loop().time
@@ -107,6 +112,7 @@ class Engine:
             self._leave(fd)
             self._phase[fd] = FREE
             self._unproven.discard(fd)
+            self._serving.forget(fd)
             self._epoll.unregister(fd)
             os.close(fd)
 
@@ -129,7 +135,7 @@ class Engine:
                 if self._phase[fd] == OPEN and self.now_s - self.heard_s[fd] > limits.SILENCE_S_MAX:
                     self.close(fd, terminal.Close.SILENT, "nothing was heard")
 
-    def _end(self, fd: int, last_words: bytes) -> None:
+    def _end(self, fd: int, last_words: bytes = b"") -> None:
         """Send `last_words` if nothing stands before them, and linger until the peer has read them."""
         if last_words and fd not in self._outbox:
             self.send(fd, last_words)
@@ -175,7 +181,7 @@ class Engine:
                 continue
             # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
             # That is harmless, since every read and write takes what there is and never waits.
-            if event & select.EPOLLOUT and self._phase[fd] and self._outbox.flush(fd):
+            if event & select.EPOLLOUT and self._phase[fd] and not self._serving.go_on(fd) and self._outbox.flush(fd):
                 self.sessions.drained(fd)
             if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
                 self._read(fd)
@@ -221,7 +227,8 @@ class Engine:
         if opened is None:
             return
         if not opened.good:
-            self._end(fd, opened.response) if opened.response else self.drop(fd)
+            self._phase[fd] = SERVING
+            self._serving.begin(fd, opened.response)
             return
         self._phase[fd] = SHAKEN
         self.send(fd, opened.response)

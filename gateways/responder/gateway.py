@@ -113,7 +113,7 @@ class Gateway:
             case terminal.Received() | terminal.Answer():
                 if (posted := self._heard(number, said)) is not None:
                     self._shortcuts.learn(payload, said, posted)
-            case terminal.SendReport():
+            case terminal.SendReport() | terminal.SendPicture():
                 self._report(number, said, str(self._seats.town_at[fd]))
             case terminal.Alive():
                 self._engine.send(fd, replies.ALIVE)
@@ -220,11 +220,11 @@ class Gateway:
         else:
             self._count(order, ANSWERED, answer, number)
 
-    def _report(self, number: int, said: terminal.SendReport, town: str) -> None:
+    def _report(self, number: int, said: terminal.SendReport | terminal.SendPicture, town: str) -> None:
         if said.order not in self.board.posted and may_come(said.order, self._now_ms):
             self.refuse(number, "busy", said.order, said.report)
         elif (posted := self._meant(number, said.order, said.report)) is not None:
-            self.reports.take(said, number, town, self._now_ms, posted.reports_ms)
+            self.reports.take(said, number, town, self._now_ms, posted)
 
     def _meant(self, number: int, order: bytes, report: bytes | None = None) -> Posted | None:
         """The order, if there is one and it is meant for this person; a refusal to the terminal otherwise."""
@@ -238,12 +238,9 @@ class Gateway:
         return None
 
     def refuse(self, number: int, code: str, order: bytes, report: bytes | None = None) -> None:
-        self._say(number, replies.refused(code, order, report))
+        self.say(number, replies.refused(code, order, report))
 
-    def stored_report(self, number: int, order: bytes, report: bytes) -> None:
-        self._say(number, replies.stored(order, report))
-
-    def _say(self, number: int, frame: bytes) -> None:
+    def say(self, number: int, frame: bytes) -> None:
         fd = self._seats.fd_of.get(number)
         if fd is not None:
             self._engine.send(fd, frame)

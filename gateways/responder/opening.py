@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
+from gateways.responder.pages import Pages
 from gateways.responder.peers import Peers
 
 
@@ -24,8 +25,8 @@ class Opened(NamedTuple):
 class Opening:
     """`named` is told of each connection as soon as it is known where it comes from, while that matters."""
 
-    def __init__(self, peers: Peers, named: Callable[[int], None]) -> None:
-        self._peers, self._named = peers, named
+    def __init__(self, peers: Peers, named: Callable[[int], None], pages: Pages) -> None:
+        self._peers, self._named, self._pages = peers, named, pages
         self._heads: dict[int, bytes] = {}  # what came in pieces
         self._bytes = 0  # all of them
         self._nameless: set[int] = set()  # the proxy in front has not said yet who it is
@@ -61,9 +62,12 @@ class Opening:
         end = data.find(b"\r\n\r\n") + 4
         if end < 4 and len(data) <= limits.HANDSHAKE_BYTES_MAX:
             return self._keep(fd, data)
+        request = data[:end] if end >= 4 else data
         try:
-            response = websocket.accept(data[:end] if end >= 4 else data, terminal.PATH)
+            response = websocket.accept(request, terminal.PATH)
         except websocket.Refusal as refusal:
+            if end >= 4 and (page := self._pages.answer(request)) is not None:
+                return Opened(page, good=False)
             self._peers.faults(fd, refusal.fault)
             return Opened(refusal.response, good=False)
         return Opened(response, data[end:])

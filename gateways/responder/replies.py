@@ -14,6 +14,7 @@ REFUSALS = {
     "not_offered": "That answer was not offered. 该答复项未提供。",
     "expired": "That order has expired; it takes no answers any more. 该指令已过期，不再接受答复。",
     "busy": "Too many reports at once; send it again. 报告过多，请重发。",
+    "not_a_picture": "A picture is a JPEG. 照片须为 JPEG 格式。",
     "not_stored": "The report could not be stored; send it again. 报告未能保存，请重发。",
 }
 
@@ -33,6 +34,10 @@ def counted(order: bytes, answer: int) -> bytes:
 
 def stored(order: bytes, report: bytes) -> bytes:
     return websocket.frame(terminal.encode(terminal.Stored(order, report)))
+
+
+def part_stored(order: bytes, report: bytes, part: int) -> bytes:
+    return websocket.frame(terminal.encode(terminal.PartStored(order, report, part)))
 
 
 def enrolled(new: devices.Enrolled) -> bytes:

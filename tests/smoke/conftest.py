@@ -9,7 +9,9 @@ from typing import Any
 
 import msgpack
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
+from tests.browser import built, chromium, device
 from tests.smoke.handset import Handset
 from tests.tier_process import TierProcess
 
@@ -68,3 +70,28 @@ def handset(tier: TierProcess, tickets: dict[int, bytes]) -> Iterator[Callable[.
     yield make
     for one in made:
         one.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def browser(flood: list[dict[str, Any]]) -> Iterator[Browser]:
+    """After the people, because no other loop runs in this thread beside Playwright's."""
+    built("responder")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def somebody(flood: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """People whom no other story calls, one after the other."""
+    return iter(flood[60:])
+
+
+@pytest.fixture
+def person(somebody: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    return next(somebody)
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    with device(browser) as context:
+        yield context

@@ -146,6 +146,7 @@ def test_codes_for_a_whole_place_are_a_file_that_its_owner_alone_reads(tier: Tie
         (("code", "--id", "nobody"), "no person with the id nobody"),
         (("code", "--id", "nobody", "--valid", "90d"), "30 days at most"),
         (("code", "--id", "nobody", "--valid", "5s"), "a minute at least"),
+        (("code", "--id", "nobody", "--page", "responders.example.org"), "begins with https://"),
         (("revoke",), "Say which"),
         (("revoke", "--device", "0" * 16, "--id", "x"), "Say which"),
         (("revoke", "--device", "phone"), "is no device"),

@@ -1,0 +1,289 @@
+/* What the page knows and does: it hears the gateway, keeps what came, and says what the person decided.
+ *
+ * Everything is kept before it is said, and shown as counted only after the gateway said so. Frames are taken one
+ * after the other, so an order's cancel never overtakes it.
+ */
+
+import { computed, ref, shallowRef } from "vue";
+import { Untrusted, verify, type Bytes } from "../trust.js";
+import { enrolProof, makeKeys, readCode, renewProof } from "./device";
+import { Link, type LinkState, type Talk } from "./link";
+import { held, inOrder, mayAnswer, overMs, states, toForget, waitsForCounted, type Advice, type Kept } from "./rules";
+import { Reports } from "./reports";
+import { Store, type Identity } from "./store";
+import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
+
+const MOVED_MS = 400;
+const BAD_TICKET = 4102, EXPIRED = 4103, LOST = 4106, CLOCK = 4003;
+
+export class Desk implements Talk {
+  readonly link = ref<LinkState>("waiting");
+  readonly stopped = ref<{ code: number; reason: string } | null>(null);
+  readonly ready = ref(false); // it is known what this device keeps
+  readonly enrolled = ref(false);
+  readonly enrolling = ref(false);
+  readonly kept = shallowRef<Kept[]>([]);
+  readonly nowMs = ref(Date.now());
+  readonly sent = ref(new Set<string>()); // answers handed to this connection, by order
+  readonly notBelieved = ref(0);
+  readonly fault = ref("");
+  readonly states = computed(() => states(this.kept.value, this.nowMs.value));
+  readonly open = computed(() => this.among("open", "cancel"));
+  readonly past = computed(() => this.kept.value.filter((one) => !this.open.value.includes(one)).sort((a, b) => (a.id < b.id ? 1 : -1)));
+  readonly reports: Reports;
+  onNew: (kept: Kept) => void = () => undefined;
+
+  private identity: Identity | null = null;
+  private renewing = false; // the next connection begins with a renewal
+  private skewMs = 0;
+  private movedMs = 0; // when an order came beside others, and moved them
+  private doubts: Value[] = [];
+  private queue: Promise<void> = Promise.resolve();
+  private readonly wire: Link;
+
+  constructor(private readonly store: Store, url: string) {
+    this.wire = new Link(url, this);
+    this.reports = new Reports(store, (frame) => this.wire.live && this.wire.say(frame));
+    setInterval(() => this.tick(), 1_000);
+  }
+
+  async start(): Promise<void> {
+    this.identity = await this.store.identity();
+    this.kept.value = await this.store.orders();
+    await this.reports.start();
+    this.enrolled.value = (this.identity?.device.length ?? 0) > 0;
+    this.enrolling.value = this.identity !== null && !this.enrolled.value;
+    this.ready.value = true;
+    if (this.identity) this.wire.start();
+  }
+
+  /* False when it is no code. The key is kept before the code is shown to anybody (section 8). */
+  async enrol(text: string): Promise<boolean> {
+    const code = readCode(text);
+    if (!code) return false;
+    const none = new Uint8Array(0);
+    const same = this.identity && hex(this.identity.code) === hex(code);
+    if (!same) {
+      this.identity = {
+        keys: await makeKeys(), code, device: none, number: -1, ticket: none, renewAtMs: 0, roots: [], latestMs: 0,
+      };
+      await this.store.keepIdentity(this.identity);
+    }
+    this.enrolling.value = true;
+    this.stopped.value = null;
+    this.wire.start();
+    return true;
+  }
+
+  /* Nobody was enrolled here, nor tried to: a code in the address may be taken at once. */
+  get identityless(): boolean {
+    return this.identity === null;
+  }
+
+  retry(): void {
+    this.stopped.value = null;
+    this.wire.again();
+  }
+
+  async answer(kept: Kept, which: number): Promise<void> {
+    const latest = this.find(kept.id);
+    if (Date.now() - this.movedMs < MOVED_MS) return; // the finger was on its way to another place
+    if (!latest || !mayAnswer(latest, which) || this.now() >= overMs(latest.order)) return;
+    this.sent.value.delete(kept.id);
+    await this.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
+    this.sayAnswer(kept.id);
+  }
+
+  touch(kept: Kept): void {
+    if (!this.find(kept.id)?.touched) void this.change(kept.id, { touched: true });
+  }
+
+  // --- Talk
+
+  async first(): Promise<Value> {
+    const me = this.identity as Identity;
+    if (!me.device.length) {
+      return [Said.enrol, VERSION, me.code, "ed25519", me.keys.public, await enrolProof(me.keys, me.code)];
+    }
+    return this.renewing ? this.renewal() : this.hello();
+  }
+
+  changed(state: LinkState): void {
+    this.link.value = state;
+    if (state !== "live") this.sent.value = new Set();
+  }
+
+  closed(code: number, reason: string): Advice | null {
+    this.reports.unsent();
+    if (code === CLOCK && /^[0-9]{1,16}$/.test(reason)) this.skewMs = Number(reason) - Date.now();
+    if ((code === EXPIRED || code === BAD_TICKET) && this.enrolled.value && !this.renewing) {
+      this.renewing = true;
+      return "retry";
+    }
+    if (code === LOST) void this.forget();
+    if (code >= 4100 && code < 4200) this.stopped.value = { code, reason };
+    return null;
+  }
+
+  heard(frame: Value[]): void {
+    this.queue = this.queue.then(() => this.take(frame)).catch((error: unknown) => {
+      console.error(error);
+      this.fault.value = error instanceof Error ? error.message : String(error); // shown: nothing was said of it as kept
+    });
+  }
+
+  // --- what the gateway says
+
+  private async take(frame: Value[]): Promise<void> {
+    const [type, ...rest] = frame;
+    if (type === Heard.welcome) this.welcome(rest);
+    else if (type === Heard.deliver && rest[0] instanceof Uint8Array) await this.deliver(rest[0]);
+    else if (type === Heard.counted && rest[0] instanceof Uint8Array) await this.counted(hex(rest[0]), rest[1] as number);
+    else if (type === Heard.stored && rest[1] instanceof Uint8Array) await this.reports.stored(hex(rest[1]));
+    else if (type === Heard.partStored && rest[1] instanceof Uint8Array) {
+      await this.reports.partStored(hex(rest[1]), rest[2] as number);
+    } else if (type === Heard.refused) await this.refused(rest);
+    else if (type === Heard.enrolled) await this.enrolledNow(rest);
+    else if (type === Heard.ticketed) await this.ticketed(rest);
+  }
+
+  private welcome(rest: Value[]): void {
+    if (typeof rest[1] === "number") this.skewMs = rest[1] - Date.now();
+    this.wire.welcome(Number(rest[2]) || 60);
+    this.renewing = false;
+    for (const doubt of this.doubts.splice(0)) this.wire.say(doubt);
+    for (const one of this.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
+    this.reports.sayAll();
+    void this.renewIfDue();
+  }
+
+  private async deliver(sealed: Bytes): Promise<void> {
+    const me = this.identity as Identity;
+    try {
+      const { order, holder, approvers } = await verify(sealed, me.roots, Math.max(Date.now(), me.latestMs));
+      const id = hex(order.id);
+      if (!this.find(id)) {
+        if (order.issued_ms > me.latestMs) await this.keepIdentity({ latestMs: order.issued_ms });
+        const kept: Kept = {
+          id, order, holder, approvers, gotMs: Date.now(), touched: false, answer: null, answeredMs: 0, counted: null,
+          late: false, gone: false,
+        };
+        await this.store.keepOrder(kept);
+        if (this.open.value.length) this.movedMs = Date.now();
+        this.kept.value = [...this.kept.value, kept];
+        await this.tidy();
+        if (this.open.value.includes(kept)) this.onNew(kept);
+      }
+      this.wire.say([Said.received, order.id]);
+    } catch (error) {
+      if (!(error instanceof Untrusted)) throw error;
+      const doubt: Value = [Said.distrust, idIn(sealed), error.reason];
+      this.notBelieved.value += 1;
+      if (this.doubts.length < 64) this.doubts.push(doubt);
+      this.wire.say(doubt);
+    }
+  }
+
+  private async counted(id: string, answer: number): Promise<void> {
+    const kept = this.find(id);
+    if (kept && kept.answer === answer) await this.change(id, { counted: answer });
+  }
+
+  private async refused([code, order, , report]: Value[]): Promise<void> {
+    if (report instanceof Uint8Array) return this.reports.refused(hex(report), String(code));
+    if (!(order instanceof Uint8Array)) return;
+    const id = hex(order);
+    if (code === "unknown_order" || code === "not_for_you") await this.change(id, { gone: true });
+    else if (code === "expired") await this.change(id, { late: true });
+    else if (code === "not_offered") await this.change(id, { answer: this.find(id)?.counted ?? null });
+  }
+
+  private async enrolledNow([device, number, ticket, renewS, roots]: Value[]): Promise<void> {
+    const anchors = (roots as Value[]).map((root) => encode(root));
+    await this.keepIdentity({
+      device: device as Bytes, number: number as number, ticket: ticket as Bytes, roots: anchors,
+      renewAtMs: Date.now() + Number(renewS) * 1000,
+    });
+    this.enrolled.value = true;
+    this.enrolling.value = false;
+    this.wire.say(this.hello());
+  }
+
+  private async ticketed([ticket, renewS]: Value[]): Promise<void> {
+    const renewAtMs = Date.now() + Number(renewS) * 1000;
+    if (!(ticket instanceof Uint8Array) || !ticket.length) return this.keepIdentity({ renewAtMs });
+    await this.keepIdentity({ ticket, renewAtMs });
+    if (this.renewing) this.wire.say(this.hello());
+    this.renewing = false;
+  }
+
+  // --- what the device says
+
+  private hello(): Value {
+    return [Said.hello, VERSION, (this.identity as Identity).ticket, held(this.kept.value, this.now())];
+  }
+
+  private async renewal(): Promise<Value> {
+    const me = this.identity as Identity, atMs = Math.round(Date.now() + this.skewMs);
+    return [Said.renew, VERSION, me.number, me.device, atMs, await renewProof(me.keys, me.number, me.device, atMs)];
+  }
+
+  private async renewIfDue(): Promise<void> {
+    if (!this.wire.live || !this.identity || Date.now() < this.identity.renewAtMs) return;
+    this.identity.renewAtMs = Date.now() + 60_000; // not again before it is answered
+    this.wire.say(await this.renewal());
+  }
+
+  private sayAnswer(id: string): void {
+    const kept = this.find(id);
+    if (!kept || kept.answer === null || !this.wire.live || this.now() >= overMs(kept.order)) return;
+    if (this.wire.say([Said.answer, kept.order.id, kept.answer])) this.sent.value = new Set(this.sent.value).add(id);
+  }
+
+  private tick(): void {
+    this.nowMs.value = this.now();
+    if (!this.wire.live) return;
+    void this.renewIfDue();
+    for (const one of this.kept.value) if (waitsForCounted(one) && !this.sent.value.has(one.id)) this.sayAnswer(one.id);
+    this.reports.sayAll();
+  }
+
+  /* By the gateway's clock, as far as it was heard. */
+  private now = (): number => Date.now() + this.skewMs;
+
+  // --- what is kept
+
+  find = (id: string): Kept | undefined => this.kept.value.find((one) => one.id === id);
+
+  private among(...wanted: string[]): Kept[] {
+    return this.kept.value.filter((one) => wanted.includes(this.states.value.get(one.id) ?? "")).sort(inOrder);
+  }
+
+  private async change(id: string, fields: Partial<Kept>): Promise<void> {
+    const before = this.find(id);
+    if (!before) return;
+    const after = { ...before, ...fields };
+    this.kept.value = this.kept.value.map((one) => (one.id === id ? after : one));
+    await this.store.keepOrder(after);
+  }
+
+  private async keepIdentity(fields: Partial<Identity>): Promise<void> {
+    this.identity = { ...(this.identity as Identity), ...fields };
+    await this.store.keepIdentity(this.identity);
+  }
+
+  private async tidy(): Promise<void> {
+    const forgotten = new Set(toForget(this.kept.value, this.now()).map((one) => one.id));
+    if (!forgotten.size) return;
+    this.kept.value = this.kept.value.filter((one) => !forgotten.has(one.id));
+    for (const id of forgotten) await this.store.forgetOrder(id);
+  }
+
+  private async forget(): Promise<void> {
+    await this.store.forgetAll();
+    this.identity = null;
+    this.kept.value = [];
+    this.enrolled.value = this.enrolling.value = false;
+    this.reports.all.value = [];
+  }
+}
