@@ -41,6 +41,7 @@ PURE = (
     "fusioncmd/audit/chain.py", "fusioncmd/audit/entries.py", "fusioncmd/audit/heads.py", "fusioncmd/audit/proof.py",
     "fusioncmd/audit/refused.py", "loadtest/forge_audit.py",    "fusioncmd/audit/waiting.py", "tiers/roster_burst.py",
     "fusioncmd/codes.py", "fusioncmd/envelope.py",
+    "fusioncmd/floor/codec.py", "fusioncmd/floor/messages.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
