@@ -57,10 +57,10 @@ def race(seed: int) -> Found:
     """One race from beginning to end."""
     chance = Random(seed)
     world = _world(chance)
-    _cuts(world, chance)
     names = list(world.talkers)
     for _ in range(chance.randint(1, 4)):
         when_ms = chance.randint(START_MS + 500, LAST_PRESS_MS)
+        _cut(world, chance, when_ms)
         for name in chance.sample(names, chance.randint(2, len(names))):
             world.at(when_ms, lambda name=name: world.press(name))  # type: ignore[misc]
             world.at(when_ms + chance.randint(100, 5_000), lambda name=name: world.lift(name))  # type: ignore[misc]
@@ -79,8 +79,8 @@ def race(seed: int) -> Found:
 
 def _world(chance: Random) -> World:
     nodes = dict(list(TREE.items())[: chance.randint(1, 3)])
-    gateways = {f"g{n}": chance.choice(["44", *nodes]) for n in range(chance.randint(2, 4))}
-    gateways["g0"], gateways["g1"] = "44", list(nodes)[-1]
+    gateways = {f"g{n}": chance.choice(["44", *nodes]) for n in range(chance.randint(3, 5))}
+    gateways["g0"], gateways["g1"], gateways["g2"] = "44", list(nodes)[-1], list(nodes)[-1]
     bad = chance.random()  # from a good network to a very bad one
     above = {**nodes, **gateways}
     links = {
@@ -102,11 +102,15 @@ def _world(chance: Random) -> World:
     return world
 
 
-def _cuts(world: World, chance: Random) -> None:
-    for _ in range(chance.choice((0, 1, 1, 2, 3))):
-        link = world.links[chance.choice(list(world.links))]
-        begin = chance.randint(START_MS + 200, LAST_CUT_MS - 200)
-        end = min(begin + chance.choice((chance.randint(50, 1_500), chance.randint(1_500, 7_000))), LAST_CUT_MS)
+def _cut(world: World, chance: Random, pressed_ms: int) -> None:
+    """Before or in the bursts of who presses then: mostly between nodes, sometimes a gateway's own link, or nothing."""
+    if chance.random() < 0.25:
+        return
+    between = [name for name in world.links if name in TREE]
+    link = world.links[chance.choice(between if chance.random() < 0.75 else list(world.links))]
+    begin = pressed_ms + chance.randint(-2_000, 3_000)
+    end = min(begin + chance.choice((chance.randint(50, 1_500), chance.randint(1_500, 7_000))), LAST_CUT_MS)
+    if begin < end:
         link.cuts.append((begin, end))
 
 

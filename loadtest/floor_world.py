@@ -18,11 +18,12 @@ from random import Random
 
 from fusioncmd.floor import frames
 from fusioncmd.floor.arbiter import State
+from fusioncmd.floor.bursts import Told
 from fusioncmd.floor.frames import Answer, Ask, Beacon, Frame
 from fusioncmd.floor.messages import FloorMessage
 from fusioncmd.floor.participant import Participant
 from fusioncmd.floor.participant import State as Standing
-from fusioncmd.floor.relay import Out, Relay, Told
+from fusioncmd.floor.relay import Out, Relay
 from fusioncmd.floor.seat import Seat
 from fusioncmd.floor.timers import RETURN_MS
 
@@ -74,7 +75,7 @@ class World:
 
     def __init__(self, chance: Random, above: dict[str, str], links: dict[str, Link], gateways: list[str], home: str):
         self.chance, self.links, self._above = chance, links, above
-        self.now_ms, self.found = START_MS, Found()
+        self.now_ms, self.found, self.radio_loss = START_MS, Found(), 0.05
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._pairs: dict[tuple[str, str], int] = {}  # who speaks at once, and since when
@@ -83,9 +84,12 @@ class World:
         self.relays = {name: Relay(name, home, 100 + n, 1_000) for n, name in enumerate(gateways)}
         self.talkers: dict[str, Talker] = {}
         self._paths = {(a, b): self._path(a, b) for a in stations for b in stations if a != b}
-        for node in self.seats:
-            for station in (*self.seats.values(), *self.relays.values()):
-                station.hear(Beacon(node), START_MS)
+        for heard_ms in range(START_MS - 5_000, START_MS + 1, 1_000):  # all have known each other for a while
+            for beacon in map(Beacon, self.seats):
+                for seat in self.seats.values():
+                    seat.hear(beacon, heard_ms)
+                for relay in self.relays.values():
+                    relay.hear(beacon, heard_ms)
         for name in (*self.seats, *self.relays):
             self.after(chance.randrange(TICK_MS), lambda name=name: self._tick(name))  # type: ignore[misc]
 
@@ -199,8 +203,8 @@ class World:
             )
 
     def _radio(self, what: Callable[[], None]) -> None:
-        """Between a terminal and its gateway: one message in twenty is lost, and none overtakes another."""
-        if self.chance.random() >= 0.05:
+        """Between a terminal and its gateway: some messages are lost, and none overtakes another."""
+        if self.chance.random() >= self.radio_loss:
             self.after(5, what)
 
     def _watch(self) -> None:

@@ -16,6 +16,7 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.messages import Code, GatewayName, Millis
 
 Number = Annotated[int, Meta(ge=0, le=1 << 62)]
+BEFORE_MAX = 8
 FRAME_BYTES_MAX = limits.FLOOR_BYTES_MAX + 256
 
 
@@ -28,6 +29,7 @@ class Beacon(Struct, frozen=True, tag="floor.beacon.1", tag_field="kind"):
 class Ask(Struct, frozen=True, tag="floor.ask.1", tag_field="kind"):
     """A gateway asks `to`, for burst `number` of one of its participants: a Floor Request (also again, and while it
     waits or speaks), a Floor Release, or a Floor Queue Position Request. `stamp_ms` is by the gateway's own clock.
+    `before` are the nodes that it followed before `to`, within T3.
     """
 
     to: Code
@@ -37,6 +39,7 @@ class Ask(Struct, frozen=True, tag="floor.ask.1", tag_field="kind"):
     message: Annotated[bytes, Meta(max_length=limits.FLOOR_BYTES_MAX)]
     holding: bool = False
     talked_ms: Millis = 0
+    before: Annotated[tuple[Code, ...], Meta(max_length=BEFORE_MAX)] = ()
 
 
 class Answer(Struct, frozen=True, tag="floor.answer.1", tag_field="kind"):

@@ -7,45 +7,16 @@ agree. The gateway lets through nobody's voice but that of who holds it (`speake
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage
 from fusioncmd.floor import codec
-from fusioncmd.floor.frames import Answer, Ask, Beacon, Frame
+from fusioncmd.floor.bursts import Burst, Told
+from fusioncmd.floor.frames import BEFORE_MAX, Answer, Ask, Beacon, Frame
 from fusioncmd.floor.messages import Denied, FloorMessage, Kind, Revoked
 from fusioncmd.floor.sides import Nodes
 from fusioncmd.floor.timers import ASK_MS, HOLD_MS, SERVER, UNANSWERED_MS, WAIT_MS
-
-
-@dataclass(slots=True)
-class Burst:
-    """What one participant wants or has."""
-
-    number: int
-    participant: str
-    request: FloorMessage
-    began_ms: int  # asked; once it speaks: spoke
-    heard_ms: int  # an arbiter answered; once it speaks: RTP came
-    asked_ms: int = -1
-    asked: str | None = None  # which node
-    granted: FloorMessage | None = None  # it speaks
-    until_ms: int = 0  # the grant
-    position: int | None = None  # as told last
-
-    @property
-    def holding(self) -> bool:
-        return self.granted is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """`message` to the participant `to`; None: to all but `but`."""
-
-    message: FloorMessage
-    to: str | None = None
-    but: str | None = None
-
 
 Out = list[Frame | Told]
 
@@ -58,9 +29,12 @@ class Relay:
         self.refused = 0  # answers with something in them that is no floor control message
         self._ssrc, self._number = ssrc, first_number
         self._nodes = Nodes(home)
+        self._followed: str | None = None
+        self._before: dict[str, int] = {}  # nodes that were followed before, and until when
         self._bursts: dict[int, Burst] = {}
         self._last: dict[str, tuple[int, str | None]] = {}  # of a participant, the burst that ended last; bounded
         self._holder: Burst | None = None
+        self._refusing: dict[str, int | None] = {}  # whose voice does not pass, and when they were told
         self._standing: FloorMessage | None = None  # the last Floor Taken or Floor Idle
 
     def hear(self, beacon: Beacon, now_ms: int) -> None:
@@ -68,7 +42,13 @@ class Relay:
 
     def follows(self, now_ms: int) -> str | None:
         """The node that arbitrates, as far as can be heard here."""
-        return self._nodes.best(now_ms)
+        best = self._nodes.best(now_ms)
+        if best is not None and best != self._followed:
+            if self._followed is not None:
+                self._before.pop(self._followed, None)
+                self._before[self._followed] = now_ms
+            self._followed = best
+        return best
 
     def speaker(self, now_ms: int) -> str | None:
         """The participant whose voice may pass."""
@@ -76,8 +56,10 @@ class Relay:
         return holder.participant if holder is not None and now_ms < holder.until_ms else None
 
     def media(self, participant: str, now_ms: int) -> bool:
-        """RTP came from that participant: may it pass?"""
+        """RTP came from that participant: may it pass? If not, the next `tick` tells it so."""
         if self._holder is None or self.speaker(now_ms) != participant:
+            if len(self._refusing) < limits.FLOOR_ASKING_MAX:
+                self._refusing.setdefault(participant, None)
             return False
         self._holder.heard_ms = now_ms
         return True
@@ -137,20 +119,28 @@ class Relay:
 
     def tick(self, now_ms: int) -> Out:
         """To be called at least each 50 ms."""
-        out: Out = []
+        out = self._revoke_refused(now_ms)
         follows = self.follows(now_ms)
         for burst in list(self._bursts.values()):
             if burst.holding and now_ms >= burst.until_ms:
-                out += self._end(burst, now_ms)
-                out.append(Told(self._message(Kind.REVOKE, Revoked.NO_RESOURCES), burst.participant))
+                out += self._lose(burst, Kind.REVOKE, Revoked.NO_RESOURCES, now_ms)
             elif burst.holding and now_ms - burst.heard_ms >= SERVER.t1_ms:
-                out += self._end(burst, now_ms)
-                out.append(Told(self._message(Kind.REVOKE, Revoked.OTHER), burst.participant))
+                out += self._lose(burst, Kind.REVOKE, Revoked.OTHER, now_ms)
             elif not burst.holding and now_ms - burst.heard_ms >= UNANSWERED_MS:
-                out += self._end(burst, now_ms)
-                out.append(Told(self._message(Kind.DENY, Denied.NO_RESOURCES), burst.participant))
+                out += self._lose(burst, Kind.DENY, Denied.NO_RESOURCES, now_ms)
             elif burst.asked != follows or now_ms - burst.asked_ms >= (ASK_MS if burst.holding else WAIT_MS):
                 out += self._ask(burst, follows, now_ms)
+        return out
+
+    def _revoke_refused(self, now_ms: int) -> Out:
+        """At once, and again each T8 as long as voice comes."""
+        out: Out = []
+        for who, told_ms in list(self._refusing.items()):
+            if told_ms is None and self.speaker(now_ms) != who:
+                self._refusing[who] = now_ms
+                out.append(Told(self._message(Kind.REVOKE, Revoked.NO_PERMISSION), who))
+            elif told_ms is None or now_ms - told_ms >= SERVER.t8_ms:
+                del self._refusing[who]
         return out
 
     def _request(self, participant: str, burst: Burst | None, message: FloorMessage, now_ms: int) -> Out:
@@ -174,7 +164,7 @@ class Relay:
         out: Out = []
         before = self._holder
         if before is not None:  # by the word of an arbiter before this one
-            out = [*self._end(before, now_ms), Told(self._message(Kind.REVOKE, Revoked.PRE_EMPTED), before.participant)]
+            out = self._lose(before, Kind.REVOKE, Revoked.PRE_EMPTED, now_ms)
         burst.granted, burst.until_ms, burst.began_ms, burst.heard_ms = message, until_ms, now_ms, now_ms
         self._holder = burst
         return [*out, Told(message, burst.participant), *self._ask(burst, self.follows(now_ms), now_ms)]
@@ -188,7 +178,7 @@ class Relay:
 
     def _to_ended(self, answer: Answer, message: FloorMessage, now_ms: int) -> Out:
         if message.kind in (Kind.GRANTED, Kind.REVOKE, Kind.QUEUE_POSITION_INFO):
-            return self._send(answer.node, answer.number, self._release(message), now_ms)
+            return self._send(answer.node, answer.number, FloorMessage(Kind.RELEASE, self._ssrc), now_ms)
         whose = next((who for who, (number, _) in self._last.items() if number == answer.number), None)
         return [] if whose is None or message.kind is Kind.DENY else [Told(message, whose)]
 
@@ -208,7 +198,13 @@ class Relay:
     ) -> Out:
         if node is None:
             return []
-        return [Ask(node, self.gateway, number, now_ms, codec.encode(message), holding, talked_ms)]
+        before = [other for other, left_ms in self._before.items() if now_ms - left_ms < SERVER.t3_ms and other != node]
+        return [
+            Ask(node, self.gateway, number, now_ms, codec.encode(message), holding, talked_ms, (*before[-BEFORE_MAX:],))
+        ]
+
+    def _lose(self, burst: Burst, kind: Kind, cause: Denied | Revoked, now_ms: int) -> Out:
+        return [*self._end(burst, now_ms), Told(self._message(kind, cause), burst.participant)]
 
     def _end(self, burst: Burst, now_ms: int) -> Out:
         """It is over here, and the arbiter is told so."""

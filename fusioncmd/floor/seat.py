@@ -12,7 +12,7 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.floor import codec
 from fusioncmd.floor.arbiter import Arbiter, Said
 from fusioncmd.floor.frames import Answer, Ask, Beacon, Frame, from_key, key
-from fusioncmd.floor.messages import FloorMessage, Indicator, Kind
+from fusioncmd.floor.messages import POSITION_SECRET, FloorMessage, Indicator, Kind
 from fusioncmd.floor.queue import Asker
 from fusioncmd.floor.sides import Nodes
 from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS, STANDING_MS, ServerTimers
@@ -42,7 +42,7 @@ class Seat:
         if beacon.node == self.node:
             return
         self._nodes.hear(beacon.node, now_ms)
-        if self._nodes.better_than(self.node):
+        if self._nodes.better_than(self.node, now_ms):
             self._better_ms = now_ms
             self.arbiter = None
             self._stamps.clear()
@@ -68,10 +68,8 @@ class Seat:
     def tick(self, now_ms: int) -> list[Frame]:
         """To be called at least each 100 ms."""
         out: list[Frame] = []
-        if now_ms >= self._ready_ms and self.arbiter is None:
-            self._nodes.best(now_ms)  # forgets who is silent
-            if not self._nodes.better_than(self.node) and now_ms - self._better_ms >= SILENT_MS:
-                self.arbiter = Arbiter(self._ssrc, now_ms, self._timers)
+        if now_ms >= self._ready_ms and self.arbiter is None and now_ms - self._better_ms >= SILENT_MS:
+            self.arbiter = Arbiter(self._ssrc, now_ms, self._timers)
         if now_ms >= self._beacon_ms:
             self._beacon_ms = now_ms + BEACON_MS
             out.append(Beacon(self.node))
@@ -90,6 +88,8 @@ class Seat:
         match message.kind:
             case Kind.REQUEST:
                 queueing = message.indicator is not None and Indicator.QUEUEING in message.indicator
+                if not ask.holding and not all(self._nodes.on_one_side_with(node, now_ms) for node in ask.before):
+                    return [self._later(burst)] if queueing else []
                 asker = Asker(
                     burst, message.user or "", message.ssrc, message.priority or 0, queueing, ask.holding, ask.talked_ms
                 )
@@ -100,6 +100,11 @@ class Seat:
                 return [self.arbiter.where(burst)]
             case _:
                 return []
+
+    def _later(self, burst: str) -> Said:
+        """It comes from a side that was not heard until lately: somebody may be speaking there who has not asked here
+        yet. It asks again (WAIT_MS), and after T3 at most nobody is."""
+        return Said(FloorMessage(Kind.QUEUE_POSITION_INFO, self._ssrc, position=POSITION_SECRET), burst)
 
     def _keep_foreign(self, burst: str, now_ms: int) -> None:
         self._foreign = {other: until for other, until in self._foreign.items() if until > now_ms}

@@ -6,9 +6,11 @@ nodes comes to the same one without a vote. A *side* is whoever hears the same n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fusioncmd import limits
 from fusioncmd.codes import parse
-from fusioncmd.floor.timers import SILENT_MS
+from fusioncmd.floor.timers import SERVER, SILENT_MS
 
 Rank = tuple[bool, int, str]
 
@@ -18,31 +20,46 @@ def rank(node: str, home: str) -> Rank:
     return node != home, parse(node).tier, node
 
 
+@dataclass(slots=True)
+class _Node:
+    rank: Rank
+    since_ms: int  # heard without a gap
+    heard_ms: int
+
+
 class Nodes:
-    """The nodes that were heard lately."""
+    """The nodes that were heard lately, and those that were until lately."""
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self._heard_ms: dict[str, int] = {}
-        self._ranks: dict[str, Rank] = {}
+        self._nodes: dict[str, _Node] = {}
 
     def hear(self, node: str, now_ms: int) -> None:
-        if node not in self._heard_ms:
-            self._ranks[node] = rank(node, self._home)
-            if len(self._heard_ms) >= limits.FLOOR_NODES_MAX:
-                self._drop(min(self._heard_ms, key=self._heard_ms.__getitem__))
-        self._heard_ms[node] = now_ms
+        known = self._nodes.get(node)
+        if known is None:
+            if len(self._nodes) >= limits.FLOOR_NODES_MAX:
+                del self._nodes[min(self._nodes, key=lambda name: self._nodes[name].heard_ms)]
+            self._nodes[node] = _Node(rank(node, self._home), now_ms, now_ms)
+            return
+        if now_ms - known.heard_ms > SILENT_MS:
+            known.since_ms = now_ms
+        known.heard_ms = now_ms
 
     def best(self, now_ms: int) -> str | None:
         """None: nobody is heard."""
-        for node in [node for node, heard_ms in self._heard_ms.items() if now_ms - heard_ms > SILENT_MS]:
-            self._drop(node)
-        return min(self._heard_ms, key=self._ranks.__getitem__, default=None)
+        heard = [(node.rank, name) for name, node in self._nodes.items() if now_ms - node.heard_ms <= SILENT_MS]
+        return min(heard)[1] if heard else None
 
-    def better_than(self, node: str) -> bool:
-        """Somebody who goes before `node` is in the table."""
-        own = rank(node, self._home)
-        return any(self._ranks[other] < own for other in self._heard_ms)
+    def better_than(self, node: str, now_ms: int) -> bool:
+        """Somebody who goes before `node` is heard."""
+        best = self.best(now_ms)
+        return best is not None and self._nodes[best].rank < rank(node, self._home)
 
-    def _drop(self, node: str) -> None:
-        del self._heard_ms[node], self._ranks[node]
+    def on_one_side_with(self, node: str, now_ms: int) -> bool:
+        """It has been heard, now or until lately, for so long that whoever spoke by its word was heard here too."""
+        known = self._nodes.get(node)
+        return (
+            known is not None
+            and known.heard_ms - known.since_ms >= SERVER.t3_ms
+            and now_ms - known.heard_ms <= SILENT_MS + SERVER.t3_ms
+        )

@@ -1,0 +1,78 @@
+"""Two and more press in the same millisecond, over bad links that are cut: 300 races; and a race can fail."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+import pytest
+
+from fusioncmd.floor import seat
+from fusioncmd.floor.arbiter import Arbiter
+from fusioncmd.floor.frames import Beacon
+from loadtest import floor_races
+from loadtest.floor_races import race
+
+
+@pytest.mark.parametrize("first", range(1, 301, 50))
+def test_one_speaks_and_the_floor_is_freed(first: int) -> None:
+    for seed in range(first, first + 50):
+        assert race(seed).wrong == [], f"python -m loadtest floor --seed {seed} --races 1"
+
+
+def test_a_seed_is_the_same_race_again() -> None:
+    assert race(7) == race(7) != race(8)
+
+
+def breaks_the_revoke(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arbiter that grants before who is revoked has let go."""
+    revoke = Arbiter._revoke
+    monkeypatch.setattr(Arbiter, "_revoke", lambda self, cause, ms: [*revoke(self, cause, ms), *self._free(ms)])
+
+
+def breaks_the_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that grants although it hears somebody speak by the word of the arbiter before it."""
+    monkeypatch.setattr(seat.Seat, "_withheld_ms", lambda self, burst, now_ms: 0)
+
+
+def breaks_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arbiter that does not hear of a release, nor that nobody speaks any more."""
+    monkeypatch.setattr(Arbiter, "release", lambda self, key, now_ms: [])
+    monkeypatch.setattr(Arbiter, "_tick_taken", lambda self, now_ms: [])
+
+
+def breaks_the_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that goes on arbitrating beside a better one."""
+
+    def hear(self: seat.Seat, beacon: Beacon, now_ms: int) -> None:
+        self._nodes.hear(beacon.node, now_ms)
+
+    monkeypatch.setattr(seat.Seat, "hear", hear)
+
+
+@pytest.mark.parametrize(
+    ("how", "seeds", "said"),
+    [
+        (breaks_the_revoke, range(1, 60), "speak at once"),
+        (breaks_the_evidence, range(82, 83), "speak at once"),
+        (breaks_the_release, range(1, 10), "is not freed"),
+        (breaks_the_return, range(1, 10), "arbitrate"),
+    ],
+)
+def test_a_race_fails_where_the_floor_is_broken(
+    how: Callable[[pytest.MonkeyPatch], None], seeds: range, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how(monkeypatch)
+    wrong = [one for seed in seeds for one in race(seed).wrong]
+    assert any(re.search(said, one) for one in wrong), wrong[:3]
+
+
+async def test_the_scenario_says_which_seed_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = argparse.Namespace(races=3, seed=1, json=True)
+    assert await floor_races.main(given) == 0
+    breaks_the_release(monkeypatch)
+    assert await floor_races.main(given) == 1
+    assert "--seed 1 --races 1" in capsys.readouterr().out
