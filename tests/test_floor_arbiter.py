@@ -150,6 +150,20 @@ def test_a_burst_that_another_arbiter_granted_goes_on_with_the_time_it_has_left(
     assert arbiter.speaker is not None and arbiter.speaker.key == "v"
 
 
+def test_who_waited_while_nothing_was_granted_goes_before_who_asks_when_it_may_be() -> None:
+    arbiter = Arbiter(9, 0)
+    arbiter.withheld_ms = 100
+    arbiter.request(VILLAGE, 0)
+    assert arbiter.request(replace(VILLAGE, key="2"), 100)[0].message.position == 2
+    assert kinds(arbiter.tick(100)) == [("v", Kind.GRANTED), (None, Kind.TAKEN)]
+
+
+def test_the_emergency_button_in_mid_burst_protects_the_burst() -> None:
+    arbiter = taken()
+    arbiter.request(replace(VILLAGE, priority=ALARM.priority), 1)
+    assert kinds(arbiter.request(PROVINCE, 2)) == [("p", Kind.QUEUE_POSITION_INFO)]
+
+
 PEOPLE = (VILLAGE, TOWN, PROVINCE, ALARM, replace(VILLAGE, key="w", user="w", can_wait=False))
 steps = st.tuples(st.sampled_from(("ask", "hold", "release", "media")), st.sampled_from(PEOPLE), st.integers(0, 5_000))
 

@@ -118,6 +118,11 @@ def test_fields_come_in_any_order_and_unknown_ones_are_passed_over() -> None:
     assert encode(found) == packet(3, field(2, b"\0\7full"), field(6, "村".encode()))
 
 
+def test_spare_bits_are_passed_over() -> None:
+    found = decode(packet(5, field(13, b"\xff\xff"), field(8, b"\0\1")))
+    assert found.indicator is not None and encode(found) == packet(5, field(8, b"\0\1"), field(13, b"\xff\x80"))
+
+
 REFUSED = {
     "too short": REQUEST_BYTES[:8],
     "not whole words": REQUEST_BYTES + b"\0",

@@ -52,20 +52,19 @@ def breaks_the_return(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "seeds", "said"),
+    ("how", "said"),
     [
-        (breaks_the_revoke, range(1, 60), "speak at once"),
-        (breaks_the_evidence, range(82, 83), "speak at once"),
-        (breaks_the_release, range(1, 10), "is not freed"),
-        (breaks_the_return, range(1, 10), "arbitrate"),
+        (breaks_the_revoke, "speak at once"),
+        (breaks_the_evidence, "speak at once"),
+        (breaks_the_release, "is not freed"),
+        (breaks_the_return, "arbitrate"),
     ],
 )
 def test_a_race_fails_where_the_floor_is_broken(
-    how: Callable[[pytest.MonkeyPatch], None], seeds: range, said: str, monkeypatch: pytest.MonkeyPatch
+    how: Callable[[pytest.MonkeyPatch], None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how(monkeypatch)
-    wrong = [one for seed in seeds for one in race(seed).wrong]
-    assert any(re.search(said, one) for one in wrong), wrong[:3]
+    assert any(re.search(said, one) for seed in range(1, 400) for one in race(seed).wrong)
 
 
 async def test_the_scenario_says_which_seed_failed(

@@ -189,6 +189,43 @@ def test_nothing_is_granted_while_somebody_is_heard_by_another_word() -> None:
     assert answered(other.ask(ask("g9", 5, holding=True), 10)) == [("g9", Kind.GRANTED), ("", Kind.TAKEN)]
 
 
+def test_who_is_heard_to_release_keeps_the_floor_from_nobody() -> None:
+    seat = ready()
+    seat.ask(ask("g9", 5, to="4402", holding=True), 0)
+    release = codec.encode(FloorMessage(Kind.RELEASE, 7))
+    seat.ask(Ask("4402", "g9", 5, 2, release), 5)
+    assert ("g1", Kind.GRANTED) in answered(seat.ask(ask("g1", 1), 10))
+
+
+def test_a_gateway_that_is_granted_a_second_burst_ends_the_first() -> None:
+    relay = holding()
+    (second,) = relay.receive("other", REQUEST, TOWN, 20)
+    assert isinstance(second, Ask)
+    out = relay.answer(granted("44", second), 30)
+    assert told(out) == [(Kind.REVOKE, Revoked.PRE_EMPTED), (Kind.GRANTED, None)]
+    assert relay.speaker(30) == "other" and not relay.media("t", 31)
+    assert len([one for one in relay.tick(40) if isinstance(one, Told)]) == 1  # who still speaks is told again
+
+
+def test_what_another_than_the_followed_node_says_of_its_floor_is_not_told() -> None:
+    relay = holding()
+    idle = codec.encode(FloorMessage(Kind.IDLE, 1, sequence=1))
+    assert relay.answer(Answer("4402", "", 0, 0, idle, others=True), 20) == []
+    assert told(relay.answer(Answer("44", "", 0, 0, idle, others=True), 20)) == [(Kind.IDLE, None)]
+
+
+def test_a_node_is_on_one_side_when_it_was_heard_for_long_enough_without_a_gap() -> None:
+    heard = Nodes("44")
+    for ms in range(0, SERVER.t3_ms, 500):
+        heard.hear("4401", ms)
+    assert not heard.on_one_side_with("4401", SERVER.t3_ms - 1)
+    heard.hear("4401", SERVER.t3_ms)
+    assert heard.on_one_side_with("4401", SERVER.t3_ms)
+    assert heard.on_one_side_with("4401", 2 * SERVER.t3_ms + SILENT_MS)  # it fell silent: so did who spoke by its word
+    heard.hear("4401", SERVER.t3_ms + SILENT_MS + 1)
+    assert not heard.on_one_side_with("4401", SERVER.t3_ms + SILENT_MS + 1)
+
+
 def test_a_flood_of_bursts_by_another_word_is_bounded() -> None:
     seat = ready()
     for n in range(4 * FOREIGN_MAX):

@@ -128,8 +128,6 @@ class Seat:
             gateway, number = from_key(about) if about else ("", 0)
             stamp = self._stamps.get(about, 0) if about else 0
             out.append(Answer(self.node, gateway, number, stamp, codec.encode(one.message), one.to is None))
-            if one.message.kind is Kind.REVOKE and one.to is not None:
-                self._stamps[one.to] = 0  # no grant of before is any good to it
         speaking = set() if self.arbiter.speaker is None else {self.arbiter.speaker.key}
         alive = speaking | {asker.key for asker in self.arbiter.queue.waiting()}
         self._stamps = {burst: stamp for burst, stamp in self._stamps.items() if burst in alive}
