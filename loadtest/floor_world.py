@@ -148,7 +148,8 @@ class World:
     def _publish(self, sender: str, said: list[Frame]) -> None:
         for frame in said:
             data = frames.encode(frame)
-            for name in (*self.seats, *self.relays):
+            nodes, gateways = not isinstance(frame, Answer), not isinstance(frame, Ask)
+            for name in (*(self.seats if nodes else ()), *(self.relays if gateways else ())):
                 if name == sender:
                     self._deliver(name, data)  # a node hears itself on the bus
                 else:
@@ -179,7 +180,7 @@ class World:
             case Answer() if relay is not None:
                 self._out(name, relay.answer(frame, self.now_ms))
             case _:
-                pass  # a node does not listen to answers, nor a gateway to what others ask
+                raise AssertionError(f"{name} does not listen to that")
 
     def _out(self, gateway: str, out: Out) -> None:
         self._publish(gateway, [one for one in out if not isinstance(one, Told)])

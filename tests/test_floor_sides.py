@@ -168,7 +168,9 @@ def ready(node: str = "44") -> Seat:
     return seat
 
 
-def ask(gateway: str, number: int, to: str = "44", holding: bool = False, before: tuple[str, ...] = ()) -> Ask:
+def ask(
+    gateway: str, number: int, to: str = "44", holding: bool = False, before: tuple[tuple[str, int], ...] = ()
+) -> Ask:
     return Ask(to, gateway, number, 1, codec.encode(REQUEST), holding, before=before)
 
 
@@ -214,16 +216,17 @@ def test_what_another_than_the_followed_node_says_of_its_floor_is_not_told() -> 
     assert told(relay.answer(Answer("44", "", 0, 0, idle, others=True), 20)) == [(Kind.IDLE, None)]
 
 
-def test_a_node_is_on_one_side_when_it_was_heard_for_long_enough_without_a_gap() -> None:
+def test_a_node_is_near_when_it_was_heard_as_lately_and_for_long_enough_without_a_gap() -> None:
     heard = Nodes("44")
     for ms in range(0, SERVER.t3_ms, 500):
         heard.hear("4401", ms)
-    assert not heard.on_one_side_with("4401", SERVER.t3_ms - 1)
+    assert not heard.as_near("4401", 0, SERVER.t3_ms - 1)
     heard.hear("4401", SERVER.t3_ms)
-    assert heard.on_one_side_with("4401", SERVER.t3_ms)
-    assert heard.on_one_side_with("4401", 2 * SERVER.t3_ms + SILENT_MS)  # it fell silent: so did who spoke by its word
+    assert heard.as_near("4401", 0, SERVER.t3_ms)
+    assert heard.as_near("4401", SILENT_MS, SERVER.t3_ms + SILENT_MS)  # it fell silent for both
+    assert not heard.as_near("4401", 50, SERVER.t3_ms + SILENT_MS)  # for this one alone
     heard.hear("4401", SERVER.t3_ms + SILENT_MS + 1)
-    assert not heard.on_one_side_with("4401", SERVER.t3_ms + SILENT_MS + 1)
+    assert not heard.as_near("4401", 0, SERVER.t3_ms + SILENT_MS + 1)
 
 
 def test_a_flood_of_bursts_by_another_word_is_bounded() -> None:
@@ -235,11 +238,11 @@ def test_a_flood_of_bursts_by_another_word_is_bounded() -> None:
 
 def test_who_comes_from_a_side_that_was_not_heard_waits_until_nobody_speaks_there() -> None:
     seat = ready()
-    (later,) = seat.ask(ask("g1", 1, before=("4401",)), 10)
+    (later,) = seat.ask(ask("g1", 1, before=(("4401", 50),)), 10)
     assert isinstance(later, Answer) and codec.decode(later.message).position == POSITION_SECRET
     for ms in range(0, SERVER.t3_ms + 1, 250):
         seat.hear(Beacon("4401"), ms)
-    assert ("g1", Kind.GRANTED) in answered(seat.ask(ask("g1", 1, before=("4401",)), SERVER.t3_ms))
+    assert ("g1", Kind.GRANTED) in answered(seat.ask(ask("g1", 1, before=(("4401", 50),)), SERVER.t3_ms))
 
 
 def test_a_terminal_that_speaks_without_the_floor_is_told_so_each_second_while_it_does() -> None:
@@ -260,7 +263,7 @@ def test_what_is_no_floor_message_changes_nothing() -> None:
 
 
 def test_frames_have_bytes_and_other_bytes_are_refused() -> None:
-    for frame in (Beacon("44"), ask("g1", 3, holding=True, before=("4401",)), Answer("44", "", 0, 0, b"")):
+    for frame in (Beacon("44"), ask("g1", 3, holding=True, before=(("4401", 50),)), Answer("44", "", 0, 0, b"")):
         assert frames.decode(frames.encode(frame)) == frame
     for bad in (b"", b"\x80", frames.encode(Beacon("x")), bytes(frames.FRAME_BYTES_MAX + 1)):
         with pytest.raises(BadMessage):

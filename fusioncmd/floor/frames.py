@@ -29,7 +29,7 @@ class Beacon(Struct, frozen=True, tag="floor.beacon.1", tag_field="kind"):
 class Ask(Struct, frozen=True, tag="floor.ask.1", tag_field="kind"):
     """A gateway asks `to`, for burst `number` of one of its participants: a Floor Request (also again, and while it
     waits or speaks), a Floor Release, or a Floor Queue Position Request. `stamp_ms` is by the gateway's own clock.
-    `before` are the nodes that it followed before `to`, within T3.
+    `before` are the nodes that it followed before `to`, within T3, and how long ago it heard each.
     """
 
     to: Code
@@ -39,7 +39,7 @@ class Ask(Struct, frozen=True, tag="floor.ask.1", tag_field="kind"):
     message: Annotated[bytes, Meta(max_length=limits.FLOOR_BYTES_MAX)]
     holding: bool = False
     talked_ms: Millis = 0
-    before: Annotated[tuple[Code, ...], Meta(max_length=BEFORE_MAX)] = ()
+    before: Annotated[tuple[tuple[Code, Millis], ...], Meta(max_length=BEFORE_MAX)] = ()
 
 
 class Answer(Struct, frozen=True, tag="floor.answer.1", tag_field="kind"):

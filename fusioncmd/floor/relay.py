@@ -198,10 +198,12 @@ class Relay:
     ) -> Out:
         if node is None:
             return []
-        before = [other for other, left_ms in self._before.items() if now_ms - left_ms < SERVER.t3_ms and other != node]
-        return [
-            Ask(node, self.gateway, number, now_ms, codec.encode(message), holding, talked_ms, (*before[-BEFORE_MAX:],))
-        ]
+        before = tuple(
+            (other, self._nodes.silent_ms(other, now_ms))
+            for other, left_ms in self._before.items()
+            if now_ms - left_ms < SERVER.t3_ms and other != node
+        )[-BEFORE_MAX:]
+        return [Ask(node, self.gateway, number, now_ms, codec.encode(message), holding, talked_ms, before)]
 
     def _lose(self, burst: Burst, kind: Kind, cause: Denied | Revoked, now_ms: int) -> Out:
         return [*self._end(burst, now_ms), Told(self._message(kind, cause), burst.participant)]

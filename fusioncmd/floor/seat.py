@@ -88,7 +88,7 @@ class Seat:
         match message.kind:
             case Kind.REQUEST:
                 queueing = message.indicator is not None and Indicator.QUEUEING in message.indicator
-                if not ask.holding and not all(self._nodes.on_one_side_with(node, now_ms) for node in ask.before):
+                if not ask.holding and not all(self._nodes.as_near(*left, now_ms) for left in ask.before):
                     return [self._later(burst)] if queueing else []
                 asker = Asker(
                     burst, message.user or "", message.ssrc, message.priority or 0, queueing, ask.holding, ask.talked_ms

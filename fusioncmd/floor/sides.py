@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from fusioncmd import limits
 from fusioncmd.codes import parse
-from fusioncmd.floor.timers import SERVER, SILENT_MS
+from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS
 
+LATE_MS = 3 * BEACON_MS  # how much later one may hear a beacon than another
+DAY_MS = 86_400_000
 Rank = tuple[bool, int, str]
 
 
@@ -55,11 +57,18 @@ class Nodes:
         best = self.best(now_ms)
         return best is not None and self._nodes[best].rank < rank(node, self._home)
 
-    def on_one_side_with(self, node: str, now_ms: int) -> bool:
-        """It has been heard, now or until lately, for so long that whoever spoke by its word was heard here too."""
+    def silent_ms(self, node: str, now_ms: int) -> int:
+        """How long ago it was heard; a day, when it never was."""
+        known = self._nodes.get(node)
+        return DAY_MS if known is None else now_ms - known.heard_ms
+
+    def as_near(self, node: str, silent_ms: int, now_ms: int) -> bool:
+        """A gateway heard that node `silent_ms` ago. It was heard here as lately, and for so long without a gap before
+        that whoever spoke by its word was heard here too.
+        """
         known = self._nodes.get(node)
         return (
             known is not None
             and known.heard_ms - known.since_ms >= SERVER.t3_ms
-            and now_ms - known.heard_ms <= SILENT_MS + SERVER.t3_ms
+            and now_ms - known.heard_ms <= silent_ms + LATE_MS
         )
