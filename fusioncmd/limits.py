@@ -219,7 +219,6 @@ FLOOR_BYTES_MAX = 1_024  # of one floor control message
 FLOOR_QUEUE_MAX = 32  # who wait for the floor: Floor Deny #7
 FLOOR_NODES_MAX = 256  # tier nodes that one gateway or node hears; shed, who was not heard for longest
 FLOOR_ASKING_MAX = 64  # participants of one gateway who speak or wait; Floor Deny #6
-FLOOR_TALK_S_MAX = 3_600
 
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert EXCHANGE_PARTS_BYTES_MAX > 2 * EXCHANGE_ITEM_BYTES_MAX

@@ -16,7 +16,9 @@ from fusioncmd.floor.participant import Participant
 from fusioncmd.floor.participant import State as Standing
 from fusioncmd.floor.priority import floor_priority
 from fusioncmd.floor.timers import RETURN_MS
-from loadtest.floor_world import START_MS, Found, Link, Talker, World
+from loadtest.floor_checks import check_arbiters, check_free
+from loadtest.floor_parts import Found, Link, Talker
+from loadtest.floor_world import START_MS, World
 from loadtest.output import Result, note, show
 
 RACES, SHOWN_MAX = 10_000, 10
@@ -67,12 +69,12 @@ def race(seed: int) -> Found:
     if chance.random() < 0.3:
         world.at(chance.randint(START_MS + 1_000, LAST_PRESS_MS), lambda: _die(world, chance.choice(names)))
     for when_ms in _quiet_moments(world):
-        world.at(when_ms, world.check_arbiters)
+        world.at(when_ms, lambda: check_arbiters(world))
     let_go_ms = LAST_PRESS_MS + 5_001
     for name in names:
         world.at(let_go_ms, lambda name=name: world.lift(name))  # type: ignore[misc]
     world.run(let_go_ms + FREED_MS)
-    world.check_free()
+    check_free(world)
     _heard(world, [name for name in names if not world.talkers[name].dead])
     return world.found
 

@@ -13,61 +13,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 
 from fusioncmd.floor import frames
-from fusioncmd.floor.arbiter import State
 from fusioncmd.floor.bursts import Told
 from fusioncmd.floor.frames import Answer, Ask, Beacon, Frame
 from fusioncmd.floor.messages import FloorMessage
-from fusioncmd.floor.participant import Participant
-from fusioncmd.floor.participant import State as Standing
 from fusioncmd.floor.relay import Out, Relay
 from fusioncmd.floor.seat import Seat
 from fusioncmd.floor.timers import RETURN_MS
+from loadtest.floor_parts import NEVER_CUT, Found, Link, Talker
 
 START_MS = 10_000
 TICK_MS = 50
-NEVER_CUT = -1 << 40
-
-
-@dataclass(slots=True)
-class Link:
-    """Between a station and the one above it. `cut_ms`: when it was cut for the last time, or still was."""
-
-    loss: float
-    delay_ms: tuple[int, int]
-    doubled: float
-    cuts: list[tuple[int, int]] = field(default_factory=list)
-
-    def is_cut(self, now_ms: int) -> bool:
-        return any(begin <= now_ms < end for begin, end in self.cuts)
-
-    def whole_since(self, now_ms: int) -> int | None:
-        """None: it is cut now."""
-        if self.is_cut(now_ms):
-            return None
-        return max((end for _, end in self.cuts if end <= now_ms), default=NEVER_CUT)
-
-
-@dataclass(slots=True)
-class Talker:
-    participant: Participant
-    gateway: str
-    priority: int
-    emergency: bool
-    dead: bool = False  # its battery came out: it says nothing any more
-
-
-@dataclass(slots=True)
-class Found:
-    """What was wrong, and what was measured."""
-
-    wrong: list[str] = field(default_factory=list)
-    granted_ms: list[int] = field(default_factory=list)  # from the button to the grant, where nothing else was going on
-    together_ms: int = 0  # how long two sides that met again had two holders, at most
-    bursts: int = 0
 
 
 class World:
@@ -120,7 +78,7 @@ class World:
         def up(name: str) -> list[str]:
             return [name, *up(self._above[name])] if name in self._above else []
 
-        return sorted(set(up(one)) ^ set(up(other)), key=lambda name: len(up(name)))
+        return sorted(set(up(one)) ^ set(up(other)), key=lambda name: (len(up(name)), name))
 
     def joined_since(self, one: str, other: str) -> int | None:
         """Since when no link between them was cut; None: one is."""
@@ -235,21 +193,3 @@ class World:
             left -= side
             found.append(side)
         return found
-
-    def check_arbiters(self) -> None:
-        for side in self.sides():
-            nodes = side & self.seats.keys()
-            seated = [name for name in nodes if self.seats[name].arbiter is not None]
-            if nodes and len(seated) != 1:
-                self.found.wrong.append(f"{self.now_ms} ms: among {sorted(nodes)} {sorted(seated)} arbitrate")
-
-    def check_free(self) -> None:
-        for name, relay in self.relays.items():
-            if relay.speaker(self.now_ms) is not None:
-                self.found.wrong.append(f"{self.now_ms} ms: {name} holds a floor that everybody let go")
-        for name, seat in self.seats.items():
-            if seat.arbiter is not None and (seat.arbiter.state is not State.IDLE or len(seat.arbiter.queue)):
-                self.found.wrong.append(f"{self.now_ms} ms: the floor of {name} is not freed")
-        for name, talker in self.talkers.items():
-            if not talker.dead and talker.participant.state is not Standing.NO_PERMISSION:
-                self.found.wrong.append(f"{self.now_ms} ms: {name} is left in “{talker.participant.state.value}”")

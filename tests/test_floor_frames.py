@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,6 +71,15 @@ def test_whatever_is_said_nothing_fails_and_nothing_grows(done: list[tuple[objec
         if seat.arbiter is not None:
             assert len(seat.arbiter.queue) <= limits.FLOOR_QUEUE_MAX
             assert len(seat._stamps) <= limits.FLOOR_QUEUE_MAX + 2
+
+
+def test_frames_have_bytes_and_others_are_refused() -> None:
+    asked = Ask("44", "g1", 3, 1, codec.encode(SAID[0]), True, before=(("4401", 50),))
+    for frame in (Beacon("44"), asked, Answer("44", "", 0, 0, b"")):
+        assert frames.decode(frames.encode(frame)) == frame
+    for bad in (b"", b"\x80", frames.encode(Beacon("x")), bytes(frames.FRAME_BYTES_MAX + 1)):
+        with pytest.raises(BadMessage):
+            frames.decode(bad)
 
 
 @given(st.binary(max_size=200))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -21,8 +24,15 @@ def test_one_speaks_and_the_floor_is_freed(first: int) -> None:
         assert race(seed).wrong == [], f"python -m loadtest floor --seed {seed} --races 1"
 
 
-def test_a_seed_is_the_same_race_again() -> None:
-    assert race(7) == race(7) != race(8)
+def test_a_seed_is_the_same_race_again_in_another_process_too() -> None:
+    found = race(7)
+    assert found == race(7) != race(8)
+    for hashes in ("1", "2"):
+        ran = subprocess.run(
+            [sys.executable, "-c", "from loadtest.floor_races import race; print(race(7))"],
+            env={**os.environ, "PYTHONHASHSEED": hashes}, capture_output=True, text=True, check=True, timeout=60,
+        )  # fmt: skip
+        assert ran.stdout.strip() == str(found)
 
 
 def breaks_the_revoke(monkeypatch: pytest.MonkeyPatch) -> None:
