@@ -61,6 +61,8 @@ def test_who_waits_sees_the_place_and_can_ask_for_it() -> None:
     one = pressed()
     one.receive(QUEUED, 10)
     assert (one.state, one.position) == (State.QUEUED, 2)
+    one.receive(FloorMessage(Kind.QUEUE_POSITION_INFO, 9, position=255), 15)
+    assert (one.state, one.position) == (State.QUEUED, None)
     assert kinds(one.ask_position(20)) == [Kind.QUEUE_POSITION_REQUEST]
     assert kinds(one.tick(20 + PARTICIPANT.t104_ms)) == [Kind.QUEUE_POSITION_REQUEST]
     one.receive(GRANTED, 3_000)

@@ -31,7 +31,7 @@ _U8, _U32 = 0xFF, 0xFFFFFFFF
 _INDICATORS = sum(Indicator)
 _TEXT_BYTES_MAX = 255  # of what one octet counts
 
-# Field numbers of table 8.2.3.1-1, by attribute.
+# Field numbers of clause 8.2.3.1, by attribute.
 _NUMBERS = {
     "priority": 0, "duration_s": 1, "cause": 2, "position": 3, "granted_party": 4, "permitted": 5, "user": 6,
     "queue_size": 7, "sequence": 8, "queued_user": 9, "source": 10, "acknowledged": 12, "indicator": 13,

@@ -21,7 +21,7 @@ FRAME_BYTES_MAX = limits.FLOOR_BYTES_MAX + 256
 
 
 class Beacon(Struct, frozen=True, tag="floor.beacon.1", tag_field="kind"):
-    """A tier node is there, and would arbitrate."""
+    """A tier node is there, and would arbitrate. It names no talkgroup: one beacon of a node serves all of them."""
 
     node: Code
 

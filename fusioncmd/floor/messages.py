@@ -72,8 +72,8 @@ class Source(IntEnum):
     NON_CONTROLLING = 3
 
 
-POSITION_SECRET = 254  # the server does not tell (clause 8.2.3.5)
-POSITION_NONE = 255  # not queued
+POSITION_NONE = 254  # not queued (clause 8.2.3.5)
+POSITION_SECRET = 255  # queued, and the server does not tell where
 
 
 @dataclass(frozen=True, slots=True)

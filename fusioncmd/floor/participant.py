@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from fusioncmd.floor.messages import FloorMessage, Indicator, Kind, Source
+from fusioncmd.floor.messages import POSITION_SECRET, FloorMessage, Indicator, Kind, Source
 from fusioncmd.floor.timers import PARTICIPANT, ParticipantTimers
 
 NEVER = 1 << 60
@@ -87,7 +87,7 @@ class Participant:
                 out += self._release(now_ms)
             case Kind.QUEUE_POSITION_INFO if asking:
                 self._enter(State.QUEUED)
-                self.position = message.position
+                self.position = None if message.position == POSITION_SECRET else message.position
             case Kind.IDLE:
                 self.hearing, self._t103 = None, NEVER
                 self._released()

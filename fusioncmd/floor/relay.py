@@ -2,7 +2,7 @@
 
 A grant lasts HOLD_MS after the last Ask that was answered by it had been *sent*, by this gateway's own clock, however
 late the answer comes; so the floor is lost here before any arbiter gives it to somebody else, and no clocks need to
-agree. The gateway lets through nobody's voice but that of who holds it (`speaker`).
+agree, if each only goes forward. The gateway lets through nobody's voice but that of who holds it (`speaker`).
 """
 
 from __future__ import annotations

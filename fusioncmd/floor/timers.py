@@ -1,4 +1,4 @@
-"""How long each side of floor control waits, in milliseconds: 3GPP TS 24.380, clauses 11.1 and 11.2. Pure.
+"""How long each side of floor control waits, in milliseconds: 3GPP TS 24.380, clause 11.1. Pure.
 
 What the standard leaves to the operator, and what several arbiters need beside it, says so. The relations that keep a
 floor from having two holders are asserted at the end.
