@@ -43,6 +43,7 @@ async def main(given: argparse.Namespace) -> int:
         together, bursts = max(together, found.together_ms), bursts + found.bursts
         if found.wrong and len(result.failures) < SHOWN_MAX:
             result.failures.append(f"race {seed}: {found.wrong[0]} (--seed {seed} --races 1)")
+            note(result.failures[-1])
         if (seed - given.seed + 1) % 1_000 == 0:
             note(f"{seed - given.seed + 1:,} races")
     granted.sort()
