@@ -223,6 +223,12 @@ LINK_BEAT_S = 1.0
 LINK_SILENT_S = 5.0  # without a beat, or without an answer to one: the link counts as cut
 EXCHANGE_STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 
+# The floor, per talkgroup. Outcome: reject.
+FLOOR_BYTES_MAX = 1_024  # of one floor control message
+FLOOR_QUEUE_MAX = 32  # who wait for the floor: Floor Deny #7
+FLOOR_NODES_MAX = 256  # tier nodes that one gateway or node hears; shed, who was not heard for longest
+FLOOR_ASKING_MAX = 64  # participants of one gateway who speak or wait; Floor Deny #6
+
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert EXCHANGE_PARTS_BYTES_MAX > 2 * EXCHANGE_ITEM_BYTES_MAX
 assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX

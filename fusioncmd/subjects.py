@@ -5,9 +5,13 @@ The tokens after the kind spell the administrative path, so a subscription to a 
 
 from __future__ import annotations
 
+import re
+
 from fusioncmd.codes import Path, parse
+from fusioncmd.errors import BadInput
 
 ROOT = "fc"
+_TALKGROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 CALL_ALL = "fc.call.>"
 AUDIENCE_ALL = "fc.audience.>"
@@ -130,6 +134,16 @@ def link_beat_down(code: str) -> str:
     return f"fc.link.{code}.beaten"
 
 
+def floor(path: Path, talkgroup: str) -> str:
+    """Who may speak in a talkgroup of the node at `path`; not kept. Nothing carries it yet."""
+    return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
+
+
+def voice(path: Path, talkgroup: str) -> str:
+    """RTP of a talkgroup, one publish per frame however many listen; not kept. Nothing carries it yet."""
+    return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
+
+
 def api(verb: str) -> str:
     return f"fc.api.{verb}"
 
@@ -137,6 +151,16 @@ def api(verb: str) -> str:
 def calls_heard_at(path: Path) -> list[str]:
     """What a gateway that serves `path` listens to: orders to any ancestor, to itself, and to anything below."""
     return [*(call(above) for above in path.ancestors()), call(path), f"{call(path)}.>"]
+
+
+def _token(talkgroup: str) -> str:
+    """A talkgroup's name as one token: a letter first, so that it is never taken for a place below."""
+    if not _TALKGROUP.fullmatch(talkgroup):
+        raise BadInput(
+            "A talkgroup is named by a letter and up to 31 letters, digits, - or _.",
+            "通话组名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
+        )
+    return talkgroup
 
 
 def path_of(subject: str) -> Path:

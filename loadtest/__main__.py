@@ -15,7 +15,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import badauth, calldown, chaos, costs, cut, demo, exchange, flap, forge, slow, storm
+from loadtest import badauth, calldown, chaos, costs, cut, demo, exchange, flap, floor_races, forge, slow, storm
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
 
@@ -31,6 +31,7 @@ SCENARIOS = {
     "costs": costs,
     "compare": compare,
     "exchange": exchange,
+    "floor": floor_races,
     "forge": forge,
     "badauth": badauth,
     "link": link,
