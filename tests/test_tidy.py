@@ -29,6 +29,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats.py",
         "fusioncmd/bus/nats_connect.py",
         "fusioncmd/bus/nats_errors.py",
+        "fusioncmd/bus/nats_streams.py",
         "fusioncmd/bus/nats_tail.py",
     },
     "wsproto": {"gateways/responder/odd.py"},

@@ -16,6 +16,21 @@ from fusioncmd.bus.users import BusUser
 from fusioncmd.errors import NotFound
 from tiers.bus_rights import gateway_shares, rights_of
 
+ROUTE_USER = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One server's place in a cluster of `CLUSTER_SERVERS`. `routes` are host:port of them all; whoever joins them
+    shows `secret`, and beyond loopback a certificate that `ca` vouches for."""
+
+    number: int  # from 1
+    host: str
+    port: int
+    routes: tuple[str, ...]
+    secret: str
+    ca: Path | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class NatsSettings:
@@ -24,6 +39,7 @@ class NatsSettings:
     store: Path
     host: str = "127.0.0.1"
     tls: tuple[Path, Path] | None = None  # certificate, private key
+    member: Member | None = None
 
 
 def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
@@ -52,7 +68,7 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{_listed(_user(user) for user in known if user.role != "gateway")}\
+{_listed(_user(user, settings.member is not None) for user in known if user.role != "gateway")}\
     ]
     exports: [
 {_listed(exports)}\
@@ -77,8 +93,8 @@ def listening(settings: NatsSettings) -> str:
     handshake comes first: nothing, not even the server's greeting, is said in plain text.
     """
     return f"""\
-# Written by fusioncmd at every start; changes made here are lost.
-server_name: "fc-{settings.node}"
+# Written by fusioncmd{" at every start; changes made here are lost" if settings.member is None else ""}.
+server_name: "fc-{settings.node}{"" if settings.member is None else f"-{settings.member.number}"}"
 host: "{settings.host}"
 port: {settings.port}
 max_payload: {limits.BUS_PAYLOAD_BYTES_MAX}
@@ -88,6 +104,7 @@ write_deadline: "10s"
 ping_interval: "10s"
 ping_max: 3
 {_tls(settings.tls)}\
+{_cluster(settings)}\
 jetstream {{
   store_dir: "{settings.store.as_posix()}"
   domain: "fc-{settings.node}"
@@ -103,8 +120,8 @@ def sum_of_streams() -> int:
     return sum(spec.bytes_max for spec in STREAMS)
 
 
-def _user(user: BusUser) -> str:
-    rights = rights_of(user)
+def _user(user: BusUser, clustered: bool = False) -> str:
+    rights = rights_of(user, clustered)
     publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
     may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
     return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
@@ -125,5 +142,38 @@ tls {{
   min_version: "1.2"
   handshake_first: true
   timeout: {limits.BUS_LOGIN_S_MAX}
+}}
+"""
+
+
+def _cluster(settings: NatsSettings) -> str:
+    """The routes to the other servers. Their users come from the configuration alone, the same in each."""
+    member = settings.member
+    if member is None:
+        return ""
+    routes = "".join(f'    "nats-route://{ROUTE_USER}:{member.secret}@{route}"\n' for route in member.routes)
+    tls = ""
+    if settings.tls is not None and member.ca is not None:
+        certificate, key = settings.tls
+        tls = f"""\
+  tls {{
+    cert_file: "{certificate.as_posix()}"
+    key_file: "{key.as_posix()}"
+    ca_file: "{member.ca.as_posix()}"
+    verify: true
+    min_version: "1.2"
+    timeout: {limits.BUS_LOGIN_S_MAX}
+  }}
+"""
+    return f"""\
+cluster {{
+  name: "fc-{settings.node}"
+  host: "{member.host}"
+  port: {member.port}
+  authorization {{ user: "{ROUTE_USER}", password: "{member.secret}", timeout: {limits.BUS_LOGIN_S_MAX} }}
+{tls}\
+  routes: [
+{routes}\
+  ]
 }}
 """
