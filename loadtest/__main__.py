@@ -15,7 +15,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import badauth, calldown, chaos, cluster, costs, demo, exchange, flap, forge, slow, storm
+from loadtest import badauth, calldown, chaos, cluster, costs, demo, disk, exchange, flap, forge, slow, storm
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
 
@@ -35,6 +35,7 @@ SCENARIOS = {
     "badauth": badauth,
     "link": link,
     "cluster": cluster,
+    "disk": disk,
 }
 
 

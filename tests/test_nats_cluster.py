@@ -124,7 +124,7 @@ async def test_no_server_of_it_lets_a_stranger_in(servers: Servers) -> None:
 def test_it_is_written_by_a_command_for_its_owner_alone_and_the_secret_stays(tmp_path: Path) -> None:
     spots = [f"--server=127.0.0.1:{port}:{port + 1}" for port in (5001, 5003, 5005)]
     folders = ["--data", tmp_path, "--out", tmp_path / "out", "--store", tmp_path / "store"]
-    argv = [sys.executable, "-m", "tiers.nats_cluster", "--node", "44", *folders, *spots]
+    argv = [sys.executable, "-m", "tiers.nats_cluster", "--node", "44", *map(str, folders), *spots]
     texts = []
     for _ in range(2):
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
