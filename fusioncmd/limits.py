@@ -25,6 +25,7 @@ BUS_PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 # The bus. Outcome: disconnect.
 BUS_LOGIN_S_MAX = 10  # from a connection to its proof of a key, TLS included: where cores are busy, 2 s are too few
 BUS_CONNECTIONS_MAX = 4_096
+CLUSTER_SERVERS = 3  # and so many copies of each stream: any one of them may be lost
 
 # Orders. Outcome: reject.
 TEXT_CHARS_MAX = 2_000

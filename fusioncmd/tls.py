@@ -20,6 +20,7 @@ from fusioncmd.errors import BadInput, Conflict
 from fusioncmd.trust.keyfile import make_file
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
+USES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)  # servers of a cluster join each other
 CA, CA_KEY, SERVER, SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
 
 
@@ -47,7 +48,7 @@ def make(folder: Path, hosts: Sequence[str], now: datetime.datetime) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(_usage(sign_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USES), critical=False)
         .add_extension(own, critical=False)
         .sign(authority_key, hashes.SHA256())
     )

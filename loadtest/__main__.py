@@ -15,7 +15,22 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import badauth, calldown, chaos, costs, cut, demo, exchange, flap, floor_races, forge, slow, storm
+from loadtest import (
+    badauth,
+    calldown,
+    chaos,
+    cluster,
+    costs,
+    cut,
+    demo,
+    disk,
+    exchange,
+    flap,
+    floor_races,
+    forge,
+    slow,
+    storm,
+)  # fmt: skip
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
 
@@ -36,6 +51,8 @@ SCENARIOS = {
     "badauth": badauth,
     "link": link,
     "cut": cut,
+    "cluster": cluster,
+    "disk": disk,
 }
 
 

@@ -15,6 +15,7 @@ from fusioncmd import api, divisions, keys
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
+from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
@@ -97,17 +98,17 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
-    played: int = 0,
+    played: int = 0, nats: str | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
-    `played-0` and on, are the scenario itself, on the bus alone."""
+    `played-0` and on, are the scenario itself, on the bus alone. `nats`: servers that run, and know the users that
+    `known` made."""
     nats_port, port = free_ports(2)
     places = divisions.guangdong()
-    tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
+    way = OWN if nats is None else Way(keys=users.folder_of(folder))
+    tier = Tier(places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way)
     make_keys(folder, tier.node, places)
-    names = [f"played-{i}" for i in range(played)]
-    for name in names:
-        users.ensure(users.folder_of(folder), name, "gateway", tier.node)
+    names = known(folder, tier.node, played)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))
     try:
         async with contextlib.AsyncExitStack() as open_buses:
@@ -125,6 +126,14 @@ async def running(
             yield Running(tier, supervisor, bus, commander, places, played_on)
     finally:
         await supervisor.stop()
+
+
+def known(folder: Path, node: str, played: int) -> list[str]:
+    """The users of the bus that are gateways played by a scenario."""
+    names = [f"played-{i}" for i in range(played)]
+    for name in names:
+        users.ensure(users.folder_of(folder), name, "gateway", node)
+    return names
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.errors import BadInput, Problem
 from fusioncmd.logs import configure_logs
+from fusioncmd.machine_clock import machine_clock
 from fusioncmd.words import sentence
 from tiers.node import Node
 
@@ -28,12 +29,13 @@ async def _run(given: argparse.Namespace) -> None:
             f"--second-person-above may be 0 to {limits.SECOND_PERSON_PEOPLE_MAX}.",
             f"--second-person-above 须为 0 至 {limits.SECOND_PERSON_PEOPLE_MAX}。",
         )
-    places = divisions.load(given.divisions)
+    places, clock = divisions.load(given.divisions), machine_clock()
     bus = await open_bus(given.nats, "node", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     node = Node(
         bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S,
-        second_above=given.second_person_above, above=given.above,
+        clock=clock, second_above=given.second_person_above, above=given.above,
     )  # fmt: skip
+    node.health.clock_off_s = lambda: clock.off_s if clock.jumped else 0.0
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)

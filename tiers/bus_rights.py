@@ -29,12 +29,15 @@ class Rights:
     subscribe: tuple[str, ...]
 
 
-def rights_of(user: BusUser) -> Rights:
-    """Every user hears its own inbox, and nobody else's."""
+def rights_of(user: BusUser, clustered: bool = False) -> Rights:
+    """Every user hears its own inbox, and nobody else's. The node of a cluster may also change its streams, because it
+    has them replicated."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
+    if clustered and user.role == "node":
+        publish = (*publish, *(f"{JETSTREAM}.STREAM.UPDATE.{stream.name}" for stream in STREAMS))
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
 
 
@@ -118,7 +121,8 @@ def _reads(stream: StreamSpec) -> tuple[str, ...]:
     """All of a stream, by consumers of any name."""
     of = f"{JETSTREAM}.CONSUMER.CREATE.{stream.name}"
     direct = f"{JETSTREAM}.DIRECT.GET.{stream.name}.>"
-    return (f"{JETSTREAM}.STREAM.INFO.{stream.name}", f"{of}.>", *_keeps(stream, "*"), direct)
+    led = f"{JETSTREAM}.STREAM.MSG.GET.{stream.name}"
+    return (f"{JETSTREAM}.STREAM.INFO.{stream.name}", f"{of}.>", *_keeps(stream, "*"), direct, led)
 
 
 def _keeps(stream: StreamSpec, name: str, api: str = JETSTREAM) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class HealthDesk:
         self.troubles: dict[str, str] = {}  # what is wrong now, by what it is with
         self.links: Callable[[], tuple[api.LinkLine, ...]] = _no_links
         self.cut: Said = tuple  # what links have to say
+        self.clock_off_s: Callable[[], float] = lambda: 0.0  # how far the machine's clock jumped; 0: it did not
         self.ready_s = 0.0  # from the start until everything that is stored had been folded; 0 until then
 
     @property
@@ -70,11 +71,18 @@ class HealthDesk:
     def _problems(self) -> tuple[str, ...]:
         refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
         distrusted = self._reachable.distrusted(self._clock())
+        clock = []
+        if off_s := self.clock_off_s():
+            clock.append(
+                f"The clock of this machine jumped by {off_s:+,.0f} s; deadlines run on as before. Set it right, or "
+                "start `fusioncmd up` anew if it is right now"
+            )
         found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused, distrusted)
         return (
             *self._keys(),
             *self.lagging(),
             *self.cut(),
+            *clock,
             *self.troubles.values(),
             *self._recorder(),
             *self._logins(),

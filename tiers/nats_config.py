@@ -7,7 +7,7 @@ allow-lists only; nobody without a key. What a user may do is in `bus_rights`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,23 @@ from fusioncmd import limits
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import BusUser
 from fusioncmd.errors import NotFound
-from tiers.bus_rights import gateway_shares, rights_of, says_down, says_up
+from tiers.bus_rights import gateway_shares
+from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
+
+ROUTE_USER = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One server's place in a cluster of `CLUSTER_SERVERS`. `routes` are host:port of them all; whoever joins them
+    shows `secret`, and beyond loopback a certificate that `ca` vouches for."""
+
+    number: int  # from 1
+    host: str
+    port: int
+    routes: tuple[str, ...]
+    secret: str
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +44,7 @@ class NatsSettings:
     links: tuple[str, int] | None = None  # where nodes below come in: address and port
     parent: str | None = None  # where the node above takes this one in: nats-leaf://host:port or tls://host:port
     parent_ca: Path | None = None
-
-
-LINK_S_MAX = 10  # for a node below to say who it is; NATS would wait two seconds, a satellite needs more
-PARENT_SEED = "FUSIONCMD_PARENT_SEED"  # the environment variable with the key for the node above
-
-
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """An account beside the node's own: what is said in it is lent to the node, and the node lends it what it hears."""
-
-    name: str
-    users: list[BusUser]
-    says: tuple[str, ...]
-    hears: tuple[str, ...]
+    member: Member | None = None
 
 
 def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
@@ -54,11 +57,11 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
     gateways = [user for user in known if user.role == "gateway"]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
-    beside = list(_beside(settings, own, [user for user in known if user.role == "link"]))
+    found = list(beside(settings, own, [user for user in known if user.role == "link"]))
     exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
-    exports += [_lends(subject, one.name) for one in beside for subject in one.hears]
-    borrowed = [_borrows(subject, one.name) for one in beside for subject in one.says]
+    exports += [lends(subject, one.name) for one in found for subject in one.hears]
+    borrowed = [borrows(subject, one.name) for one in found for subject in one.says]
     imports = [
         f'{{ service: {{ account: "{own}", subject: "{subject}" }}, to: "{theirs}" }}'
         for subject, theirs in gateway_shares().items()
@@ -73,79 +76,26 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{_listed(_user(user) for user in known if user.role not in ("gateway", "link"))}\
+{listed(user_line(user, settings.member is not None) for user in known if user.role not in ("gateway", "link"))}\
     ]
     exports: [
-{_listed(exports)}\
+{listed(exports)}\
     ]
     imports: [
-{_listed(borrowed)}\
+{listed(borrowed)}\
     ]
   }}
   "{lent}" {{
     users: [
-{_listed(_user(user) for user in gateways)}\
+{listed(user_line(user) for user in gateways)}\
     ]
     imports: [
-{_listed(imports)}\
+{listed(imports)}\
     ]
   }}
-{"".join(_account(one, own) for one in beside)}\
+{"".join(account(one, own) for one in found)}\
 }}
-{_leafnodes(settings, own)}"""
-
-
-def _beside(settings: NatsSettings, own: str, below: list[BusUser]) -> Iterator[Lent]:
-    """The accounts of links: of those to nodes below, which come in as users, and of the one to the node above."""
-    if settings.links is not None:
-        yield Lent(f"{own}-links", below, says=says_up("*"), hears=says_down("*"))
-    if settings.parent is not None:
-        yield Lent(f"{own}-above", [], says=says_down(settings.node), hears=says_up(settings.node))
-
-
-def _account(lent: Lent, own: str) -> str:
-    return f"""\
-  "{lent.name}" {{
-    users: [
-{_listed(map(_user, lent.users))}\
-    ]
-    exports: [
-{_listed(_lends(subject, own) for subject in lent.says)}\
-    ]
-    imports: [
-{_listed(_borrows(subject, own) for subject in lent.hears)}\
-    ]
-  }}
-"""
-
-
-def _lends(subject: str, to: str) -> str:
-    return f'{{ stream: "{subject}", accounts: ["{to}"] }}'
-
-
-def _borrows(subject: str, account: str) -> str:
-    return f'{{ stream: {{ account: "{account}", subject: "{subject}" }} }}'
-
-
-def _leafnodes(settings: NatsSettings, own: str) -> str:
-    """Where nodes below come in, and how this one comes in above. Timeouts are for a satellite's round trips."""
-    if settings.links is None and settings.parent is None:
-        return ""
-    here = above = ""
-    if settings.links is not None:
-        host, port = settings.links
-        here = f"""\
-  host: "{host}"
-  port: {port}
-  no_advertise: true
-  authorization {{ timeout: {LINK_S_MAX} }}
-{_tls(settings.tls)}\
-"""
-    if settings.parent is not None:
-        ca = f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}" }}' if settings.parent_ca else ""
-        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca}'
-        above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
-    return f"leafnodes {{\n{here}{above}}}\n"
+{leafnodes(settings, own, _tls(settings.tls))}"""
 
 
 def listening(settings: NatsSettings) -> str:
@@ -155,8 +105,8 @@ def listening(settings: NatsSettings) -> str:
     handshake comes first: nothing, not even the server's greeting, is said in plain text.
     """
     return f"""\
-# Written by fusioncmd at every start; changes made here are lost.
-server_name: "fc-{settings.node}"
+# Written by fusioncmd{" at every start; changes made here are lost" if settings.member is None else ""}.
+server_name: "fc-{settings.node}{"" if settings.member is None else f"-{settings.member.number}"}"
 host: "{settings.host}"
 port: {settings.port}
 max_payload: {limits.BUS_PAYLOAD_BYTES_MAX}
@@ -166,6 +116,7 @@ write_deadline: "10s"
 ping_interval: "10s"
 ping_max: 3
 {_tls(settings.tls)}\
+{_cluster(settings)}\
 jetstream {{
   store_dir: "{settings.store.as_posix()}"
   domain: "fc-{settings.node}"
@@ -181,17 +132,6 @@ def sum_of_streams() -> int:
     return sum(spec.bytes_max for spec in STREAMS)
 
 
-def _user(user: BusUser) -> str:
-    rights = rights_of(user)
-    publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
-    may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
-    return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
-
-
-def _listed(lines: Iterable[str]) -> str:
-    return "".join(f"      {line}\n" for line in lines)
-
-
 def _tls(files: tuple[Path, Path] | None) -> str:
     if files is None:
         return ""
@@ -203,5 +143,38 @@ tls {{
   min_version: "1.2"
   handshake_first: true
   timeout: {limits.BUS_LOGIN_S_MAX}
+}}
+"""
+
+
+def _cluster(settings: NatsSettings) -> str:
+    """The routes to the other servers. Their users come from the configuration alone, the same in each."""
+    member = settings.member
+    if member is None:
+        return ""
+    routes = "".join(f'    "nats-route://{ROUTE_USER}:{member.secret}@{route}"\n' for route in member.routes)
+    tls = ""
+    if settings.tls is not None and member.ca is not None:
+        certificate, key = settings.tls
+        tls = f"""\
+  tls {{
+    cert_file: "{certificate.as_posix()}"
+    key_file: "{key.as_posix()}"
+    ca_file: "{member.ca.as_posix()}"
+    verify: true
+    min_version: "1.2"
+    timeout: {limits.BUS_LOGIN_S_MAX}
+  }}
+"""
+    return f"""\
+cluster {{
+  name: "fc-{settings.node}"
+  host: "{member.host}"
+  port: {member.port}
+  authorization {{ user: "{ROUTE_USER}", password: "{member.secret}", timeout: {limits.BUS_LOGIN_S_MAX} }}
+{tls}\
+  routes: [
+{routes}\
+  ]
 }}
 """

@@ -11,17 +11,19 @@ import argparse
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
+from fusioncmd.bus.users import KEEPER_FILE, folder_of, users
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
-from tiers.nats_config import PARENT_SEED, NatsSettings, render
+from tiers.nats_config import NatsSettings, render
 
 WRITE_FAILED = (b"Critical write error", b"will be DISABLED")  # the latter before 2.14
 WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
@@ -125,10 +127,11 @@ def has_room(folder: Path) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tiers.nats_server", description=__doc__)
-    parser.add_argument("--node", required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--config", type=Path, help="one that was written before, of a cluster; then nothing else")
+    parser.add_argument("--node")
+    parser.add_argument("--port", type=int)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--nats-server")
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
@@ -138,6 +141,11 @@ def main() -> None:
     parser.add_argument("--parent-key", type=Path, help="the seed by which it knows this one")
     parser.add_argument("--parent-ca", type=Path)
     given = parser.parse_args()
+    if given.config is not None:
+        written = given.config.absolute()
+        run(given.nats_server, written, lambda: None, store_of(written))
+    if None in (given.node, given.port, given.data):
+        parser.error("--node, --port and --data, or --config")
     folder: Path = (given.data / "nats").absolute()
     config = folder / "nats-server.conf"
     tls = None if given.tls_cert is None else (given.tls_cert.absolute(), given.tls_key.absolute())
@@ -151,10 +159,24 @@ def main() -> None:
         new.write_text(render(settings, users(folder_of(given.data))), "utf-8")
         new.rename(config)
 
+    run(given.nats_server, config, configure, folder)
+
+
+def store_of(config: Path) -> Path:
+    """Where the server of a configuration by `nats_config` keeps its streams."""
     try:
-        binary = server_binary(given.nats_server)
-        if given.parent_key is not None:
-            os.environ[PARENT_SEED] = read_seed(given.parent_key)
+        found = re.search(r'^ *store_dir: "([^"]+)"$', config.read_text("utf-8"), re.MULTILINE)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{config}: {error}")
+    if found is None:
+        sys.exit(f"{config}: no store_dir")
+    return Path(found[1])
+
+
+def run(program: str | None, config: Path, configure: Callable[[], None], folder: Path) -> NoReturn:
+    """The server with `config`, which `configure` writes, and with its files in `folder`; ends as that one ends."""
+    try:
+        binary = server_binary(program)
         folder.mkdir(parents=True, exist_ok=True)
         configure()
     except (Problem, OSError) as error:

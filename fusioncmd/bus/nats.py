@@ -24,6 +24,7 @@ from fusioncmd import limits
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, Together, fixed_name, one_each
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
+from fusioncmd.bus.nats_streams import ensure_streams
 from fusioncmd.bus.nats_tail import NatsTail
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec, Tail
 from fusioncmd.bus.sequence import HEARTBEAT_S
@@ -39,8 +40,8 @@ async def open_bus(
     url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False,
     key: Path | None = None, gateway: bool = False, ca: Path | None = None,
 ) -> NatsBus:  # fmt: skip
-    """Connect to the server at `url`; `BusDown` when none answers within `wait_s`, `BusRefused` when it does not take
-    `key`. Later losses are ridden out, and logged unless `quiet`.
+    """Connect to the server at `url`, or to one of a cluster (`url,url,url`); `BusDown` when none answers within
+    `wait_s`, `BusRefused` when it does not take `key`. Later losses are ridden out, and logged unless `quiet`.
 
     `key` is the file NAME.nk of a user of the bus; `gateway`: it is a gateway's, in the account that those have.
     A `tls://` URL is spoken to in TLS only, with a server that `ca` vouches for.
@@ -68,6 +69,11 @@ class NatsBus:
         for tail in self._tails:
             tail.begin_again()
 
+    @property
+    def _clustered(self) -> bool:
+        """By what the server says of itself (INFO, `cluster`)."""
+        return bool(self._nc._server_info.get("cluster"))
+
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         """As `translated`; and what the server did not let us ask got no reply for that reason."""
@@ -84,23 +90,8 @@ class NatsBus:
             ) from None
 
     async def ensure_streams(self) -> None:
-        for spec in STREAMS:
-            config = js.StreamConfig(
-                name=spec.name,
-                subjects=list(spec.subjects),
-                retention=js.RetentionPolicy.LIMITS,
-                discard=js.DiscardPolicy.OLD if spec.sheds else js.DiscardPolicy.NEW,
-                storage=js.StorageType.FILE,
-                max_bytes=spec.bytes_max,
-                max_msgs_per_subject=spec.per_subject_max,
-                allow_direct=True,
-                num_replicas=1,
-            )
-            with self._translated():
-                try:
-                    await self._jsm.stream_info(spec.name)
-                except NotFoundError:
-                    await self._jsm.add_stream(config)
+        with self._translated():
+            await ensure_streams(self._jsm, self._clustered)
 
     async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
         self._check_connected()
@@ -118,7 +109,8 @@ class NatsBus:
         stream = next(s for s in STREAMS if any(subject.startswith(f[:-1]) for f in s.subjects))
         with self._translated():
             try:
-                found = await self._jsm.get_msg(stream.name, subject=subject, direct=True)
+                # Of a cluster the leader is asked: a direct get may be answered by a server that lags behind.
+                found = await self._jsm.get_msg(stream.name, subject=subject, direct=not self._clustered)
             except NotFoundError:
                 return None
         return Stored(subject, found.data or b"", int(found.seq or 0))

@@ -22,6 +22,8 @@ log = structlog.get_logger("bus")
 
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 END_S_MAX = 0.5
+PING_S = 5
+PING_CLUSTER_S = 2  # a server that stands still is left for another after three of these
 LOGIN_REFUSED = "authorization violation"
 _NOT_ALLOWED = re.compile(r'permissions violation for \w+ (?:to )?"([^"]+)"', re.IGNORECASE)
 
@@ -63,17 +65,18 @@ async def connect(
         if not quiet:
             log.info("bus.back", url=url)
 
+    servers = url.split(",")
     context = client_context(url, ca)
     client = Client()
     try:
         async with asyncio.timeout(wait_s):
             await client.connect(
-                url,
+                servers,
                 name=name,
                 connect_timeout=2,
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.25,  # type: ignore[arg-type]  # seconds; it only sleeps for them
-                ping_interval=5,
+                ping_interval=PING_S if len(servers) == 1 else PING_CLUSTER_S,
                 max_outstanding_pings=2,
                 pending_size=PENDING_BYTES_MAX,
                 error_cb=errored,

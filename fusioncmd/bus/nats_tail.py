@@ -19,6 +19,9 @@ from fusioncmd.bus.sequence import HEARTBEAT_S, Sequence
 
 log = structlog.get_logger("bus")
 
+RETRY_S = 0.5
+NEW_LOOKS = 4
+
 
 class NatsTail:
     """A push consumer that is made anew, after the last message handled, whenever `Sequence` finds a loss."""
@@ -59,7 +62,7 @@ class NatsTail:
                 await self._consume()
             except (NatsError, OSError, TimeoutError) as error:
                 log.warning("tail.retry", stream=self._stream.name, after=self._at.handled, error=repr(error))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(RETRY_S)
 
     async def _consume(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,7 +79,7 @@ class NatsTail:
         jsm = self._jsm
         name = ""
         try:
-            if generation > 1 and (await jsm.stream_info(self._stream.name)).state.last_seq < self._at.handled:
+            if generation > 1 and await self._is_new():
                 log.warning("tail.stream_is_new", stream=self._stream.name, handled=self._at.handled)
                 self._at.handled = 0
             if self._at.handled or self._config.deliver_policy is not js.DeliverPolicy.BY_START_TIME:
@@ -103,6 +106,17 @@ class NatsTail:
                 await subscription.unsubscribe()
                 if name and self._nc.is_connected:
                     await jsm.delete_consumer(self._stream.name, name)
+
+    async def _is_new(self) -> bool:
+        """The stream ends before what was handled. Asked again: a cluster's new leader may have to catch up first."""
+        for _ in range(NEW_LOOKS):
+            info = await self._jsm.stream_info(self._stream.name)
+            if info.state.last_seq >= self._at.handled:
+                return False
+            if info.cluster is None or not info.cluster.replicas:
+                return True
+            await asyncio.sleep(RETRY_S)
+        return True
 
     async def _take(self, msg: Msg, now_s: float) -> None:
         headers: dict[str, Any] = msg.headers or {}

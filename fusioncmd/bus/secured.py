@@ -16,7 +16,10 @@ CA_VARIABLE = "FUSIONCMD_TLS_CA"
 def client_context(url: str, ca: Path | None) -> ssl.SSLContext | None:
     """None for a URL of a plain connection. Without `ca` FUSIONCMD_TLS_CA says which authority is trusted, else it is
     those that the system trusts."""
-    if not url.startswith(SCHEME):
+    secured = {each.startswith(SCHEME) for each in url.split(",")}
+    if len(secured) > 1:
+        raise BadInput(f"Of {url} all or none must be tls://.", f"{url} 须全部使用 tls://，或全部不用。")
+    if secured == {False}:
         return None
     file = ca or (Path(given) if (given := os.environ.get(CA_VARIABLE)) else None)
     try:

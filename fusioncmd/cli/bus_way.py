@@ -133,12 +133,14 @@ def _folders() -> list[Path]:
 
 
 async def lets_everyone_in(url: str, ca: Path | None) -> bool:
-    """Whether the server at `url` takes a connection without a key."""
+    """Whether the server at `url`, or any of a cluster's, takes a connection without a key."""
     from fusioncmd.bus.nats import open_bus
 
-    try:
-        bus = await open_bus(url, "stranger", LOOK_S_MAX, quiet=True, ca=ca)
-    except Unavailable:  # refused, which is right; or not there, which whoever connects next will say
-        return False
-    await bus.close()
-    return True
+    for each in url.split(","):
+        try:
+            bus = await open_bus(each, "stranger", LOOK_S_MAX, quiet=True, ca=ca)
+        except Unavailable:  # refused, which is right; or not there, which whoever connects next will say
+            continue
+        await bus.close()
+        return True
+    return False

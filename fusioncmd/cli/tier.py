@@ -22,6 +22,8 @@ from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
+from fusioncmd.machine_clock import machine_clock
+from fusioncmd.steady import VARIABLE
 from fusioncmd.supervisor import Child, Supervisor
 from fusioncmd.words import reason, say
 
@@ -122,6 +124,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
         elif child.starts >= STARTS_MAX and not hopeless.done():
             hopeless.set_result(child)
 
+    env = (os.environ if env is None else env) | {VARIABLE: repr(machine_clock().set_s)}
     supervisor = Supervisor(tier.data / "logs", tell)
     try:
         for name, argv in tier.commands():

@@ -32,7 +32,12 @@ NodeOption = Annotated[
     ),
 ]
 DataOption = Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")]
-NatsOption = Annotated[str | None, _option("URL", "Join this NATS server.", "加入已运行的 NATS 服务器。")]
+NatsOption = Annotated[
+    str | None,
+    _option(
+        "URL", "Join this NATS server; of a cluster: URL,URL,URL.", "加入已运行的 NATS 服务器；集群：URL,URL,URL。"
+    ),
+]
 BusKeyOption = Annotated[
     Path | None, _option("FOLDER", "With --nats: the keys of its users.", "与 --nats 同用：总线密钥目录。")
 ]

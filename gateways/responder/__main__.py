@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sys
-import time
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
+from fusioncmd.machine_clock import machine_clock
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
 from fusioncmd.terminal import Close
@@ -56,7 +56,8 @@ async def _run(given: argparse.Namespace) -> None:
         )
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
-    judge = Judge(ring.anchors(ring.folder_of(given.data)), time.time)
+    clock = machine_clock()
+    judge = Judge(ring.anchors(ring.folder_of(given.data)), clock)
     proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
@@ -65,12 +66,12 @@ async def _run(given: argparse.Namespace) -> None:
     engine = Engine(
         listener, descriptors_max, peers=Peers(proxies), pages=Pages(_page_files(pages.folder_of("responder")))
     )
-    gateway = Gateway(engine, serves, key, judge, descriptors_max, time.time)
+    gateway = Gateway(engine, serves, key, judge, descriptors_max, clock)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.connect(bus, given.name)
     engine.serve(gateway)
-    heeding = Heeding(judge, gateway.board, time.time)
-    tails = [await heeding.read(bus), await _read_losses(bus, gateway)]  # whom to believe, and then orders
+    heeding = Heeding(judge, gateway.board, clock)
+    tails = [await heeding.read(bus), await _read_losses(bus, gateway, clock())]  # whom to believe, and then orders
     tails.append(await _read_orders(bus, gateway, serves))
 
     stop = asyncio.Event()
@@ -126,9 +127,9 @@ async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
     return tail
 
 
-async def _read_losses(bus: Bus, gateway: Gateway) -> Tail:
+async def _read_losses(bus: Bus, gateway: Gateway, now_s: float) -> Tail:
     """The devices that were revoked while tickets of theirs could still be good; before anyone is let in."""
-    from_ms = int((time.time() - KEPT_S) * 1000)
+    from_ms = int((now_s - KEPT_S) * 1000)
     tail = await bus.tail(TRUST, gateway.relay.fold_lost, from_ms=from_ms, filters=(subjects.LOST_ALL,))
     await tail.caught_up()
     return tail

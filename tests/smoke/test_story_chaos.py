@@ -38,6 +38,21 @@ def test_nobody_is_lost_or_counted_twice_when_processes_are_killed() -> None:
     assert said["figures"]["connections lost"] > 0
 
 
+def test_of_three_servers_the_leader_is_killed_or_stands_still_and_nothing_is_lost() -> None:
+    said = run("cluster", "--seed", "1", "--rounds", "2", "--terminals", "300")
+    figures = said["figures"]
+    assert figures["rounds"] == 2 and figures["answers confirmed"] > 900
+    assert 0 < figures["written again after: longest [s]"] <= 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to mount a small file system takes root")
+def test_the_disk_is_filled_and_nothing_is_confirmed_that_is_not_on_it() -> None:
+    said = run("disk", "--seed", "1", "--rounds", "3", "--terminals", "200")
+    figures = said["figures"]
+    assert figures["answers confirmed"] >= 600
+    assert 0 < figures["health said so after: longest [s]"] <= 5
+
+
 def test_a_call_down_is_timed_weighed_and_exact() -> None:
     said = run("calldown", "--people", "6000", "--terminals", "1500", "--rounds", "2")
     figures = said["figures"]

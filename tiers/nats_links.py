@@ -1,0 +1,101 @@
+"""Links in a NATS server's configuration: their accounts and leaf nodes. What passes between tiers, and no more. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fusioncmd.bus.users import BusUser
+from tiers.bus_rights import rights_of, says_down, says_up
+
+LINK_S_MAX = 10  # for a node below to say who it is; NATS would wait two seconds, a satellite needs more
+PARENT_SEED = "FUSIONCMD_PARENT_SEED"  # the environment variable with the key for the node above
+
+
+class LinkSettings(Protocol):
+    """What `nats_config.NatsSettings` says of links."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def links(self) -> tuple[str, int] | None: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def parent_ca(self) -> Path | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An account beside the node's own: what is said in it is lent to the node, and the node lends it what it hears."""
+
+    name: str
+    users: list[BusUser]
+    says: tuple[str, ...]
+    hears: tuple[str, ...]
+
+
+def beside(settings: LinkSettings, own: str, below: list[BusUser]) -> Iterator[Lent]:
+    """The accounts of links: of those to nodes below, which come in as users, and of the one to the node above."""
+    if settings.links is not None:
+        yield Lent(f"{own}-links", below, says=says_up("*"), hears=says_down("*"))
+    if settings.parent is not None:
+        yield Lent(f"{own}-above", [], says=says_down(settings.node), hears=says_up(settings.node))
+
+
+def account(lent: Lent, own: str) -> str:
+    return f"""\
+  "{lent.name}" {{
+    users: [
+{listed(map(user_line, lent.users))}\
+    ]
+    exports: [
+{listed(lends(subject, own) for subject in lent.says)}\
+    ]
+    imports: [
+{listed(borrows(subject, own) for subject in lent.hears)}\
+    ]
+  }}
+"""
+
+
+def lends(subject: str, to: str) -> str:
+    return f'{{ stream: "{subject}", accounts: ["{to}"] }}'
+
+
+def borrows(subject: str, account: str) -> str:
+    return f'{{ stream: {{ account: "{account}", subject: "{subject}" }} }}'
+
+
+def leafnodes(settings: LinkSettings, own: str, tls: str) -> str:
+    """Where nodes below come in, and how this one comes in above. Timeouts are for a satellite's round trips."""
+    if settings.links is None and settings.parent is None:
+        return ""
+    here = above = ""
+    if settings.links is not None:
+        host, port = settings.links
+        here = f"""\
+  host: "{host}"
+  port: {port}
+  no_advertise: true
+  authorization {{ timeout: {LINK_S_MAX} }}
+{tls}\
+"""
+    if settings.parent is not None:
+        ca = f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}" }}' if settings.parent_ca else ""
+        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca}'
+        above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
+    return f"leafnodes {{\n{here}{above}}}\n"
+
+
+def user_line(user: BusUser, clustered: bool = False) -> str:
+    rights = rights_of(user, clustered)
+    publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
+    may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
+    return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
+
+
+def listed(lines: Iterable[str]) -> str:
+    return "".join(f"      {line}\n" for line in lines)
