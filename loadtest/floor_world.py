@@ -36,6 +36,7 @@ class World:
         self.now_ms, self.found, self.radio_loss = START_MS, Found(), 0.05
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
+        self._speakers: dict[str, str] = {}  # by gateway
         self._pairs: dict[tuple[str, str], int] = {}  # who speaks at once, and since when
         stations = sorted({*above, *above.values()})
         self.seats = {name: Seat(name, home, n + 1, 0) for n, name in enumerate(stations) if name not in gateways}
@@ -167,7 +168,11 @@ class World:
             self.after(5, what)
 
     def _watch(self) -> None:
-        speaking = [name for name, relay in self.relays.items() if relay.speaker(self.now_ms) is not None]
+        speakers = {name: who for name, relay in self.relays.items() if (who := relay.speaker(self.now_ms)) is not None}
+        if speakers != self._speakers:
+            self.found.bursts += len(speakers.items() - self._speakers.items())
+            self._speakers = speakers
+        speaking = list(speakers)
         if len(speaking) < 2:
             self._pairs.clear()
             return
