@@ -1,4 +1,4 @@
-"""Links in a NATS server's configuration: their accounts and leaf nodes. What passes between tiers, and no more. Pure."""
+"""Links in a NATS server's configuration: accounts and leaf nodes. What passes between tiers, and no more. Pure."""
 
 from __future__ import annotations
 
