@@ -36,6 +36,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     receive_within_s: int = 120
     answer_within_s: int = 600
     open_s: int = limits.ORDER_OPEN_S_DEFAULT
+    ladder: str = ""  # how it escalates (ladder/steps.py); empty: as the node does by default
 
 
 class Health(Question["HealthReply"], frozen=True):
