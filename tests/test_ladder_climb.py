@@ -21,10 +21,6 @@ OPEN_S = 200
 HOUR_MS = 3_600_000
 
 
-def standing(received: BitMap = BitMap(), answered: BitMap = BitMap(), excused: BitMap = BitMap()) -> Standing:
-    return Standing(PEOPLE, received, answered, excused)
-
-
 @dataclass
 class World:
     """A node that stores before it sends, a channel that notes whom it was given, and people who answer."""
@@ -46,7 +42,7 @@ class World:
         self.stored: dict[int, bytes] = {}
 
     def standing(self) -> Standing:
-        return standing(self.received, self.answered, self.excused)
+        return Standing(PEOPLE, self.received, self.answered, self.excused)
 
     def store(self, i: int) -> None:
         self.stored[i] = wire.encode(wire.Progress.of(make_id(), i, 0, self.climb.rungs[i]))
@@ -174,7 +170,8 @@ def test_a_ladder_has_one_spelling_and_what_is_none_gets_a_sentence() -> None:
     assert named("standard") == parse(NAMED["standard"])
     assert named("# by night\nsms 30  answered\nsuperior 60 answered\n").text == "sms 30 answered; superior 60 answered"
     for bad in (
-        "", "sms", "sms 0 answered", "sms 604801 answered", "sms 60 seen", "fax 60 answered", "exercise", "sms 060 answered",
+        "", "sms", "sms 0 answered", "sms 604801 answered", "sms 60 seen", "fax 60 answered", "exercise",
+        "sms 060 answered",
         "superior 60 answered; sms 60 answered", "; ".join(["sms 60 answered"] * 9), "sms 60 answered;push 60 received",
     ):  # fmt: skip
         with pytest.raises(BadOrder):

@@ -43,6 +43,7 @@ PURE = (
     "fusioncmd/codes.py", "fusioncmd/envelope.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
+    "fusioncmd/api/escalation.py", "fusioncmd/ladder/behalf.py", "fusioncmd/ladder/replies.py", "tiers/previewing.py",
     "fusioncmd/ladder/bounds.py", "fusioncmd/ladder/climb.py", "fusioncmd/ladder/steps.py", "fusioncmd/ladder/wire.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",

@@ -19,6 +19,7 @@ from fusioncmd.bus.users import BusUser
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew")
+CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
 
@@ -31,7 +32,8 @@ class Rights:
 
 def rights_of(user: BusUser) -> Rights:
     """Every user hears its own inbox, and nobody else's."""
-    make = {"node": _node, "gateway": _gateway, "office": _office, "commander": _commander}[user.role]
+    make = {"node": _node, "gateway": _gateway, "office": _office, "commander": _commander,
+            "channels": _channels}[user.role]  # fmt: skip
     publish, hear = make(user)
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
 
@@ -42,7 +44,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        *_below(subjects.audit_head(here)), "fc.account.*",
+        *_below(subjects.audit_head(here)), "fc.account.*", subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"),
+        subjects.notify("*"), subjects.receipt("sms"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
         subjects.api("*"),  # what a person at its machine asks with its key
@@ -50,11 +53,14 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     made = tuple(f"{JETSTREAM}.STREAM.CREATE.{stream.name}" for stream in STREAMS)
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
-    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL)
+    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL, *CHANNELS_SAY)
 
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    says = (subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)))
+    says = (
+        subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)),
+        *_below(f"fc.push.{user.path.dotted}"),
+    )  # fmt: skip
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
 
@@ -76,7 +82,7 @@ def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
 
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
-    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", *map(subjects.api, GATEWAY_ASKS))
+    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", subjects.PUSH_ALL, *map(subjects.api, GATEWAY_ASKS))
     theirs = _gateway_reads("*", GATEWAYS_JETSTREAM)
     return {subject: subject for subject in says} | dict(zip(_gateway_reads("*", JETSTREAM), theirs, strict=True))
 
@@ -85,6 +91,11 @@ def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command line on the node's own machine: it loads the roster, reads it for tickets, and proves the audit."""
     reads = (subject for stream in (ROSTER, AUDIT, TRUST) for subject in _reads(stream))
     return (subjects.api(">"), *_below(subjects.roster(user.path)), *reads), ()
+
+
+def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What reaches phones by other ways: it hears its work, answers the node, and reads nothing that is kept."""
+    return (*CHANNELS_SAY, "_INBOX.node.>"), (subjects.notify("*"),)
 
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

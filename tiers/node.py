@@ -38,6 +38,7 @@ from tiers.checks import Checks, Pause
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
+from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles, images
 from tiers.logins import Logins
 from tiers.problems import problems_of
@@ -95,6 +96,7 @@ class Node:
         self.desk.sign_with(self._keys.own_key)
         self.desk.problems = self._lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
+        self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
         self._stop = asyncio.Event()
 
@@ -120,6 +122,7 @@ class Node:
         self.ready = True
         self._ready_s = time.monotonic() - self._started_s
         log.info("node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self._ready_s, 3))
+        climbing = await self.ladders.start()
         while not self._stop.is_set():
             try:
                 async with asyncio.timeout(self._snapshot_every_s):
@@ -127,6 +130,7 @@ class Node:
             except TimeoutError:
                 await self.snapshot()
                 await self._keys.tend()
+        climbing.cancel()
         await self.snapshot()
         self._checks.close()
 
@@ -188,6 +192,7 @@ class Node:
             api.Orders: self.desk.orders,
             api.Reports: self.desk.reports,
             api.Find: self.desk.find,
+            **self.ladders.answers(),
             api.Audit: self._audit,
             api.Login: self.logins.login,
             api.LoginByKey: self.logins.login_by_key,
@@ -228,6 +233,7 @@ class Node:
             *of_keys,
             *self._lagging(),
             *self._problems.values(),
+            *self.ladders.problems,
             *self.recorder.problems,
             *self.logins.problems(),
             *found,
@@ -236,15 +242,7 @@ class Node:
     async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
         people, towns, orders, reachable = self.desk.figures(who)
         return api.HealthReply(
-            node=self.desk.node.code,
-            version=__version__,
-            people=people,
-            towns=towns,
-            orders=orders,
-            reachable=reachable,
-            gateways=tuple(self._reachable.gateways(self._clock())),
-            ready_s=self._ready_s,
-            caught_up=self.ready,
-            now_ms=self.desk.now_ms,
-            problems=self._all_problems(),
-        )
+            node=self.desk.node.code, version=__version__, people=people, towns=towns, orders=orders,
+            reachable=reachable, gateways=tuple(self._reachable.gateways(self._clock())), ready_s=self._ready_s,
+            caught_up=self.ready, now_ms=self.desk.now_ms, problems=self._all_problems(),
+        )  # fmt: skip

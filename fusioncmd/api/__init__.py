@@ -5,7 +5,7 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 
 from __future__ import annotations
 
-from fusioncmd.api import calling, devices, keys, logins, proposals, records
+from fusioncmd.api import calling, devices, escalation, keys, logins, proposals, records
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
 from fusioncmd.api.calling import Compose as Compose
 from fusioncmd.api.calling import Composed as Composed
@@ -23,6 +23,7 @@ from fusioncmd.api.calling import People as People
 from fusioncmd.api.calling import Person as Person
 from fusioncmd.api.calling import Preview as Preview
 from fusioncmd.api.calling import PreviewReply as PreviewReply
+from fusioncmd.api.calling import PreviewRow as PreviewRow
 from fusioncmd.api.calling import ReportLine as ReportLine
 from fusioncmd.api.calling import Reports as Reports
 from fusioncmd.api.calling import ReportsReply as ReportsReply
@@ -31,6 +32,11 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.escalation import AnsweredFor as AnsweredFor
+from fusioncmd.api.escalation import AnswerFor as AnswerFor
+from fusioncmd.api.escalation import Ladder as Ladder
+from fusioncmd.api.escalation import LadderReply as LadderReply
+from fusioncmd.api.escalation import StepLine as StepLine
 from fusioncmd.api.logins import AccountLine as AccountLine
 from fusioncmd.api.logins import AccountMade as AccountMade
 from fusioncmd.api.logins import Accounts as Accounts
@@ -59,4 +65,5 @@ from fusioncmd.api.records import AuditReply as AuditReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
+    **escalation.VERBS,
 }  # fmt: skip

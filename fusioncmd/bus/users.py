@@ -21,8 +21,8 @@ from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
 from fusioncmd.trust.keyfile import OTHERS, make_file
 from fusioncmd.words import reason
 
-NODE, OFFICE, COMMANDER = "node", "office", "commander"
-UserKind = Literal["node", "office", "commander", "gateway"]
+NODE, OFFICE, COMMANDER, CHANNELS = "node", "office", "commander", "channels"
+UserKind = Literal["node", "office", "commander", "gateway", "channels"]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096
 KEEPER_FILE = "keeper.pid"  # beside the server's configuration: whom SIGHUP tells that users are others now

@@ -61,7 +61,7 @@ class Rung:
 
 
 class Climb:
-    """One order's ladder. `begin`, `take` and `note` change it; whoever calls them stores it before anything is sent."""
+    """One order's ladder. `begin`, `take` and `note` change it; who calls them stores it before anything is sent."""
 
     def __init__(self, ladder: Ladder, status: str, open_ms: int) -> None:
         self.ladder, self._status, self._open_ms = ladder, status, open_ms
@@ -70,6 +70,9 @@ class Climb:
     def is_over(self, elapsed_ms: int) -> bool:
         """The order has ended by the ladder's own time: a clock that was set ends nothing early."""
         return elapsed_ms >= self._open_ms
+
+    def open_left_s(self, elapsed_ms: int) -> int:
+        return max(0, self._open_ms - elapsed_ms) // 1000
 
     def due(self, elapsed_ms: int) -> int | None:
         """The step to begin now, if there is one: `wait_s` after the one before began. One that may not be taken in an

@@ -1,4 +1,4 @@
-"""What a ladder is: steps, each with a channel, a wait and a condition, as one line of text that an order carries. Pure.
+"""What a ladder is: steps, each with a channel, a wait and a condition, as a line of text that an order carries. Pure.
 
     push 60 received; sms 120 answered; voice 240 answered; superior 180 answered
 

@@ -54,9 +54,9 @@ class Progress(Struct, frozen=True, tag="ladder-step.1", tag_field="kind"):
         return cls(order, step, rung.begun_ms, at_ms, *packed, told)
 
     def rung(self) -> Rung:
-        told = {kind: bitmap_from(bits) for kind, bits in self.outcomes.items()}
-        sets = [bitmap_from(bits) for bits in (self.chosen, self.handed, self.unaddressed)]
-        return Rung(self.begun_ms, *sets, outcomes=dict(told))
+        told: dict[str, BitMap] = {kind: bitmap_from(bits) for kind, bits in self.outcomes.items()}
+        chosen, handed, unaddressed = map(bitmap_from, (self.chosen, self.handed, self.unaddressed))
+        return Rung(self.begun_ms, chosen, handed, unaddressed, told)
 
 
 class OnBehalf(Struct, frozen=True, tag="ladder-behalf.1", tag_field="kind"):
@@ -153,7 +153,3 @@ def decode(kind: type[M], data: bytes) -> M:
     if not isinstance(message, kind):
         raise BadMessage(f"Not a {kind.__name__}.", f"不是 {kind.__name__} 消息。")
     return message
-
-
-def bits(numbers: BitMap) -> bytes:
-    return bytes(numbers.serialize())

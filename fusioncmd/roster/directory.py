@@ -30,6 +30,7 @@ class Roster:
         self.divisions = divisions
         self.towns: tuple[str, ...] = ()
         self.everyone = BitMap()
+        self.with_phone = BitMap()
         self._number_of_town: dict[str, int] = {}
         self._table_edition = 0
         self._editions: dict[str, int] = {}
@@ -199,10 +200,12 @@ class Roster:
                     self._by_role.setdefault(name, BitMap()).update(numbers)
         self._by_town[part.town] = everyone
         self.everyone |= everyone
+        self.with_phone |= everyone & BitMap([base + slot for slot, phone in enumerate(part.phones) if phone])
 
     def _forget(self, town: str) -> None:
         before = self._by_town.pop(town)
         self.everyone -= before
+        self.with_phone -= before
         for numbers in self._by_role.values():
             numbers -= before
         for village in set(decode(RosterSlice, self._bytes[town]).villages):
