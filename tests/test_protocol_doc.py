@@ -27,7 +27,7 @@ PAGE = (ROOT / "PROTOCOL.md").read_text("utf-8")
 FRAMES = [
     terminal.Hello, terminal.Received, terminal.Answer, terminal.SendReport, terminal.Alive, terminal.Distrust,
     terminal.Welcome, terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused, terminal.Enrol,
-    terminal.Enrolled, terminal.Renew, terminal.Ticketed,
+    terminal.Enrolled, terminal.Renew, terminal.Ticketed, terminal.Subscribe, terminal.Subscribed,
 ]  # fmt: skip
 TABLE_ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
 ROWS = [[cell.strip() for cell in row.split(" | ")] for row in TABLE_ROW.findall(PAGE)]

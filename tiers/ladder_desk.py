@@ -26,8 +26,8 @@ from fusioncmd.ladder.wire import Heard, Inbound, OnBehalf, Outcomes, decode, en
 from fusioncmd.messages import ANSWERED, Mark, Order, Receipts
 from fusioncmd.messages import encode as encode_message
 from tiers.desk import Desk
-from tiers.ladder_records import Kept
-from tiers.ladders import Ladders, boot_id, default_of
+from tiers.ladder_records import Kept, boot_id, default_of
+from tiers.ladders import Ladders
 from tiers.recording import Recording
 from tiers.serving import Answer
 
@@ -71,9 +71,9 @@ class LadderDesk:
 
     async def ladder(self, request: api.Ladder, who: Actor) -> api.LadderReply:
         order, place = self._desk.order(request.order, who), self._desk.place(request.node, who)
-        kept = self._ladders.kept.get(order.id)
+        kept = await self._ladders.of(order) if self._ladders.ready else None
         if kept is None:
-            return api.LadderReply("", 0, True, ())
+            return api.LadderReply(order.ladder, 0, self._ladders.ready, ())
         over, runs_s = self._ladders.is_over(kept), self._ladders.ran_ms(kept) // 1000
         return api.LadderReply(kept.climb.ladder.text, runs_s, over, self._lines(kept, place), self.problems)
 

@@ -7,19 +7,24 @@ cannot take a step as well. After a store whose reply was lost, what is on disk 
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import structlog
 
 from fusioncmd import subjects
 from fusioncmd.bus.port import LADDER, Bus
-from fusioncmd.errors import BadMessage, Conflict, Unavailable
+from fusioncmd.errors import BadInput, BadMessage, Conflict, Unavailable
 from fusioncmd.ladder.behalf import Behalf
 from fusioncmd.ladder.climb import Climb, Elapsed, Rung
-from fusioncmd.ladder.steps import parse
+from fusioncmd.ladder.steps import NONE, named, parse
 from fusioncmd.ladder.wire import OnBehalf, Progress, Running, decode, encode
 from fusioncmd.messages import Order
+from fusioncmd.words import reason
 
 log = structlog.get_logger("ladders")
+
+BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Kept:
@@ -109,3 +114,23 @@ def _together(disk: Rung, held: Rung) -> Rung:
     for kind, numbers in held.outcomes.items():
         disk.note(kind, numbers)
     return disk
+
+
+def boot_id() -> bytes:
+    """What names this run of the machine's monotonic clock."""
+    try:
+        return BOOT_FILE.read_bytes().strip()
+    except OSError:  # elsewhere: each start of the node is a new run, and time between does not count
+        return os.urandom(16)
+
+
+def default_of(data: Path) -> str:
+    """`ladder.txt` in the node's data: a ladder's name or text, for actual orders that carry none."""
+    file = data / "ladder.txt"
+    try:
+        return named(file.read_text("utf-8").strip()).text if file.exists() else NONE
+    except OSError as error:
+        en, zh = reason(error)
+        raise Unavailable(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{file} is not UTF-8 text.", f"{file} 不是 UTF-8 文本。") from None

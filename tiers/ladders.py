@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 from msgspec import structs
@@ -26,7 +25,6 @@ from fusioncmd.ladder.steps import NONE, SUPERIOR, Channel, named
 from fusioncmd.ladder.wire import Notice, Taken, Target, decode, encode
 from fusioncmd.messages import Order
 from fusioncmd.roster.directory import Roster
-from fusioncmd.words import reason
 from tiers.ladder_records import Kept, Records
 from tiers.ledger import Ledger
 from tiers.subscriptions import Addresses
@@ -37,7 +35,6 @@ EVERY_S = 1.0
 TIME_NOTED_EVERY_MS = 15_000
 BATCHES_MAX = 5  # of a channel and step at a time
 ASKS_MAX = 3
-BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Ladders:
@@ -56,6 +53,8 @@ class Ladders:
         self.kept: dict[bytes, Kept] = {}
         self._passed: set[bytes] = set()  # orders without a ladder
         self.problems: dict[str, str] = {}
+        self.ready = False  # what is stored has been read
+        self._adopting = asyncio.Lock()
         self._handing: dict[Channel, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -69,6 +68,7 @@ class Ladders:
                 self.problems["ladders"] = f"Ladders cannot be read: {problem.en}"
                 await asyncio.sleep(EVERY_S)
         self.problems.clear()
+        self.ready = True
         try:
             while True:
                 await self.tend()
@@ -81,7 +81,7 @@ class Ladders:
         """One round: decide, and let each channel that has nothing in hand begin. What fails is tried again."""
         for order in [*self._ledger.book.orders.values()]:
             try:
-                running = self.kept.get(order.id) or await self._adopted(order)
+                running = await self.of(order)
                 if running is not None:
                     await self._tend(running)
                     self.problems.pop("ladders", None)
@@ -128,10 +128,14 @@ class Ladders:
     def _mono_ms(self) -> int:
         return int(self._monotonic() * 1000)
 
+    async def of(self, order: Order) -> Kept | None:
+        """The order's ladder, if it has one: known, resumed or begun now."""
+        if order.id in self.kept or order.id in self._passed:
+            return self.kept.get(order.id)
+        async with self._adopting:
+            return self.kept.get(order.id) or await self._adopted(order)
+
     async def _adopted(self, order: Order) -> Kept | None:
-        """The order's ladder, resumed or begun now."""
-        if order.id in self._passed:
-            return None
         kept = self.records.known(order, self._boot, self._mono_ms)
         if kept is None:
             text = order.ladder or (self.default if order.status == "actual" else NONE)
@@ -228,23 +232,3 @@ class Ladders:
     async def _ask(self, channel: Channel, notice: Notice) -> Taken:
         data = await self._bus.ask(subjects.notify(channel), encode(notice), bounds.CHANNEL_ANSWER_S_MAX)
         return decode(Taken, data)
-
-
-def boot_id() -> bytes:
-    """What names this run of the machine's monotonic clock."""
-    try:
-        return BOOT_FILE.read_bytes().strip()
-    except OSError:  # elsewhere: each start of the node is a new run, and time between does not count
-        return os.urandom(16)
-
-
-def default_of(data: Path) -> str:
-    """`ladder.txt` in the node's data: a ladder's name or text, for actual orders that carry none."""
-    file = data / "ladder.txt"
-    try:
-        return named(file.read_text("utf-8").strip()).text if file.exists() else NONE
-    except OSError as error:
-        en, zh = reason(error)
-        raise Unavailable(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
-    except UnicodeDecodeError:
-        raise Problem(f"{file} is not UTF-8 text.", f"{file} 不是 UTF-8 文本。") from None
