@@ -11,16 +11,14 @@ from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.codes import Path
 from fusioncmd.ladder.wire import Subscription, decode
 from gateways.responder.subscriptions import EACH_S, SubscriptionBox
-from tests.test_desk import PEOPLE, PLACES
-from tests.test_desk import roster as made_roster
+from tests.test_desk import PEOPLE, Office
 from tiers.subscriptions import Addresses
 
 POINT, SECRET = b"\x04" + bytes(64), bytes(16)
 
 
 async def test_a_subscription_is_stored_found_and_forgotten() -> None:
-    bus, roster, now = MemoryBus(), made_roster(), [100.0]
-    assert PLACES
+    bus, roster, now = MemoryBus(), Office().roster, [100.0]
     known = Addresses(bus, roster)
     await known.begin()
     stored: list[int] = []
