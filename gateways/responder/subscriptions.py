@@ -1,4 +1,4 @@
-"""Push subscriptions on their way from terminals to disk: one message each, at a bounded pace, confirmed when stored."""
+"""Push subscriptions on their way from terminals to disk: a message each, at a bounded pace, confirmed when stored."""
 
 from __future__ import annotations
 
