@@ -6,6 +6,7 @@ A line that cannot be written (a full disk, a reader that went away) is lost; wh
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 
 import structlog
@@ -24,7 +25,13 @@ class _StandardError:
             sys.stderr.flush()
 
 
+def _says_something(record: logging.LogRecord) -> bool:
+    """Not what asyncio says whenever a TLS connection ends: nobody can do anything about it."""
+    return "returning true from eof_received()" not in str(record.msg)
+
+
 def configure_logs() -> None:
+    logging.getLogger("asyncio").addFilter(_says_something)
     plain = sys.stderr.isatty()
     structlog.configure(
         processors=[

@@ -13,17 +13,21 @@ class Heard:
     def __init__(self, recorder: Recorder, wanted: Collection[str], entries: list[Entry] | None = None) -> None:
         self.entries = [] if entries is None else entries
         self._wanted = wanted
-        record, note = recorder.record, recorder.note
+        record, record_after, note = recorder.record, recorder.record_after, recorder.note
 
         async def recorded(entry: Entry) -> None:
             await record(entry)
             self._hear(entry)
 
+        async def recorded_after(entry: Entry) -> None:
+            self._hear(entry)
+            await record_after(entry)
+
         def noted(entry: Entry) -> None:
             note(entry)
             self._hear(entry)
 
-        recorder.record, recorder.note = recorded, noted  # type: ignore[method-assign]
+        recorder.record, recorder.record_after, recorder.note = recorded, recorded_after, noted  # type: ignore[method-assign]
 
     def _hear(self, entry: Entry) -> None:
         if entry.deed in self._wanted:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fusioncmd import api
+from fusioncmd.audit import chain
 from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.bus.port import AUDIT
 from fusioncmd.client import Commander, key_login
 from fusioncmd.codes import Path as Place
 from fusioncmd.messages import Order, Selector, encode
@@ -45,6 +47,13 @@ class Tier:
         root = handing.signer_of(self.office, "root")
         handing.take(self.mine, handing.grant(self.office, request, root, terms, self.now_ms))
 
+    def rotate_node(self) -> None:
+        """The node gets its next key."""
+        _, request = handing.ask_for(self.office, ring.NODE, "duty node", both_in_one=True)
+        terms = Terms("44", ring.BOTH, ("node",), False, 731 * DAY_MS)
+        root = handing.signer_of(self.office, "root")
+        handing.take(self.office, handing.grant(self.office, request, root, terms, self.now_ms))
+
     @property
     def own(self) -> Credential:
         return ring.own_key(self.mine, "exercise", self.now_ms)
@@ -68,7 +77,18 @@ class Tier:
             self.bus.tails.clear()
 
     async def ask(self, question: Any) -> Any:
-        return await self._commander(self.duty).ask(question, timeout_s=0.2)
+        return await self._commander(self.duty).ask(question, timeout_s=2.0)
+
+    async def administer(self, question: Any) -> Any:
+        """As who holds the office's key for accounts."""
+        keys = ring.login_keys(self.office, self.now_ms)
+        admin = next(own for own in keys if "administer" in own.grant.purposes)
+        return await self._commander(admin).ask(question, timeout_s=2.0)
+
+    async def audited_by(self) -> list[bytes]:
+        """Which key signed each page of the audit."""
+        anchors = ring.anchors(self.office)
+        return [chain.written_by(m.data, "44", anchors)[1].name async for m in self.bus.read(AUDIT)]
 
     def _commander(self, own: Credential) -> Commander:
         async def by_key(commander: Commander) -> bytes:
@@ -81,7 +101,7 @@ class Tier:
         draft = make_draft(
             self._orders, **{"id": make_id(self._orders, self.now_ms), "audience": Selector((CITY,))} | changes
         )
-        return (await self._commander(own).issue(draft, own, timeout_s=0.2)).order
+        return (await self._commander(own).issue(draft, own, timeout_s=2.0)).order
 
     def signed_now(self) -> bytes:
         """An order of Chen Wei's, composed without the node."""

@@ -63,7 +63,7 @@ def test_no_other_bytes_are_a_session() -> None:
 def test_the_longest_session_fits_its_bound() -> None:
     longest = structs.replace(
         SESSION, name="\U00020000" * 64, by="key", path="440106001001", roles=accounts.ROLES, expires_s=1 << 40,
-        epoch=1 << 60, grants=(bytes(16),) * (limits.CHAIN_GRANTS_MAX + 1) * limits.LOGIN_KEYS_MAX,
+        epoch=1 << 60, grants=(bytes(16),) * 2 * (limits.CHAIN_GRANTS_MAX + 1) * limits.LOGIN_KEYS_MAX,
     )  # fmt: skip
     assert sessions.check(sessions.mint(longest, KEY), KEY, 0.0) == longest
 
@@ -209,3 +209,13 @@ async def test_no_account_is_pushed_out_by_a_statement_that_nobody_would_believe
         with pytest.raises(Untrusted):
             await here.node.accounts.put(here.node.accounts.get(key_of("chen")))
         assert await here.bus.last(subject) == before
+
+
+def test_what_a_key_of_the_node_stated_before_its_end_counts_and_nothing_since() -> None:
+    ends = Revocations(OFFICES.anchors)
+    ends.add(revocations.revoke(OFFICES.province, NODE_KEY.chain, NOW_MS + 1))
+    assert accounts.read(accounts.state(ACCOUNT, NODE_KEY), OFFICES.anchors, ends) == ACCOUNT
+    since = structs.replace(ACCOUNT, changed_ms=NOW_MS + 1)
+    with pytest.raises(Untrusted) as caught:
+        accounts.read(accounts.state(since, NODE_KEY), OFFICES.anchors, ends)
+    assert caught.value.reason == "revoked"

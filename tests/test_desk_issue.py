@@ -10,13 +10,13 @@ import pytest
 from fusioncmd import api
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import CALL, RECEIPT, Stored
-from fusioncmd.errors import BadOrder, BusDown, NotFound, Problem, StorageFull
-from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Audience, Order, Selector, decode
+from fusioncmd.errors import BadOrder, BusDown, Conflict, NotFound, Problem, StorageFull
+from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Audience, Order, Selector, decode, encode
 from fusioncmd.tally import bitmap_from
 from fusioncmd.trust import seals
 from tests.test_desk import PEOPLE, Office, numbers
 from tests.test_ledger import fold, mark, receipts
-from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_id
+from tests.worlds import CHIEF, DUTY, NOW_MS, make_draft, make_id, make_order
 from tiers import issuing as issuing_module
 
 DOWN = BusDown("The bus does not answer.", "总线没有应答。")
@@ -140,6 +140,17 @@ async def test_an_order_that_may_be_stored_keeps_its_time_though_the_store_is_fu
         office.now_ms += 60_000
     assert (await issue(office)).order.issued_ms == NOW_MS
     assert len(set(await orders_in(office))) == 1
+
+
+async def test_while_it_is_not_known_whether_an_order_is_stored_no_other_takes_its_number() -> None:
+    office = Office(Faulty(None, UNSURE))
+    with pytest.raises(BusDown):
+        await issue(office)
+    other = seals.seal(encode(make_order(text="Stay where you are.")), DUTY["exercise"])
+    with pytest.raises(Conflict, match="another order of that number"):
+        await office.desk.issue(api.Issue(other), CHIEF)
+    issued = await issue(office)
+    assert issued.order.text == "Report for duty." and set(await orders_in(office)) == {issued.order}
 
 
 async def test_the_memory_of_unsure_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

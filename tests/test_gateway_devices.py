@@ -173,3 +173,28 @@ async def test_who_hung_up_gets_no_answer_and_the_next_at_that_descriptor_neithe
     province.gate.set()
     await province.world.gateway.relay.drain(5)
     assert await next_one.hears_nothing_more()
+
+
+async def test_who_comes_to_that_descriptor_and_asks_hears_the_answer_to_their_own_question(
+    province: Province,
+) -> None:
+    """Both ask, at one descriptor, one after the other: the first answer is for nobody."""
+    province.gate.clear()
+    gone = await province.world.open()
+    gone.say(*Phone().enrol(await province.code()))
+    while province.asked < 1:
+        await asyncio.sleep(0)
+    (before,) = province.world.engine.descriptors()
+    gone.leave()
+    while province.world.engine.descriptors():
+        await asyncio.sleep(0.001)
+    next_one = await province.world.open()
+    next_one.say(*Phone(2).enrol(await province.code(TWO)))
+    while province.asked < 2:
+        await asyncio.sleep(0)
+    assert [*province.world.engine.descriptors()] == [before]
+    province.gate.set()
+    kind, _, number, ticket, *_ = await next_one.hear()
+    assert (kind, number) == (ENROLLED, TWO)
+    next_one.say(HELLO, VERSION, ticket)
+    assert (await next_one.hear())[:2] == [WELCOME, TWO]

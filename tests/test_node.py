@@ -205,7 +205,7 @@ async def test_messages_that_cannot_be_read_are_counted_and_skipped(tmp_path: Pa
         assert (await counts(bus))[0].answered == 2
         problems = (await ask(bus, api.Health())).problems
         assert "6 messages could not be read" in problems[0]
-        assert "1 orders on the bus were refused by the node" in problems[1]
+        assert "1 orders or accounts on the bus were refused by the node" in problems[1]
 
 
 async def test_a_gateway_that_cannot_store_is_told_to_whoever_reads_figures(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from fusioncmd import api, subjects
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import TRUST
+from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, Unavailable
 from fusioncmd.trust import handing, heartbeats, ring
 from fusioncmd.trust.expiry import DAY_MS
-from fusioncmd.trust.handing import Terms
 from fusioncmd.trust.revocations import digest_of, revoke
-from tests.key_tier import Tier
+from tests.key_tier import CITY, Tier
 from tests.nats_server import until
 from tests.test_node import province
 from tests.worlds import NOW_MS, make_draft
@@ -161,13 +161,38 @@ async def test_a_node_whose_own_key_is_revoked_says_so_and_accepts_nothing_until
             await tier.ask(api.Compose(make_draft(7)))
         with pytest.raises(Unavailable, match="OWN KEY WAS REVOKED"):
             await tier.ask(api.Issue(tier.signed_now()))
-        _, request = handing.ask_for(tier.office, ring.NODE, "duty node", both_in_one=True)
-        terms = Terms("44", ring.BOTH, ("node",), False, 731 * DAY_MS)
-        handing.take(tier.office, handing.grant(tier.office, request, root, terms, tier.now_ms))
+        tier.rotate_node()
         new = {one.name for one in ring.node_keys(tier.office)} - {node._keys.own.name}
         await until(lambda: node._keys.own.name in new)
         await tier.issue(tier.own)
         assert await tier.said("OWN KEY") == []
+
+
+async def test_what_a_stolen_key_of_the_node_stated_falls_and_what_was_before_stays(
+    tier: Tier,
+) -> None:
+    root, old = handing.signer_of(tier.office, "root"), ring.node_key(tier.office)
+    account = api.AddAccount(name="chen", roles=("commander",), path=CITY, password="correct horse battery")
+    async with tier.running():
+        await tier.administer(account)
+        before = await tier.issue(tier.own)
+        tier.now_ms += 60_000
+        stolen_ms = tier.now_ms
+        since = await tier.issue(tier.own)
+        tier.now_ms += 60_000
+        tier.rotate_node()
+        told = await tier.ask(Revoke(revoke(root, old.chain, stolen_ms)))
+        assert told.fallen == (since.id,)
+        assert (await tier.state(before), await tier.state(since)) == ("open", "revoked")
+    for _ in range(2):  # from its snapshot and its streams
+        pages = len(await tier.audited_by())
+        async with tier.running() as node:
+            assert node._keys.own.name != old.name
+            assert (await tier.state(before), await tier.state(since)) == ("open", "revoked")
+            assert [one.name for one in (await tier.administer(api.Accounts())).accounts] == ["chen"]
+            await Commander(tier.bus).ask(api.Login("chen", account.password))
+            assert await tier.said("OWN KEY") == []
+        assert old.name not in (await tier.audited_by())[pages:]
 
 
 async def test_a_node_beats_for_its_own_key_each_hour_and_keeps_one_heartbeat_per_key(tier: Tier) -> None:

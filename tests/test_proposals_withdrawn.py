@@ -7,10 +7,16 @@ import asyncio
 import pytest
 
 from fusioncmd import api, limits
+from fusioncmd.access import Actor
+from fusioncmd.codes import Path
 from fusioncmd.errors import Conflict, NotFound
+from fusioncmd.messages import Selector
+from fusioncmd.trust import seals
 from tests.test_desk import PEOPLE, Office
 from tests.test_proposals import HOUR_MS, approve, propose, restarted
-from tests.worlds import CHIEF, make_id
+from tests.worlds import CHIEF, DUTY, make_draft, make_id
+
+CITY = Selector(("4401",))
 
 
 async def test_what_was_withdrawn_is_not_issued_by_whoever_had_read_it_before_nor_proposed_again() -> None:
@@ -51,3 +57,19 @@ async def test_what_was_withdrawn_is_remembered_for_as_long_as_it_could_be_issue
         await propose(office, 2)
     office.now_ms += 2 * HOUR_MS + 1
     await propose(office, 3)
+
+
+@pytest.mark.parametrize(("place", "may"), [("4401", True), ("440106", False), ("4419", False)])
+async def test_only_whose_place_covers_all_that_it_means_withdraws_it(place: str, may: bool) -> None:
+    office = Office()
+    sealed = seals.seal(
+        (await office.desk.compose(api.Compose(make_draft(status="actual", audience=CITY)), CHIEF)).body, DUTY["actual"]
+    )
+    office.desk.proposals._waiting[make_id(1)] = sealed
+    who = Actor("chen", frozenset({"commander"}), Path(place))
+    if may:
+        assert (await office.desk.proposals.withdraw(api.Withdraw(make_id(1)), who)).order.id == make_id(1)
+        return
+    with pytest.raises(NotFound, match="waits for a second person"):
+        await office.desk.proposals.withdraw(api.Withdraw(make_id(1)), who)
+    assert make_id(1) in office.desk.proposals._waiting and office.audit.entries == []

@@ -37,6 +37,7 @@ async def recording(bus: MemoryBus, folder: Path, *, crash: bool = False) -> Asy
 
     async def live() -> None:
         async with one.running(lambda: None):
+            one.sign()
             await stop.wait()
 
     stop = asyncio.Event()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fusioncmd.audit import chain
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import AUDIT
 from tests.audits import entry, pages_of, proof_of
 from tests.test_recording import HEAD, SUBJECT, entries, head, messages, proof, recording
-from tests.worlds import OFFICES
+from tests.worlds import NODE_KEY, NOW_MS, OFFICES
 
 
 async def test_two_writers_with_the_nodes_key_make_one_chain_and_each_is_told(tmp_path: Path) -> None:
@@ -83,6 +84,24 @@ async def test_an_audit_that_was_cut_stays_cut_whatever_is_written_later(where: 
     found = (await proof(cut)).broken
     assert found is not None and (found.page, found.why) == (4, "missing") and "Pages 4 to 5" in found.en
     assert "cut" in {e.refused for e in await entries(cut)}
+
+
+async def test_a_last_page_that_is_another_than_was_signed_is_told_and_covered_up_by_nothing(tmp_path: Path) -> None:
+    """Somebody has the node's key, and writes its last page anew while it is down."""
+    bus, other = MemoryBus(), MemoryBus()
+    for n in range(3):
+        async with recording(bus, tmp_path) as one:
+            await one.record(entry(n))
+    first, second, _ = await messages(bus)
+    tip = chain.tip_of(chain.claimed(second.data), second.data)
+    for data in (first.data, second.data, chain.write(tip, [entry(9)], NODE_KEY, NOW_MS)[0]):
+        await other.store(SUBJECT, data)
+    async with recording(other, tmp_path) as one:
+        await one.record(entry(3))
+        assert any("Page 3 of the audit is another than was signed" in said for said in one.problems)
+    assert "rewritten" in {e.refused for e in await entries(other)}
+    found = (await proof(other)).broken
+    assert found is not None and found.page in (3, 4)
 
 
 @pytest.mark.parametrize(("kept", "said"), [(2, "after page 2 were removed"), (3, "stored anew by somebody else")])

@@ -45,6 +45,9 @@ class Notebook:
             raise self.problem
         self.entries.append(fitted(entry))
 
+    async def record_after(self, entry: Entry) -> None:
+        self.note(entry)
+
     def note(self, entry: Entry) -> None:
         self.entries.append(fitted(entry))
 

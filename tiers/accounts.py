@@ -1,6 +1,7 @@
 """The accounts that a node knows, as they stand in the stream, and the sessions that were ended before their time.
 
-What is folded is what counts: a change is on disk before it holds, and every session of the account ends with it.
+What is folded is what counts: a change is in the audit, then on disk, before it holds, and every session of the account
+ends with it. What only takes away (an account that is disabled, sessions that end) holds at once, and is told after.
 """
 
 from __future__ import annotations
@@ -92,14 +93,17 @@ class Accounts:
             self._ended_seq = await self._bus.store(subjects.ENDED_SESSIONS, data)
             self._ended = kept
 
-    async def put(self, account: Account) -> None:
-        """On disk, and in force, when it returns; `Conflict` when another change came first."""
+    async def put(self, account: Account, entry: Entry | None = None) -> None:
+        """On disk, and in force, when it returns; `entry` is in the audit before. `Conflict` when another change came
+        first."""
         key = key_of(account.name)
         seq = self._held[key][1] if key in self._held else 0
         if not seq and len(self._held) >= limits.ACCOUNTS_MAX:
             raise StorageFull(f"There are {limits.ACCOUNTS_MAX} accounts already.", "账户数量已达上限。")
         subject, data = subjects.account(key), accounts.state(account, self._own())
         accounts.read(data, self._judge.anchors, self._judge.revocations)  # or it would push out what is believed
+        if entry is not None:
+            await self._recorder.record(entry)
         self.fold(Stored(subject, data, await self._bus.store(subject, data, expect_last=seq)))
 
     async def add(self, question: api.AddAccount, who: Actor) -> api.AccountMade:
@@ -117,8 +121,7 @@ class Accounts:
         async with self._one_at_a_time:
             if key_of(name) in self._held:
                 raise Conflict(f"There is an account {name} already.", f"账户 {name} 已存在。")
-            await self.put(made)
-        await self._tell(who, made, "added")
+            await self.put(made, self._entry(who, made, "added"))
         return api.AccountMade(line_of(made), secret)
 
     async def change(self, question: api.ChangeAccount, who: Actor) -> api.AccountMade:
@@ -139,8 +142,11 @@ class Accounts:
         async with self._one_at_a_time:
             before = self._of(key, question.name, who)
             changed = structs.replace(before, **asked, epoch=before.epoch + 1, changed_ms=self._judge.now_ms)
-            await self.put(changed)
-        await self._tell(who, changed, " ".join(sorted(asked)) or "sessions ended")
+            entry = self._entry(who, changed, " ".join(sorted(asked)) or "sessions ended")
+            narrows = question.disabled is True or not asked
+            await self.put(changed, None if narrows else entry)
+            if narrows:
+                await self._recorder.record_after(entry)
         return api.AccountMade(line_of(changed), secret)
 
     async def used(self, account: Account, **changes: object) -> None:
@@ -175,9 +181,9 @@ class Accounts:
         if other is not None and other.name != name:
             raise Conflict(f"That identity is the account {other.name}'s.", f"该身份标识已属于账户 {other.name}。")
 
-    async def _tell(self, who: Actor, account: Account, what: str) -> None:
+    def _entry(self, who: Actor, account: Account, what: str) -> Entry:
         details = {"what": what, "roles": " ".join(account.roles), "path": account.path}
-        await self._recorder.record(Entry(self._judge.now_ms, who.name, "account", account.name, "", details))
+        return Entry(self._judge.now_ms, who.name, "account", account.name, "", details)
 
     def _fold_ended(self, data: bytes) -> None:
         try:

@@ -31,11 +31,15 @@ class DeviceRecords:
         await self._bus.store(self._subject(record), devices.pack(record, self._key), expect_last=0)
 
     async def get(self, number: int, device: bytes) -> Record:
-        stored = await self._bus.last(subjects.device(self._town(number), number, device))
-        record = None if stored is None else devices.unpack(Record, stored.data, self._key)
+        record = await self.find(number, device)
         if record is None or (record.number, record.device) != (number, device):  # moved there by a broker
             raise _unknown()
         return record
+
+    async def find(self, number: int, device: bytes) -> Record | None:
+        """What lies where its record does, whatever that says; None when nothing does."""
+        stored = await self._bus.last(subjects.device(self._town(number), number, device))
+        return None if stored is None else devices.unpack(Record, stored.data, self._key)
 
     async def of(self, number: int) -> list[Record]:
         return await self._read(subjects.devices_of(self._town(number), number))

@@ -17,7 +17,7 @@ from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
 from fusioncmd.devices import BadEnrolment, LostDevice, Record
-from fusioncmd.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
+from fusioncmd.errors import Forbidden, NotFound, Problem, Unavailable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust.grants import SignedGrant
 from fusioncmd.trust.refusals import Untrusted
@@ -62,23 +62,19 @@ class DeviceDesk:
         verify_device(request.algorithm, request.public, request.proof, "enrol", body)
         person = self._person(invited.number)
         record = Record(invited.device, invited.number, request.algorithm, request.public, self._now_ms)
-        try:
-            await self._records.add(record)
-        except Conflict:
-            before = await self._records.get(
-                invited.number, invited.device
-            )  # a reply was lost, or somebody found the code
+        before = await self._records.find(invited.number, invited.device)
+        if before is not None:  # a reply was lost, or somebody found the code
             if before.public != request.public:
-                raise BadEnrolment(
-                    "The code was used already, by another device.", "登记码已被另一台设备使用。"
-                ) from None
+                raise BadEnrolment("The code was used already, by another device.", "登记码已被另一台设备使用。")
             _check_here(before)
+            record = before
         else:
-            await self._note("enrolled", TERMINAL, record)
+            await self._audit.record(self._entry("enrolled", TERMINAL, record))
+            await self._records.add(record)
         if invited.replaces:
             for other in await self._records.of(invited.number):
-                if other.device != invited.device:
-                    await self._end(other, f"replaced by {invited.device.hex()}")
+                if other.device != invited.device and other.enrolled_ms <= record.enrolled_ms:
+                    await self._end(other, f"replaced by {invited.device.hex()}", again=False)
         ticket = self._ticket(person, invited.device)[0]
         after_s = devices.renew_after_s(invited.device)
         return asked.Enrolled(invited.device, invited.number, ticket, after_s, self._roots)
@@ -128,14 +124,17 @@ class DeviceDesk:
             self._number("", found[0].number, who)
         else:
             found = await self._records.of(self._number(request.id, request.number, who))
-        return _shown([await self._end(record, who.name) for record in found])
+        return _shown([await self._end(record, who.name, again=True) for record in found])
 
-    async def _end(self, record: Record, by: str) -> Record:
-        """Marked first, so that it renews nothing; then told. Safe to do again, when a reply was lost."""
-        if record.lost_ms is None:
+    async def _end(self, record: Record, by: str, again: bool) -> Record:
+        """Marked first, so that it renews nothing; then told. Safe to do again, when a reply was lost: nobody knows
+        whether it is in the audit, so an administrator who asks `again` is written down again."""
+        marked = record.lost_ms is None
+        if marked:
             record = await self._records.mark_lost(record, self._now_ms, by)
-            await self._note("revoked", by, record)
         await self._records.tell_lost(record, record.lost_ms or self._now_ms)
+        if marked or again:
+            await self._audit.record_after(self._entry("revoked", by, record))
         return record
 
     # --- what both need
@@ -177,9 +176,9 @@ class DeviceDesk:
         ticket = tickets.Ticket(person.number, person.place, person.roles, expires_s, device)
         return tickets.mint(ticket, self._key), expires_s
 
-    async def _note(self, what: str, by: str, record: Record) -> None:
+    def _entry(self, what: str, by: str, record: Record) -> Entry:
         details = {"what": what, "number": str(record.number)}
-        await self._audit.record(Entry(self._now_ms, by, DEED, record.device.hex(), details=details))
+        return Entry(self._now_ms, by, DEED, record.device.hex(), details=details)
 
     def _refused(self, what: str, about: str, problem: Problem) -> None:
         reason = problem.reason if isinstance(problem, Untrusted) else problem.code

@@ -31,6 +31,7 @@ class Account:
     order: Order | None = None
     sealed: bytes = b""  # the order as it was signed
     accepted_ms: int = 0  # as a node stated it
+    statement: bytes = b""  # by which it did
     said: list[Audience] = field(default_factory=list)  # before the order, which tells which of them is true
     audience: BitMap | None = None
     marks: Marks = field(default_factory=Marks)
@@ -69,7 +70,7 @@ class Ledger:
             self.book.fallen.add(order.id)
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
-        account.audience, account.said = audience, []
+        account.statement, account.audience, account.said = judged.statement, audience, []
         self.dirty.add(order.id)
         return order
 
@@ -91,7 +92,8 @@ class Ledger:
         for order in self.book.orders.values():
             account = self.accounts[order.id]
             at_ms = max(order.issued_ms, account.accepted_ms)
-            if order.id not in self.book.fallen and self._judge.has_ended(self._judge.signers(account.sealed), at_ms):
+            grounds = self._judge.grounds(account.sealed, account.statement)
+            if order.id not in self.book.fallen and self._judge.has_ended(grounds, at_ms):
                 fell.append(order)
         self.book.fallen |= {order.id for order in fell}
         return fell

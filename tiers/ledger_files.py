@@ -26,7 +26,8 @@ from fusioncmd.trust.seals import claimed
 from tiers.ledger import Account, Ledger
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
+READ = (2, VERSION)  # 2 kept no statement of the node
 DIGEST_BYTES = 16
 Image = tuple[bytes, bytes]  # order id, file content
 
@@ -140,16 +141,18 @@ def _pack_account(account: Account) -> bytes:
             None if account.audience is None else account.audience.serialize(),
             [rung.serialize() for rung in account.marks.rungs()],
             [encode(report) for report in account.reports.values()],
+            account.statement,
         ]
     )
 
 
 def _unpack_account(content: bytes) -> Account:
-    _, sealed, accepted_ms, said, audience, rungs, reports = _unseal(content)
+    _, sealed, accepted_ms, said, audience, rungs, reports, *later = _unseal(content)
     account = Account(  # what stands here was judged before it was written
         order=None if sealed is None else claimed(sealed)[0],
         sealed=sealed or b"",
         accepted_ms=accepted_ms,
+        statement=later[0] if later else b"",
         said=[decode(Audience, one) for one in said],
         audience=None if audience is None else bitmap_from(audience),
     )
@@ -171,6 +174,6 @@ def _unseal(content: bytes) -> list[Any]:
     if blake2b(payload, digest_size=DIGEST_BYTES).digest() != digest:
         raise BadMessage("The file fails its checksum.", "文件校验失败。")
     unpacked: list[Any] = msgpack.unpackb(payload)
-    if unpacked[0] != VERSION:
+    if unpacked[0] not in READ:
         raise BadMessage(f"The file is of version {unpacked[0]}.", f"文件版本为 {unpacked[0]}。")
     return unpacked

@@ -176,7 +176,7 @@ class Logins:
 
     async def logout(self, _: api.Logout, who: Actor) -> api.LoggedOut:
         await self._accounts.end(who.session, who.until_s)
-        await self._recorder.record(Entry(self._judge.now_ms, who.name, "logout", self._node.code))
+        await self._recorder.record_after(Entry(self._judge.now_ms, who.name, "logout", self._node.code))
         return api.LoggedOut(who.name)
 
     async def _let_in_account(self, account: Account, how: str) -> api.LoggedIn:

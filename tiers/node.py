@@ -6,7 +6,6 @@ The shell around `Desk`, `Ledger` and `Roster`: it owns the bus, the clock and t
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +37,10 @@ from tiers.checks import Checks, Pause
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
+from tiers.health import HealthDesk
 from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles, images
 from tiers.logins import Logins
-from tiers.problems import problems_of
 from tiers.recording import Recording
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
@@ -59,8 +58,7 @@ class Node:
         """Keys are in `data`; `clock` gives seconds since 1970. `second_above`: see `Issuing`. Logins are timed by
         `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
-        self.ready = False  # everything that is stored has been folded
-        self._started_s, self._ready_s, self._clock = time.monotonic(), 0.0, clock
+        self._started_s, self._clock = time.monotonic(), clock
         self._bus, self._data = bus, data
         self._files = LedgerFiles(data / "ledger")
         keys = ring.folder_of(data)
@@ -72,7 +70,6 @@ class Node:
         self._roster = Roster(divisions)
         self._reachable = Reachable()
         self._covered = dict(self._ledger.handled)  # what the head on disk says
-        self._problems: dict[str, str] = {}
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
         self.desk = Desk(
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
@@ -94,11 +91,23 @@ class Node:
         self._notices.on("proposal", self.desk.proposals.fold)
         self._folding.trust_filters = self._notices.filters
         self.desk.sign_with(self._keys.own_key)
-        self.desk.problems = self._lagging
+        self.health = HealthDesk(
+            self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
+            (
+                lambda: (en for en, _ in self._keys.problems()), lambda: self.recorder.problems,
+                lambda: (*self.logins.problems(), *self.ladders.problems),
+            ),
+        )  # fmt: skip
+        self.desk.problems = self.health.lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
         self._stop = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Everything that is stored has been folded."""
+        return self.health.ready
 
     async def run(self) -> None:
         """Until `stop`. Health is told from the first moment, the rest once all is read and gateways were listened to
@@ -111,17 +120,19 @@ class Node:
             self._note_life("stop")
 
     async def _live(self) -> None:
-        serving = Serving(self._bus, lambda: self.ready, self.logins.admit, self.recorder, self._clock)
+        serving = Serving(self._bus, lambda: self.health.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
         await self._keys.begin()
+        self.recorder.sign()
         await listening
-        self.ready = True
-        self._ready_s = time.monotonic() - self._started_s
-        log.info("node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self._ready_s, 3))
+        self.health.ready_s = time.monotonic() - self._started_s
+        log.info(
+            "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
+        )
         climbing = await self.ladders.start()
         while not self._stop.is_set():
             try:
@@ -157,10 +168,10 @@ class Node:
                 below = self._covered[stream.name] + 1
                 await self._bus.forget(stream, min(below, self._ledger.keep_from.get(stream.name, below)))
             self._covered = handled
-            self._problems.pop("ledger", None)
+            self.health.troubles.pop("ledger", None)
         except (OSError, Unavailable) as error:
             self._ledger.dirty.update(ident for ident, _ in made)
-            self._problems["ledger"] = f"The ledger was not written: {error}"
+            self.health.troubles["ledger"] = f"The ledger was not written: {error}"
             log.error("node.snapshot_failed", error=str(error))
 
     async def _ensure_streams(self) -> None:
@@ -180,7 +191,7 @@ class Node:
 
     def _answers(self) -> dict[type[Any], Answer]:
         return {
-            api.Health: self._health,
+            api.Health: self.health.health,
             api.Compose: self.desk.compose,
             api.Issue: self.desk.issue,
             api.Preview: self.desk.preview,
@@ -215,34 +226,3 @@ class Node:
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
         check_places(who, (self.desk.node.code,))
         return await audit_page(self._bus, self.desk.node, question)
-
-    def _lagging(self) -> tuple[str, ...]:
-        """Why figures may lag behind what people did."""
-        found = [f"{name} cannot store receipts: answers wait there" for name in self._reachable.failing(self._clock())]
-        free = shutil.disk_usage(self._data).free
-        if free < limits.DISK_FREE_BYTES_MIN:
-            found.append(f"Only {free // 2**20} MiB are free on the disk of {self._data}")
-        return tuple(found)
-
-    def _all_problems(self) -> tuple[str, ...]:
-        refused = {"the node": self._judge.refused} | self._reachable.refused(self._clock())
-        distrusted = self._reachable.distrusted(self._clock())
-        found = problems_of(self._files, self._ledger, self._folding.bad_messages, refused, distrusted)
-        of_keys = [en for en, _ in self._keys.problems()]
-        return (
-            *of_keys,
-            *self._lagging(),
-            *self._problems.values(),
-            *self.ladders.problems,
-            *self.recorder.problems,
-            *self.logins.problems(),
-            *found,
-        )
-
-    async def _health(self, _: api.Health, who: Actor | None) -> api.HealthReply:
-        people, towns, orders, reachable = self.desk.figures(who)
-        return api.HealthReply(
-            node=self.desk.node.code, version=__version__, people=people, towns=towns, orders=orders,
-            reachable=reachable, gateways=tuple(self._reachable.gateways(self._clock())), ready_s=self._ready_s,
-            caught_up=self.ready, now_ms=self.desk.now_ms, problems=self._all_problems(),
-        )  # fmt: skip

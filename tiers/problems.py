@@ -20,7 +20,7 @@ def problems_of(
         yield f"{bad_messages} messages could not be read (see the log)"
     for name, count in refused.items():
         if count:
-            yield f"{count} orders on the bus were refused by {name} and shown to nobody (see its log)"
+            yield f"{count} orders or accounts on the bus were refused by {name} and count for nothing (see its log)"
     for name, count in distrusted.items():
         yield f"{count} terminals did not believe an order that {name} delivered; it may be taken over (see its log)"
     if ledger.shed:

@@ -50,6 +50,11 @@ class Recording:
         self._wake, self._urgent = asyncio.Event(), asyncio.Event()
         self._problems: dict[str, str] = {}
         self._finishing = False
+        self._may_sign = asyncio.Event()
+
+    def sign(self) -> None:
+        """From now on: it is known which of the node's keys is good. What was decided until then waits."""
+        self._may_sign.set()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -69,10 +74,21 @@ class Recording:
             self._urgent.set()
 
     async def record(self, entry: Entry) -> None:
+        await self._put(entry, stays=False)
+
+    async def record_after(self, entry: Entry) -> None:
+        try:
+            await self._put(entry, stays=True)
+        except Unavailable as problem:
+            log.error("audit.is_behind", deed=entry.deed, about=entry.about, problem=problem.en)
+
+    async def _put(self, entry: Entry, stays: bool) -> None:
         if len(self._waiting) >= 2 * limits.AUDIT_WAITING_MAX:
+            if stays:
+                self.note(entry)
             raise Unavailable("The audit does not keep up; try again.", "审计写入积压，请稍后重试。")
         told: Told = asyncio.get_running_loop().create_future()
-        self._waiting.put(entry, told)
+        self._waiting.put(entry, told, stays)
         self._urgent.set()
         self._wake.set()
         await told
@@ -96,7 +112,7 @@ class Recording:
             self._finishing = True
             self._urgent.set()
             self._wake.set()
-            await asyncio.wait({writing}, timeout=limits.PUBLISH_ACK_S_MAX)
+            await asyncio.wait({writing}, timeout=limits.PUBLISH_ACK_S_MAX if self._may_sign.is_set() else 0)
         finally:
             writing.cancel()
             await asyncio.wait({writing})
@@ -107,6 +123,7 @@ class Recording:
 
     async def _write_all(self) -> None:
         await self._begin()
+        await self._may_sign.wait()
         while not self._finishing or self._waiting or self._unsure is not None:
             await self._until_due()
             if self._waiting or self._unsure is not None:

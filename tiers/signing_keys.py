@@ -87,11 +87,13 @@ class SigningKeys:
             raise
         fell = self._rejudge()
         subject = subjects.revocation(target.name, digest_of(request.statement))
-        if revocations.holds(request.statement) and await self._bus.last(subject) is None:
+        stored = revocations.holds(request.statement) and await self._bus.last(subject) is None
+        if stored:
             await self._bus.store(subject, request.statement)
-        if news:
+        if news or stored:
             details = {"revoked": target.leaf.holder, "since_ms": str(since_ms), "by_key_of": revoker.leaf.holder}
-            await self._recorder.record(Entry(self._judge.now_ms, _name(who), "key", target.name.hex(), "", details))
+            entry = Entry(self._judge.now_ms, _name(who), "key", target.name.hex(), "", details)
+            await self._recorder.record_after(entry)
         earliest_ms = revocations.since_ms(target)
         assert earliest_ms is not None
         return Revoked(target.name, target.leaf.holder, earliest_ms, tuple(order.id for order in fell))
@@ -190,6 +192,8 @@ class SigningKeys:
             log.error("node.order_fallen", order=name, issuer=order.issuer, text=order.text[:64])
             if now_ms < order.expires_ms:
                 self._recorder.note(Entry(now_ms, node, "order", name, "revoked", {"issuer": order.issuer}))
+        if self._own_problem() is not None:
+            self._take_up_own()  # the next one may be there already
         if (own := self._own_problem()) is not None:
             log.critical("node.own_key_unusable", key=self.own.name.hex(), problem=own[0])
         return fell

@@ -70,7 +70,8 @@ def state(account: Account, own: Credential) -> bytes:
 def read(data: bytes, anchors: Anchors, revocations: Revocations) -> Account:
     """The account that a node stated, whose key covers its place; `Untrusted` for anything else.
 
-    An account stays when the node's key is replaced and revoked: what that key stated before counts.
+    An account stays when the node's key is replaced, and when it is revoked since: what that key stated before its end,
+    by the time that the account names, counts. What it stated later does not.
     """
     body, chain = statements.read(data, "node", anchors)
     account = _form.decode(body)

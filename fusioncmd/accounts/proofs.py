@@ -21,7 +21,7 @@ from fusioncmd.trust.canonical import Form
 from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode
 from fusioncmd.trust.refusals import refusal
-from fusioncmd.trust.revocations import Revocations
+from fusioncmd.trust.revocations import Revocations, mark_of
 
 NONCE_BYTES = 16
 ROLE_OF: dict[GrantPurpose, Role] = {"issue": "commander", "approve": "commander", "administer": "administrator"}
@@ -43,7 +43,7 @@ class Proved:
     holder: str
     roles: frozenset[Role]
     path: str
-    grants: tuple[bytes, ...]
+    grants: tuple[bytes, ...]  # the names of all on the way to the keys, and the marks of the keys in them
     until_ms: int
 
 
@@ -69,7 +69,8 @@ class Proofs:
             self._used[once] = at_ms
         leaf = chains[0].leaf
         roles = frozenset(ROLE_OF[p] for chain in chains for p in chain.leaf.purposes if p in ROLE_OF)
-        names = tuple(dict.fromkeys(name for chain in chains for name in chain.names))
+        marks = (mark_of(grant.key) for chain in chains for grant in chain.grants)
+        names = tuple(dict.fromkeys([*(name for chain in chains for name in chain.names), *marks]))
         return Proved(leaf.holder, roles, leaf.path, names, min(chain.leaf.not_after_ms for chain in chains))
 
     def _read(self, data: bytes, now_ms: int) -> tuple[Chain, bytes, int]:

@@ -29,7 +29,7 @@ class Session(Struct, frozen=True, array_like=True, tag="session.1", kw_only=Tru
     by: Literal["account", "key"]
     name: Name
     epoch: int  # of the account
-    grants: tuple[Id, ...]  # of the keys, from the root on: the session ends when one of them is revoked
+    grants: tuple[Id, ...]  # of the keys, from the root on, and the keys' marks: it ends when one of them is revoked
     roles: tuple[Role, ...]
     path: PlaceCode
     expires_s: Annotated[int, Meta(ge=0, lt=1 << 48)]  # since 1970

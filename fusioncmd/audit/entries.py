@@ -46,6 +46,10 @@ class Recorder(Protocol):
     async def record(self, entry: Entry) -> None:
         """Returns when `entry` is on disk: what may not happen unseen waits for it. `Unavailable` when it cannot be."""
 
+    async def record_after(self, entry: Entry) -> None:
+        """Of what holds already, because it takes a right away: as `record`, but where the audit cannot be written now
+        the entry stays and is written as soon as it can be. It raises nothing; health says that the audit is behind."""
+
     def note(self, entry: Entry) -> None:
         """Kept soon, in order; beyond a bound, notes are shed and counted, and the count is kept."""
 

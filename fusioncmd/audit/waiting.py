@@ -22,11 +22,12 @@ _encoder = msgspec.msgpack.Encoder()
 
 @dataclass(slots=True)
 class Item(Generic[T]):
-    """`told`: who waits until the entry is on disk; None for a note."""
+    """`told`: who waits until the entry is on disk; None for a note. `stays`: also when nobody waits any more."""
 
     entry: Entry
     size_bytes: int
     told: T | None
+    stays: bool = False
 
 
 class Waiting(Generic[T]):
@@ -60,8 +61,10 @@ class Waiting(Generic[T]):
             self._shed[f"{entry.deed} {entry.refused}".strip()] += 1
             self.shed += 1
 
-    def put(self, entry: Entry, told: T) -> None:
-        self._items.append(_item(entry, told))
+    def put(self, entry: Entry, told: T, stays: bool = False) -> None:
+        item = _item(entry, told)
+        item.stays = stays
+        self._items.append(item)
 
     def page(self, now_ms: int) -> list[Item[T]]:
         """As many as go into the next page, in order; what was shed first, because it was before those that came."""
@@ -84,9 +87,12 @@ class Waiting(Generic[T]):
         self._notes += sum(item.told is None for item in items)
 
     def give_up(self) -> list[T]:
-        """Forget those that somebody waits for, and say who."""
+        """Say who waits. Their entries are forgotten, but for those that stay: these are notes now, and not shed."""
         told = [item.told for item in self._items if item.told is not None]
-        self._items = deque(item for item in self._items if item.told is None)
+        self._items = deque(item for item in self._items if item.told is None or item.stays)
+        for item in self._items:
+            item.told = None
+        self._notes = len(self._items)
         return told
 
     def _of_shed(self, now_ms: int) -> Entry:

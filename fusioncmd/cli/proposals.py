@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -19,7 +20,9 @@ from fusioncmd.cli.issue import Keys, own_folder
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.shown import tell_done, tell_head, tell_whole
 from fusioncmd.client import Commander
+from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.messages import Order
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from fusioncmd.words import say
@@ -66,7 +69,7 @@ def approve(
             verified = Judge(anchors, time.time).fresh(proposal.sealed)
             own = ring.own_key(folder, verified.order.status, int(time.time() * 1000))
             if not (as_json and yes):  # a program has read it in `proposals --json`
-                tell_whole(proposal, verified.order, places)
+                tell_before_signing(proposal, verified.order, places)
             if not yes:
                 if not can_ask():
                     raise BadInput(
@@ -76,6 +79,17 @@ def approve(
             tell_done(await commander.approve(proposal.sealed, own, anchors), places, as_json)
 
     shell.run(go(), as_json)
+
+
+def tell_before_signing(proposal: api.Proposal, order: Order, places: Divisions) -> None:
+    """The order in full; `BadInput` when who should read it does not: then it is not signed, and status 0 would lie."""
+    try:
+        tell_whole(proposal, order, places)
+    except BrokenPipeError:
+        shell.nobody_reads(sys.stderr)  # there it was shown
+        raise BadInput(
+            "Nothing was signed: the order could not be shown in full.", "未签署：指令未能完整显示。"
+        ) from None
 
 
 def withdraw(

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TextIO, TypeVar
 
 import msgspec
 import typer
@@ -96,13 +96,22 @@ def run(coroutine: Coroutine[Any, Any, T], as_json: bool) -> T:
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has seen enough; nothing may be flushed to it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nobody_reads(sys.stdout)
         raise typer.Exit(0) from None
+
+
+def nobody_reads(*streams: TextIO) -> None:
+    """What is written there goes nowhere from now on, so that nothing fails at exit."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def fail(problem: Problem, as_json: bool) -> NoReturn:
     """The problem, and status 1."""
-    tell_problem(problem, as_json)
+    try:
+        tell_problem(problem, as_json)
+    except BrokenPipeError:
+        nobody_reads(sys.stdout, sys.stderr)
     raise typer.Exit(1)
 
 

@@ -16,7 +16,7 @@ from fusioncmd import limits, subjects
 from fusioncmd.bus.port import Stored
 from fusioncmd.messages import Audience, Order
 from fusioncmd.orders import address
-from fusioncmd.trust import seals, witnesses
+from fusioncmd.trust import seals, statements, witnesses
 from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.refusals import Untrusted, refusal
 from fusioncmd.trust.revocations import Revocations
@@ -28,7 +28,7 @@ REFUSED_KNOWN_MAX = 4_096  # shed, the oldest first, and counted again when they
 @dataclass(frozen=True, slots=True)
 class Judged:
     """An order that is believed: its bytes as they were signed, and with who signed them (`sealed`), whom it means, and
-    since when a node answers for it.
+    since when a node answers for it, by which `statement`.
 
     `grounds` are the keys that it stands on. It has `fallen` when one of them had ended by then, and the node did not
     know: then it is shown to nobody new, and remembered, so that those who were shown it can be told of its cancel.
@@ -38,6 +38,7 @@ class Judged:
     body: bytes
     sealed: bytes
     numbers: bytes
+    statement: bytes
     accepted_ms: int
     authors: tuple[seals.Author, ...]
     grounds: tuple[Chain, ...]
@@ -94,8 +95,9 @@ class Judge:
             raise refusal("unwitnessed")
         grounds = (verified.signer, *verified.approvals, witness[2])
         return Judged(
-            verified.order, body, stored.data, witness[0].numbers, witness[1], verified.authors, grounds, fallen
-        )
+            verified.order, body, stored.data, witness[0].numbers, witness[0].statement, witness[1], verified.authors,
+            grounds, fallen,
+        )  # fmt: skip
 
     def authors(self, sealed: bytes) -> tuple[seals.Author, ...]:
         """Who signed and approved an order that is known; nobody when its root is not believed any more."""
@@ -123,8 +125,16 @@ class Judge:
         return any(since_ms is not None and at_ms >= since_ms for since_ms in ends)
 
     def signers(self, sealed: bytes) -> tuple[Chain, ...]:
-        """Of an order that was judged before: on whose keys it stands."""
+        """Of an order that was judged before: who signed and approved it."""
         return seals.signers(sealed, self.anchors)
+
+    def grounds(self, sealed: bytes, statement: bytes) -> tuple[Chain, ...]:
+        """Of an order that was judged before: the keys that it stands on, the node's that stated it among them."""
+        signers = self.signers(sealed)
+        try:
+            return *signers, statements.read(statement, "node", self.anchors)[1]
+        except Untrusted:  # kept by a version that did not keep the statement, or its root is not believed any more
+            return signers
 
     def accepted_ms(self, body: bytes, audience: Audience) -> int | None:
         """When a node accepted exactly this order for exactly this audience; None when none did."""

@@ -48,6 +48,11 @@ def digest_of(statement: bytes) -> bytes:
     return sha256(statement).digest()[:16]
 
 
+def mark_of(key: bytes) -> bytes:
+    """16 bytes that name a public key where many are remembered, and no grant's name."""
+    return sha256(b"fusioncmd/key-mark/1\0" + key).digest()[:16]
+
+
 class Revocations:
     """What is known to have ended."""
 
@@ -56,6 +61,7 @@ class Revocations:
         self._held: dict[tuple[bytes, bool], tuple[int, bytes]] = {}  # (grant, by itself) → since when, the statement
         self._statements: set[bytes] = set()
         self._keys: dict[bytes, int] = {}  # public keys that revoked themselves → since when
+        self._marks: set[bytes] = set()  # of these keys
         self._branch: Counter[bytes] = Counter()  # of whom a root granted directly: how many theirs are
         self._redated: Counter[tuple[bytes, bool]] = Counter()
 
@@ -81,6 +87,7 @@ class Revocations:
         if itself:
             key = target.leaf.key
             self._keys[key] = min(since_ms, self._keys.get(key, since_ms))
+            self._marks.add(mark_of(key))
         return True
 
     def read(self, data: bytes) -> tuple[Chain, Chain, int]:
@@ -129,8 +136,8 @@ class Revocations:
         return min(found, default=None)
 
     def ended(self, names: Iterable[bytes]) -> bool:
-        """Whether one of the grants of these names has ended."""
-        return any((name, itself) in self._held for name in names for itself in (False, True))
+        """Whether one of the grants of these names, or of the keys with these marks, has ended."""
+        return any(name in self._marks or (name, False) in self._held or (name, True) in self._held for name in names)
 
     def check(self, chain: Chain, made_ms: int, accepted_ms: int | None) -> None:
         """`Untrusted` unless nothing in the chain has ended, or `made_ms` and `accepted_ms` lie before its end."""

@@ -113,12 +113,12 @@ def test_what_is_put_on_the_bus_without_the_keys_is_shown_to_nobody_and_the_true
             assert late.orders_by_now() == ["The true one."]
     for name in ("node", "responder-1"):
         until(lambda name=name: refusals(own, name) == sorted(forged) or None)  # type: ignore[misc]
-    counted = f"{len(forged)} orders on the bus"  # a gateway says its count once a second
+    counted = f"{len(forged)} orders or accounts on the bus"  # a gateway says its count once a second
     until(lambda: own.here("health").err.count(counted) == 2 or None)
     health = own.here("health")
     assert health.code == 1
     for who in ("the node", "responder-1"):
-        assert f"{len(forged)} orders on the bus were refused by {who} and shown to nobody" in health.err
+        assert f"{len(forged)} orders or accounts on the bus were refused by {who} and count for nothing" in health.err
     assert [line["order"]["text"] for line in own.ask("orders")["orders"]] == ["The true one."]
     assert own.ask("watch", issued["id"], "--once")["total"]["by_answer"] == [1]
 
