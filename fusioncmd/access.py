@@ -82,6 +82,8 @@ RULES: dict[type[Any], Rule] = {
     api.Who: Rule(WATCHING, _place),
     api.Reports: Rule(WATCHING, _place),
     api.Picture: Rule(WATCHING),
+    api.Ladder: Rule(WATCHING, _place),
+    api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Preview: Rule(COMPOSING, lambda question: question.audience.nodes),
     api.Compose: Rule(COMPOSING, _draft),

@@ -207,23 +207,6 @@ KEY_BEATS_APART_S_MIN = 60  # heartbeats that are closer are confirmed and not k
 ENDED_IN_USE_MAX = 256  # revoked keys that somebody still signs with; shed, the oldest first
 KEY_HEARTBEAT_S_MAX = 7 * 86_400  # a key that was not heard for longer counts as dead: warned of
 
-# Exchange between tiers, per link. Outcome: reject the message or the item, counted; the next round says it again.
-EXCHANGE_MESSAGE_BYTES_MAX = 1024 * 1024  # that is taken; what is sent is a parameter of the link
-EXCHANGE_MESSAGE_BYTES_MIN = 70  # 560 bits: the short message of a satellite
-EXCHANGE_MESSAGE_BYTES = 16 * 1024
-EXCHANGE_IN_FLIGHT_BYTES = 64 * 1024  # wait
-EXCHANGE_ITEM_BYTES_MAX = SLICE_BYTES_MAX + 1024
-EXCHANGE_WAITING_BYTES_MAX = 4 * 1024 * 1024  # evidence of orders that have not come; shed, the oldest first
-EXCHANGE_PARTS_BYTES_MAX = 16 * 1024 * 1024  # items of which only parts have come; shed, the oldest first
-EXCHANGE_SEEN_MAX = 1_024  # numbers of frames that came
-EXCHANGE_LISTED_MAX = 512  # items of a range that are listed and not summed
-EXCHANGE_COMING_MAX = 4_096  # items that came and are not on disk yet; reject: they come again
-EXCHANGE_COMING_BYTES_MAX = 64 * 1024 * 1024  # of these
-LINKS_MAX = 1_024  # nodes below one node; reject: their messages are refused, and health says so
-LINK_BEAT_S = 1.0
-LINK_SILENT_S = 5.0  # without a beat, or without an answer to one: the link counts as cut
-EXCHANGE_STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
-
 # The floor, per talkgroup. Outcome: reject.
 FLOOR_BYTES_MAX = 1_024  # of one floor control message
 FLOOR_QUEUE_MAX = 32  # who wait for the floor: Floor Deny #7
@@ -231,7 +214,6 @@ FLOOR_NODES_MAX = 256  # tier nodes that one gateway or node hears; shed, who wa
 FLOOR_ASKING_MAX = 64  # participants of one gateway who speak or wait; Floor Deny #6
 
 assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
-assert EXCHANGE_PARTS_BYTES_MAX > 2 * EXCHANGE_ITEM_BYTES_MAX
 assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX
 assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
 assert ORDERS_PAGE_MAX * (TEXT_CHARS_MAX * 4 + 4096) < API_REPLY_BYTES_MAX

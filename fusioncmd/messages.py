@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage
+from fusioncmd.ladder import bounds
 
 Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Code = Annotated[str, Meta(pattern=r"\A([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\Z")]
@@ -50,7 +51,7 @@ class Selector(Struct, frozen=True, omit_defaults=True):
     not_roles: SelectorRoles = ()
 
 
-class Order(Struct, frozen=True, tag="order.1", tag_field="kind"):
+class Order(Struct, frozen=True, omit_defaults=True, tag="order.1", tag_field="kind"):
     """A call-down, immutable once issued. `receive_within_s` and `answer_within_s` are deadlines for people to meet
     and commanders to watch; `open_s` is how long it is delivered to those who connect late, and answers are taken.
     """
@@ -73,6 +74,7 @@ class Order(Struct, frozen=True, tag="order.1", tag_field="kind"):
     receive_within_s: Seconds
     answer_within_s: Seconds
     open_s: Annotated[int, Meta(ge=1, le=limits.ORDER_OPEN_S_MAX)]
+    ladder: Annotated[str, Meta(max_length=bounds.LADDER_CHARS_MAX)] = ""  # ladder/steps.py; left out where empty
 
     @property
     def expires_ms(self) -> int:

@@ -12,6 +12,7 @@ from fusioncmd import ids, limits
 from fusioncmd.api import Draft, OrderState
 from fusioncmd.codes import Path, common_ancestor
 from fusioncmd.errors import BadOrder, NotFound
+from fusioncmd.ladder import steps
 from fusioncmd.messages import Order, Selector
 from fusioncmd.trust.form import UNPRINTABLE, check_form
 from fusioncmd.trust.refusals import refusal
@@ -139,7 +140,7 @@ def compose(draft: Draft, book: Book, node: Path, now_ms: int) -> Order:
         id=draft.id, msg_type=draft.msg_type, status=status, refs=draft.refs, root=root, node=node.code,
         issuer=draft.issuer, issued_ms=now_ms, text=draft.text.strip(), severity=draft.severity, answers=answers,
         audience=audience, receive_within_s=draft.receive_within_s, answer_within_s=draft.answer_within_s,
-        open_s=draft.open_s,
+        open_s=draft.open_s, ladder=_ladder(draft),
     )  # fmt: skip
     order = _within_bounds(order)
     check_form(order)  # as everyone asks who is shown the order
@@ -156,7 +157,7 @@ def draft_of(order: Order) -> Draft:
         id=order.id, msg_type=order.msg_type, status=order.status, refs=order.refs, node=order.node,
         issuer=order.issuer, text=order.text, severity=order.severity, answers=order.answers,
         audience=order.audience if order.msg_type == "alert" else None, receive_within_s=order.receive_within_s,
-        answer_within_s=order.answer_within_s, open_s=order.open_s,
+        answer_within_s=order.answer_within_s, open_s=order.open_s, ladder=order.ladder,
     )  # fmt: skip
 
 
@@ -181,6 +182,12 @@ def check_asked(order: Order, draft: Draft, now_ms: int) -> None:
 def address(selector: Selector) -> Path:
     """The place whose subtree an order is published to: the deepest that covers every node meant."""
     return common_ancestor([Path(code) for code in selector.nodes])
+
+
+def _ladder(draft: Draft) -> str:
+    if draft.ladder and draft.msg_type == "cancel":
+        raise BadOrder("A cancel climbs no ladder.", "取消指令不带升级阶梯。")
+    return steps.parse(draft.ladder).text if draft.ladder else ""
 
 
 def _open_order(draft: Draft, book: Book, now_ms: int) -> Order:

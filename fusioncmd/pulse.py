@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage
+from fusioncmd.exchange import bounds
 
 State = Literal["up", "deaf", "cut"]  # deaf: the peer is heard, and does not hear
 OUTSTANDING_MAX = 64
@@ -84,9 +85,9 @@ class Pulse:
         heard_s = self.began_s if self.heard_s is None else self.heard_s
         answered_s = self.began_s if self.answered_s is None else self.answered_s
         found: State = "up"
-        if now_s - heard_s > limits.LINK_SILENT_S:
+        if now_s - heard_s > bounds.LINK_SILENT_S:
             found, since_s = "cut", heard_s
-        elif now_s - answered_s > limits.LINK_SILENT_S:
+        elif now_s - answered_s > bounds.LINK_SILENT_S:
             found, since_s = "deaf", answered_s
         else:
             since_s = now_s

@@ -27,6 +27,9 @@ PROPOSAL_ALL = "fc.trust.proposal.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 LOST_ALL = "fc.trust.lost.*"
+LADDER_ALL = "fc.ladder.>"
+PUSH_ALL = "fc.push.>"
+CHANNEL_OUTCOMES, CHANNEL_INBOUND = "fc.channel.outcomes", "fc.channel.inbound"
 
 
 def call(path: Path) -> str:
@@ -142,6 +145,35 @@ def floor(path: Path, talkgroup: str) -> str:
 def voice(path: Path, talkgroup: str) -> str:
     """RTP of a talkgroup, one publish per frame however many listen; not kept. Nothing carries it yet."""
     return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
+
+
+def ladder_running(order: bytes) -> str:
+    """How long an order's ladder has run; last per order."""
+    return f"fc.ladder.{order.hex()}.run"
+
+
+def ladder_step(order: bytes, step: int) -> str:
+    """Whom a step of an order's ladder means, and who was handed over; last per step."""
+    return f"fc.ladder.{order.hex()}.step.{step}"
+
+
+def on_behalf(order: bytes, number: int) -> str:
+    """What somebody answered for that person; last per order and person."""
+    return f"fc.ladder.{order.hex()}.behalf.{number:08x}"
+
+
+def push(town: Path, number: int, device: bytes) -> str:
+    """Where a device takes push messages; last per device."""
+    return f"fc.push.{town.dotted}.{number:08x}.{device.hex() or 'none'}"
+
+
+def pushes_of(town: Path, number: int) -> str:
+    return f"fc.push.{town.dotted}.{number:08x}.*"
+
+
+def notify(channel: str) -> str:
+    """Work for the process that has this channel."""
+    return f"fc.notify.{channel}"
 
 
 def api(verb: str) -> str:

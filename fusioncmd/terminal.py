@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import devices, limits
 from fusioncmd.errors import BadMessage
+from fusioncmd.ladder import bounds
 from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, PartIndex, PictureData, ReportText
 from fusioncmd.trust.grants import SignedGrant
 
@@ -95,6 +96,14 @@ class Renew(Struct, frozen=True, array_like=True, tag=7):
     proof: devices.Proof
 
 
+class Subscribe(Struct, frozen=True, array_like=True, tag=10):
+    """Where this device takes push messages when it is not connected (RFC 8030, 8291). The newest stands."""
+
+    endpoint: Annotated[str, Meta(min_length=9, max_length=bounds.PUSH_ENDPOINT_CHARS_MAX)]
+    key: Annotated[bytes, Meta(min_length=65, max_length=65)]
+    auth: Annotated[bytes, Meta(min_length=16, max_length=16)]
+
+
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
     number: int
     server_ms: int
@@ -153,8 +162,12 @@ class PartStored(Struct, frozen=True, array_like=True, tag=23):
     part: int
 
 
-FromTerminal = Hello | Received | Answer | SendReport | SendPicture | Alive | Enrol | Renew | Distrust
-ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | PartStored | Alive
+class Subscribed(Struct, frozen=True, array_like=True, tag=24):
+    """The subscription is on disk."""
+
+
+FromTerminal = Hello | Received | Answer | SendReport | SendPicture | Alive | Enrol | Renew | Distrust | Subscribe
+ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | PartStored | Alive | Subscribed
 
 
 class Close(IntEnum):

@@ -28,6 +28,7 @@ from loadtest import (
     flap,
     floor_races,
     forge,
+    ladder,
     slow,
     storm,
 )  # fmt: skip
@@ -53,6 +54,7 @@ SCENARIOS = {
     "cut": cut,
     "cluster": cluster,
     "disk": disk,
+    "ladder": ladder,
 }
 
 

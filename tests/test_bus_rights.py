@@ -20,7 +20,8 @@ from tiers.bus_rights import rights_of
 ANSWER_S_MAX = 5.0
 OWN = {
     "fc.picture.44.01.06.001.0000002a.00.0",
-    "fc.receipt.gw-1", "fc.presence.gw-1", "fc.report.44.01", "fc.report.44.01.06.001", "fc.api.enrol", "fc.api.renew",
+    "fc.receipt.gw-1", "fc.presence.gw-1", "fc.report.44.01", "fc.report.44.01.06.001",
+    "fc.push.44.01.06.001.00000001.none", "fc.api.enrol", "fc.api.renew",
 }  # fmt: skip
 NOT_OF_A_GATEWAY = {
     "an order": "fc.call.44.01", "an order to the province": "fc.call.44", "an audience": "fc.audience.01J",
@@ -212,9 +213,9 @@ async def test_nobody_comes_in_without_a_key_or_with_another(server: KeyedServer
 def test_every_right_is_an_allowance_within_the_bus() -> None:
     """No user may use everything, and no kind of user has a stream's whole interface."""
     public = "U" + "A" * 55
-    for role in ("node", "gateway", "office", "commander"):
+    for role in ("node", "gateway", "office", "commander", "channels"):
         rights = rights_of(users.BusUser("u", role, "44", public))  # type: ignore[arg-type]
         for subject in (*rights.publish, *rights.subscribe):
             assert not subject.startswith((">", "*", "$SYS")) and subject not in ("fc.>", "$JS.>", "$JS.API.>"), subject
         assert all(not right.endswith("API.*") for right in rights.publish)
-    assert len({stream.name for stream in STREAMS}) == 8
+    assert len({stream.name for stream in STREAMS}) == 10

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from fusioncmd import limits
 from fusioncmd.errors import BadInput, BadMessage
-from fusioncmd.exchange import containers, digests, evidence, sets, wire
+from fusioncmd.exchange import bounds, containers, digests, evidence, sets, wire
 from fusioncmd.exchange.digests import Index
 from fusioncmd.exchange.evidence import ANSWERS_AT, NOTHING, RUNGS, Evidence
 from fusioncmd.exchange.items import Kind, container_key, digest
@@ -125,7 +125,7 @@ def test_a_long_frame_is_squeezed_and_what_swells_beyond_the_bound_is_refused() 
     packed = wire.pack_frame(1, 2, 3, (4, 0), [entry, entry])
     assert len(packed) < 300
     assert wire.read_frame(packed).entries == (wire.Plain(b"\2key", b"grant" * 1_000),) * 2
-    bomb = zlib.compress(bytes(limits.EXCHANGE_MESSAGE_BYTES_MAX + 1))
+    bomb = zlib.compress(bytes(bounds.MESSAGE_BYTES_MAX + 1))
     for bad in (bomb, packed[:-1], packed + b"x", b"\x78", b""):
         with pytest.raises(BadMessage):
             wire.read_frame(bad)

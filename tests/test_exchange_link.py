@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fusioncmd import limits
-from fusioncmd.exchange import items, wire
+from fusioncmd.exchange import bounds, items, wire
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
 from tests.exchange_pair import TOWN, Pair, agreed, kinds, marks, order_item, replica
 from tests.worlds import make_id
@@ -115,5 +114,5 @@ def test_what_waits_is_bounded() -> None:
     waiting = pair.upper.intake.waiting
     for n in range(300):
         waiting.hold(make_id(n), wire.Towns(make_id(n), 0, bytes(16_000)))
-    assert waiting.held_bytes <= limits.EXCHANGE_WAITING_BYTES_MAX and waiting.shed > 0
+    assert waiting.held_bytes <= bounds.WAITING_BYTES_MAX and waiting.shed > 0
     assert waiting.take(make_id(0)) == [] and len(waiting.take(make_id(299))) == 1

@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from fusioncmd import limits
-from fusioncmd.exchange import items, scope, wire
+from fusioncmd.exchange import bounds, items, scope, wire
 from fusioncmd.exchange.digests import mark_of
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
 from fusioncmd.exchange.exchange import Exchange
@@ -18,7 +17,7 @@ from fusioncmd.exchange.waiting import Parts
 from fusioncmd.exchange.wire import Part
 from tests.exchange_pair import CITY, COUNTY, TOWN, TOWNS, Pair, agreed, kinds, marks, order_item, replica, slice_item
 
-SHORT = Pace(message_bytes=limits.EXCHANGE_MESSAGE_BYTES_MIN, in_flight_bytes=700, parts=4, listed_max=8)
+SHORT = Pace(message_bytes=bounds.MESSAGE_BYTES_MIN, in_flight_bytes=700, parts=4, listed_max=8)
 
 
 def test_messages_of_560_bits_carry_a_whole_small_state() -> None:
@@ -164,7 +163,7 @@ def test_the_return_of_a_silent_link_is_noticed_in_seconds() -> None:
 def test_a_clock_that_was_set_stops_nothing() -> None:
     clock = Clock()
     moments = [clock.tick(ms) for ms in (10_000_000, 10_000_100, 6_400_000, 6_400_050, 99_999_999)]
-    assert moments == [0, 100, 100, 150, 150 + limits.EXCHANGE_STEP_MS_MAX]
+    assert moments == [0, 100, 100, 150, 150 + bounds.STEP_MS_MAX]
 
 
 def test_an_acknowledgement_of_another_process_is_none() -> None:
@@ -191,7 +190,7 @@ def test_pieces_are_put_together_in_any_order_and_bounded() -> None:
     assert [parts.take(piece) for piece in (*pieces[:2], pieces[0], *pieces[2:])] == [None, None, None, None, whole]
     assert parts.take(Part(b"12345678", 90, 100, bytes(20))) is None
     for n in range(4):
-        parts.take(Part(n.to_bytes(8, "big"), 0, limits.EXCHANGE_ITEM_BYTES_MAX, b"x"))
+        parts.take(Part(n.to_bytes(8, "big"), 0, bounds.ITEM_BYTES_MAX, b"x"))
     assert parts.shed > 0
 
 

@@ -21,9 +21,11 @@ MAY_IMPORT = {
 }
 ONE_FILE_PER_LIBRARY = {
     "argon2": {"fusioncmd/accounts/passwords.py"},
-    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py"},
+    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "gateways/channels/push_crypto.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},
-    "jwt": {"fusioncmd/accounts/oidc.py"},
+    "jwt": {"fusioncmd/accounts/oidc.py", "gateways/channels/push_crypto.py"},
+    "http_ece": {"gateways/channels/push_crypto.py"},
+    "httpx": {"gateways/channels/http.py"},
     "pyotp": {"fusioncmd/accounts/passwords.py"},
     "nats": {
         "fusioncmd/bus/nats.py",
@@ -48,7 +50,11 @@ PURE = (
     "fusioncmd/floor/timers.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
-    "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/steady.py", "fusioncmd/orders.py",
+    "fusioncmd/api/escalation.py", "fusioncmd/ladder/behalf.py", "fusioncmd/ladder/replies.py", "tiers/previewing.py",
+    "fusioncmd/ladder/config.py", "gateways/channels/errand.py", "gateways/channels/sms_pdu.py",
+    "gateways/channels/sms_text.py", "gateways/channels/webhook.py",
+    "fusioncmd/ladder/bounds.py", "fusioncmd/ladder/climb.py", "fusioncmd/ladder/steps.py", "fusioncmd/ladder/wire.py",
+    "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/pulse.py", "fusioncmd/steady.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
     "fusioncmd/roster/slices.py", "gateways/responder/board.py", "gateways/responder/fanout.py",

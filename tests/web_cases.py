@@ -88,6 +88,7 @@ def edges(forger: Forger) -> Iterator[Case]:
         *({"text": text} for text in texts), *({"answers": answers} for answers in (
             (), ("a",) * 2, tuple("abcdefgh"), tuple("abcdefghi"), ("",), ("x" * 33,), ("😀" * 32,), ("a\u202e",),
             ("é", "e\u0301"))),
+        *({"ladder": text} for text in ("", "sms 60 answered", "x" * 256, "x" * 257)),
         *({"open_s": s, "answer_within_s": 600} for s in (600, 599, 604_800, 604_801)),
         *({"receive_within_s": s} for s in (0, 1, 600, 601)), {"answer_within_s": 119}, {"node": "44010"},
         *({"node": code} for code in ("440106", "440106001", "440106001001", "4402", "44", "")),

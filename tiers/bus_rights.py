@@ -19,6 +19,7 @@ from fusioncmd.bus.users import BusUser
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew")
+CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
 
@@ -29,13 +30,18 @@ class Rights:
     subscribe: tuple[str, ...]
 
 
-def rights_of(user: BusUser, clustered: bool = False) -> Rights:
+def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> Rights:
     """Every user hears its own inbox, and nobody else's. The node of a cluster may also change its streams, because it
-    has them replicated."""
+    has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
+        "channels": _channels,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
+    if linked and user.role == "node":
+        # Orders from above lie here on the subject that they were given there; the province numbers the towns.
+        above = user.path.ancestors()
+        publish = (*publish, *map(subjects.call, above), *map(subjects.roster, above), subjects.HEAD_ALL)
     if clustered and user.role == "node":
         publish = (*publish, *(f"{JETSTREAM}.STREAM.UPDATE.{stream.name}" for stream in STREAMS))
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
@@ -44,13 +50,12 @@ def rights_of(user: BusUser, clustered: bool = False) -> Rights:
 def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     here = user.path
     publish = (
-        # Orders from above lie here on the subject that they were given there; the province numbers the towns.
-        *map(subjects.call, here.ancestors()), *_below(subjects.call(here)), "fc.audience.*",
-        *map(subjects.roster, here.ancestors()), *_below(subjects.roster(here)), *_below(subjects.report(here)),
+        *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.report(here)),
         *_below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        subjects.HEAD_ALL, "fc.account.*",  # heads of other nodes' audits, which they signed
+        *_below(subjects.audit_head(here)), "fc.account.*",
+        subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -60,12 +65,14 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
     links = *says_up("*"), *says_down(here.code)
-    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL, *links)
+    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL, *CHANNELS_SAY, *links)
 
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    pictures = f"fc.picture.{user.path.dotted}.>"
-    says = (subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)), pictures)
+    says = (
+        subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)),
+        f"fc.picture.{user.path.dotted}.>", *_below(f"fc.push.{user.path.dotted}"),
+    )  # fmt: skip
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
 
@@ -87,7 +94,10 @@ def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
 
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
-    says = ("fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", *map(subjects.api, GATEWAY_ASKS))
+    says = (
+        "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL,
+        *map(subjects.api, GATEWAY_ASKS),
+    )  # fmt: skip
     theirs = _gateway_reads("*", GATEWAYS_JETSTREAM)
     return {subject: subject for subject in says} | dict(zip(_gateway_reads("*", JETSTREAM), theirs, strict=True))
 
@@ -96,6 +106,11 @@ def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command line on the node's own machine: it loads the roster, reads it for tickets, and proves the audit."""
     reads = (subject for stream in (ROSTER, AUDIT, TRUST) for subject in _reads(stream))
     return (subjects.api(">"), *_below(subjects.roster(user.path)), *reads), ()
+
+
+def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What reaches phones by other ways: it hears its work, answers the node, and reads nothing that is kept."""
+    return (*CHANNELS_SAY, "_INBOX.node.>"), (subjects.notify("*"),)
 
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

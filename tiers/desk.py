@@ -19,6 +19,7 @@ from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
 from fusioncmd.errors import BadInput, Forbidden, NotFound
+from fusioncmd.ladder.behalf import Behalf
 from fusioncmd.messages import Order, encode
 from fusioncmd.orders import unknown
 from fusioncmd.reachable import Reachable
@@ -30,6 +31,7 @@ from fusioncmd.trust.seals import needs_second
 from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
 from tiers.pictures import picture_of
+from tiers.previewing import preview_of
 from tiers.proposals import Proposals
 
 TOWN_DIGITS = 9
@@ -48,6 +50,11 @@ class Desk:
         self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder, second_above)
         self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
         self.problems: Callable[[], tuple[str, ...]] = tuple
+        # What ladders know, once there are any (ladder_desk.py).
+        self.behalf = Behalf()
+        self.steps: Callable[[Order, Path], tuple[api.StepLine, ...]] = lambda _, __: ()
+        self.escalated: Callable[[Order], BitMap] = lambda _: BitMap()
+        self.with_address: Callable[[], BitMap] = lambda: roster.with_phone
 
     def sign_with(self, own_key: Callable[[], Credential]) -> None:
         """From now on what the node accepts is stated under the key that `own_key` gives."""
@@ -63,14 +70,14 @@ class Desk:
 
     async def compose(self, request: api.Compose, who: Actor) -> api.Composed:
         if request.draft.refs is not None:
-            self._order(request.draft.refs, who)
-        order = self._issuing.compose(request.draft, self._place("", who))
+            self.order(request.draft.refs, who)
+        order = self._issuing.compose(request.draft, self.place("", who))
         check_places(who, (order.node, *order.audience.nodes))
         return api.Composed(encode(order))
 
     async def issue(self, request: api.Issue, who: Actor) -> api.Issued:
         order = await self.proposals.issue(request, who)
-        targeted = self._at(self._place("", who), self.ledger.targeted(order))
+        targeted = self._at(self.place("", who), self.ledger.targeted(order))
         return api.Issued(order, len(targeted), len(targeted & self.reachable))
 
     async def preview(self, request: api.Preview, who: Actor) -> api.PreviewReply:
@@ -78,42 +85,43 @@ class Desk:
         check_places(who, request.audience.nodes)
         meant = self.roster.resolve(request.audience)
         needed = needs_second(request.status, request.audience.nodes, len(meant), self._issuing.second_above)
-        return api.PreviewReply(len(meant), len(meant & self.reachable), needed)
+        addressed = self.with_address()
+        return preview_of(request, meant, self.reachable, addressed, needed, self.roster, self.ledger, self.now_ms)
 
     async def tally(self, request: api.Tally, who: Actor) -> api.TallyReply:
-        order, own = self._order(request.order, who), self._place("", who)
-        path = self._place(request.node, who)
+        order, own = self.order(request.order, who), self.place("", who)
+        path = self.place(request.node, who)
         view = self._view(order)
         below = tuple(self._row(child, view, order) for child in self.roster.divisions.children(path))
         return api.TallyReply(
             self._line(order, own), self.now_ms, self._row(path, view, order), below,
-            self.roster.count(view.strangers, own), self.problems(),
+            self.roster.count(view.strangers, own), self.problems(), self.steps(order, path),
         )  # fmt: skip
 
     async def orders(self, request: api.Orders, who: Actor) -> api.OrdersReply:
         newest = sorted(self.ledger.book.orders.values(), key=lambda o: o.id, reverse=True)
-        own = self._place("", who)
+        own = self.place("", who)
         lines = (self._line(order, own) for order in newest if touches(who, order.audience))
         wanted = (line for line in lines if line.state == "open" or not request.open_only)
         return api.OrdersReply(tuple(islice(wanted, request.limit)))
 
     async def who(self, request: api.Who, who: Actor) -> api.People:
-        order = self._order(request.order, who)
+        order = self.order(request.order, who)
         if request.answer is not None and request.answer >= len(order.answers):
             raise BadInput("That answer was not offered.", "该答复项未提供。")
         if not 0 <= request.after + 1 < NUMBERS_MAX:
             raise BadInput(f"No page starts after {request.after}.", f"没有从 {request.after} 之后开始的页。")
         view = self._view(order)
-        found = self._at(self._place(request.node, who), view.standing(request.standing, request.answer))
+        found = self._at(self.place(request.node, who), self._standing(view, order, request))
         page = list(islice(found.iter_equal_or_larger(request.after + 1), request.limit))
         more = bool(page) and page[-1] != found.max()
         return api.People(tuple(self._person(n, view, order) for n in page), len(found), page[-1] if more else None)
 
     async def reports(self, request: api.Reports, who: Actor) -> api.ReportsReply:
-        order = self._order(request.order, who)
+        order = self.order(request.order, who)
         view, reports = self._view(order), self.ledger.accounts[order.id].reports.values()
         known = BitMap([r.number for r in reports]) & (self.roster.everyone | view.targeted)
-        here = self._at(self._place(request.node, who), known)
+        here = self._at(self.place(request.node, who), known)
         found = sorted((r for r in reports if r.number in here), key=lambda r: (r.at_ms, r.id))  # our clock, not theirs
         start = next((i for i, r in enumerate(found, start=1) if r.id == request.after), 0)
         page = found[start : start + request.limit]
@@ -121,16 +129,16 @@ class Desk:
         return api.ReportsReply(lines, len(found))
 
     async def picture(self, request: api.Picture, who: Actor) -> api.PictureReply:
-        order = self._order(request.order, who)
+        order = self.order(request.order, who)
         report = self.ledger.accounts[order.id].reports.get(request.report)
-        if report is None or report.number not in self._at(self._place("", who), BitMap([report.number])):
+        if report is None or report.number not in self._at(self.place("", who), BitMap([report.number])):
             raise NotFound("There is no such report.", "没有该报告。")
         town = Path(self.roster.person(report.number, reachable=False).place[:TOWN_DIGITS])
         return api.PictureReply(await picture_of(self._bus, report, town))
 
     async def find(self, request: api.Find, who: Actor) -> api.People:
         found: list[int] = []
-        for numbers in self.roster.search(request.query, self._place(request.node, who), request.role):
+        for numbers in self.roster.search(request.query, self.place(request.node, who), request.role):
             found += numbers
             await asyncio.sleep(0)  # a search of the whole province lets everything else go on
         reachable = self.reachable
@@ -141,12 +149,19 @@ class Desk:
         """People, towns, orders and who is reachable, of the asker's place; None to nobody."""
         if who is None:
             return None, None, None, None
-        own = self._place("", who)
+        own = self.place("", who)
         towns = sum(town.code.startswith(own.code[:9]) for town in self.roster.divisions.towns)
         orders = sum(touches(who, order.audience) for order in self.ledger.book.orders.values())
         return self.roster.count(self.roster.everyone, own), towns, orders, self.roster.count(self.reachable, own)
 
-    def _order(self, ident: bytes, who: Actor) -> Order:
+    def _standing(self, view: View, order: Order, request: api.Who) -> BitMap:
+        if request.standing == "on_behalf":
+            return self.behalf.numbers(order.id) & view.waiting
+        if request.standing == "escalated":
+            return self.escalated(order)
+        return view.standing(request.standing, request.answer)
+
+    def order(self, ident: bytes, who: Actor) -> Order:
         order = self.ledger.book.get(ident)
         if not touches(who, order.audience):
             raise unknown(ident)
@@ -155,7 +170,7 @@ class Desk:
     def _view(self, order: Order) -> View:
         return self.ledger.view(order, self.reachable)
 
-    def _place(self, code: str, who: Actor) -> Path:
+    def place(self, code: str, who: Actor) -> Path:
         """The place that is asked about; without a code, as much of the node's tree as is the asker's."""
         if not (who.path.covers(self.node) or self.node.covers(who.path)):
             raise Forbidden(f"{who.path} is no place of this node.", f"{who.path} 不属于本节点。")
@@ -201,13 +216,18 @@ class Desk:
             reported=count(view.reported),
             silent=count(view.silent),
             unreachable=count(view.unreachable),
+            on_behalf=count(self.behalf.numbers(order.id) & view.waiting),
+            escalated=count(self.escalated(order)),
         )
 
     def _person(self, number: int, view: View, order: Order) -> api.Person:
         person = self.roster.person(number, reachable=number in self.reachable)
         answer = view.answer_of(number)
         said = "" if answer is None or answer >= len(order.answers) else order.answers[answer]
+        given, behalf = self.behalf.of(order.id, number), ""
+        if answer is None and given is not None and given.answer < len(order.answers):
+            behalf = f"{order.answers[given.answer]} ({given.by})"
         return api.Person(
             person.number, person.id, person.name, person.phone, person.place, person.place_name, person.roles,
-            person.reachable, view.stage_of(number), said,
+            person.reachable, view.stage_of(number), said, behalf,
         )  # fmt: skip

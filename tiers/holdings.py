@@ -43,7 +43,7 @@ class Holdings:
         yield from self.ends()
         for code in self.heads:
             yield items.statement_key(Family.HEAD, code, b"")
-        yield from map(items.roster_key, self._roster.slices())
+        yield from map(items.roster_key, self._roster.slices)
         for ident, account in self._ledger.accounts.items():
             if is_whole(account):
                 yield items.order_key(ident)
@@ -72,7 +72,7 @@ class Holdings:
         if kind is Kind.STATEMENT:
             return self._statement(key)
         if kind is Kind.ROSTER:
-            return self._roster.slice_bytes(items.code_of(key))
+            return self._roster.slices.get(items.code_of(key))
         account = self._ledger.accounts.get(items.order_of(key))
         if account is None or not is_whole(account):
             return None

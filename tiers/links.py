@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import api, limits, subjects
+from fusioncmd import api, subjects
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
 from fusioncmd.errors import BusRefused, Conflict, Problem, Unavailable
-from fusioncmd.exchange import scope
+from fusioncmd.exchange import bounds, scope
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.pace import Pace
 from fusioncmd.pulse import Beat, Pulse, pack, unpack
@@ -144,7 +144,7 @@ class Links:
         peer = self._above if what in FROM_ABOVE else code
         link = self.links.get(peer)
         if link is None:
-            if not self._is_below(code) or len(self.links) >= limits.LINKS_MAX:
+            if not self._is_below(code) or len(self.links) >= bounds.LINKS_MAX:
                 self.refused += 1
                 return
             link = self._open(code)
@@ -184,7 +184,7 @@ class Links:
                 for frame in link.exchange.due(_ms(now_s)):
                     await self._bus.say(link.says, frame)
             if now_s >= self._beat_due_s:
-                self._beat_due_s = now_s + limits.LINK_BEAT_S
+                self._beat_due_s = now_s + bounds.LINK_BEAT_S
                 for link in list(self.links.values()):
                     numbers = self._here() if link.peer == self._above else b""
                     await self._bus.say(link.beats, pack(link.pulse.beat(now_s, numbers)))

@@ -54,6 +54,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         raise NotFound(
             "Nobody may use the bus yet; `fusioncmd up` makes its users.", "总线尚无用户；请先运行 fusioncmd up。"
         )
+    clustered, linked = settings.member is not None, settings.parent is not None
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
     gateways = [user for user in known if user.role == "gateway"]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
@@ -76,7 +77,7 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{listed(user_line(user, settings.member is not None) for user in known if user.role not in ("gateway", "link"))}\
+{listed(user_line(user, clustered, linked) for user in known if user.role not in ("gateway", "link"))}\
     ]
     exports: [
 {listed(exports)}\

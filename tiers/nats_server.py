@@ -159,6 +159,11 @@ def main() -> None:
         new.write_text(render(settings, users(folder_of(given.data))), "utf-8")
         new.rename(config)
 
+    if given.parent_key is not None:
+        try:
+            os.environ[PARENT_SEED] = read_seed(given.parent_key)
+        except Problem as problem:
+            sys.exit(sentence(problem))
     run(given.nats_server, config, configure, folder)
 
 

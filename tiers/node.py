@@ -38,6 +38,7 @@ from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
+from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles, images
 from tiers.links import Links
 from tiers.logins import Logins
@@ -95,18 +96,27 @@ class Node:
         self.desk.sign_with(self._keys.own_key)
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
-            (lambda: (en for en, _ in self._keys.problems()), lambda: self.recorder.problems, self.logins.problems),
+            (
+                lambda: (en for en, _ in self._keys.problems()), lambda: self.recorder.problems,
+                lambda: (*self.logins.problems(), *self.ladders.problems),
+            ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
+        self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
-        self._replica = NodeReplica(self._roster, self._ledger, self._judge, self._folding.fold_coming)
-        self._folding.slice_changed = self._replica.note_slice
-        self._notices.on("head", self._replica.fold_head)
+        self.links = self._linked(above, clock, monotonic)
         self._folding.trust_filters = self._notices.filters
-        self.links = Links(bus, node, above, self._replica, self._reachable, self._roster, clock, monotonic)
-        self.health.links, self.health.cut = self.links.lines, self.links.problems
         self._stop = asyncio.Event()
+
+    def _linked(self, above: str, clock: Callable[[], float], monotonic: Callable[[], float]) -> Links:
+        """To the node above and to those below, with what this one holds behind them."""
+        replica = NodeReplica(self._roster, self._ledger, self._judge, self._folding.fold_coming)
+        self._folding.slice_changed = replica.note_slice
+        self._notices.on("head", replica.fold_head)
+        links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, clock, monotonic)
+        self.health.links, self.health.cut = links.lines, links.problems
+        return links
 
     @property
     def ready(self) -> bool:
@@ -137,6 +147,7 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
+        climbing = await self.ladders.start()
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -145,6 +156,7 @@ class Node:
                 except TimeoutError:
                     await self.snapshot()
                     await self._keys.tend()
+        climbing.cancel()
         await self.snapshot()
         self._checks.close()
 
@@ -207,6 +219,7 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
+            **self.ladders.answers(),
             api.Audit: self._audit,
             api.Login: self.logins.login,
             api.LoginByKey: self.logins.login_by_key,

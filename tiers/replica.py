@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from fusioncmd import limits, subjects
+from fusioncmd import subjects
 from fusioncmd.audit import heads
 from fusioncmd.bus.port import Stored
 from fusioncmd.codes import parse
 from fusioncmd.errors import StorageFull
-from fusioncmd.exchange import evidence, items, merging, replica
+from fusioncmd.exchange import bounds, evidence, items, merging, replica
 from fusioncmd.exchange.evidence import NOTHING, Evidence
 from fusioncmd.exchange.items import Family, Kind, Value
 from fusioncmd.exchange.replica import Change, Source
@@ -120,7 +120,7 @@ class NodeReplica:
         kind = items.kind_of(key)
         if held is not None and (kind is Kind.ORDER or not merging.stands(key, held, value)):  # type: ignore[arg-type]
             return False
-        if len(self._waiting) >= limits.EXCHANGE_COMING_MAX or self._waiting_bytes > limits.EXCHANGE_COMING_BYTES_MAX:
+        if len(self._waiting) >= bounds.COMING_MAX or self._waiting_bytes > bounds.COMING_BYTES_MAX:
             raise StorageFull("What came from other tiers is not on disk yet.", "来自其他层级的数据尚未落盘。")
         coming = Coming(key, value, tuple(self._placing.messages(kind, key, value)), source)
         if key not in self._waiting:

@@ -5,17 +5,14 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 
 from __future__ import annotations
 
-from fusioncmd.api import calling, devices, keys, logins, proposals, records
+from fusioncmd.api import calling, devices, escalation, health, keys, logins, proposals, records
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
 from fusioncmd.api.calling import Compose as Compose
 from fusioncmd.api.calling import Composed as Composed
 from fusioncmd.api.calling import Draft as Draft
 from fusioncmd.api.calling import Find as Find
-from fusioncmd.api.calling import Health as Health
-from fusioncmd.api.calling import HealthReply as HealthReply
 from fusioncmd.api.calling import Issue as Issue
 from fusioncmd.api.calling import Issued as Issued
-from fusioncmd.api.calling import LinkLine as LinkLine
 from fusioncmd.api.calling import OrderLine as OrderLine
 from fusioncmd.api.calling import Orders as Orders
 from fusioncmd.api.calling import OrdersReply as OrdersReply
@@ -26,6 +23,7 @@ from fusioncmd.api.calling import Picture as Picture
 from fusioncmd.api.calling import PictureReply as PictureReply
 from fusioncmd.api.calling import Preview as Preview
 from fusioncmd.api.calling import PreviewReply as PreviewReply
+from fusioncmd.api.calling import PreviewRow as PreviewRow
 from fusioncmd.api.calling import ReportLine as ReportLine
 from fusioncmd.api.calling import Reports as Reports
 from fusioncmd.api.calling import ReportsReply as ReportsReply
@@ -34,6 +32,14 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.escalation import AnsweredFor as AnsweredFor
+from fusioncmd.api.escalation import AnswerFor as AnswerFor
+from fusioncmd.api.escalation import Ladder as Ladder
+from fusioncmd.api.escalation import LadderReply as LadderReply
+from fusioncmd.api.escalation import StepLine as StepLine
+from fusioncmd.api.health import Health as Health
+from fusioncmd.api.health import HealthReply as HealthReply
+from fusioncmd.api.health import LinkLine as LinkLine
 from fusioncmd.api.logins import AccountLine as AccountLine
 from fusioncmd.api.logins import AccountMade as AccountMade
 from fusioncmd.api.logins import Accounts as Accounts
@@ -62,4 +68,5 @@ from fusioncmd.api.records import AuditReply as AuditReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
+    **escalation.VERBS, **health.VERBS,
 }  # fmt: skip

@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
+from fusioncmd.api.escalation import StepLine
+from fusioncmd.api.question import CodeOrNone as CodeOrNone
 from fusioncmd.api.question import Question, Verbs
 from fusioncmd.messages import AnswerIndex, Id, MsgType, Order, Report, Role, Selector, Severity, Status
 
-# A place, or none: the whole tree of the node that is asked.
-CodeOrNone = Annotated[str, Meta(pattern=r"\A(|[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\Z")]
-# One bitmap each (tally.py says how they relate); `waiting` is silent or unreachable.
-Standing = Literal["targeted", "sent", "received", "answered", "reported", "silent", "unreachable", "waiting"]
+# One bitmap each (tally.py says how they relate); `waiting` is silent or unreachable. `on_behalf`: of those who wait,
+# somebody answered for them; `escalated`: of those who wait, the superior was given their names.
+Standing = Literal[
+    "targeted", "sent", "received", "answered", "reported", "silent", "unreachable", "waiting", "on_behalf", "escalated"
+]
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -36,34 +39,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     receive_within_s: int = 120
     answer_within_s: int = 600
     open_s: int = limits.ORDER_OPEN_S_DEFAULT
-
-
-class Health(Question["HealthReply"], frozen=True):
-    """`health`: is the node there, and how is it."""
-
-
-class LinkLine(Struct, frozen=True):
-    """A link to the node above or to one below. `deaf`: that node is heard and does not hear this one."""
-
-    peer: str
-    state: Literal["up", "deaf", "cut"]
-    since_ms: int  # since when it is in that state
-    round_trip_ms: int | None  # of the last beat that was answered
-
-
-class HealthReply(Struct, frozen=True):
-    node: str
-    version: str
-    people: int | None  # these four of the asker's place, and None to whoever is not logged in
-    towns: int | None
-    orders: int | None
-    reachable: int | None
-    gateways: tuple[str, ...]
-    ready_s: float  # from process start to ready
-    caught_up: bool  # the ledger has folded all that is stored
-    now_ms: int
-    problems: tuple[str, ...]
-    links: tuple[LinkLine, ...] = ()
+    ladder: str = ""  # how it escalates (ladder/steps.py); empty: as the node does by default
 
 
 class Compose(Question["Composed"], frozen=True):
@@ -95,12 +71,26 @@ class Preview(Question["PreviewReply"], frozen=True):
 
     audience: Selector
     status: Status = "actual"
+    names: bool = False  # also who has no live channel at all
+
+
+class PreviewRow(Struct, frozen=True):
+    code: str
+    name: str
+    targeted: int
+    reachable: int
+    unreached: int  # no live terminal, no push subscription, no phone number
 
 
 class PreviewReply(Struct, frozen=True):
     targeted: int
     reachable: int
     needs_second: bool  # one commander alone could not issue it
+    unreached: int = 0
+    below: tuple[PreviewRow, ...] = ()  # the places right below those that are meant, where somebody is
+    expected: float | None = None  # the share that will answer: the median of recent orders; None: no history
+    recent: int = 0  # how many those are
+    people: tuple[Person, ...] = ()  # without a live channel, if asked for: at most UNREACHED_NAMED_MAX
 
 
 class Tally(Question["TallyReply"], frozen=True):
@@ -121,6 +111,8 @@ class Row(Struct, frozen=True):
     reported: int
     silent: int
     unreachable: int
+    on_behalf: int = 0  # of those without an answer of their own; counted there as well
+    escalated: int = 0  # of those without any answer: the superior has their names
 
 
 # `revoked`: a key behind it had ended when it was accepted; nobody new is shown it.
@@ -142,6 +134,7 @@ class TallyReply(Struct, frozen=True):
     below: tuple[Row, ...]
     outside: int  # receipts from people outside the audience: shown, never counted
     problems: tuple[str, ...] = ()  # why these figures may lag behind what people did
+    steps: tuple[StepLine, ...] = ()  # of the ladder, those that have begun and the next
 
 
 class Who(Question["People"], frozen=True):
@@ -166,6 +159,7 @@ class Person(Struct, frozen=True):
     reachable: bool
     stage: str = ""  # the highest rung, or silent / unreachable where that is what matters
     answer: str = ""
+    on_behalf: str = ""  # what somebody else answered for them, and who: never their own answer
 
 
 class People(Struct, frozen=True):
@@ -223,7 +217,6 @@ class Find(Question["People"], frozen=True):
 
 
 VERBS: Verbs = {
-    Health: ("health", HealthReply),
     Compose: ("compose", Composed),
     Issue: ("issue", Issued),
     Preview: ("preview", PreviewReply),

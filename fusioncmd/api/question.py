@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 R = TypeVar("R")
+# A place, or none: the whole tree of the node that is asked.
+CodeOrNone = Annotated[str, Meta(pattern=r"\A(|[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\Z")]
 
 
 class Question(Struct, Generic[R], frozen=True):

@@ -13,7 +13,18 @@ from fusioncmd.messages import Millis, Order
 from fusioncmd.trust.refusals import Untrusted
 
 Deed = Literal[
-    "login", "logout", "order", "proposal", "approval", "refusal", "key", "roster", "account", "device", "node"
+    "login",
+    "logout",
+    "order",
+    "proposal",
+    "approval",
+    "refusal",
+    "key",
+    "roster",
+    "account",
+    "device",
+    "node",
+    "ladder",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

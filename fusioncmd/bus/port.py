@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fusioncmd import limits, subjects
+from fusioncmd.ladder import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ PICTURE = StreamSpec(
 TRUST = StreamSpec("FC_TRUST", (subjects.TRUST_ALL,), limits.TRUST_STREAM_BYTES_MAX, per_subject_max=1)
 ACCOUNT = StreamSpec("FC_ACCOUNT", (subjects.ACCOUNT_ALL,), limits.ACCOUNT_STREAM_BYTES_MAX, per_subject_max=1)
 AUDIT = StreamSpec("FC_AUDIT", (subjects.AUDIT_ALL,), limits.AUDIT_STREAM_BYTES_MAX)
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT)
+LADDER = StreamSpec("FC_LADDER", (subjects.LADDER_ALL,), bounds.LADDER_STREAM_BYTES_MAX, per_subject_max=1)
+PUSH = StreamSpec("FC_PUSH", (subjects.PUSH_ALL,), bounds.PUSH_STREAM_BYTES_MAX, per_subject_max=1)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
 from fusioncmd.trust.keyfile import OTHERS, make_file
 from fusioncmd.words import reason
 
-NODE, OFFICE, COMMANDER = "node", "office", "commander"
-UserKind = Literal["node", "office", "commander", "gateway", "link"]  # a link: the NATS server of a node below
+NODE, OFFICE, COMMANDER, CHANNELS = "node", "office", "commander", "channels"
+# A link is the NATS server of a node below.
+UserKind = Literal["node", "office", "commander", "gateway", "channels", "link"]
 PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096

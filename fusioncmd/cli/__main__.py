@@ -37,6 +37,16 @@ COMMANDS = {
         "Names and phones: who is silent, unreachable, answered what.",
         "名单与电话：谁未答、谁不可达。",
     ),
+    "ladder": (
+        "escalation:ladder",
+        "How an order escalates: steps, channels, outcomes.",
+        "指令如何逐级升级：步骤、通道、结果。",
+    ),
+    "answer": (
+        "escalation:answer",
+        "Answer on behalf of somebody who cannot.",
+        "为无法答复者代答。",
+    ),
     "orders": (
         "status:orders",
         "The orders, newest first.",

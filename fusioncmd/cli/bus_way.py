@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from fusioncmd.bus import users
 from fusioncmd.errors import BadInput, NotFound, Unavailable
+from fusioncmd.ladder.config import FILE
 from fusioncmd.networks import is_loopback
 from fusioncmd.words import reason
 
@@ -95,6 +96,8 @@ def make_users(data: Path, node: str, gateways: int) -> None:
     users.ensure(folder, users.NODE, "node", node)
     users.ensure(folder, users.OFFICE, "office", node)
     users.ensure(folder, users.COMMANDER, "commander", node)
+    if (data / FILE).exists():
+        users.ensure(folder, users.CHANNELS, "channels", node)
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)
 

@@ -81,14 +81,14 @@ def severity(text: str) -> Severity:
 
 def alert(
     ident: bytes, text: str, answers: Sequence[str], audience: Selector, times: Deadlines, *,
-    exercise: bool, grade: Severity,
+    exercise: bool, grade: Severity, ladder: str = "",
 ) -> api.Draft:  # fmt: skip
     """A new order."""
     check_words(text, answers)
     return api.Draft(
         id=ident, status="exercise" if exercise else "actual", text=text, severity=grade,
         answers=tuple(answers), audience=audience, receive_within_s=times.receive_s, answer_within_s=times.answer_s,
-        open_s=times.open_s,
+        open_s=times.open_s, ladder=ladder,
     )  # fmt: skip
 
 
@@ -99,6 +99,7 @@ def successor(ident: bytes, before: Order, msg_type: MsgType, text: str, answers
         id=ident, msg_type=msg_type, status=before.status, refs=before.id, text=text,
         severity=before.severity, answers=tuple(answers), receive_within_s=before.receive_within_s,
         answer_within_s=before.answer_within_s, open_s=before.open_s,
+        ladder=before.ladder if msg_type == "update" else "",
     )  # fmt: skip
 
 

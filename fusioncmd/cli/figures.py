@@ -120,6 +120,8 @@ def stage_text(person: api.Person) -> Text:
     """The answer that a person gave, or how far the order came."""
     if person.answer:
         return Text(plain(person.answer), ANSWER_STYLES[0])
+    if person.on_behalf:
+        return Text(say("on behalf: ", "代答：") + plain(person.on_behalf), SILENT_STYLE)
     words = {
         "targeted": say("not sent yet", "未下发"), "sent": say("sent", "已发送"), "received": say("received", "已接收"),
         "answered": say("answered", "已答复"), "reported": say("reported", "已报告"), "silent": say("silent", "未答"),

@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from msgspec import structs
 from rich.live import Live
 
 from fusioncmd import api
@@ -84,7 +85,8 @@ class LineView:
 
 
 def replace_time(reply: api.TallyReply) -> api.TallyReply:
-    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside, reply.problems)
+    steps = tuple(structs.replace(step, due_in_s=None) for step in reply.steps)
+    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside, reply.problems, steps)
 
 
 async def follow(

@@ -15,8 +15,10 @@ from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.completion import complete_place, complete_role
 from fusioncmd.cli.confirming import can_ask, confirm
 from fusioncmd.cli.drafts import SEVERITIES, alert, deadlines, selector, severity, successor
+from fusioncmd.cli.escalation import ladder_of
 from fusioncmd.cli.figures import mode_text, plain
 from fusioncmd.cli.follow import follow, until_approved
+from fusioncmd.cli.rows import csv_head, csv_lines
 from fusioncmd.cli.shown import tell_audience, tell_done, tell_preview, tell_second
 from fusioncmd.client import Commander
 from fusioncmd.keys import data_folder
@@ -35,6 +37,12 @@ _dry = say(
     "Only count who is meant, and say whether a second person is needed.",
     "仅统计对象，并提示是否须第二人批准，不下发。",
 )
+_ladder = say(
+    "How it escalates: standard, quick, superior, none, or a file (default: the node's ladder.txt).",
+    "升级阶梯：standard、quick、superior、none 或文件（默认用节点的 ladder.txt）。",
+)
+_named = say("With --dry-run: also who has no live channel.", "与 --dry-run 连用：并列出无可用通道人员。")
+_as_csv = say("With --dry-run: only those, as CSV.", "与 --dry-run 连用：仅以 CSV 列出这些人员。")
 _yes = say("Do not ask before an actual order.", "实战指令下达前不询问。")
 _role = say("Only people with this role; repeat for more.", "仅限该职责，可多次给出。")
 
@@ -78,8 +86,11 @@ def call(
     open_for: Annotated[str, typer.Option(metavar="TIME", help=_open)] = "",
     grade: Annotated[str, typer.Option("--severity", metavar="GRADE", help=" | ".join(SEVERITIES))] = "severe",
     exercise: Annotated[bool, typer.Option("--exercise", help=_exercise)] = False,
+    ladder: Annotated[str, typer.Option("--ladder", metavar="NAME|FILE", help=_ladder)] = "",
     keys: Keys = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
+    names: Annotated[bool, typer.Option("--names", help=_named)] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help=_as_csv)] = False,
     yes: Annotated[bool, typer.Option("--yes", help=_yes)] = False,
     watch: Annotated[bool, typer.Option("--watch", help=say("Then watch the answers.", "下发后实时跟踪。"))] = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
@@ -93,14 +104,18 @@ def call(
         audience = selector(places, to, role or [], not_to or [], not_role or [])
         times = deadlines(receive_within, answer_within, open_for)
         draft = alert(
-            new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade)
+            new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade),
+            ladder=ladder_of(ladder),
         )  # fmt: skip
         async with shell.commanding(nats, keys) as commander:
             ask_first = draft.status == "actual" and not yes and can_ask()
             if dry_run or ask_first:
-                preview = await commander.ask(api.Preview(audience, draft.status))
-            if dry_run:
+                preview = await commander.ask(api.Preview(audience, draft.status, names or as_csv))
+            if dry_run and as_csv:
+                shell.say_line((csv_head() + csv_lines(preview.people)).rstrip("\n"))
+            elif dry_run:
                 tell_preview(preview, draft.status, audience, places, as_json)
+            if dry_run:
                 return True
             own = await own_key(commander, keys, draft.status)
             if ask_first:

@@ -39,6 +39,8 @@ def who(
         ),
     ] = "",
     reported: Annotated[bool, _flag("reported", "They sent a report.", "已报告。")] = False,
+    on_behalf: Annotated[bool, _flag("on-behalf", "Somebody answered for them.", "由他人代答。")] = False,
+    escalated: Annotated[bool, _flag("escalated", "The superior has their names.", "已转上级。")] = False,
     everyone: Annotated[bool, _flag("all", "Everyone who is meant (the default).", "全部对象（默认）。")] = False,
     limit: Annotated[
         int, typer.Option(min=1, metavar="NUMBER", help=say("How many at most.", "最多显示人数。"))
@@ -50,7 +52,7 @@ def who(
     """Names and phones: who is silent, who is unreachable, who answered what."""
     flags: dict[api.Standing, bool] = {
         "silent": silent, "unreachable": unreachable, "waiting": waiting, "sent": sent, "received": received,
-        "answered": answered, "reported": reported,
+        "answered": answered, "reported": reported, "on_behalf": on_behalf, "escalated": escalated,
     }  # fmt: skip
 
     async def go() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from fusioncmd import api
 from fusioncmd.errors import BadInput
 
-HEADINGS = ("number", "id", "name", "phone", "place", "place_name", "roles", "stage", "answer")
+HEADINGS = ("number", "id", "name", "phone", "place", "place_name", "roles", "stage", "answer", "on_behalf")
 BYTE_ORDER_MARK = "\ufeff"  # tells Excel that the file is UTF-8
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -27,7 +27,7 @@ def csv_lines(people: Iterable[api.Person]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for p in people:
-        cells = (p.id, p.name, p.phone, p.place, p.place_name, ";".join(p.roles), p.stage, p.answer)
+        cells = (p.id, p.name, p.phone, p.place, p.place_name, ";".join(p.roles), p.stage, p.answer, p.on_behalf)
         writer.writerow([p.number, *(neutral(cell) for cell in cells)])
     return text.getvalue()
 

@@ -23,11 +23,37 @@ SECOND_KEY = (
 def tell_preview(reply: api.PreviewReply, status: Status, audience: Selector, places: Divisions, as_json: bool) -> None:
     if as_json:
         counts = {"targeted": reply.targeted, "reachable": reply.reachable, "needs_second": reply.needs_second}
-        shell.print_json({"dry_run": True, "status": status, "audience": audience, **counts})
+        more = {"unreached": reply.unreached, "below": reply.below, "expected": reply.expected, "recent": reply.recent}
+        named = {"people": reply.people} if reply.people else {}
+        shell.print_json({"dry_run": True, "status": status, "audience": audience, **counts, **more, **named})
         return
     shell.out.print(mode_text(status).append(say("  not sent, only counted", "  未下发，仅统计"), "default not bold"))
     tell_audience(shell.out, audience, places, reply.targeted, reply.reachable)
+    _tell_reach(reply)
     tell_second(shell.out, reply)
+
+
+def _tell_reach(reply: api.PreviewReply) -> None:
+    """Who can be reached, by place; who cannot at all; and what is to be expected."""
+    for row in reply.below:
+        none = say(f", {row.unreached:,} by no channel", f"，无可用通道 {row.unreached:,}") if row.unreached else ""
+        shell.say_line(say(
+            f"    {plain(row.name)} {row.code}: {row.targeted:,} meant, {row.reachable:,} reachable now{none}",
+            f"    {plain(row.name)} {row.code}：对象 {row.targeted:,}，当前可达 {row.reachable:,}{none}",
+        ))  # fmt: skip
+    if reply.unreached:
+        words = say(f"  {reply.unreached:,} people have no live channel, no phone and no push subscription",
+                    f"  {reply.unreached:,} 人无终端在线、无电话、无推送订阅")  # fmt: skip
+        shell.out.print(words, style="bold yellow", soft_wrap=True)
+    for person in reply.people:
+        shell.say_line(f"    {person.number} {plain(person.id)} {plain(person.name)} {plain(person.place_name)}")
+    if reply.expected is None:
+        shell.say_line(say("  expected answers: no history", "  预计答复率：无历史"))
+        return
+    shell.say_line(say(
+        f"  expected answers: {reply.expected:.0%} (median of the last {reply.recent} orders that are over)",
+        f"  预计答复率：{reply.expected:.0%}（最近 {reply.recent} 条已结束指令的中位数）",
+    ))  # fmt: skip
 
 
 def tell_second(console: Console, reply: api.PreviewReply) -> None:

@@ -37,6 +37,7 @@ from fusioncmd.cli.figures import (
     state_words,
     waiting,
 )
+from fusioncmd.cli.step_lines import step_lines
 from fusioncmd.words import say
 
 ROWS_MIN = 3
@@ -176,6 +177,12 @@ def _legend(reply: api.TallyReply, width: int) -> list[Text]:
     waits = say("silent", "未答") if answers else say("waiting", "未收")
     pieces.append(piece(SILENT_CELL, waits, waiting(row), SILENT_STYLE))
     pieces.append(piece(UNREACHABLE_CELL, say("unreachable", "不可达"), row.unreachable, UNREACHABLE_STYLE))
+    for count, en, zh in (
+        (row.on_behalf, "answered on behalf", "人由他人代答"),
+        (row.escalated, "with the superior", "人已转上级"),
+    ):
+        if count:
+            pieces.append(Text(say(f"{count:,} {en}", f"{count:,} {zh}"), "bold yellow"))
     if row.reported:
         pieces.append(Text(say(f"{row.reported:,} reported", f"{row.reported:,} 人已报告"), "dim"))
     return packed(pieces, width)
@@ -186,6 +193,7 @@ def _foot(reply: api.TallyReply, trouble: str) -> list[Text]:
     if reply.outside:
         words = say("people outside the audience sent receipts; not counted", "名对象之外的人员发来回执，未计入")
         foot.append(Text(f"{reply.outside:,} {words}", "bold yellow"))
+    foot += step_lines(reply.steps, reply.now_ms)
     troubles = (*reply.problems, *([trouble] if trouble else []))
     foot += [Text(plain(words), "bold red", no_wrap=True, overflow="ellipsis") for words in troubles]
     return foot

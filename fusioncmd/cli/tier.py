@@ -22,6 +22,7 @@ from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
+from fusioncmd.ladder.config import FILE, read_channels
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.steady import VARIABLE
 from fusioncmd.supervisor import Child, Supervisor
@@ -94,6 +95,10 @@ class Tier:
             serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common]
             yield name, [*python, "gateways.responder", *serve, *self._login(name)]
 
+        if (self.data / FILE).exists():
+            reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
+            yield "channels", [*python, "gateways.channels", *reach]
+
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)
         return [*(["--bus-key", str(key)] if key else []), *(["--tls-ca", str(self.way.ca)] if self.way.ca else [])]
@@ -109,6 +114,8 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
         await _check_joined(tier)
     elif tier.nats_server is not None and not os.access(tier.nats_server, os.X_OK):
         raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
+    if (tier.data / FILE).exists():
+        read_channels((tier.data / FILE).read_text("utf-8", "replace"))
     keys.claim(tier.data, tier.node)
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))

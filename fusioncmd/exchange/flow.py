@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from fusioncmd import limits
+from fusioncmd.exchange import bounds
 from fusioncmd.exchange.wire import ACKED_BITS, Frame
 
 Work = TypeVar("Work")
@@ -31,7 +31,7 @@ class Clock:
 
     def tick(self, now_ms: int) -> int:
         if self._last_ms is not None:
-            self.now_ms += min(max(now_ms - self._last_ms, 0), limits.EXCHANGE_STEP_MS_MAX)
+            self.now_ms += min(max(now_ms - self._last_ms, 0), bounds.STEP_MS_MAX)
         self._last_ms = now_ms
         return self.now_ms
 
@@ -95,7 +95,7 @@ class Flow(Generic[Work]):
             return False, restarted
         self._seen[frame.seq] = None
         self._top = max(self._top, frame.seq)
-        if len(self._seen) > limits.EXCHANGE_SEEN_MAX:
+        if len(self._seen) > bounds.SEEN_MAX:
             self._seen.popitem(last=False)
         return True, restarted
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusioncmd import limits
+from fusioncmd.exchange import bounds
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    message_bytes: int = limits.EXCHANGE_MESSAGE_BYTES
-    in_flight_bytes: int = limits.EXCHANGE_IN_FLIGHT_BYTES
+    message_bytes: int = bounds.MESSAGE_BYTES
+    in_flight_bytes: int = bounds.IN_FLIGHT_BYTES
     quiet_ms: int = 1_000  # nothing moved for so long: digests mean something again
     repair_ms: int = 3_000  # between rounds while the peers differ
     repair_ms_max: int = 10_000  # when they go on to differ: something is refused, or too long for this pipe
@@ -19,10 +19,10 @@ class Pace:
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
     parts: int = 32  # into which a range that differs is cut
-    listed_max: int = limits.EXCHANGE_LISTED_MAX  # a range of so many is listed instead
+    listed_max: int = bounds.LISTED_MAX  # a range of so many is listed instead
 
     def __post_init__(self) -> None:
-        assert limits.EXCHANGE_MESSAGE_BYTES_MIN <= self.message_bytes <= limits.EXCHANGE_MESSAGE_BYTES_MAX
+        assert bounds.MESSAGE_BYTES_MIN <= self.message_bytes <= bounds.MESSAGE_BYTES_MAX
 
 
 class Rounds:

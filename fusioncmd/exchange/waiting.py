@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from fusioncmd import limits
+from fusioncmd.exchange import bounds
 from fusioncmd.exchange.wire import Part, Plain, Towns
 
 
@@ -26,7 +26,7 @@ class Waiting:
             return
         waiting.append(entry)
         self.held_bytes += _size(entry)
-        while self.held_bytes > limits.EXCHANGE_WAITING_BYTES_MAX:
+        while self.held_bytes > bounds.WAITING_BYTES_MAX:
             self.shed += len(self.take(next(iter(self._held))))
 
     def take(self, order: bytes) -> list[Plain | Towns]:
@@ -37,7 +37,7 @@ class Waiting:
 
 
 def _size(entry: Plain | Towns) -> int:
-    return len(entry.value if isinstance(entry, Plain) else entry.towns) + limits.EXCHANGE_MESSAGE_BYTES_MIN
+    return len(entry.value if isinstance(entry, Plain) else entry.towns) + bounds.MESSAGE_BYTES_MIN
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Parts:
         if whole is None:
             whole = self._wholes[name] = _Whole(bytearray(part.length), left=part.length)
             self._bytes += part.length
-            while self._bytes > limits.EXCHANGE_PARTS_BYTES_MAX:
+            while self._bytes > bounds.PARTS_BYTES_MAX:
                 self._bytes -= len(self._wholes.popitem(last=False)[1].data)
                 self.shed += 1
         if whole.came.get(part.at) == end:

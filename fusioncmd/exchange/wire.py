@@ -19,8 +19,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from fusioncmd import limits
 from fusioncmd.errors import BadMessage
+from fusioncmd.exchange import bounds
 from fusioncmd.messages import Id
 
 ASKS, ANSWER, INSISTS = 0, 1, 2
@@ -29,8 +29,8 @@ ACKED_BITS = 32
 
 Word = Annotated[int, Meta(ge=0, lt=1 << 16)]
 Seq = Annotated[int, Meta(ge=0, lt=1 << SEQ_BITS)]
-Blob = Annotated[bytes, Meta(max_length=limits.EXCHANGE_MESSAGE_BYTES_MAX)]
-Length = Annotated[int, Meta(ge=0, le=limits.EXCHANGE_ITEM_BYTES_MAX)]
+Blob = Annotated[bytes, Meta(max_length=bounds.MESSAGE_BYTES_MAX)]
+Length = Annotated[int, Meta(ge=0, le=bounds.ITEM_BYTES_MAX)]
 
 
 class Opening(Struct, frozen=True, array_like=True, tag=1):
@@ -117,10 +117,10 @@ def pack_frame(epoch: int, heard_epoch: int, seq: int, acks: tuple[int, int], en
 
 def read_frame(data: bytes) -> Frame:
     """`BadMessage` for what no peer sends; a size is checked before a byte is decoded."""
-    if len(data) > limits.EXCHANGE_MESSAGE_BYTES_MAX:
+    if len(data) > bounds.MESSAGE_BYTES_MAX:
         raise BadMessage(
-            f"An exchange message of {len(data)} bytes exceeds the bound of {limits.EXCHANGE_MESSAGE_BYTES_MAX}.",
-            f"交换消息长 {len(data)} 字节，超过上限 {limits.EXCHANGE_MESSAGE_BYTES_MAX} 字节。",
+            f"An exchange message of {len(data)} bytes exceeds the bound of {bounds.MESSAGE_BYTES_MAX}.",
+            f"交换消息长 {len(data)} 字节，超过上限 {bounds.MESSAGE_BYTES_MAX} 字节。",
         )
     if data[:1] == bytes((SQUEEZED,)):
         data = _released(data)
@@ -134,7 +134,7 @@ def _released(data: bytes) -> bytes:
     """What was squeezed, up to the bound of a message."""
     stream = zlib.decompressobj()
     try:
-        frame = stream.decompress(data, limits.EXCHANGE_MESSAGE_BYTES_MAX)
+        frame = stream.decompress(data, bounds.MESSAGE_BYTES_MAX)
     except zlib.error as error:
         raise BadMessage(f"Not a message of an exchange: {error}.", f"不是交换消息：{error}。") from None
     if not stream.eof or stream.unused_data:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pyroaring import BitMap
 
@@ -29,6 +29,7 @@ class Roster:
         self.divisions = divisions
         self.towns: tuple[str, ...] = ()
         self.everyone = BitMap()
+        self.with_phone = BitMap()
         self._number_of_town: dict[str, int] = {}
         self._table_edition = 0
         self._editions: dict[str, int] = {}
@@ -48,13 +49,10 @@ class Roster:
         """The town numbers that count; None while there are none."""
         return TownTable(self._table_edition, self.towns) if self.towns else None
 
-    def slices(self) -> Iterator[str]:
-        """The towns of which a slice is held."""
-        return iter(self._bytes)
-
-    def slice_bytes(self, town: str) -> bytes | None:
-        """As it came."""
-        return self._bytes.get(town)
+    @property
+    def slices(self) -> Mapping[str, bytes]:
+        """As they came, by town."""
+        return self._bytes
 
     def edition(self, town: str) -> int:
         """Of the town's slice; 0 where there is none."""
@@ -211,10 +209,12 @@ class Roster:
                     self._by_role.setdefault(name, BitMap()).update(numbers)
         self._by_town[part.town] = everyone
         self.everyone |= everyone
+        self.with_phone |= everyone & BitMap([base + slot for slot, phone in enumerate(part.phones) if phone])
 
     def _forget(self, town: str) -> None:
         before = self._by_town.pop(town)
         self.everyone -= before
+        self.with_phone -= before
         for numbers in self._by_role.values():
             numbers -= before
         for village in set(decode(RosterSlice, self._bytes[town]).villages):

@@ -34,6 +34,7 @@ from gateways.responder.relay import Relay
 from gateways.responder.reports import ReportBox
 from gateways.responder.seats import Seats
 from gateways.responder.shortcuts import Shortcuts
+from gateways.responder.subscriptions import SubscriptionBox
 
 
 class Gateway:
@@ -59,6 +60,7 @@ class Gateway:
         """To the bus, by which receipts, reports, enrolments and renewals go."""
         self.publisher = Publisher(bus, name, self.confirm)
         self.reports = ReportBox(bus, self)
+        self._subscriptions = SubscriptionBox(bus, lambda number: self.say(number, replies.SUBSCRIBED), self._clock)
         self.relay = Relay(bus, self._engine, self._seats, self._lost, self._key, self._clock)
 
     # --- the bus says
@@ -119,6 +121,8 @@ class Gateway:
                 self._engine.send(fd, replies.ALIVE)
             case terminal.Distrust():
                 self.distrusted.hear(number, said, self._clock())
+            case terminal.Subscribe():
+                self._subscriptions.take(said, number, str(self._seats.town_at[fd]), self._seats.device_at(fd))
             case terminal.Enrol() | terminal.Renew() if number < 0 or isinstance(said, terminal.Renew):
                 self.relay.take(fd, said)
             case terminal.Hello() | terminal.Enrol():
@@ -145,8 +149,6 @@ class Gateway:
         if self._delivery.busy:
             self.outflow.pump()
         self.publisher.wake()  # whatever went out or came in
-
-    # --- time
 
     def tick(self) -> None:
         """Once a second: orders that expired, tickets that expired, terminals that fell silent."""

@@ -7,6 +7,7 @@ from fusioncmd.api import devices
 from gateways.responder import websocket
 
 ALIVE = websocket.frame(terminal.encode(terminal.Alive()))
+SUBSCRIBED = websocket.frame(terminal.encode(terminal.Subscribed()))
 # Why a frame was understood and not taken: a code for programs, a sentence for people.
 REFUSALS = {
     "unknown_order": "There is no such order. 没有该指令。",

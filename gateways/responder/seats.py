@@ -39,6 +39,10 @@ class Seats:
     def is_at(self, fd: int, number: int, device: bytes) -> bool:
         return self.number_at[fd] == number and self._device_at[fd] == int.from_bytes(device, "big")
 
+    def device_at(self, fd: int) -> bytes:
+        """The enrolled device there; empty for a ticket that was made by hand."""
+        return int(self._device_at[fd]).to_bytes(8, "big") if self._device_at[fd] else b""
+
     def leave(self, fd: int) -> None:
         number = self.number_at[fd]
         self.number_at[fd] = NOBODY

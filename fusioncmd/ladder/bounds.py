@@ -1,0 +1,28 @@
+"""Bounds of ladders and channels, with their outcomes, as in `limits.py`: *reject* unless another is named."""
+
+from __future__ import annotations
+
+from fusioncmd import limits
+
+LADDER_STEPS_MAX = 8
+LADDER_CHARS_MAX = 256
+LADDER_BYTES_MAX = limits.BUS_PAYLOAD_BYTES_MAX - 1024  # of one message
+LADDER_STREAM_BYTES_MAX = 2 * 1024**3  # a step that cannot be stored is not taken: wait
+PUSH_STREAM_BYTES_MAX = 2 * 1024**3
+PUSH_ENDPOINT_CHARS_MAX = 1_024
+PUSH_DEVICES_MAX = 4  # of one person that a step writes to; shed, the rest
+ADDRESS_CHARS_MAX = PUSH_DEVICES_MAX * 1_536
+NOTICE_PEOPLE_MAX = 200  # handed to a channel at once: what a crash in between may cost one step
+OUTCOMES_PEOPLE_MAX = 1_024
+CHANNEL_WAITING_MAX = 1_000  # people per channel; wait: it says how much room it has
+CHANNEL_ATTEMPTS_MAX = 5  # then the outcome is "failed"
+CHANNEL_ANSWER_S_MAX = 5  # of a channel's process, or of the node to it
+CHANNEL_RECEIPTS_MAX = 100_000  # messages whose delivery receipt is awaited; shed, the oldest first
+CHANNEL_INBOUND_MAX = 4_096  # answers that wait for the node; shed to the carrier, which says them again
+CHANNEL_OUTCOMES_MAX = 65_536  # people whose outcome the node has not confirmed; then nothing is taken: wait
+ON_BEHALF_MAX = 65_536  # answers on behalf of others, of one order
+UNREACHED_NAMED_MAX = 5_000  # people without a live channel that a preview names
+
+assert 3 * limits.AUDIENCE_BYTES_MAX > LADDER_BYTES_MAX > limits.AUDIENCE_BYTES_MAX
+assert NOTICE_PEOPLE_MAX * ADDRESS_CHARS_MAX < LADDER_BYTES_MAX
+assert NOTICE_PEOPLE_MAX <= CHANNEL_WAITING_MAX < CHANNEL_OUTCOMES_MAX

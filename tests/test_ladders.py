@@ -1,0 +1,128 @@
+"""The shell of ladders on the bus in memory: a channel that fails, a store that fails, a node that starts again."""
+
+from __future__ import annotations
+
+import pytest
+from pyroaring import BitMap
+
+from fusioncmd import subjects
+from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.errors import StorageFull, Unavailable
+from fusioncmd.ladder.wire import Notice, Taken, decode, encode
+from tests.test_desk import PEOPLE, Office
+from tests.worlds import make_order
+from tiers import ladders as of_ladders
+from tiers.ladders import Ladders
+
+ORDER = make_order(1, ladder="sms 10 answered; superior 20 answered; exercise")
+
+
+class Channel:
+    """Takes what it is given, or does as `then` says."""
+
+    def __init__(self) -> None:
+        self.run, self.got, self.then = b"run-1", [], None  # type: ignore[var-annotated]
+        self.room = 100
+
+    async def serve(self, data: bytes) -> bytes:
+        notice = decode(Notice, data)
+        if not notice.targets:
+            return encode(Taken(self.run, self.room, False))
+        if self.then is not None:
+            return encode(await self.then(notice))
+        took = notice.run == self.run
+        self.got += [t.number for t in notice.targets] if took else []
+        return encode(Taken(self.run, self.room, took))
+
+
+class House:
+    def __init__(self) -> None:
+        self.bus, self.mono_s, self.channel = MemoryBus(), 1_000.0, Channel()
+        self.office = Office(self.bus).issued(ORDER)
+
+    async def start(self, boot: bytes = b"boot") -> Ladders:
+        await self.bus.serve(subjects.notify("sms"), self.channel.serve)
+        made = Ladders(
+            self.bus, self.office.roster, self.office.ledger, self.office.audit, lambda: self.office.now_ms, "node",
+            lambda: self.mono_s, boot,
+        )  # fmt: skip
+        await made.records.read()
+        await made.addresses.begin()
+        await made.tend()
+        return made
+
+    async def later(self, ladders: Ladders, seconds: float) -> None:
+        self.mono_s += seconds
+        await ladders.tend()
+        await ladders.settle()
+
+
+async def test_a_node_that_starts_again_reaches_nobody_twice_and_a_set_clock_moves_nothing() -> None:
+    house = House()
+    ladders = await house.start()
+    house.office.now_ms += 3_600_000  # the clock is set an hour on
+    await house.later(ladders, 9)
+    assert not house.channel.got
+    house.office.now_ms -= 7_200_000
+    await house.later(ladders, 1)
+    assert sorted(house.channel.got) == PEOPLE
+    again = await house.start()
+    await house.later(again, 1)
+    assert sorted(house.channel.got) == PEOPLE
+    await house.later(again, 30)
+    assert again.kept[ORDER.id].climb.rungs[1].chosen == BitMap(PEOPLE)
+    assert [entry.details["channel"] for entry in house.office.audit.entries] == ["sms", "superior"]
+
+
+async def test_who_was_handed_over_to_a_process_that_died_is_unsure_and_not_handed_over_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(of_ladders, "EVERY_S", 0)
+    house = House()
+    ladders = await house.start()
+
+    async def dies(notice: Notice) -> Taken:
+        house.channel.run = b"run-2"
+        return Taken(b"run-2", 100, False)
+
+    house.channel.then, house.channel.room = dies, 3
+    await house.later(ladders, 10)
+    house.channel.then, house.channel.room = None, 100
+    await house.later(ladders, 1)
+    assert sorted(house.channel.got) == PEOPLE[3:]
+    assert ladders.kept[ORDER.id].climb.rungs[0].unsure >= BitMap(PEOPLE[:3])
+
+
+async def test_what_a_channel_surely_did_not_take_is_given_to_it_again() -> None:
+    house = House()
+    ladders = await house.start()
+
+    async def refuses(notice: Notice) -> Taken:
+        return Taken(house.channel.run, 0, False)
+
+    house.channel.then = refuses
+    await house.later(ladders, 10)
+    house.channel.then = None
+    await house.later(ladders, 1)
+    assert sorted(house.channel.got) == PEOPLE
+
+
+@pytest.mark.parametrize("problem", [StorageFull("full", "满"), Unavailable("lost", "断")])
+async def test_a_step_that_cannot_be_stored_is_not_taken_and_is_later(problem: Unavailable) -> None:
+    house = House()
+    ladders = await house.start()
+    house.bus.fail = [problem]
+    await house.later(ladders, 10)
+    assert not house.channel.got and "ladders" in ladders.problems
+    await house.later(ladders, 1)
+    assert sorted(house.channel.got) == PEOPLE and not ladders.problems
+
+
+async def test_a_channel_that_is_not_there_delays_no_later_step_and_health_says_so() -> None:
+    house = House()
+    ladders = await house.start()
+    house.bus._servers.clear()
+    await house.later(ladders, 10)
+    await house.later(ladders, 20)
+    kept = ladders.kept[ORDER.id]
+    assert len(kept.climb.rungs) == 2 and "sms" in ladders.problems and not kept.climb.rungs[0].handed
