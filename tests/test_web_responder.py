@@ -24,6 +24,7 @@ from tests.worlds import NOW_MS
 
 SCRIPT_BYTES_MAX = 60 * 1024
 SEED = 20260
+SOURCE_LINES_MAX = 270
 PROGRAM = """
 import { readFileSync } from "node:fs";
 import * as wire from "./wire.mjs";
@@ -85,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, **given: Any) -> Any:
     (folder / "input.json").write_text(json.dumps(given), "utf-8")
     argv = [program("node", 20, "nodejs"), "--no-warnings", "program.mjs"]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -113,7 +114,7 @@ def some(chance: random.Random, depth: int = 3) -> Any:
 
 def test_frames_are_read_and_written_as_python_does(folder: Path) -> None:
     chance = random.Random(SEED)
-    values = [some(chance) for _ in range(120)]
+    values = [some(chance, 2) for _ in range(80)]
     wide = [-1, -200, -70_000, -(2**40), {"a": [b"x", {1: None}]}]
     written = [msgpack.packb(one) for one in values]
     found = run(
@@ -211,3 +212,26 @@ def test_the_script_of_the_page_is_small_and_runs_nothing_from_elsewhere() -> No
         assert script.with_name(f"{script.name}.gz").is_file()
         text = script.read_text("utf-8")
         assert "eval(" not in text and "new Function" not in text
+
+
+def test_the_bounds_in_the_page_are_those_of_the_gateway() -> None:
+    text = "".join(file.read_text("utf-8") for file in sorted((WEB / "responder").glob("*.ts")))
+    for name, value in {
+        "PART_BYTES_MAX = 15 * 1024": limits.PICTURE_PART_BYTES_MAX == 15 * 1024,
+        "PICTURE_BYTES_MAX = 256 * 1024": limits.PICTURE_PARTS_MAX * limits.PICTURE_PART_BYTES_MAX >= 256 * 1024,
+        f"TEXT_CHARS_MAX = {limits.REPORT_CHARS_MAX}": True,
+        f"HELD_MAX = {limits.ORDERS_HELD_MAX}": True,
+        f"FRAME_BYTES_MAX = {limits.DELIVERY_BYTES_MAX}": True,
+        f"VERSION = {terminal.VERSION}": True,
+    }.items():
+        assert value and f"{name};" in text, name
+
+
+def test_every_source_of_the_page_has_a_promise_and_a_size() -> None:
+    sources = [file for kind in ("*.ts", "*.vue") for file in sorted((WEB / "responder").glob(kind))]
+    assert len(sources) > 12
+    for file in sources:
+        text = file.read_text("utf-8")
+        assert len(text.splitlines()) <= SOURCE_LINES_MAX, file.name
+        assert file.suffix == ".vue" or text.startswith("/* "), file.name
+        assert "v-html" not in text and "innerHTML" not in text, file.name

@@ -4,11 +4,12 @@
  * after the other, so an order's cancel never overtakes it.
  */
 
-import { computed, ref, shallowRef } from "vue";
+import { ref } from "vue";
 import { Untrusted, verify, type Bytes } from "../trust.js";
 import { enrolProof, makeKeys, readCode, renewProof } from "./device";
 import { Link, type LinkState, type Talk } from "./link";
-import { held, inOrder, mayAnswer, overMs, states, toForget, waitsForCounted, type Advice, type Kept } from "./rules";
+import { Orders } from "./orders";
+import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from "./rules";
 import { Reports } from "./reports";
 import { Store, type Identity } from "./store";
 import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
@@ -22,14 +23,11 @@ export class Desk implements Talk {
   readonly ready = ref(false); // it is known what this device keeps
   readonly enrolled = ref(false);
   readonly enrolling = ref(false);
-  readonly kept = shallowRef<Kept[]>([]);
   readonly nowMs = ref(Date.now());
   readonly sent = ref(new Set<string>()); // answers handed to this connection, by order
   readonly notBelieved = ref(0);
   readonly fault = ref("");
-  readonly states = computed(() => states(this.kept.value, this.nowMs.value));
-  readonly open = computed(() => this.among("open", "cancel"));
-  readonly past = computed(() => this.kept.value.filter((one) => !this.open.value.includes(one)).sort((a, b) => (a.id < b.id ? 1 : -1)));
+  readonly orders: Orders;
   readonly reports: Reports;
   onNew: (kept: Kept) => void = () => undefined;
 
@@ -43,13 +41,14 @@ export class Desk implements Talk {
 
   constructor(private readonly store: Store, url: string) {
     this.wire = new Link(url, this);
+    this.orders = new Orders(store, this.nowMs);
     this.reports = new Reports(store, (frame) => this.wire.live && this.wire.say(frame));
     setInterval(() => this.tick(), 1_000);
   }
 
   async start(): Promise<void> {
     this.identity = await this.store.identity();
-    this.kept.value = await this.store.orders();
+    await this.orders.load();
     await this.reports.start();
     this.enrolled.value = (this.identity?.device.length ?? 0) > 0;
     this.enrolling.value = this.identity !== null && !this.enrolled.value;
@@ -86,16 +85,16 @@ export class Desk implements Talk {
   }
 
   async answer(kept: Kept, which: number): Promise<void> {
-    const latest = this.find(kept.id);
+    const latest = this.orders.find(kept.id);
     if (Date.now() - this.movedMs < MOVED_MS) return; // the finger was on its way to another place
     if (!latest || !mayAnswer(latest, which) || this.now() >= overMs(latest.order)) return;
     this.sent.value.delete(kept.id);
-    await this.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
+    await this.orders.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
     this.sayAnswer(kept.id);
   }
 
   touch(kept: Kept): void {
-    if (!this.find(kept.id)?.touched) void this.change(kept.id, { touched: true });
+    if (!this.orders.find(kept.id)?.touched) void this.orders.change(kept.id, { touched: true });
   }
 
   // --- Talk
@@ -152,7 +151,7 @@ export class Desk implements Talk {
     this.wire.welcome(Number(rest[2]) || 60);
     this.renewing = false;
     for (const doubt of this.doubts.splice(0)) this.wire.say(doubt);
-    for (const one of this.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
+    for (const one of this.orders.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
     this.reports.sayAll();
     void this.renewIfDue();
   }
@@ -162,17 +161,15 @@ export class Desk implements Talk {
     try {
       const { order, holder, approvers } = await verify(sealed, me.roots, Math.max(Date.now(), me.latestMs));
       const id = hex(order.id);
-      if (!this.find(id)) {
+      if (!this.orders.find(id)) {
         if (order.issued_ms > me.latestMs) await this.keepIdentity({ latestMs: order.issued_ms });
         const kept: Kept = {
           id, order, holder, approvers, gotMs: Date.now(), touched: false, answer: null, answeredMs: 0, counted: null,
           late: false, gone: false,
         };
-        await this.store.keepOrder(kept);
-        if (this.open.value.length) this.movedMs = Date.now();
-        this.kept.value = [...this.kept.value, kept];
-        await this.tidy();
-        if (this.open.value.includes(kept)) this.onNew(kept);
+        if (this.orders.open.value.length) this.movedMs = Date.now();
+        await this.orders.add(kept);
+        if (this.orders.open.value.includes(kept)) this.onNew(kept);
       }
       this.wire.say([Said.received, order.id]);
     } catch (error) {
@@ -185,17 +182,17 @@ export class Desk implements Talk {
   }
 
   private async counted(id: string, answer: number): Promise<void> {
-    const kept = this.find(id);
-    if (kept && kept.answer === answer) await this.change(id, { counted: answer });
+    const kept = this.orders.find(id);
+    if (kept && kept.answer === answer) await this.orders.change(id, { counted: answer });
   }
 
   private async refused([code, order, , report]: Value[]): Promise<void> {
     if (report instanceof Uint8Array) return this.reports.refused(hex(report), String(code));
     if (!(order instanceof Uint8Array)) return;
     const id = hex(order);
-    if (code === "unknown_order" || code === "not_for_you") await this.change(id, { gone: true });
-    else if (code === "expired") await this.change(id, { late: true });
-    else if (code === "not_offered") await this.change(id, { answer: this.find(id)?.counted ?? null });
+    if (code === "unknown_order" || code === "not_for_you") await this.orders.change(id, { gone: true });
+    else if (code === "expired") await this.orders.change(id, { late: true });
+    else if (code === "not_offered") await this.orders.change(id, { answer: this.orders.find(id)?.counted ?? null });
   }
 
   private async enrolledNow([device, number, ticket, renewS, roots]: Value[]): Promise<void> {
@@ -220,7 +217,7 @@ export class Desk implements Talk {
   // --- what the device says
 
   private hello(): Value {
-    return [Said.hello, VERSION, (this.identity as Identity).ticket, held(this.kept.value, this.now())];
+    return [Said.hello, VERSION, (this.identity as Identity).ticket, held(this.orders.kept.value, this.now())];
   }
 
   private async renewal(): Promise<Value> {
@@ -235,7 +232,7 @@ export class Desk implements Talk {
   }
 
   private sayAnswer(id: string): void {
-    const kept = this.find(id);
+    const kept = this.orders.find(id);
     if (!kept || kept.answer === null || !this.wire.live || this.now() >= overMs(kept.order)) return;
     if (this.wire.say([Said.answer, kept.order.id, kept.answer])) this.sent.value = new Set(this.sent.value).add(id);
   }
@@ -244,7 +241,7 @@ export class Desk implements Talk {
     this.nowMs.value = this.now();
     if (!this.wire.live) return;
     void this.renewIfDue();
-    for (const one of this.kept.value) if (waitsForCounted(one) && !this.sent.value.has(one.id)) this.sayAnswer(one.id);
+    for (const one of this.orders.kept.value) if (waitsForCounted(one) && !this.sent.value.has(one.id)) this.sayAnswer(one.id);
     this.reports.sayAll();
   }
 
@@ -253,36 +250,15 @@ export class Desk implements Talk {
 
   // --- what is kept
 
-  find = (id: string): Kept | undefined => this.kept.value.find((one) => one.id === id);
-
-  private among(...wanted: string[]): Kept[] {
-    return this.kept.value.filter((one) => wanted.includes(this.states.value.get(one.id) ?? "")).sort(inOrder);
-  }
-
-  private async change(id: string, fields: Partial<Kept>): Promise<void> {
-    const before = this.find(id);
-    if (!before) return;
-    const after = { ...before, ...fields };
-    this.kept.value = this.kept.value.map((one) => (one.id === id ? after : one));
-    await this.store.keepOrder(after);
-  }
-
   private async keepIdentity(fields: Partial<Identity>): Promise<void> {
     this.identity = { ...(this.identity as Identity), ...fields };
     await this.store.keepIdentity(this.identity);
   }
 
-  private async tidy(): Promise<void> {
-    const forgotten = new Set(toForget(this.kept.value, this.now()).map((one) => one.id));
-    if (!forgotten.size) return;
-    this.kept.value = this.kept.value.filter((one) => !forgotten.has(one.id));
-    for (const id of forgotten) await this.store.forgetOrder(id);
-  }
-
   private async forget(): Promise<void> {
     await this.store.forgetAll();
     this.identity = null;
-    this.kept.value = [];
+    this.orders.kept.value = [];
     this.enrolled.value = this.enrolling.value = false;
     this.reports.all.value = [];
   }
