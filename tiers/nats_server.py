@@ -24,6 +24,7 @@ from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
 from tiers.nats_config import NatsSettings, render
+from tiers.nats_links import PARENT_SEED
 
 WRITE_FAILED = (b"Critical write error", b"will be DISABLED")  # the latter before 2.14
 WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
