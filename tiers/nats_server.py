@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from fusioncmd.bus.users import KEEPER_FILE, folder_of, users
+from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
