@@ -71,8 +71,10 @@ class NatsBus:
 
     @property
     def _clustered(self) -> bool:
-        """By what the server says of itself (INFO, `cluster`)."""
-        return bool(self._nc._server_info.get("cluster"))
+        """By what the server says of itself (INFO). A server alone that is a leaf node of another calls itself a
+        cluster, by its own name or its identity."""
+        info = self._nc._server_info
+        return info.get("cluster") not in (None, "", info.get("server_name"), info.get("server_id"))
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
