@@ -193,7 +193,11 @@ STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
 SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
 PROPOSALS_MAX = 64  # orders that wait for a second person at one node
+PROPOSALS_PER_KEY_MAX = 8  # of them, signed by one key
+PROPOSALS_PER_BRANCH_MAX = 32  # of them, by all keys that one key below the root granted
 WITHDRAWN_MAX = 4_096  # of them, taken back within the last two hours; reject: no further ones are proposed
+WITHDRAWN_PER_KEY_MAX = 512  # reject: that key proposes no further ones
+WITHDRAWN_PER_BRANCH_MAX = 2_048  # the same
 PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped: shed
 ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
 ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
@@ -235,6 +239,8 @@ assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
 assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX
 assert PROPOSAL_S_MAX <= ISSUE_APPROVED_S_MAX
+assert PROPOSALS_PER_KEY_MAX < PROPOSALS_PER_BRANCH_MAX < PROPOSALS_MAX
+assert WITHDRAWN_PER_KEY_MAX < WITHDRAWN_PER_BRANCH_MAX < WITHDRAWN_MAX
 assert PROPOSALS_MAX * (SEALED_BYTES_MAX + 4096) < API_REPLY_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
 assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX
