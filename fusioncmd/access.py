@@ -34,6 +34,7 @@ class Actor:
     by: Literal["account", "key"] = "account"
     session: bytes = b""  # what names it
     until_s: int = 0  # since 1970
+    holder: tuple[bytes, ...] = (b"",)  # whose share it takes (`sessions.holder`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,8 @@ OIDC_SUBJECT_CHARS_MAX = 256
 OIDC_TOKEN_CHARS_MAX = 8_192
 SESSION_S = 12 * 3_600
 SESSIONS_ENDED_MAX = 4_096  # by logout, and not yet expired
+SESSIONS_ENDED_PER_HOLDER_MAX = 64  # of one account, or one set of keys; reject: this one ends by itself
+SESSIONS_ENDED_PER_BRANCH_MAX = 1_024  # of all keys that one key below the root granted; reject: the same
 LOGIN_DELAY_S_MAX = 60  # after failures, nobody is heard under that name for 1, 2, 4 … so many seconds
 LOGIN_FORGOTTEN_S = 600  # failures that are so much older than their delay
 LOGIN_STRANGERS_MAX = 8_192  # names without an account whose failures are known; shed, the oldest first
@@ -168,6 +170,10 @@ LOGIN_FAILURES_NOTED_MAX = 60  # in LOGIN_FAILURES_NOTED_S; shed from the audit,
 LOGIN_FAILURES_NOTED_S = 60
 LOGIN_KEYS_MAX = 4
 LOGIN_PROOFS_MAX = 65_536  # by key, within CLOCK_SKEW_MS_MAX: each is taken once
+LOGIN_KEY_BURST_MAX = 256  # of one key; reject, and it is said when
+LOGIN_KEY_PER_S = 8  # then
+LOGIN_BRANCH_BURST_MAX = 1_024  # the same of all keys that one key below the root granted; reject
+LOGIN_BRANCH_PER_S = 24
 
 # The ledger.
 DISK_FREE_BYTES_MIN = 64 * 1024**2  # below, health says so
@@ -193,7 +199,11 @@ STATEMENT_BYTES_MAX = 16 * 1024
 SECOND_PERSON_PEOPLE = 10_000  # an actual order to more needs a second commander; an operator may set another bound
 SECOND_PERSON_PEOPLE_MAX = 100_000  # up to here; beyond, and to a whole province, gateways demand the second themselves
 PROPOSALS_MAX = 64  # orders that wait for a second person at one node
+PROPOSALS_PER_KEY_MAX = 8  # of them, signed by one key
+PROPOSALS_PER_BRANCH_MAX = 32  # of them, by all keys that one key below the root granted
 WITHDRAWN_MAX = 4_096  # of them, taken back within the last two hours; reject: no further ones are proposed
+WITHDRAWN_PER_KEY_MAX = 512  # reject: that key proposes no further ones
+WITHDRAWN_PER_BRANCH_MAX = 2_048  # the same
 PROPOSAL_S_MAX = 3_600  # from when they were composed; then they are dropped: shed
 ISSUE_S_MAX = 600  # a node takes an order that was composed at most so long ago
 ISSUE_APPROVED_S_MAX = 3_600  # with approvals, which take time
@@ -222,19 +232,17 @@ assert TEXT_CHARS_MAX * 4 < ORDER_BYTES_MAX < FRAME_BYTES_MAX * 2
 assert PICTURE_PART_BYTES_MAX + 512 < PICTURE_MESSAGE_BYTES_MAX <= FRAME_BYTES_MAX
 assert PICTURE_PARTS_MAX * PICTURE_PART_BYTES_MAX < API_REPLY_BYTES_MAX
 assert OUTBOX_BYTES_MAX >= 2 * DELIVERY_BYTES_MAX > 2 * SEALED_BYTES_MAX
-assert HEARTBEAT_S * 2 < SILENCE_S_MAX
-assert PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
-assert FANOUT_BURST < FANOUT_UNANSWERED_MAX
-assert DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
+assert HEARTBEAT_S * 2 < SILENCE_S_MAX and PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
+assert FANOUT_BURST < FANOUT_UNANSWERED_MAX and DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
 assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
-assert KEYS_VALID_DAYS < ROOT_VALID_DAYS
-assert KEY_BEATS_APART_S_MIN < KEY_BEAT_EVERY_S < KEY_HEARTBEAT_S_MAX
+assert KEYS_VALID_DAYS < ROOT_VALID_DAYS and KEY_BEATS_APART_S_MIN < KEY_BEAT_EVERY_S < KEY_HEARTBEAT_S_MAX
 assert RELAY_S_MAX < HANDSHAKE_S_MAX
 assert DEVICE_RENEW_AFTER_S[1] < DEVICE_TICKET_S < TICKET_S_MAX
 assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
-assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX
-assert PROPOSAL_S_MAX <= ISSUE_APPROVED_S_MAX
+assert 3 * (LOGIN_BRANCH_BURST_MAX + LOGIN_BRANCH_PER_S * 2 * CLOCK_SKEW_MS_MAX // 1000) < LOGIN_PROOFS_MAX
+assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX and PROPOSAL_S_MAX <= ISSUE_APPROVED_S_MAX
+assert PROPOSALS_PER_BRANCH_MAX < PROPOSALS_MAX and WITHDRAWN_PER_BRANCH_MAX < WITHDRAWN_MAX
 assert PROPOSALS_MAX * (SEALED_BYTES_MAX + 4096) < API_REPLY_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
 assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX

@@ -106,8 +106,14 @@ async def _connect(tier: Running, fleet: Fleet, before: dict[str, measure.Cost],
     result.add("terminals connected", status.welcomed)
     result.add("connect and welcome", took_s, "s")
     result.add("gateway CPU per connect", 1e6 * cpu_s / status.welcomed, "µs")
-    result.add("gateway memory per connection", round(memory / status.welcomed), "B")
+    result.add("gateway memory per connection", *memory_each(memory, status.welcomed))
     note(f"{status.welcomed:,} terminals connected in {took_s:.1f} s")
+
+
+def memory_each(grown: int, connections: int) -> tuple[int | str, str]:
+    """Bytes of each, and the unit. Gateways that gave back more than sockets took say nothing of sockets."""
+    each = round(grown / connections)
+    return (each, "B") if each > 0 else ("below what can be measured", "")
 
 
 async def _round(

@@ -146,7 +146,9 @@ async def test_a_role_that_nobody_has_any_more_hides_no_proposal() -> None:
     assert [one.targeted for one in reply.proposals] == [0, 0]
 
 
-async def test_only_so_many_wait_and_one_that_ends_makes_room() -> None:
+async def test_only_so_many_wait_and_one_that_ends_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROPOSALS_PER_KEY_MAX", limits.PROPOSALS_MAX)
+    monkeypatch.setattr(limits, "PROPOSALS_PER_BRANCH_MAX", limits.PROPOSALS_MAX)
     office = Office()
     for n in range(limits.PROPOSALS_MAX):
         await propose(office, n)

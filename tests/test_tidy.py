@@ -38,7 +38,7 @@ ONE_FILE_PER_LIBRARY = {
 }
 PURE = (
     "fusioncmd/access.py", "fusioncmd/accounts/account.py", "fusioncmd/accounts/limiter.py",
-    "fusioncmd/accounts/proofs.py", "fusioncmd/accounts/sessions.py",
+    "fusioncmd/accounts/proofs.py", "fusioncmd/accounts/sessions.py", "fusioncmd/trust/shares.py",
     "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
     "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
     "fusioncmd/audit/chain.py", "fusioncmd/audit/entries.py", "fusioncmd/audit/heads.py", "fusioncmd/audit/proof.py",

@@ -22,16 +22,28 @@ from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput, BadMessage, Conflict, NotFound, StorageFull
+from fusioncmd.trust import shares
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import refusal
+from fusioncmd.trust.shares import Takers
 
 Hash = Callable[[str], Awaitable[str]]
-ENDED_BYTES_MAX = 128 * 1024
+ENDED_BYTES_MAX = 192 * 1024
+NOBODYS: Takers = (b"",)
 
 
-class Ended(Struct, frozen=True, array_like=True, tag="ended.1"):
-    """Sessions that were ended: what names each, and when it would have expired (seconds since 1970)."""
+Whose = Annotated[Takers, Meta(min_length=1)]
+
+
+class Ended(Struct, frozen=True, array_like=True, tag="ended.2"):
+    """Sessions that were ended: what names each, when it would have expired (seconds since 1970), and whose it was."""
+
+    sessions: Annotated[tuple[tuple[bytes, int, Whose], ...], Meta(max_length=limits.SESSIONS_ENDED_MAX)]
+
+
+class EndedBefore(Struct, frozen=True, array_like=True, tag="ended.1"):
+    """As a version wrote it that kept no shares: what names each session, and when it would have expired."""
 
     sessions: Annotated[tuple[tuple[bytes, int], ...], Meta(max_length=limits.SESSIONS_ENDED_MAX)]
 
@@ -46,7 +58,7 @@ class Accounts:
         self._bus, self._places, self._judge, self._own = bus, places, judge, own
         self._recorder, self._hashed = recorder, hashed
         self._held: dict[bytes, tuple[Account, int]] = {}  # by key → the account, and its sequence in the stream
-        self._ended: dict[bytes, int] = {}
+        self._ended: dict[bytes, tuple[int, Takers]] = {}  # until when, and whose share it takes
         self._ended_seq = 0  # of the list that counts
         self._one_at_a_time = asyncio.Lock()
 
@@ -79,17 +91,20 @@ class Accounts:
     def is_ended(self, session: bytes) -> bool:
         return session in self._ended
 
-    async def end(self, session: bytes, expires_s: int) -> None:
-        """On disk when it returns."""
+    async def end(self, who: Actor) -> None:
+        """The session of `who`; on disk when it returns."""
         async with self._one_at_a_time:
             now_s = self._judge.now_ms // 1000
-            kept = {ident: until_s for ident, until_s in self._ended.items() if until_s > now_s} | {session: expires_s}
-            if len(kept) > limits.SESSIONS_ENDED_MAX:
+            kept = {ident: held for ident, held in self._ended.items() if held[0] > now_s and ident != who.session}
+            own, branch = limits.SESSIONS_ENDED_PER_HOLDER_MAX, limits.SESSIONS_ENDED_PER_BRANCH_MAX
+            taken = (holder for _, holder in kept.values())
+            if len(kept) >= limits.SESSIONS_ENDED_MAX or shares.is_full(who.holder, taken, own, branch):
                 raise StorageFull(
                     "Too many sessions were ended lately; this one ends by itself.",
                     "近期注销过多；该会话到期自动失效。",
                 )
-            data = msgspec.msgpack.encode(Ended(tuple(kept.items())))
+            kept[who.session] = who.until_s, who.holder
+            data = msgspec.msgpack.encode(Ended(tuple((ident, *held) for ident, held in kept.items())))
             self._ended_seq = await self._bus.store(subjects.ENDED_SESSIONS, data)
             self._ended = kept
 
@@ -189,10 +204,10 @@ class Accounts:
         try:
             if len(data) > ENDED_BYTES_MAX:
                 raise BadMessage("The list of ended sessions is too long.", "已注销会话列表过长。")
-            ended = msgspec.msgpack.decode(data, type=Ended)
+            ended = msgspec.msgpack.decode(data, type=Ended | EndedBefore)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BadMessage(f"Not a list of ended sessions: {error}.", f"不是已注销会话列表：{error}。") from None
-        self._ended = dict(ended.sessions)
+        self._ended = {ident: (until_s, whose[0] if whose else NOBODYS) for ident, until_s, *whose in ended.sessions}
 
 
 def line_of(account: Account) -> api.AccountLine:

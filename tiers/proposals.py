@@ -2,7 +2,8 @@
 
 A proposal is judged as an order is that shall be issued; what is wrong with it is told to who proposes, and not to who
 would have approved it. What the stream gives back is judged again: whoever can write there proposes nothing. What was
-withdrawn is not issued any more, whoever has signed it.
+withdrawn is not issued any more, whoever has signed it. Each key has its share of the places, so that one fills none of
+another's.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from fusioncmd.errors import BadOrder, Conflict, NotFound, Unavailable
 from fusioncmd.ids import ID_BYTES, time_ms, to_text
 from fusioncmd.messages import Order
 from fusioncmd.orders import CLOCK_APART_MS_MAX
+from fusioncmd.trust import shares
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import SecondNeeded, refusal
 from fusioncmd.trust.seals import claimed
+from fusioncmd.trust.shares import Takers
 from tiers.issuing import Issuing, check_late
 
-ENDED = b""  # what is stored of a proposal that is none any more
+MARK_BYTES = 16
+ENDED_BYTES_MAX = MARK_BYTES * limits.CHAIN_GRANTS_MAX  # of a proposal that is none any more: whose share it took
 
 
 class Proposals:
@@ -38,18 +42,20 @@ class Proposals:
         self._bus, self._issuing, self._judge, self._recorder = bus, issuing, judge, recorder
         self._reachable = reachable
         self._waiting: dict[bytes, bytes] = {}  # order → as it was signed
-        self._withdrawn: set[bytes] = set()  # of the last two hours; those that were issued go with the next sweep
+        self._withdrawn: dict[
+            bytes, Takers
+        ] = {}  # of the last two hours; those that were issued go with the next sweep
         self._one_at_a_time, self._deciding = asyncio.Lock(), asyncio.Lock()
 
     def fold(self, stored: Stored) -> None:
         """A message of the trust stream; `Untrusted` for a proposal that nobody signed who may."""
         if not stored.subject.startswith(subjects.PROPOSAL_ALL[:-1]):
             return
-        if stored.data == ENDED:
+        if len(stored.data) <= ENDED_BYTES_MAX and len(stored.data) % MARK_BYTES == 0:
             ident = _order_at(stored.subject)
             self._waiting.pop(ident, None)
             if self._may_still_come(ident):
-                self._withdrawn.add(ident)
+                self._withdrawn[ident] = _marks_in(stored.data)
             return
         order = claimed(stored.data)[0]
         if self._left_s(order) <= 0:
@@ -57,7 +63,7 @@ class Proposals:
         self._judge.fresh(stored.data)
         if subjects.proposal(order.id) != stored.subject:
             raise refusal("subject")
-        if len(self._waiting) < limits.PROPOSALS_MAX:
+        if len(self._waiting) < limits.PROPOSALS_MAX and not self._has_its_share(self._takers(stored.data)):
             self._waiting.setdefault(order.id, stored.data)
 
     async def propose(self, request: api.Propose, who: Actor) -> api.Proposal:
@@ -80,8 +86,7 @@ class Proposals:
         else:
             raise BadOrder("It needs no second person: issue it.", "该指令无需第二人批准，可直接下达。")
         self._check_not_withdrawn(order.id)
-        if len(self._withdrawn) >= limits.WITHDRAWN_MAX:
-            raise Conflict("Too many orders were withdrawn within two hours.", "两小时内撤回的指令过多。")
+        self._check_share(self._takers(sealed))
         if len(self._waiting) >= limits.PROPOSALS_MAX:
             raise Conflict(
                 f"{limits.PROPOSALS_MAX} orders wait for a second person already; approve or withdraw some.",
@@ -90,6 +95,26 @@ class Proposals:
         await self._recorder.record(self._entry(order, order.issuer))
         await self._bus.store(subjects.proposal(order.id), sealed)
         self._waiting[order.id] = sealed
+
+    def _check_share(self, author: Takers) -> None:
+        own_max, branch_max = limits.WITHDRAWN_PER_KEY_MAX, limits.WITHDRAWN_PER_BRANCH_MAX
+        taken = self._withdrawn.values()
+        if len(taken) >= limits.WITHDRAWN_MAX or shares.is_full(author, taken, own_max, branch_max):
+            raise Conflict("Too many orders were withdrawn within two hours.", "两小时内撤回的指令过多。")
+        if self._has_its_share(author):
+            own, branch = limits.PROPOSALS_PER_KEY_MAX, limits.PROPOSALS_PER_BRANCH_MAX
+            raise Conflict(
+                f"{own} orders of this key, or {branch} of those that were granted with it, wait for a second person "
+                "already; approve or withdraw some.",
+                f"该密钥已有 {own} 条（或同一授权下已有 {branch} 条）指令待批，请先批准或撤回。",
+            )
+
+    def _has_its_share(self, author: Takers) -> bool:
+        taken = (self._takers(sealed) for sealed in self._waiting.values())
+        return shares.is_full(author, taken, limits.PROPOSALS_PER_KEY_MAX, limits.PROPOSALS_PER_BRANCH_MAX)
+
+    def _takers(self, sealed: bytes) -> Takers:
+        return shares.takers(self._judge.signers(sealed)[0])
 
     async def proposals(self, _: api.Proposals, who: Actor) -> api.ProposalsReply:
         """Those that are for the place of who asks, and below."""
@@ -113,7 +138,7 @@ class Proposals:
         order = claimed(sealed)[0]
         await self._recorder.record(self._entry(order, who.name, withdrawn="yes"))
         await self._end(order.id)
-        self._withdrawn.add(order.id)
+        self._withdrawn[order.id] = self._takers(sealed)
         return api.Withdrawn(order)
 
     async def issue(self, request: api.Issue, who: Actor) -> Order:
@@ -129,7 +154,8 @@ class Proposals:
         return order
 
     async def _end(self, ident: bytes) -> None:
-        await self._bus.store(subjects.proposal(ident), ENDED)
+        ended = b"".join(self._takers(self._waiting[ident]))
+        await self._bus.store(subjects.proposal(ident), ended)
         self._waiting.pop(ident, None)
 
     def _sweep(self) -> None:
@@ -139,7 +165,7 @@ class Proposals:
                 del self._waiting[ident]
         for ident in list(self._withdrawn):
             if self._issuing.is_issued(ident) or not self._may_still_come(ident):
-                self._withdrawn.discard(ident)
+                del self._withdrawn[ident]
 
     def _has_ended(self, sealed: bytes) -> bool:
         """A key of it was revoked: nobody can approve it any more."""
@@ -172,6 +198,11 @@ class Proposals:
     def _entry(self, order: Order, actor: str, **details: str) -> Entry:
         about = {"status": order.status, "msg_type": order.msg_type, "place": order.node}
         return Entry(self._judge.now_ms, actor, "proposal", to_text(order.id), details=about | details)
+
+
+def _marks_in(data: bytes) -> Takers:
+    """Whose share it took; nobody's, when a version wrote it that did not ask."""
+    return tuple(data[at : at + MARK_BYTES] for at in range(0, len(data), MARK_BYTES)) or (data,)
 
 
 def _order_at(subject: str) -> bytes:

@@ -92,3 +92,28 @@ class Pace:
         wait_s = self.wait_s(now_s)
         self._next_s = now_s + wait_s + self._every_s
         return wait_s
+
+
+class Buckets:
+    """For each name a burst, and then so many a second; who takes none for long has the whole burst again."""
+
+    def __init__(self) -> None:
+        self._short: dict[bytes, tuple[float, float]] = {}  # how much was taken, and when that was so
+
+    def __len__(self) -> int:
+        return len(self._short)
+
+    def wait_s(self, name: bytes, burst: int, per_s: float, now_s: float) -> float:
+        """After how many seconds there is one for `name`; 0 when there is one now."""
+        return max(0.0, (self._taken(name, per_s, now_s) + 1 - burst) / per_s)
+
+    def take(self, name: bytes, per_s: float, now_s: float) -> None:
+        self._short[name] = self._taken(name, per_s, now_s) + 1, now_s
+
+    def sweep(self, per_s: float, now_s: float) -> None:
+        """Forget who has the whole burst."""
+        self._short = {name: held for name, held in self._short.items() if self._taken(name, per_s, now_s) > 0}
+
+    def _taken(self, name: bytes, per_s: float, now_s: float) -> float:
+        taken, at_s = self._short.get(name, (0.0, now_s))
+        return max(0.0, taken - max(0.0, now_s - at_s) * per_s)

@@ -1,11 +1,13 @@
 """Logging in by a signing key: a statement of this moment, for this node, that is good once. Pure.
 
 A key that may issue or approve orders is a commander's, one that may administer an administrator's, at the place of
-its grant. Who holds several (the office's own machine) shows a proof of each, and has the roles of all.
+its grant. Who holds several (the office's own machine) shows a proof of each, and has the roles of all. Each key has a
+pace, and so have all that one key granted together: none fills the table of proofs for the others.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,9 +16,10 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.accounts.account import Role
-from fusioncmd.errors import Unavailable
+from fusioncmd.accounts.limiter import Buckets
+from fusioncmd.errors import Forbidden, Unavailable
 from fusioncmd.messages import Millis
-from fusioncmd.trust import statements
+from fusioncmd.trust import shares, statements
 from fusioncmd.trust.canonical import Form
 from fusioncmd.trust.chains import Anchors, Chain
 from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode
@@ -58,13 +61,16 @@ class Proofs:
     def __init__(self, node: str, anchors: Anchors, revocations: Revocations) -> None:
         self._node, self._anchors, self._revocations = node, anchors, revocations
         self._used: dict[bytes, int] = {}  # nonce and grant → when it was made
+        self._own, self._branches = Buckets(), Buckets()
 
     def check(self, given: Sequence[bytes], now_ms: int) -> Proved:
-        """What `given`, one or more, prove together; `Untrusted` when one of them does not hold."""
+        """What `given`, one or more, prove together; `Untrusted` when one of them does not hold, `Forbidden` when it
+        is too often."""
         read = [self._read(data, now_ms) for data in given]
         chains = [chain for chain, _, _ in read]
         if not chains or len({(chain.leaf.holder, chain.leaf.path) for chain in chains}) != 1:
             raise refusal("issuer")
+        self._keep_pace(chains, now_ms / 1000)
         for _, once, at_ms in read:
             self._used[once] = at_ms
         leaf = chains[0].leaf
@@ -92,8 +98,38 @@ class Proofs:
             self._forget(now_ms)
         return chain, once, proof.at_ms
 
+    def _keep_pace(self, chains: Sequence[Chain], now_s: float) -> None:
+        """A login counts once for each key, and once for each branch, however many of its keys are shown."""
+        taken = {(mark, own) for c in chains for mark, own in _paced(c)}
+        waits = (self._bucket(own).wait_s(mark, *_pace(own), now_s) for mark, own in taken)
+        if (wait_s := max(waits)) > 0:
+            left_s = math.ceil(wait_s)
+            raise Forbidden(
+                f"Too many logins with this key, or with those that were granted with it; try again in {left_s} s.",
+                f"该密钥（或同一授权下的密钥）登录过多，请 {left_s} 秒后再试。",
+            )
+        for mark, own in taken:
+            self._bucket(own).take(mark, _pace(own)[1], now_s)
+
+    def _bucket(self, own: bool) -> Buckets:
+        return self._own if own else self._branches
+
     def _forget(self, now_ms: int) -> None:
         """Those whose time is over would be refused for it. None of the others may be forgotten."""
+        for own in (True, False):
+            self._bucket(own).sweep(_pace(own)[1], now_ms / 1000)
         self._used = {once: at_ms for once, at_ms in self._used.items() if now_ms - at_ms <= limits.CLOCK_SKEW_MS_MAX}
         if len(self._used) >= limits.LOGIN_PROOFS_MAX:
             raise Unavailable("Too many logins by key; try again in some minutes.", "密钥登录过多，请几分钟后重试。")
+
+
+def _paced(chain: Chain) -> list[tuple[bytes, bool]]:
+    own, *above = shares.takers(chain)
+    return [(own, True), *((mark, False) for mark in above)]
+
+
+def _pace(own: bool) -> tuple[int, float]:
+    """A burst, and so many a second then."""
+    if own:
+        return limits.LOGIN_KEY_BURST_MAX, limits.LOGIN_KEY_PER_S
+    return limits.LOGIN_BRANCH_BURST_MAX, limits.LOGIN_BRANCH_PER_S

@@ -15,13 +15,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
-from fusioncmd.accounts.account import Name, Role
+from fusioncmd.accounts.account import Name, Role, key_of
 from fusioncmd.errors import NoSession
 from fusioncmd.messages import Id
 from fusioncmd.trust.grants import PlaceCode
 
 TAG_BYTES = 16
-IDENT_BYTES = 8
+IDENT_BYTES = MARK_BYTES = 8
 
 
 class Session(Struct, frozen=True, array_like=True, tag="session.1", kw_only=True):
@@ -65,6 +65,13 @@ def read(data: bytes, key: bytes) -> Session:
         raise NoSession("The session cannot be read; log in again.", "会话无法读取，请重新登录。") from None
 
 
+def holder(session: Session) -> tuple[bytes, ...]:
+    """Whose share of a table it takes: 8 bytes for the account, or for the keys and for the first below the root."""
+    if session.by == "account":
+        return (_mark(key_of(session.name)),)
+    return _mark(b"".join(session.grants)), *map(_mark, session.grants[1:2])
+
+
 def ended() -> NoSession:
     return NoSession("The session was ended; log in again.", "会话已被终止，请重新登录。")
 
@@ -74,6 +81,10 @@ def nobody() -> NoSession:
         "Nobody is logged in: `fusioncmd login NAME`, or name the folder with your keys (FUSIONCMD_KEYS).",
         "尚未登录：请执行 fusioncmd login 名称，或用 FUSIONCMD_KEYS 指明密钥所在目录。",
     )
+
+
+def _mark(data: bytes) -> bytes:
+    return blake2b(data, digest_size=MARK_BYTES).digest()
 
 
 def _tag(payload: bytes, key: bytes) -> bytes:

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from fusioncmd import codes
 from fusioncmd.bus import nkey
 from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
-from fusioncmd.trust.keyfile import OTHERS, make_file
+from fusioncmd.trust.keyfile import OTHERS, make_file, open_to_others
 from fusioncmd.words import reason
 
 NODE, OFFICE, COMMANDER, CHANNELS = "node", "office", "commander", "channels"
@@ -99,10 +99,7 @@ def read_seed(file: Path) -> str:
     """The seed in `file`; a sentence when others may read it, or when it is no secret."""
     data, mode = _bytes(file)
     if mode & OTHERS:
-        raise BadInput(
-            f"{file} can be read by others than its owner; `chmod 600` it, and replace the key if they may have.",
-            f"{file} 可被他人读取；请执行 chmod 600，如可能已泄露请更换密钥。",
-        )
+        raise BadInput(*open_to_others(file))
     try:
         seed = data.decode("ascii").strip()
         nkey.public_of(seed)

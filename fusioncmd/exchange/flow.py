@@ -144,8 +144,3 @@ class Flow(Generic[Work]):
         self.flying.clear()
         self.in_flight_bytes = 0
         self._patience = 1
-
-    def late_at_ms(self) -> float | None:
-        """When the oldest is overdue."""
-        flight = next(iter(self.flying.values()), None)
-        return None if flight is None else flight.sent_ms + self.late_ms

@@ -21,7 +21,7 @@ from fusioncmd.trust.signatures import SEED_BYTES, Signer
 from fusioncmd.words import reason
 
 FILE_BYTES_MAX = 64 * 1024
-OTHERS = 0o077
+OTHERS = 0o077  # who may not read a secret
 
 
 class PrivateKey(Struct, frozen=True, tag="private-key.1", tag_field="kind", forbid_unknown_fields=True):
@@ -31,6 +31,14 @@ class PrivateKey(Struct, frozen=True, tag="private-key.1", tag_field="kind", for
 
 class Grants(Struct, frozen=True, tag="grants.1", tag_field="kind", forbid_unknown_fields=True):
     chain: Annotated[SignedChain, Meta(min_length=1)]
+
+
+def open_to_others(file: Path) -> tuple[str, str]:
+    """The sentence of a secret that is none, in both languages."""
+    return (
+        f"{file} can be read by others than its owner; `chmod 600` it, and replace the key if they may have.",
+        f"{file} 可被他人读取；请执行 chmod 600，如可能已泄露请更换密钥。",
+    )
 
 
 def make_key(file: Path, algorithm: str = signatures.ED25519) -> Signer:
@@ -45,11 +53,7 @@ def read_key(file: Path) -> Signer:
     """`Untrusted` for a file that others may read, or that is no key."""
     data, mode = _read(file)
     if mode & OTHERS:
-        raise Untrusted(
-            f"{file} can be read by others than its owner; `chmod 600` it, and replace the key if they may have.",
-            f"{file} 可被他人读取；请执行 chmod 600，如可能已泄露请更换密钥。",
-            "key",
-        )
+        raise Untrusted(*open_to_others(file), "key")
     try:
         key = msgspec.json.decode(data, type=PrivateKey)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
