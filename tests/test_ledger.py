@@ -16,6 +16,7 @@ from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.messages import ANSWERED, RECEIVED, REPORTED, SENT, Mark, Order, Receipts, Report, encode
+from fusioncmd.tally import View
 from fusioncmd.trust import seals
 from fusioncmd.trust.refusals import Untrusted
 from tests.worlds import NOW_MS, audience_of, judge, make_id, make_order, sealed
@@ -75,7 +76,7 @@ def look(ledger: Ledger, orders: Iterable[Order] = ORDERS) -> dict[str, Any]:
     known = [order for order in orders if order.id in ledger.book.orders]
     return {
         ids.to_text(order.id): (
-            [sorted(ledger.view(order, LIVE).standing(s)) for s in get_args(Standing)],
+            [sorted(ledger.view(order, LIVE).standing(s)) for s in get_args(Standing) if hasattr(View, s)],
             [sorted(given) for given in ledger.view(order, LIVE).by_answer],
             ledger.view(order, LIVE).outside,
             sorted((r.id, r.number, r.at_ms, r.text) for r in ledger.accounts[order.id].reports.values()),
