@@ -12,8 +12,9 @@ import pytest
 
 from fusioncmd import api, devices, envelope, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.api import calling, health, keys, proposals
+from fusioncmd.api import calling, keys, proposals
 from fusioncmd.api import devices as asked
+from fusioncmd.api import health as well
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
@@ -130,7 +131,7 @@ async def test_every_question_of_the_vocabulary_is_answered(tmp_path: Path) -> N
             *of_devices(secret_keys.read_ticket_key(tmp_path)),
         )  # fmt: skip
         assert {type(request) for request in requests} == set(
-            calling.VERBS | health.VERBS | proposals.VERBS | keys.VERBS | asked.VERBS
+            calling.VERBS | well.VERBS | proposals.VERBS | keys.VERBS | asked.VERBS
         )
         for request in requests:
             assert isinstance(await ask(bus, request), api.VERBS[type(request)][1])

@@ -39,7 +39,7 @@ ONE_FILE_PER_LIBRARY = {
 PURE = (
     "fusioncmd/access.py", "fusioncmd/accounts/account.py", "fusioncmd/accounts/limiter.py",
     "fusioncmd/accounts/proofs.py", "fusioncmd/accounts/sessions.py", "fusioncmd/trust/shares.py",
-    "fusioncmd/api/calling.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
+    "fusioncmd/api/calling.py", "fusioncmd/api/cut.py", "fusioncmd/api/devices.py", "fusioncmd/api/keys.py",
     "fusioncmd/api/logins.py", "fusioncmd/api/proposals.py", "fusioncmd/api/question.py", "fusioncmd/api/records.py",
     "fusioncmd/audit/chain.py", "fusioncmd/audit/entries.py", "fusioncmd/audit/heads.py", "fusioncmd/audit/proof.py",
     "fusioncmd/audit/refused.py", "loadtest/forge_audit.py",    "fusioncmd/audit/waiting.py", "tiers/roster_burst.py",
@@ -78,6 +78,7 @@ PURE = (
     "fusioncmd/exchange/wire.py",
     "tiers/nats_config.py", "fusioncmd/plan/asked.py", "fusioncmd/plan/costs.py", "fusioncmd/plan/nation.py",
     "fusioncmd/plan/province.py", "fusioncmd/plan/steps.py", "fusioncmd/plan/storage.py", "fusioncmd/cli/plan_view.py",
+    "fusioncmd/cli/cut_lines.py",
     "fusioncmd/cli/plan_words.py", "fusioncmd/trust/canonical.py", "fusioncmd/trust/chains.py",
     "fusioncmd/trust/expiry.py", "fusioncmd/trust/form.py", "fusioncmd/trust/grants.py",
     "fusioncmd/trust/heartbeats.py", "fusioncmd/trust/judge.py", "fusioncmd/trust/refusals.py",

@@ -15,6 +15,7 @@ from pyroaring import BitMap
 
 from fusioncmd import api, limits
 from fusioncmd.access import Actor, check_places, touches
+from fusioncmd.api.cut import cut_at
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, Tier
@@ -50,6 +51,7 @@ class Desk:
         self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder, second_above)
         self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
         self.problems: Callable[[], tuple[str, ...]] = tuple
+        self.links: Callable[[], tuple[api.LinkLine, ...]] = tuple
         # What ladders know, once there are any (ladder_desk.py).
         self.behalf = Behalf()
         self.steps: Callable[[Order, Path], tuple[api.StepLine, ...]] = lambda _, __: ()
@@ -96,6 +98,7 @@ class Desk:
         return api.TallyReply(
             self._line(order, own), self.now_ms, self._row(path, view, order), below,
             self.roster.count(view.strangers, own), self.problems(), self.steps(order, path),
+            cut_at(self.links(), path),
         )  # fmt: skip
 
     async def orders(self, request: api.Orders, who: Actor) -> api.OrdersReply:

@@ -116,6 +116,7 @@ class Node:
         self._notices.on("head", replica.fold_head)
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, clock, monotonic)
         self.health.links, self.health.cut = links.lines, links.problems
+        self.desk.links = links.lines
         return links
 
     @property

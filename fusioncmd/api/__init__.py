@@ -32,6 +32,7 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.cut import CutLine as CutLine
 from fusioncmd.api.escalation import AnsweredFor as AnsweredFor
 from fusioncmd.api.escalation import AnswerFor as AnswerFor
 from fusioncmd.api.escalation import Ladder as Ladder

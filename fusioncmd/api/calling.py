@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
+from fusioncmd.api.cut import CutLine
 from fusioncmd.api.escalation import StepLine
 from fusioncmd.api.question import CodeOrNone as CodeOrNone
 from fusioncmd.api.question import Question, Verbs
@@ -135,6 +136,7 @@ class TallyReply(Struct, frozen=True):
     outside: int  # receipts from people outside the audience: shown, never counted
     problems: tuple[str, ...] = ()  # why these figures may lag behind what people did
     steps: tuple[StepLine, ...] = ()  # of the ladder, those that have begun and the next
+    cut: tuple[CutLine, ...] = ()  # branches whose links carry nothing
 
 
 class Who(Question["People"], frozen=True):

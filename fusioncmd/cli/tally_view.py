@@ -16,6 +16,7 @@ from rich.text import Text
 from fusioncmd import api, ids
 from fusioncmd.cli.browse import window
 from fusioncmd.cli.columns import GAP_CELLS, Column, columns, width_of
+from fusioncmd.cli.cut_lines import cut_lines
 from fusioncmd.cli.durations import clock
 from fusioncmd.cli.figures import (
     ANSWER_STYLES,
@@ -194,6 +195,7 @@ def _foot(reply: api.TallyReply, trouble: str) -> list[Text]:
         words = say("people outside the audience sent receipts; not counted", "名对象之外的人员发来回执，未计入")
         foot.append(Text(f"{reply.outside:,} {words}", "bold yellow"))
     foot += step_lines(reply.steps, reply.now_ms)
+    foot += cut_lines(reply.cut, reply.now_ms)
     troubles = (*reply.problems, *([trouble] if trouble else []))
     foot += [Text(plain(words), "bold red", no_wrap=True, overflow="ellipsis") for words in troubles]
     return foot
