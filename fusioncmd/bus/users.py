@@ -21,7 +21,7 @@ from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
 from fusioncmd.trust.keyfile import OTHERS, make_file
 from fusioncmd.words import reason
 
-NODE, OFFICE, COMMANDER = "node", "office", "commander"
+NODE, OFFICE, COMMANDER, CONSOLE = "node", "office", "commander", "console"
 UserKind = Literal["node", "office", "commander", "gateway"]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096

@@ -13,7 +13,7 @@ from fusioncmd import keys, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.bus_way import joined_way, own_way
-from fusioncmd.cli.entrance import address, page_line, proxies_of, way_in
+from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
@@ -57,10 +57,13 @@ def up(
     proxied: options.ProxiedOption = False,
     trust: options.TrustOption = None,
     plaintext: options.PlaintextOption = False,
+    console_port: options.ConsolePortOption = 8702,
+    console_host: options.ConsoleHostOption = "127.0.0.1",
+    console_proxied: options.ConsoleProxiedOption = False,
     second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
+    """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
     async def go() -> None:
         places = shell.load_divisions(divisions)
@@ -74,7 +77,7 @@ def up(
         )
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
-            second_person_above, way,
+            second_person_above, way, console_of(console_host, console_port, console_proxied),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -107,7 +110,7 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.print_json(
             {
                 "ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": address(tier),
-                "proxied": bool(tier.proxies), "data": tier.data,
+                "proxied": bool(tier.proxies), "data": tier.data, "console": tier.console.url if tier.console else None,
             }
         )  # fmt: skip
         return
@@ -115,6 +118,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     shell.say_line(way_in(tier))
     if page := page_line(tier):
         shell.say_line(page)
+    if tier.console:
+        shell.say_line(say(f"  console    {tier.console.url}", f"  指挥台  {tier.console.url}"))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):
