@@ -15,7 +15,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import badauth, calldown, chaos, costs, demo, exchange, flap, forge, slow, storm
+from loadtest import badauth, calldown, chaos, console, costs, demo, exchange, flap, forge, slow, storm
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
 
@@ -28,6 +28,7 @@ SCENARIOS = {
     "storm": storm,
     "slow": slow,
     "flap": flap,
+    "console": console,
     "costs": costs,
     "compare": compare,
     "exchange": exchange,

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fusioncmd import api, divisions, keys
@@ -16,6 +16,7 @@ from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.keys import make_keys
+from fusioncmd.cli.tier import Console
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions
@@ -97,13 +98,15 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
-    played: int = 0,
+    played: int = 0, console: bool = False,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
     `played-0` and on, are the scenario itself, on the bus alone."""
-    nats_port, port = free_ports(2)
+    nats_port, port, console_port = free_ports(3)
     places = divisions.guangdong()
     tier = Tier(places.root.code, folder, None, None, nats_port, None, "127.0.0.1", port, gateways)
+    if console:
+        tier = replace(tier, console=Console("127.0.0.1", console_port, proxied=False))
     make_keys(folder, tier.node, places)
     names = [f"played-{i}" for i in range(played)]
     for name in names:
