@@ -60,7 +60,7 @@ function heard(node: string, tally: Tally): void {
     if (!last || last[1] !== received || last[2] !== answered) {
       curve.value = [...curve.value, [Math.max(tally.now_ms - tally.line.order.issued_ms, 0), received, answered]];
     }
-    if (reported > reports.value.length || reported > reportsTotal.value) void readReports();
+    if (reported > reportsTotal.value) void readReports();
   }
   trouble.value = null;
   raise();
@@ -157,7 +157,10 @@ export function begin(): void {
   expanded.add(top.value);
   open();
   clearInterval(timer);
-  const read = () => void readOrders().catch(() => undefined); // said by the stream, or by the login that is asked for
+  const read = () => {
+    void readOrders().catch(() => undefined); // said by the stream, or by the login that is asked for
+    void readReports(); // a person's second one changes no figure
+  };
   timer = window.setInterval(read, ORDERS_EVERY_MS);
 }
 
