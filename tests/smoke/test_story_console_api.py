@@ -6,6 +6,7 @@ import os
 import signal
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -98,6 +99,20 @@ def test_an_order_is_composed_signed_issued_answered_watched_and_cancelled(tier:
     officer.post("/api/orders", {"sealed": b64(sealed)}, 201)
     ended = next(data for kind, _, data in events if kind == "tally" and data["tally"]["line"]["state"] != "open")
     assert ended["tally"]["line"]["state"] == "cancelled" and ended["tally"]["line"]["successor"] == cancel
+
+
+def test_two_commanders_who_issue_at_once_both_do_and_one_who_asks_twice_issues_one_order(
+    tier: TierProcess, officer: Visitor
+) -> None:
+    other = Visitor(tier.console_port)
+    other.log_in_by_key(key_of(tier.data / "keys"))
+    made = [(who, *who.compose(key_of(tier.data / "keys"), "At once.", "440106")) for who in (officer, other)]
+    asked = [*made, made[0]]  # the same signed order again, as after a reply that was lost
+    with ThreadPoolExecutor(3) as pool:
+        said = list(pool.map(lambda one: one[0].ask("POST", "/api/orders", {"sealed": b64(one[2])}), asked))
+    assert [one.status for one in said] == [201, 201, 201], said
+    listed = [line["order"]["id"] for line in officer.get("/api/orders")["lines"]]
+    assert [listed.count(ident) for _, ident, _ in made] == [1, 1]
 
 
 def test_a_stream_that_was_cut_goes_on_with_what_is_new(tier: TierProcess, officer: Visitor) -> None:
