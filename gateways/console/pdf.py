@@ -26,6 +26,7 @@ pdfmetrics.registerFont(UnicodeCIDFont(FONT))
 _BODY = ParagraphStyle("body", fontName=FONT, fontSize=9.5, leading=14, wordWrap="CJK")
 _HEAD = ParagraphStyle("head", parent=_BODY, fontSize=12, leading=18, spaceBefore=10)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontSize=17, leading=24)
+_STAGES = {"silent": "未答复", "unreachable": "失联", "sent": "已送达", "received": "已收到"}
 _RULED = [("FONT", (0, 0), (-1, -1), FONT, 9), ("LINEBELOW", (0, 0), (-1, -1), 0.3, colors.lightgrey)]
 
 
@@ -60,7 +61,7 @@ def pdf_of(after: After, chinese: bool) -> bytes:
         rows = [(r.name, f"{r.targeted:,}", f"{r.answered:,}", f"{r.silent:,}", f"{r.unreachable:,}")
                 for r in after.slowest]  # fmt: skip
         story += [Paragraph(say("Most left to answer", "未答复最多的地点"), _HEAD), _table([head, *rows])]
-    story += _people(after, say("Never answered", "始终未答复"), say("of", "／"))
+    story += _people(after, chinese)
     story += [Paragraph(say("Timeline", "时间线"), _HEAD), _table(_timeline(after.timeline, chinese))]
     story += _said(after, say("Reports", "报告"))
     out = io.BytesIO()
@@ -68,12 +69,15 @@ def pdf_of(after: After, chinese: bool) -> bytes:
     return out.getvalue()
 
 
-def _people(after: After, title: str, of: str) -> list[Flowable]:
-    people = after.silent.people
+def _people(after: After, chinese: bool) -> list[Flowable]:
+    people, total = after.silent.people, after.silent.total
     if not people:
         return []
-    head = Paragraph(f"{title} ({len(people):,} {of} {after.silent.total:,})", _HEAD)
-    return [head, _table([(p.name, p.phone, p.place_name, p.stage) for p in people])]
+    shown = "" if len(people) == total else f"，列出 {len(people):,} 人" if chinese else f", {len(people):,} listed"
+    title = f"始终未答复 {total:,} 人" if chinese else f"Never answered: {total:,}"
+    stages = [_STAGES.get(p.stage, p.stage) if chinese else p.stage for p in people]
+    rows = [(p.name, p.phone, p.place_name, stage) for p, stage in zip(people, stages, strict=True)]
+    return [Paragraph(title + shown, _HEAD), _table(rows)]
 
 
 def _said(after: After, title: str) -> list[Flowable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from litestar import Response, Router, get
@@ -47,7 +48,8 @@ async def after(request: Asked, order: str, node: Code = "") -> Response[After]:
 @get("/orders/{order:str}/after.pdf")
 async def after_pdf(request: Asked, order: str, node: Code = "", lang: str = "zh") -> Response[bytes]:
     """The same on paper."""
-    data = pdf_of(await _after(request, order, node), chinese=lang != "en")
+    found = await _after(request, order, node)
+    data = await asyncio.to_thread(pdf_of, found, chinese=lang != "en")  # tens of pages take a while
     return Response(data, media_type="application/pdf", headers=_file(order, "pdf"))
 
 
