@@ -49,6 +49,7 @@ $(BUILT): $(WEB)/node_modules/.ready $(shell find $(WEB) -name node_modules -pru
 # Of a real tier with made-up people; needs Chromium, and a Chinese font (Debian: fonts-noto-cjk).
 screenshots: setup pages
 	$(RUN)/python -m tests.screenshots
+	$(RUN)/python -m tests.console_pictures
 
 # Node.js is there, and perhaps no network for what it needs: the rest goes on all the same.
 if-pages:

@@ -18,6 +18,7 @@ from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.figures import mode_text
 from fusioncmd.cli.follow import follow
 from fusioncmd.messages import Order, Selector
+from fusioncmd.pages import is_built
 from fusioncmd.words import say
 from loadtest import harness, measure
 from loadtest.harness import Running
@@ -54,11 +55,14 @@ async def main(given: argparse.Namespace) -> int:
     steps = Steps(given.json)
     result = Result("demo", measure.conditions() | {"people": given.people, "terminals": given.terminals})
     with harness.scratch() as folder:
-        async with harness.running(folder, given.gateways) as tier:
+        async with harness.running(folder, given.gateways, console=is_built("console")) as tier:
             steps.done(
                 f"A province is up: NATS server, tier node, {given.gateways} responder gateways",
                 f"省级节点已启动：NATS 总线、层级节点、{given.gateways} 个终端网关",
             )
+            if tier.tier.console is not None:
+                url, held = tier.tier.console.url, folder / "keys"
+                steps.done(f"Look on at {url} with the keys in {held}", f"可在 {url} 观看，密钥位于 {held}")
             imported = await tier.fill(given.people, given.seed)
             steps.done(
                 f"{imported.rows:,} people imported over {imported.towns_written:,} real towns of Guangdong",

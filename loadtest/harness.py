@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fusioncmd import api, divisions, keys
@@ -17,6 +17,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.keys import make_keys
+from fusioncmd.cli.tier import Console
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions
@@ -98,15 +99,17 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
-    played: int = 0, nats: str | None = None,
+    played: int = 0, nats: str | None = None, console: bool = False,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
     `played-0` and on, are the scenario itself, on the bus alone. `nats`: servers that run, and know the users that
     `known` made."""
-    nats_port, port = free_ports(2)
+    nats_port, port, console_port = free_ports(3)
     places = divisions.guangdong()
     way = OWN if nats is None else Way(keys=users.folder_of(folder))
     tier = Tier(places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way)
+    if console:
+        tier = replace(tier, console=Console("127.0.0.1", console_port, proxied=False))
     make_keys(folder, tier.node, places)
     names = known(folder, tier.node, played)
     supervisor = await run_tier(tier, say_line, os.environ | dict(env or {}))

@@ -22,6 +22,10 @@ MAY_IMPORT = {
 ONE_FILE_PER_LIBRARY = {
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "gateways/channels/push_crypto.py"},
+    "litestar": {  # a folder is its one place: routes are declared with its decorators
+        f"gateways/console/http/{name}.py"
+        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions")
+    },
     "nkeys": {"fusioncmd/bus/nkey.py"},
     "jwt": {"fusioncmd/accounts/oidc.py", "gateways/channels/push_crypto.py"},
     "http_ece": {"gateways/channels/push_crypto.py"},
@@ -34,6 +38,8 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats_streams.py",
         "fusioncmd/bus/nats_tail.py",
     },
+    "reportlab": {"gateways/console/pdf.py"},
+    "uvicorn": {"gateways/console/__main__.py"},
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
@@ -63,6 +69,7 @@ PURE = (
     "gateways/responder/confirmations.py", "gateways/responder/pace.py", "gateways/responder/doorway.py",
     "gateways/responder/distrust.py", "gateways/responder/early.py", "gateways/responder/gate.py",
     "gateways/responder/replies.py", "gateways/responder/pages.py",
+    "gateways/console/after.py", "gateways/console/curves.py", "gateways/console/shapes.py",
     "gateways/responder/rota.py", "gateways/responder/seats.py", "gateways/responder/shortcuts.py",
     "loadtest/compare/configurations.py", "loadtest/compare/dialect_mqtt.py", "loadtest/compare/dialect_terminal.py",
     "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",

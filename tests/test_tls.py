@@ -137,7 +137,8 @@ def test_the_bus_is_not_offered_to_others_in_plain_text(tmp_path: Path, made: Pa
 def test_up_over_tls_from_the_first_step_to_a_call(tmp_path: Path) -> None:
     """As README says it: certificates, a tier that others reach, and commands that find their way to it."""
     data, port, terminals = tmp_path / "data", free_port(), free_port()
-    up = ["up", "--data", data, "--nats-host", "0.0.0.0", "--nats-port", port, "--port", terminals, "--gateways", 1]
+    up = ["up", "--data", data, "--nats-host", "0.0.0.0", "--nats-port", port, "--port", terminals, "--gateways", 1,
+          "--console-port", 0]  # fmt: skip
     refused = run(*up)
     assert refused.code == 1 and "in plain text" in refused.err and refused.err.count("\n") == 1
     assert "DEVELOPMENT" in run("tls", "init", "--data", data, "--host", "bus.example.org").out

@@ -82,10 +82,13 @@ def speak(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
 class TierProcess:
     """`fusioncmd up --data folder …`; as a context it is ready inside, and nothing of it is left after."""
 
-    def __init__(self, folder: Path, *options: object, nats: str | None = None, lang: str = "en") -> None:
+    def __init__(
+        self, folder: Path, *options: object, nats: str | None = None, lang: str = "en", console: bool = False
+    ) -> None:
         self.data = folder / "data"
         self.port, nats_port = free_port(), free_port()
         self.nats = nats or f"nats://127.0.0.1:{nats_port}"
+        self.console_port = free_port() if console else 0
         self.terminals = f"ws://127.0.0.1:{self.port}/terminal"
         bus = ["--nats", nats, "--open-bus"] if nats else ["--nats-port", nats_port]
         self.argv = [
@@ -95,6 +98,8 @@ class TierProcess:
             str(self.data),
             "--port",
             str(self.port),
+            "--console-port",
+            str(self.console_port),
             *map(str, (*bus, *options)),
         ]
         self._lang = lang

@@ -21,7 +21,7 @@ from fusioncmd.errors import BadInput, Conflict, NotFound, Unavailable
 from fusioncmd.trust.keyfile import OTHERS, make_file, open_to_others
 from fusioncmd.words import reason
 
-NODE, OFFICE, COMMANDER, CHANNELS = "node", "office", "commander", "channels"
+NODE, OFFICE, COMMANDER, CHANNELS, CONSOLE = "node", "office", "commander", "channels", "console"
 # A link is the NATS server of a node below.
 UserKind = Literal["node", "office", "commander", "gateway", "channels", "link"]
 PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]

@@ -91,13 +91,14 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
 
 
 def make_users(data: Path, node: str, gateways: int) -> None:
-    """The users that every tier has: node, office, commander, and one for each gateway process."""
+    """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
     users.ensure(folder, users.NODE, "node", node)
     users.ensure(folder, users.OFFICE, "office", node)
     users.ensure(folder, users.COMMANDER, "commander", node)
     if (data / FILE).exists():
         users.ensure(folder, users.CHANNELS, "channels", node)
+    users.ensure(folder, users.CONSOLE, "commander", node)  # asks, with the session of whoever looks at it
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)
 

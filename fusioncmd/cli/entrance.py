@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusioncmd.cli.tier import Tier
+from fusioncmd.cli.tier import Console, Tier
 from fusioncmd.errors import BadInput
 from fusioncmd.networks import LOOPBACK, is_loopback, read_networks
 from fusioncmd.pages import is_built
@@ -30,6 +30,19 @@ def proxies_of(host: str, proxied: bool, trust: Sequence[str], plaintext: bool) 
             "若确实要用明文，请加 --plaintext。",
         )
     return tuple(map(str, read_networks(trust or LOOPBACK))) if proxied else ()
+
+
+def console_of(host: str, port: int, proxied: bool) -> Console | None:
+    """None for port 0. `BadInput` for an address that others reach, when nobody said that TLS is in front."""
+    if not port:
+        return None
+    if not (proxied or is_loopback(host)):
+        raise BadInput(
+            f"Passwords would come to the console at {host or 'every address'} in plain text: put HAProxy or nginx in "
+            "front and say --console-proxied.",
+            f"指挥台密码将以明文传到 {host or '所有地址'}：请在前面部署 HAProxy 或 nginx 并加 --console-proxied。",
+        )
+    return Console(host, port, proxied)
 
 
 def address(tier: Tier) -> str:

@@ -35,6 +35,19 @@ STARTS_MAX = 3  # a child that ended so often before the tier was ready will not
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    """Where the commander's console listens; `proxied`: TLS is in front of it."""
+
+    host: str
+    port: int
+    proxied: bool
+
+    @property
+    def url(self) -> str:
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
     """What one `up` runs. `nats` is given when a server runs already.
 
@@ -54,6 +67,7 @@ class Tier:
     second_above: int = limits.SECOND_PERSON_PEOPLE
     way: Way = OWN
     linked: Linked = ALONE
+    console: Console | None = None
 
     @property
     def nats_url(self) -> str:
@@ -74,15 +88,8 @@ class Tier:
         if self.nats is None:
             own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
             own += self.linked.server_options()
-            yield (
-                "nats",
-                [
-                    *python,
-                    "tiers.nats_server",
-                    *own,
-                    *(["--nats-server", self.nats_server] if self.nats_server else []),
-                ],
-            )
+            own += ["--nats-server", self.nats_server] if self.nats_server else []
+            yield "nats", [*python, "tiers.nats_server", *own]
         places = ["--divisions", str(self.divisions)] if self.divisions else []
         second = ["--second-person-above", str(self.second_above)]
         own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
@@ -94,7 +101,13 @@ class Tier:
             name = f"responder-{i}"
             serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common]
             yield name, [*python, "gateways.responder", *serve, *self._login(name)]
-
+        if self.console is not None:
+            listen = ["--host", self.console.host, "--port", str(self.console.port)]
+            behind = ["--proxied"] if self.console.proxied else []
+            polygons = self.data / "counties.geojson"
+            counties = ["--counties", str(polygons)] if polygons.exists() else []
+            own = ["--nats", self.nats_url, *listen, *behind, *places, *counties]
+            yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -169,14 +182,27 @@ async def _until_answered(tier: Tier) -> None:
         with contextlib.suppress(Unavailable):
             async with shell.connect(tier.nats_url, 1.0, tier.bus_key(users.OFFICE), tier.way.ca) as bus:
                 health = await Commander(bus).ask(api.Health(), timeout_s=1.0)
-            if health.caught_up and len(health.gateways) >= tier.gateways:
+            if health.caught_up and len(health.gateways) >= tier.gateways and await _listens(tier.console):
                 return
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _listens(console: Console | None) -> bool:
+    """Whether its port answers; so it does where there is none."""
+    if console is None:
+        return True
+    try:
+        _, writer = await asyncio.open_connection(console.host, console.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _check_ports(tier: Tier) -> None:
     wanted = [(tier.host, tier.port)] + ([] if tier.nats else [(tier.way.host, tier.nats_port)])
     wanted += [tier.linked.listens] if tier.linked.listens else []
+    wanted += [(tier.console.host, tier.console.port)] if tier.console else []
     for host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

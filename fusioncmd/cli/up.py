@@ -13,7 +13,7 @@ from fusioncmd import keys, limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.bus_way import joined_way, own_way
-from fusioncmd.cli.entrance import address, page_line, proxies_of, way_in
+from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.tier import Tier as Tier
@@ -58,13 +58,16 @@ def up(
     proxied: options.ProxiedOption = False,
     trust: options.TrustOption = None,
     plaintext: options.PlaintextOption = False,
+    console_port: options.ConsolePortOption = 8702,
+    console_host: options.ConsoleHostOption = "127.0.0.1",
+    console_proxied: options.ConsoleProxiedOption = False,
     second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
     parent: options.ParentOption = None,
     links_port: options.LinksPortOption = None,
     links_host: options.LinksHostOption = "127.0.0.1",
     as_json: shell.JsonOption = False,
 ) -> None:
-    """Run a tier: NATS server, node and responder gateways, until Ctrl-C."""
+    """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
     async def go() -> None:
         places = shell.load_divisions(divisions)
@@ -79,7 +82,7 @@ def up(
         linked = linked_way(folder, way, nats is not None, parent, links_host, links_port)
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
-            second_person_above, way, linked,
+            second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -112,7 +115,7 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.print_json(
             {
                 "ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": address(tier),
-                "proxied": bool(tier.proxies), "data": tier.data,
+                "proxied": bool(tier.proxies), "data": tier.data, "console": tier.console.url if tier.console else None,
             }
         )  # fmt: skip
         return
@@ -120,6 +123,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     shell.say_line(way_in(tier))
     if page := page_line(tier):
         shell.say_line(page)
+    if tier.console:
+        shell.say_line(say(f"  console    {tier.console.url}", f"  指挥台  {tier.console.url}"))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

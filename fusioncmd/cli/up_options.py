@@ -73,6 +73,22 @@ TrustOption = Annotated[
     list[str] | None,
     _option("NETWORK", "A proxy's address or network (default: loopback).", "代理的地址或网段（默认为本机）。"),
 ]
+ConsolePortOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=65_535,
+        metavar="PORT",
+        help=say("Port of the commander's console; 0: none.", "指挥台端口；0 为不启用。"),
+    ),
+]
+ConsoleHostOption = Annotated[
+    str, _option("ADDRESS", "Where the console listens; beyond loopback with --console-proxied only.",
+                 "指挥台监听地址；非本机地址须加 --console-proxied。")
+]  # fmt: skip
+ConsoleProxiedOption = Annotated[
+    bool, _flag("--console-proxied", "A proxy with TLS is in front of the console.", "指挥台前置了终结 TLS 的代理。")
+]
 _second = say("An actual order to more needs two persons.", "实战指令对象超过此人数须两人签署。")
 ParentOption = Annotated[
     str | None,

@@ -59,6 +59,7 @@ export default defineConfig(({ mode }) => {
     base: "./",
     publicDir: join(mode, "public"),
     plugins: [vue(), finished(folder, mode)],
+    worker: { format: "es" },
     define: { __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false" },
     build: {
       outDir: folder,

@@ -26,9 +26,9 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
 
 
 @contextlib.contextmanager
-def filled(folder: Path, *options: object) -> Iterator[TierProcess]:
+def filled(folder: Path, *options: object, console: bool = False) -> Iterator[TierProcess]:
     """A tier with people."""
-    with TierProcess(folder, *options) as tier:
+    with TierProcess(folder, *options, console=console) as tier:
         tier.ask("roster", "sample", *SAMPLE, "--out", folder / "people.csv")
         assert tier.ask("roster", "import", folder / "people.csv")["added"] == PEOPLE
         yield tier

@@ -2,5 +2,6 @@
 
 import { createApp } from "vue";
 import App from "./App.vue";
+import "./style.css";
 
 createApp(App).mount("#app");

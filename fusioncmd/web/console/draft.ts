@@ -1,0 +1,66 @@
+/* The order that is being written. It is kept on this machine from the first letter: neither a network that drops, nor a
+ * session that ends, nor a page that is loaded again loses any of it. */
+
+import { reactive, watch } from "vue";
+import type { IssuedOrder, Status } from "./asking";
+import { makeId } from "./codec";
+import { draftPlaces, panel } from "./scene";
+
+const KEY = "fusioncmd.draft", TEMPLATES = "fusioncmd.templates", TEMPLATES_MAX = 50;
+export interface Written {
+  id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[];
+  receive_s: number; answer_s: number; open_s: number; places: string[];
+}
+export interface Template { name: string; text: string; answers: string[] }
+
+const blank = (): Written => ({
+  id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [],
+  receive_s: 120, answer_s: 600, open_s: 86_400, places: [],
+});
+
+function kept<T>(key: string, otherwise: T): T {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "") as T;
+  } catch {
+    return otherwise;
+  }
+}
+
+export const draft = reactive<Written>({ ...blank(), ...kept<Partial<Written>>(KEY, {}) });
+for (const code of draft.places) draftPlaces.add(code);
+
+watch(() => [...draftPlaces], (places) => (draft.places = places));
+watch(draft, () => localStorage.setItem(KEY, JSON.stringify(draft)), { flush: "sync" });
+
+/* Of this moment and no other order's; one that was asked for without an answer keeps its own, and is issued once. */
+export const renew = (): void => void (draft.id = makeId(Date.now()));
+
+export function clearDraft(): void {
+  Object.assign(draft, blank());
+  draftPlaces.clear();
+}
+
+export function beginCorrection(order: IssuedOrder): void {
+  Object.assign(draft, {
+    ...blank(), refs: order, status: order.status, text: order.text, severity: order.severity, answers: [...order.answers],
+    receive_s: order.receive_within_s, answer_s: order.answer_within_s, open_s: order.open_s,
+  });
+  draftPlaces.clear();
+  panel.value = "compose";
+}
+
+export const BUILT_IN: { en: Template; zh: Template }[] = [
+  { en: { name: "Roll call", text: "Roll call. Answer at once.", answers: ["here", "need support"] },
+    zh: { name: "点名", text: "点名，请立即答复。", answers: ["在岗", "需要支援"] } },
+  { en: { name: "Flood", text: "Flood warning. Go to your post and report.", answers: ["on duty", "on the way", "need support"] },
+    zh: { name: "防汛", text: "防汛应急响应启动，请立即到岗并答复。", answers: ["已到岗", "正在赶赴", "需要支援"] } },
+  { en: { name: "Evacuation", text: "Evacuate the people in danger, and report when done.", answers: ["done", "under way", "need support"] },
+    zh: { name: "转移群众", text: "请立即组织危险区域群众转移，完成后答复。", answers: ["已完成", "正在转移", "需要支援"] } },
+];
+export const templates = reactive<Template[]>(kept<Template[]>(TEMPLATES, []));
+
+export function keepTemplate(): void {
+  templates.unshift({ name: draft.text.trim().slice(0, 16), text: draft.text, answers: [...draft.answers] });
+  templates.splice(TEMPLATES_MAX);
+  localStorage.setItem(TEMPLATES, JSON.stringify(templates));
+}

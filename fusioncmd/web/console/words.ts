@@ -1,0 +1,41 @@
+/* The words of the field that stand in more than one place (DESIGN, 7). */
+
+import { language, say } from "../shared/words";
+import type { MsgType, OrderLine, Status } from "./asking";
+
+export const modeWord = (status: Status): string => (status === "actual" ? say("ACTUAL", "实战") : say("EXERCISE", "演练"));
+export const typeWord = (type: MsgType): string =>
+  ({ alert: say("call-down", "叫应"), update: say("correction", "更正"), cancel: say("cancel", "取消") })[type];
+export const stateWord = (state: OrderLine["state"]): string =>
+  ({
+    open: say("open", "进行中"), replaced: say("corrected", "已更正"), cancelled: say("cancelled", "已取消"),
+    expired: say("expired", "已过期"), revoked: say("key revoked", "密钥已撤销"),
+  })[state];
+export const standingWord = (standing: string): string =>
+  ({
+    targeted: say("meant", "应到"), sent: say("sent", "已送达"), received: say("received", "已收到"),
+    answered: say("answered", "已答复"), reported: say("reported", "已报告"), silent: say("silent", "未答复"),
+    unreachable: say("unreachable", "失联"), waiting: say("not answered", "未答复"),
+  })[standing] ?? standing;
+export const ROLES: Record<string, string> = { // those of the sample (fusioncmd/roster/sample.py)
+  "grid-worker": "网格员", flood: "防汛", "forest-fire": "森林防火", geology: "地质灾害", hazchem: "危化品",
+  "duty-leader": "值班领导",
+};
+export const roleWord = (role: string): string => (language.value === "zh" ? (ROLES[role] ?? role) : role);
+
+export const count = (n: number): string => n.toLocaleString(language.value === "zh" ? "zh-CN" : "en");
+export const percent = (share: number): string =>
+  share > 0.999 && share < 1 ? "99.9%" : `${(share * 100).toFixed(share && share < 0.1 ? 1 : 0)}%`;
+export const clock = (ms: number): string =>
+  new Date(ms).toLocaleTimeString(language.value === "zh" ? "zh-CN" : "en-GB", { hour12: false });
+export const moment = (ms: number): string =>
+  new Date(ms).toLocaleString(language.value === "zh" ? "zh-CN" : "en-GB", {
+    month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
+  });
+
+/* 0:07, 3:07, 2:03:07 */
+export function span(ms: number | null): string {
+  if (ms === null) return "—";
+  const s = Math.round(ms / 1000), two = (n: number) => String(n).padStart(2, "0");
+  return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+}

@@ -1,0 +1,23 @@
+"""Every bound of the console, with its unit last in the name and its outcome beside it, as in `fusioncmd/limits.py`."""
+
+from fusioncmd import limits
+
+BODY_BYTES_MAX = 64 * 1024  # reject: 413
+CONNECTIONS_MAX = 512  # reject: 503
+QUESTIONS_MAX = 128  # at the node at once; reject: "busy"
+ASK_S_MAX = 10.0  # then it is said that the node does not answer
+WATCH_S_MAX = 2.0  # the same, where it is asked again anyway
+STREAMS_MAX = 256  # reject
+WATCHED_NODES_MAX = 32  # in one stream; reject
+TALLY_EVERY_MS = 500  # of each order and place, for all who watch it
+STREAM_SAYS_S = 15  # something, so that no proxy closes a stream
+SESSION_SEEN_S = 30  # so long at most a stream goes on after its session's end
+CURVES_MAX = 1_024  # of orders and places that were watched; shed, the oldest first
+CURVE_POINTS_MAX = 720  # beyond, half of them
+SILENT_SHOWN_MAX = 1_000  # in a report; the CSV has all
+REPORTS_SHOWN_MAX = 200
+
+assert limits.SEALED_BYTES_MAX * 4 // 3 + 1024 < BODY_BYTES_MAX
+assert REPORTS_SHOWN_MAX <= limits.REPORTS_PAGE_MAX
+assert SILENT_SHOWN_MAX <= limits.WHO_PAGE_MAX
+assert WATCHED_NODES_MAX <= QUESTIONS_MAX

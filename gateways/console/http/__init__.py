@@ -1,0 +1,1 @@
+"""The one place that knows Litestar: routes, cookies, streams, and problems as HTTP answers."""

@@ -1,0 +1,141 @@
+"""What crosses HTTP as JSON: the structs of `fusioncmd.api`, and the few forms that browsers fill in. Pure.
+
+Ids are their text (26 characters, `fusioncmd/ids.py`), other bytes base64 (RFC 4648, 4). A problem is
+`{"code", "en", "zh"}`, under the status that says whether to log in, to mend the question, or to try again.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fusioncmd import api, ids, limits
+from fusioncmd.errors import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NoSession,
+    NotFound,
+    Problem,
+    Unavailable,
+    Unsure,
+)
+from fusioncmd.messages import MsgType, Selector, Severity, Status
+
+IdText = Annotated[str, Meta(min_length=ids.TEXT_CHARS, max_length=ids.TEXT_CHARS)]
+Base64 = Annotated[str, Meta(max_length=limits.SEALED_BYTES_MAX * 4 // 3 + 4)]
+
+
+class TooLarge(BadInput):
+    """A body beyond its bound; nothing of it was taken."""
+
+
+# The narrowest kind first.
+STATUSES: tuple[tuple[type[Problem], int], ...] = (
+    (NoSession, 401), (Forbidden, 403), (NotFound, 404), (Conflict, 409), (TooLarge, 413), (BadInput, 400),
+    (Unsure, 504), (Unavailable, 503),
+)  # fmt: skip
+
+
+class LoginForm(Struct, frozen=True):
+    name: Annotated[str, Meta(max_length=limits.ACCOUNT_NAME_CHARS_MAX)]
+    password: Annotated[str, Meta(max_length=limits.PASSWORD_CHARS_MAX)]
+    code: Annotated[str, Meta(max_length=16)] = ""
+
+
+class KeyLoginForm(Struct, frozen=True):
+    """Proofs of `accounts/proofs.py`, made where the keys are."""
+
+    proofs: Annotated[tuple[Base64, ...], Meta(min_length=1, max_length=limits.LOGIN_KEYS_MAX)]
+
+
+class DraftForm(Struct, frozen=True, kw_only=True):
+    """`api.Draft`, its ids as text. `issuer` and `node` are those of the key that will sign it."""
+
+    id: IdText
+    msg_type: MsgType = "alert"
+    status: Status
+    refs: IdText | None = None
+    issuer: str
+    node: str
+    text: str
+    severity: Severity = "severe"
+    answers: tuple[str, ...] = ()
+    audience: Selector | None = None
+    receive_within_s: int = 120
+    answer_within_s: int = 600
+    open_s: int = limits.ORDER_OPEN_S_DEFAULT
+
+
+class PreviewForm(Struct, frozen=True):
+    audience: Selector
+    status: Status
+
+
+class SealedForm(Struct, frozen=True):
+    """`until_ms`, by the node's clock: after it, the order must not be found issued."""
+
+    sealed: Base64
+    until_ms: int | None = None
+
+
+class Trouble(Struct, frozen=True):
+    """Why not, as every answer from 400 on says it."""
+
+    code: str
+    en: str
+    zh: str
+
+
+class Composed(Struct, frozen=True):
+    """`body` is what is to be signed."""
+
+    body: bytes
+
+
+class Place(Struct, frozen=True):
+    code: str
+    name: str
+
+
+def draft_of(form: DraftForm) -> api.Draft:
+    fields = {name: getattr(form, name) for name in form.__struct_fields__}
+    refs = None if form.refs is None else ids.from_text(form.refs)
+    return api.Draft(**fields | {"id": ids.from_text(form.id), "refs": refs})
+
+
+def bytes_of(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        raise BadInput("Not valid base64.", "不是有效的 base64。") from None
+
+
+def status_of(problem: Problem) -> int:
+    return next((status for kind, status in STATUSES if isinstance(problem, kind)), 500)
+
+
+def trouble_of(problem: Problem) -> bytes:
+    return msgspec.json.encode(Trouble(problem.code, problem.en, problem.zh))
+
+
+def encoded(value: object) -> bytes:
+    """`value` as JSON."""
+    return msgspec.json.encode(_encodable(value))
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case bytes():
+            return ids.to_text(value) if len(value) == ids.ID_BYTES else b64encode(value).decode()
+        case msgspec.Struct():
+            return {name: _encodable(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {name: _encodable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_encodable(item) for item in value]
+    return value

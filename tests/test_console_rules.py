@@ -1,0 +1,95 @@
+"""What the console computes itself: curves that fit, quantiles as seen, whose sentence gets which status."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusioncmd import api, ids
+from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
+from fusioncmd.messages import Selector
+from fusioncmd.trust.refusals import refusal
+from gateways.console import bounds
+from gateways.console.__main__ import with_counties
+from gateways.console.curves import Curve, Point, quantiles
+from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, status_of, trouble_of
+
+
+@given(st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 3)), max_size=3_000))
+def test_a_curve_keeps_its_first_and_its_last_point_and_never_grows_beyond_its_bound(
+    steps: list[tuple[int, int]],
+) -> None:
+    curve, now_ms, answered = Curve(), 0, 0
+    taken: list[Point] = []
+    for step_ms, more in steps:
+        now_ms, answered = now_ms + step_ms, answered + more
+        if curve.add(point := Point(now_ms, answered, answered)):
+            taken.append(point)
+    assert len(curve.points) <= bounds.CURVE_POINTS_MAX
+    assert curve.points[:1] == taken[:1] and curve.points[-1:] == taken[-1:]
+    assert curve.points == sorted(curve.points, key=lambda p: p.after_ms)
+
+
+def test_a_curve_that_is_full_takes_points_half_as_often() -> None:
+    curve = Curve()
+    for i in range(bounds.CURVE_POINTS_MAX + 1):
+        assert curve.add(Point(i * 500, i, 0))
+    last = curve.points[-1]
+    assert not curve.add(Point(last.after_ms + 500, last.received + 1, 0))
+    assert curve.add(Point(last.after_ms + 1_000, last.received + 1, 0))
+
+
+def test_quantiles_say_when_a_share_was_reached_and_nothing_where_it_was_not_seen() -> None:
+    points = [Point(1_000, 49, 0), Point(2_000, 50, 10), Point(9_000, 95, 50)]
+    found = {q.percent: (q.received_ms, q.answered_ms) for q in quantiles(points, 100)}
+    assert found == {50: (2_000, 9_000), 90: (9_000, None), 95: (9_000, None), 99: (None, None)}
+    assert all(q.received_ms is None for q in quantiles(points, 0))
+
+
+def test_a_draft_crosses_with_its_ids_as_text() -> None:
+    ident, before = ids.make(1, b"x" * 10), ids.make(0, b"y" * 10)
+    form = DraftForm(
+        id=ids.to_text(ident), status="exercise", issuer="One", node="44", text="Report.", msg_type="update",
+        refs=ids.to_text(before), audience=Selector(("44",)),
+    )  # fmt: skip
+    made = draft_of(form)
+    assert (made.id, made.refs, made.text, made.audience) == (ident, before, "Report.", Selector(("44",)))
+    assert json.loads(encoded(made))["id"] == form.id
+    assert json.loads(encoded(api.LoggedOut("Zoë"))) == {"name": "Zoë"}
+    assert bytes_of(b64encode(ident).decode()) == ident
+    for text in ("*", "A", "中"):
+        with pytest.raises(BadInput):
+            bytes_of(text)
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (NoSession("a", "b"), 401), (Forbidden("a", "b"), 403), (NotFound("a", "b"), 404), (TooLarge("a", "b"), 413),
+        (BadInput("a", "b"), 400), (NoReply("a", "b"), 503), (Unsure("a", "b"), 504), (Problem("a", "b"), 500),
+        (refusal("second_person"), 400),
+    ],
+)  # fmt: skip
+def test_each_problem_has_a_status_and_says_itself_in_both_languages(problem: Problem, status: int) -> None:
+    assert status_of(problem) == status
+    assert json.loads(trouble_of(problem)) == {"code": problem.code, "en": problem.en, "zh": problem.zh}
+
+
+def test_the_operators_own_counties_take_the_place_of_ours_and_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    ours = {"console.html": b"page", "counties.geojson": b"ours", "counties.geojson.gz": b"packed"}
+    assert with_counties(ours, None) is ours
+    file = tmp_path / "counties.geojson"
+    county = {"code": "440106", "name": "天河区", "city": "4401", "lon": 113.3, "lat": 23.1}
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [{"properties": county, "geometry": {}}]}))
+    assert with_counties(ours, file) == {"console.html": b"page", "counties.geojson": file.read_bytes()}
+    for text in ("", "{}", '{"features": []}', '{"features": [{"properties": {"code": 1}, "geometry": {}}]}'):
+        file.write_text(text)
+        with pytest.raises(BadInput, match="no GeoJSON"):
+            with_counties(ours, file)
+    with pytest.raises(BadInput, match="cannot be read"):
+        with_counties(ours, tmp_path / "absent")
