@@ -105,7 +105,7 @@ async def test_a_county_that_is_cut_off_commands_its_own_and_agrees_afterwards(t
                         until(lambda: province.link("440106") == "cut" == county.link("44"), 20.0)
                         said = province.here("health")
                         assert said.code == 1 and "The link to 440106 carries nothing" in said.err
-                        shown = province.ask("tally", before["id"])["cut"]
+                        shown = province.ask("watch", before["id"], "--once")["cut"]
                         assert [(c["code"], c["state"]) for c in shown] == [("440106", "cut")]
                         device.answer(first, "ok")
                         inside = county.ask(
