@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from fusioncmd.bus import memory, nats
+from fusioncmd.bus import memory, nats, nats_streams
 from fusioncmd.bus.memory import MemoryBus, matches
 from fusioncmd.bus.port import REPORT, ROSTER, STREAMS, Bus, StreamSpec
 from fusioncmd.errors import Problem, StorageFull
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams with room for a few messages."""
-    for module in (memory, nats):
+    for module in (memory, nats, nats_streams):
         monkeypatch.setattr(module, "STREAMS", tuple(replace(spec, bytes_max=SMALL_BYTES) for spec in STREAMS))
 
 

@@ -118,7 +118,7 @@ def test_an_answer_is_named_by_its_words_or_its_number_and_words_come_first() ->
 def test_a_csv_file_opens_in_a_spreadsheet_and_runs_nothing() -> None:
     person = api.Person(7, "=1+1", "陈,伟", "+86", "44", '"村"', ("flood", "geology"), True, "answered", "＝here")
     assert csv_head() == "\ufeff" + ",".join(HEADINGS) + "\n"
-    assert csv_lines([person]) == """7,'=1+1,"陈,伟",'+86,44,\"""村\""",flood;geology,answered,'＝here\n"""
+    assert csv_lines([person]) == """7,'=1+1,"陈,伟",'+86,44,\"""村\""",flood;geology,answered,'＝here,\n"""
     assert [neutral(cell) for cell in ("-1", "@x", "\tx", "a=b", "")] == ["'-1", "'@x", "'\tx", "a=b", ""]
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser import device, violations
+from tests.smoke.conftest import filled
 from tests.smoke.phone_page import ask, call, counts, enrolled, enrolled_by, total
 from tests.tier_process import TierProcess, until
+
+
+@pytest.fixture(scope="session")
+def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
+    """One of their own: a phone shows every order that is open for it, those of other stories too."""
+    with filled(tmp_path_factory.mktemp("page")) as own:
+        yield own
+
 
 NOISE = """() => {
   const canvas = document.createElement("canvas");

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
@@ -13,8 +13,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from fusioncmd.terminal import Close
+from tests.smoke.conftest import filled
 from tests.smoke.phone_page import ask, call, counts, enrolled, total
 from tests.tier_process import TierProcess, until
+
+
+@pytest.fixture(scope="session")
+def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
+    """One of their own: a phone shows every order that is open for it, those of other stories too."""
+    with filled(tmp_path_factory.mktemp("page")) as own:
+        yield own
+
 
 HELLO, ANSWER, RENEW, DISTRUST, DELIVER, COUNTED, TICKETED = 1, 3, 7, 8, 17, 18, 22
 LISTENING = """

@@ -60,6 +60,8 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("devices", "code", "--id", "4400000001"): "code",
         ("devices", "list", "--id", "4400000001"): "devices",
         ("bus", "list"): "users",
+        ("nodes", "list"): "approved",
+        ("ladder", order): "steps",
         ("bus", "grant", "commander-9", "--kind", "commander"): "key",
         ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }
@@ -70,6 +72,7 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         "call",
         "approve",
         "withdraw",
+        "answer",
     }  # the first two made the tier and the order; the others have a story
 
 
