@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -20,12 +22,15 @@ import pytest
 import yaml
 from msgspec import Meta, Struct
 
+from fusioncmd.keys import OTHERS
+from fusioncmd.limits import CLUSTER_SERVERS
 from tests.nats_server import free_port
 from tests.smoke.tree import CHAIN
 from tests.test_docker import instructions
 from tests.test_docker_nobody import SEALED, UID, can_seal
 from tests.test_tidy import ROOT
 from tests.tier_process import PROGRAM, environment, until
+from tiers.nats_cluster import CONFIG
 
 JOIN = ROOT / "docker" / "join.sh"
 # The folder of all tiers, the names that Docker would resolve, and /tmp; the rest as SEALED does it, around the volume.
@@ -221,3 +226,18 @@ def test_a_tier_that_nobody_lets_in_says_what_it_waited_for(base: Path) -> None:
     said = city.process.communicate(timeout=30)[0].decode()
     assert city.process.returncode == 1 and "4401.joined.json" in said and "该级是否在运行" in said, said
     assert time.monotonic() - began_s < 30 and not (city.data / "above").exists()
+
+
+def test_the_commands_for_a_cluster_make_three_configurations(tmp_path: Path) -> None:
+    """That such servers run, and lose one, is in test_nats_cluster."""
+    (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docker" / "cluster" / "README.md").read_text("utf-8"), re.DOTALL)
+    for line in block.splitlines():
+        words = shlex.split(line, comments=True)
+        program = [sys.executable] if words[0] == "python" else [str(PROGRAM)]
+        env = environment(PYTHONPATH=str(ROOT))
+        done = subprocess.run([*program, *words[1:]], cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done
+    assert (tmp_path / "data" / "tls" / "ca.pem").exists() and (tmp_path / "data" / "bus" / "node.nk").exists()
+    for number in range(1, CLUSTER_SERVERS + 1):
+        file = tmp_path / "cluster" / str(number) / CONFIG
+        assert file.stat().st_mode & OTHERS == 0 and f'server_name: "fc-44-{number}"' in file.read_text("utf-8")

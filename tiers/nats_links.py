@@ -85,8 +85,8 @@ def leafnodes(settings: LinkSettings, own: str, tls: str) -> str:
 """
     if settings.parent is not None:
         # The server above says nothing before the handshake (`nats_config._tls`).
-        ca = f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}", handshake_first: true }}' if settings.parent_ca else ""
-        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca}'
+        ca = settings.parent_ca and f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}", handshake_first: true }}'
+        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca or ""}'
         above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
     return f"leafnodes {{\n{here}{above}}}\n"
 
