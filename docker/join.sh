@@ -50,7 +50,7 @@ if [ -n "${TIER_ABOVE:-}" ]; then
   await "$TIER_ABOVE.ca.pem"
   cat "$join/$TIER_ABOVE.ca.pem" >> "$tls/trusted.pem"
   set -- --parent "${TIER_PARENT:?}" "$@"
-elif [ ! -e "$FUSIONCMD_DATA/keys/root.key" ]; then
+elif [ ! -e "$FUSIONCMD_DATA/keys/anchors/root.grants" ]; then # and not by root.key, which belongs in a safe
   fusioncmd keys init --node "$TIER_NODE"
 fi
 
