@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
 
 from fusioncmd import keys
+from fusioncmd.cli import keys_end
 from fusioncmd.cli.key_options import PURPOSES
 from fusioncmd.errors import NotFound, Unavailable
 from fusioncmd.trust.grants import GrantPurpose
@@ -59,3 +61,11 @@ def test_the_data_folder_is_the_one_given_or_one_per_node_at_home(monkeypatch: p
 
 def test_every_purpose_of_a_key_has_its_words() -> None:
     assert PURPOSES.keys() == set(get_args(GrantPurpose))
+
+
+def test_a_beat_without_a_granted_key_says_so_and_does_not_pass_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        keys_end.beat(keys=tmp_path, nats="nats://127.0.0.1:9")
+    assert ended.value.exit_code == 1 and "No granted key is in" in capsys.readouterr().err.replace("\n", " ")

@@ -71,7 +71,12 @@ def _escalated(ident: bytes, code: str) -> api.Who:
 
 def _show(reply: api.LadderReply, now_ms: int) -> None:
     if not reply.ladder:
-        shell.say_line(say("That order climbs no ladder.", "该指令没有升级阶梯。"))
+        shell.say_line(
+            say(
+                "That order climbs no ladder: give one with `call --ladder`.",
+                "该指令没有升级阶梯：下达时可用 call --ladder 指定。",
+            )
+        )
         return
     end = (
         say("over", "已结束") if reply.over else say(f"runs for {clock(reply.runs_s)}", f"已运行 {clock(reply.runs_s)}")

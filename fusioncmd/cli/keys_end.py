@@ -15,7 +15,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.durations import seconds
 from fusioncmd.cli.key_options import ByOption, KeysOption, OutOption, folder_of, now_ms, read_file, tell, write_file
 from fusioncmd.client import Commander
-from fusioncmd.errors import BadInput, Problem, Unavailable
+from fusioncmd.errors import BadInput, NotFound, Problem, Unavailable
 from fusioncmd.trust import grants, handing, heartbeats, keyfile, ring
 from fusioncmd.trust.requests import Ends, read_ends
 from fusioncmd.trust.revocations import revoke as state_end
@@ -106,10 +106,14 @@ def beat(
 ) -> None:
     async def go() -> bool:
         folder = folder_of(keys, shell.load_divisions(divisions))
+        names = [name for name in ring.names(folder) if name != ring.ROOT]
+        if not names:  # silence would pass for a beat, and a key that is never heard is taken for a lost one
+            raise NotFound(f"No granted key is in {folder}; `fusioncmd keys take` puts what was granted there.",
+                           f"{folder} 中没有已授权的密钥；可用 fusioncmd keys take 放入授权文件。")  # fmt: skip
         told: list[tuple[str, Beaten | Problem]] = []
         async with shell.connect(nats) as bus:
             commander = Commander(bus)
-            for name in (name for name in ring.names(folder) if name != ring.ROOT):
+            for name in names:
                 try:
                     own = grants.credential(keyfile.read_key(folder / f"{name}.key"),
                                             keyfile.read_grants(folder / f"{name}.grants"))  # fmt: skip

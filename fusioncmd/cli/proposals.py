@@ -112,6 +112,8 @@ async def _chosen(text: str, commander: Commander) -> api.Proposal:
     """The proposal that `text` names."""
     waiting = {ids.to_text(one.order.id): one for one in (await commander.ask(api.Proposals())).proposals}
     found = [*waiting][-1:] if text.strip().lower() == LAST else named(text, list(waiting))
+    if not found and text.strip().lower() == LAST:
+        raise NotFound("Nothing that you may see waits for a second person.", "没有您可见的待批指令。")
     if not found:
         raise NotFound(
             f"No order {text} waits for a second person; `fusioncmd proposals` lists what does.",
