@@ -194,7 +194,8 @@ def _show(lines: Sequence[asked.DeviceLine], as_json: bool) -> None:
         shell.print_json({"devices": lines})
         return
     if not lines:
-        shell.say_line(say("No devices.", "没有设备。"))
+        shell.say_line(say("No devices; a ticket that was made by hand belongs to none, and ends when it expires.",
+                           "没有设备；手工签发的票据不属于任何设备，到期自动失效。"))  # fmt: skip
         return
     heads = (say("device", "设备"), say("number", "编号"), say("enrolled", "登记于"), say("revoked", "吊销于"))
     rows = [
