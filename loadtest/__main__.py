@@ -18,6 +18,7 @@ from fusioncmd.words import sentence
 from loadtest import (
     badauth,
     calldown,
+    chain,
     chaos,
     cluster,
     console,
@@ -53,6 +54,7 @@ SCENARIOS = {
     "forge": forge,
     "badauth": badauth,
     "link": link,
+    "chain": chain,
     "cut": cut,
     "cluster": cluster,
     "disk": disk,

@@ -2,7 +2,8 @@
 
 nats-server gives a stream up at the first write that fails, until it is restarted (2.14 and later; nats-server #7788):
 whoever publishes gets no answer, also when there is space again. So its log passes through here, and after a write
-that failed the server is started anew as soon as the disk has room. Otherwise this process ends when the server does.
+that failed the server is started anew as soon as the disk has room. So it is when a node below is let in no more: a
+reload keeps the leaf connections of users who are gone (nats-server 2.15). Otherwise this process ends when it does.
 """
 
 from __future__ import annotations
@@ -50,13 +51,14 @@ def server_binary(given: str | None) -> str:
 
 
 class Keeper:
-    """Runs `argv`, whose files are in `folder`; `configure` writes its configuration."""
+    """Runs `argv`, whose files are in `folder`; `configure` writes its configuration, and says whether a node
+    below that was let in is not any more."""
 
-    def __init__(self, argv: list[str], folder: Path, configure: Callable[[], None]) -> None:
+    def __init__(self, argv: list[str], folder: Path, configure: Callable[[], bool]) -> None:
         self._argv, self._folder, self._configure = argv, folder, configure
         self._process: asyncio.subprocess.Process
         self._write_failed = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._anew = False
 
     async def run(self) -> int:
         """The exit status of the server, once it ended by itself or was told to."""
@@ -66,6 +68,7 @@ class Keeper:
         (self._folder / KEEPER_FILE).write_text(str(os.getpid()), "ascii")
         while True:
             self._write_failed.clear()
+            self._anew = False
             self._process = await asyncio.create_subprocess_exec(
                 *self._argv, stderr=asyncio.subprocess.PIPE, preexec_fn=die_with_parent
             )
@@ -73,7 +76,7 @@ class Keeper:
             await self._pass_log_on()
             returncode = await self._process.wait()
             mending.cancel()
-            if self._stopping or not self._write_failed.is_set():
+            if self._stopping or not (self._write_failed.is_set() or self._anew):
                 return returncode
 
     def _stop(self) -> None:
@@ -82,14 +85,21 @@ class Keeper:
             self._process.terminate()
 
     def _reload(self) -> None:
-        """The users of the bus are others now; those who stay keep their connections."""
+        """The users of the bus are others now. Those who stay keep their connections, unless a link has to go."""
         try:
-            self._configure()
+            self._anew = self._configure() or self._anew
         except (Problem, OSError) as error:
             print(f"not reloaded: {_said(error)}", file=sys.stderr, flush=True)
             return
         with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
-            self._process.send_signal(signal.SIGHUP)
+            self._process.send_signal(signal.SIGTERM if self._anew else signal.SIGHUP)
+        if self._anew:
+            asyncio.get_running_loop().call_later(STOP_S_MAX, self._kill, self._process)
+
+    def _kill(self, process: asyncio.subprocess.Process) -> None:
+        """It was told to end, and hangs: who is let in no more would stay."""
+        if process.returncode is None:
+            process.kill()
 
     async def _pass_log_on(self) -> None:
         assert self._process.stderr is not None
@@ -144,7 +154,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.config is not None:
         written = given.config.absolute()
-        run(given.nats_server, written, lambda: None, store_of(written))
+        run(given.nats_server, written, lambda: False, store_of(written))
     if None in (given.node, given.port, given.data):
         parser.error("--node, --port and --data, or --config")
     folder: Path = (given.data / "nats").absolute()
@@ -155,10 +165,18 @@ def main() -> None:
         given.node, given.port, folder / "store", given.host, tls, links, given.parent, given.parent_ca
     )
 
-    def configure() -> None:
+    let_in: set[str] = set()
+
+    def configure() -> bool:
+        known = tuple(users(folder_of(given.data)))
         new = config.with_suffix(".new")
-        new.write_text(render(settings, users(folder_of(given.data))), "utf-8")
+        new.write_text(render(settings, known), "utf-8")
         new.rename(config)
+        links = {user.public for user in known if user.role == "link"}
+        gone = let_in - links
+        let_in.clear()
+        let_in.update(links)
+        return bool(gone)
 
     if given.parent_key is not None:
         try:
@@ -179,7 +197,7 @@ def store_of(config: Path) -> Path:
     return Path(found[1])
 
 
-def run(program: str | None, config: Path, configure: Callable[[], None], folder: Path) -> NoReturn:
+def run(program: str | None, config: Path, configure: Callable[[], bool], folder: Path) -> NoReturn:
     """The server with `config`, which `configure` writes, and with its files in `folder`; ends as that one ends."""
     try:
         binary = server_binary(program)

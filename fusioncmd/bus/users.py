@@ -89,6 +89,14 @@ def admit(folder: Path, name: str, serves: str, public: str) -> BusUser:
     return made
 
 
+def dismiss(folder: Path, name: str) -> bool:
+    """Whether there was such a user; from the next start or SIGHUP of the server on there is none."""
+    file = folder / f"{name}.user"
+    there = file.exists()
+    file.unlink(missing_ok=True)
+    return there
+
+
 def users(folder: Path) -> Iterator[BusUser]:
     """All whom the server lets in, by name."""
     for file in sorted(folder.glob("*.user")):

@@ -52,13 +52,8 @@ def revoke(
             said = f"Bring it where a node answers: fusioncmd keys bring {out}"
             tell(as_json, {"file": out, "kept": kept}, (said, f"请送到能连上节点之处：fusioncmd keys bring {out}"))
             return
-        try:
-            await _bring(made, nats, as_json)
-        except Unavailable as problem:
-            raise Unavailable(
-                f"{problem.en} NOTHING IS REVOKED THERE YET; kept in {kept[0].parent}: `fusioncmd keys bring` later.",
-                f"{problem.zh}尚未在节点生效；已存于 {kept[0].parent}，请稍后执行 fusioncmd keys bring。",
-            ) from None
+        told = await brought(made, kept[0].parent, nats)
+        tell(as_json, {"revoked": told}, *map(revoked_words, told))
 
     shell.run(go(), as_json)
 
@@ -76,19 +71,31 @@ def bring(
             if file is None
             else [*read_ends(read_file(file)).statements]
         )
-        await _bring(kept, nats, as_json)
+        told = await _bring(kept, nats)
+        tell(as_json, {"revoked": told}, *map(revoked_words, told))
 
     shell.run(go(), as_json)
 
 
-async def _bring(made: list[bytes], nats: str, as_json: bool) -> None:
+async def brought(made: list[bytes], kept: Path, nats: str) -> list[Revoked]:
+    """What the node says of the statements `made`; a sentence that names the folder where they are `kept` when no node
+    answers."""
+    try:
+        return await _bring(made, nats)
+    except Unavailable as problem:
+        raise Unavailable(
+            f"{problem.en} NOTHING IS REVOKED THERE YET; kept in {kept}: `fusioncmd keys bring` later.",
+            f"{problem.zh}尚未在节点生效；已存于 {kept}，请稍后执行 fusioncmd keys bring。",
+        ) from None
+
+
+async def _bring(made: list[bytes], nats: str) -> list[Revoked]:
     async with shell.connect(nats) as bus:
         commander = Commander(bus)
-        told: list[Revoked] = [await commander.ask(Revoke(statement)) for statement in made]
-    tell(as_json, {"revoked": told}, *[_words(one) for one in told])
+        return [await commander.ask(Revoke(statement)) for statement in made]
 
 
-def _words(one: Revoked) -> tuple[str, str]:
+def revoked_words(one: Revoked) -> tuple[str, str]:
     at = shell.local_time(one.since_ms)
     en, zh = f"The key of {one.holder} has ended, since {at}.", f"“{one.holder}”的密钥已撤销，自 {at} 起。"
     if one.fallen:

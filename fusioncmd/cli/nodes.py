@@ -1,4 +1,4 @@
-"""`nodes`: a node below joins: it asks, the tier above approves, it takes what it was granted. And who has joined.
+"""`nodes`: a node below joins: it asks, the tier above approves, it takes what it was granted. Who has joined; an end.
 
 Two files are carried by hand, and neither is secret. From then on the node below may command its own place for as long
 as the grant lasts, also when it is cut off.
@@ -23,6 +23,7 @@ from fusioncmd.cli.durations import within
 from fusioncmd.cli.key_options import ByOption, now_ms, read_file, tell, write_file
 from fusioncmd.cli.keys import DataOption, PlaceOption
 from fusioncmd.cli.lists import aligned
+from fusioncmd.cli.nodes_end import granting_key, revoke
 from fusioncmd.errors import BadInput, Forbidden, NotFound, Unavailable
 from fusioncmd.trust import handing, joining, requests, ring
 from fusioncmd.words import say
@@ -85,7 +86,7 @@ def approve(
         path = places.find(node) if node else places.root
         home = data or keys.data_folder(path.code)
         folder, asked = ring.folder_of(home), joining.read_request(read_file(file))
-        above = handing.signer_of(folder, by or _granting_key(folder))
+        above = handing.signer_of(folder, by or granting_key(folder))
         valid_ms = within(valid, "--valid", limits.ROOT_VALID_DAYS * 86_400) * 1000
         joined = joining.approve(
             folder, users.folder_of(home), path.code, asked, above, valid_ms, now_ms()
@@ -128,6 +129,10 @@ def take(
     shell.run(go(), as_json)
 
 
+app.command(help=say("On the node above: a node below has no right any more, and its link is cut.",
+                     "在上级节点执行：撤销下级节点的授权并断开其链路。"))(revoke)  # fmt: skip
+
+
 @app.command("list", help=say("Who has joined, and how their links are.", "已加入的节点及链路状态。"))
 def list_nodes(
     node: PlaceOption = "",
@@ -160,19 +165,6 @@ def list_nodes(
             shell.err.print(say("No node answers: how the links are is not known.", "节点无应答：链路状态未知。"))
 
     shell.run(go(), as_json)
-
-
-def _granting_key(folder: Path) -> str:
-    """The key that grants others here: the root, or what the tier above delegated."""
-    found = [name for name in ring.names(folder) if ring.is_called(name, ring.DEPUTY)]
-    if ring.root_key_file(folder).exists():
-        return ring.ROOT
-    if not found:
-        raise NotFound(
-            f"No key in {folder} may grant others; name the one that does with --by.",
-            f"{folder} 中没有可授权的密钥；请用 --by 指明。",
-        )
-    return found[-1]
 
 
 async def _links(nats: str) -> tuple[api.LinkLine, ...] | None:

@@ -16,8 +16,8 @@ from msgspec import Meta, Struct
 from fusioncmd import codes
 from fusioncmd.bus import users
 from fusioncmd.errors import BadInput, Conflict, NotFound
-from fusioncmd.trust import handing, keyfile, requests, ring
-from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode
+from fusioncmd.trust import grants, handing, keyfile, requests, ring
+from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode, SignedGrant
 from fusioncmd.trust.handing import Terms
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.requests import Granted, Request
@@ -70,6 +70,17 @@ def approve(
     granted = handing.grant(keys, request.deputy, by, terms, now_ms)
     users.admit(bus, link_name(request.code), request.code, request.link)
     return Joined(request.code, own_code, granted)
+
+
+def approved(keys: Path, code: str) -> list[tuple[SignedGrant, ...]]:
+    """What was granted from this folder to the node at `code`, each time that it was approved."""
+    found = []
+    for file in sorted((keys / ring.GRANTED).glob("*.grants")):
+        chain = keyfile.read_grants(file)
+        leaf = grants.decode(chain[-1].body)
+        if leaf.path == code and leaf.may_delegate and "node" in leaf.purposes:
+            found.append(chain)
+    return found
 
 
 def read_joined(data: bytes) -> Joined:
