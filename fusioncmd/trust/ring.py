@@ -109,7 +109,8 @@ def roots(folder: Path) -> tuple[SignedGrant, ...]:
         raise NotFound(
             f"No root key is trusted here: {folder / 'anchors'} is empty; `fusioncmd keys init` makes the keys of a "
             "tier, `keys take` takes what was granted.",
-            f"{folder / 'anchors'} 中没有受信任的根密钥；可用 fusioncmd keys init 生成本级密钥，或用 keys take 收取授权。",
+            f"{folder / 'anchors'} 中没有受信任的根密钥；"
+            "可用 fusioncmd keys init 生成本级密钥，或用 keys take 收取授权。",
         )
     return tuple(signed for file in files for signed in keyfile.read_grants(file))
 
