@@ -39,8 +39,10 @@ set -e
 mount --make-rprivate /
 mount --bind "$1/join" "$1/join"
 mount --bind "$1/hosts" /etc/hosts
+sealed=$2; repository=$3; shift 3
+case "$repository" in /tmp/*) mkdir -p /run/kept; mount --bind "$repository" /run/kept; esac
 mount -t tmpfs none /tmp
-sealed=$2; shift 2
+case "$repository" in /tmp/*) mkdir -p "$repository"; mount --move /run/kept "$repository"; esac
 exec sh -c "$sealed" sealed "$@"
 """
 Duration = Annotated[str, Meta(pattern=r"^([0-9]+(ms|s|m|h))+$")]
@@ -148,8 +150,8 @@ class Sealed:
             PATH=f"{PROGRAM.parent}:{os.environ['PATH']}", TIER_JOIN=str(base / "join"), TIER_NODE=code, TIER_NAME=name,
             **tier,
         )  # fmt: skip
-        self.sealed = ["unshare", "--mount", "sh", "-c", APART, "apart", str(base), SEALED, str(self.data)]
-        self.sealed += [sys.base_prefix]
+        self.sealed = ["unshare", "--mount", "sh", "-c", APART, "apart", str(base), SEALED, str(ROOT), str(self.data)]
+        self.sealed += [sys.base_prefix, str(ROOT)]
         ports = {"--nats-port": nats, "--port": free_port(), "--console-port": 0, "--gateways": 1}
         self.options = [str(word) for pair in ports.items() for word in pair]
 

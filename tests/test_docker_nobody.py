@@ -13,6 +13,7 @@ import pytest
 
 from tests.nats_server import free_port
 from tests.test_docker import instructions
+from tests.test_tidy import ROOT
 from tests.tier_process import PROGRAM, environment
 
 UID = 10001
@@ -21,15 +22,21 @@ READY_S_MAX = 40.0
 # Where Python lies in root's home, which nobody else may enter, that home is replaced by one with Python alone.
 SEALED = f"""
 set -e
-volume=$1; base=$2; shift 2
+volume=$1; base=$2; repository=$3; shift 3
 mount --make-rprivate /
 mount --bind "$volume" "$volume"
 mount -t tmpfs none /run
-case "$base" in /root/*)
-  mkdir /run/base; mount --bind "$base" /run/base
+kept=0
+for folder in "$base" "$repository"; do
+  case "$folder" in /root/*) kept=$((kept + 1)); mkdir /run/$kept; mount --bind "$folder" /run/$kept; esac
+done
+if [ $kept -gt 0 ]; then
   mount -t tmpfs -o mode=0755 none /root
-  mkdir -p "$base"; mount --move /run/base "$base"
-esac
+  kept=0
+  for folder in "$base" "$repository"; do
+    case "$folder" in /root/*) kept=$((kept + 1)); mkdir -p "$folder"; mount --move /run/$kept "$folder"; esac
+  done
+fi
 mount -o remount,bind,ro /
 exec setpriv --reuid {UID} --regid {UID} --clear-groups --no-new-privs "$@"
 """
@@ -51,7 +58,18 @@ def test_up_and_health_need_nothing_but_the_volume() -> None:
         os.chown(volume, UID, UID)
         port = free_port()
         env = environment(FUSIONCMD_DATA=str(volume), HOME="/nonexistent", FUSIONCMD_NATS=f"nats://127.0.0.1:{port}")
-        sealed = ["unshare", "--mount", "sh", "-c", SEALED, "sealed", str(volume), sys.base_prefix, str(PROGRAM)]
+        sealed = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            SEALED,
+            "sealed",
+            str(volume),
+            sys.base_prefix,
+            str(ROOT),
+            str(PROGRAM),
+        ]
         options = ["--port", str(free_port()), "--nats-port", str(port), "--gateways", "1"]
         up = subprocess.Popen([*sealed, "up", *options], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
