@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from fusioncmd.terminal import SendReport, Stored
 from loadtest.deputies import make_deputy
@@ -109,12 +109,18 @@ def test_what_is_written_outlives_the_network_the_session_and_the_page(own: Tier
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     page.reload()
     expect(page.locator("textarea")).to_have_count(0)
+    held: list[Route] = []
+    page.route("**/preview", lambda route: held.append(route))  # how many it reaches comes late
     page.get_by_role("button", name="New call-down").click()
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     expect(page.locator(".chips").first).to_contain_text("珠海市")
-    # Without a key nothing is signed; it is opened where it is missed. The preview of what was kept comes before that.
-    page.wait_for_timeout(2_000)
+    # Without a key nothing is signed; it is opened where it is missed. What is told of sending outlives a late preview.
     page.locator("button.send").click()
+    expect(page.locator("[role=alert]")).to_contain_text("not opened here")
+    page.unroute("**/preview")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".preview")).to_be_visible()
     expect(page.locator("[role=alert]")).to_contain_text("not opened here")
     page.locator("input[type=file]").set_input_files(key_files(own, "office.exercise"))
     page.locator("button.send").click()
