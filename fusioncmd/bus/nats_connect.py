@@ -93,8 +93,8 @@ async def connect(
     except (TimeoutError, OSError, NatsError):
         await _end(client)
         raise BusDown(
-            f"No NATS server answers at {url}. Is `fusioncmd up` running?",
-            f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？",
+            f"No NATS server answers at {url}. Is `fusioncmd up` running? If elsewhere, set FUSIONCMD_NATS.",
+            f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？如在别处，请设置 FUSIONCMD_NATS。",
         ) from None
     inside = True
     return client

@@ -12,11 +12,10 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from fusioncmd import keys
 from fusioncmd.bus import users
 from fusioncmd.cli import shell
+from fusioncmd.cli.at_tier import DataOption, PlaceOption, at_tier
 from fusioncmd.cli.completion import complete_place
-from fusioncmd.cli.keys import DataOption, PlaceOption
 from fusioncmd.cli.lists import aligned
 from fusioncmd.errors import BadInput, BusDown, BusRefused, NotFound, Unavailable
 from fusioncmd.words import say
@@ -57,12 +56,10 @@ def grant(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
+        places, path, home = at_tier(node, data, divisions)
         place = places.find(serve) if serve else path
         if not path.covers(place):
             raise BadInput(f"{place} does not lie in {path}.", f"{place} 不在 {path} 之内。")
-        home = data or keys.data_folder(path.code)
         folder = users.folder_of(home)
         made = users.ensure(folder, name, kind, place.code)
         running = await taken_up(home, name)
@@ -86,9 +83,7 @@ def list_users(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        folder = users.folder_of(data or keys.data_folder(path.code))
+        folder = users.folder_of(at_tier(node, data, divisions).data)
         found = list(users.users(folder))
         if not found:
             raise NotFound(f"Nobody may use the bus of {folder} yet.", f"{folder} 尚无总线用户。")

@@ -16,7 +16,7 @@ from fusioncmd import keys, limits
 from fusioncmd.api.keys import KeyLine, Keys
 from fusioncmd.cli import keys_end, keys_grant, shell
 from fusioncmd.cli.asking import commanding
-from fusioncmd.cli.completion import complete_place
+from fusioncmd.cli.at_tier import DataOption, PlaceOption, at_tier
 from fusioncmd.cli.drafts import check_length
 from fusioncmd.cli.key_options import KeysOption, now_ms
 from fusioncmd.cli.key_rows import Row, cells, shelf
@@ -33,11 +33,6 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
     help=say("The keys that sign orders: make, grant, list, end them.", "签署指令的密钥：生成、授予、查看、撤销。"),
 )  # fmt: skip
-_place = say("The tier node's place (default: the province).", "本节点所在地点（默认为省级）。")
-PlaceOption = Annotated[str, typer.Option("--node", metavar="PLACE", autocompletion=complete_place, help=_place)]
-DataOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help=say("The tier's data folder.", "节点数据目录。"))
-]
 _holder = say("Who issues orders (default: the place's name).", "签发单位（默认为地点名称）。")
 
 
@@ -65,11 +60,9 @@ def init(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
+        places, path, home = at_tier(node, data, divisions)
         if holder:
             check_length(holder, HOLDER_CHARS_MAX, say("--holder", "--holder "))
-        home = data or keys.data_folder(path.code)
         keys.claim(home, path.code)
         folder = ring.folder_of(home)
         if not make_keys(home, path.code, places, holder):
@@ -95,9 +88,7 @@ def list_keys(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        home = folder or ring.folder_of(data or keys.data_folder(path.code))
+        home = folder or ring.folder_of(at_tier(node, data, divisions).data)
         known, why = await _at_node(nats, home)
         ended = ring.revocations(home)  # says it where no root is trusted
         rows = [Row.of(one, ended, known) for one in shelf(home, ended.anchors)]
@@ -129,9 +120,7 @@ def show_roots(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        found = ring.roots(ring.folder_of(data or keys.data_folder(path.code)))
+        found = ring.roots(ring.folder_of(at_tier(node, data, divisions).data))
         lines = [urlsafe_b64encode(msgspec.msgpack.encode(root)).rstrip(b"=").decode() for root in found]
         if as_json:
             shell.print_json({"roots": lines})

@@ -53,7 +53,7 @@ def revoke(
             tell(as_json, {"file": out, "kept": kept}, (said, f"请送到能连上节点之处：fusioncmd keys bring {out}"))
             return
         told = await brought(made, kept[0].parent, nats)
-        tell(as_json, {"revoked": told}, *map(revoked_words, told))
+        tell(as_json, {"revoked": told}, *dict.fromkeys(map(revoked_words, told)))
 
     shell.run(go(), as_json)
 
@@ -72,7 +72,7 @@ def bring(
             else [*read_ends(read_file(file)).statements]
         )
         told = await _bring(kept, nats)
-        tell(as_json, {"revoked": told}, *map(revoked_words, told))
+        tell(as_json, {"revoked": told}, *dict.fromkeys(map(revoked_words, told)))
 
     shell.run(go(), as_json)
 

@@ -17,11 +17,11 @@ from fusioncmd import api, keys, limits
 from fusioncmd.bus import users
 from fusioncmd.cli import shell
 from fusioncmd.cli.asking import commanding
+from fusioncmd.cli.at_tier import DataOption, PlaceOption, at_tier
 from fusioncmd.cli.bus import taken_up
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.durations import within
 from fusioncmd.cli.key_options import ByOption, now_ms, read_file, tell, write_file
-from fusioncmd.cli.keys import DataOption, PlaceOption
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.nodes_end import granting_key, revoke
 from fusioncmd.errors import BadInput, Forbidden, NotFound, Unavailable
@@ -82,9 +82,7 @@ def approve(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        home = data or keys.data_folder(path.code)
+        _, path, home = at_tier(node, data, divisions)
         folder, asked = ring.folder_of(home), joining.read_request(read_file(file))
         above = handing.signer_of(folder, by or granting_key(folder))
         valid_ms = within(valid, "--valid", limits.ROOT_VALID_DAYS * 86_400) * 1000
@@ -142,9 +140,7 @@ def list_nodes(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        home = data or keys.data_folder(path.code)
+        places, path, home = at_tier(node, data, divisions)
         approved = {one.serves for one in users.users(users.folder_of(home)) if one.role == "link"}
         above = joining.above(home)
         links = await _links(nats)

@@ -12,13 +12,12 @@ from typing import Annotated
 
 import typer
 
-from fusioncmd import keys
 from fusioncmd.bus import users
 from fusioncmd.cli import shell
+from fusioncmd.cli.at_tier import DataOption, PlaceOption, at_tier
 from fusioncmd.cli.bus import taken_up
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.key_options import ByOption, now_ms, tell
-from fusioncmd.cli.keys import DataOption, PlaceOption
 from fusioncmd.cli.keys_end import brought, moment_ms, revoked_words
 from fusioncmd.errors import NotFound
 from fusioncmd.trust import handing, joining, ring
@@ -42,9 +41,8 @@ def revoke(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path, below = places.find(node) if node else places.root, places.find(target)
-        home = data or keys.data_folder(path.code)
+        places, _, home = at_tier(node, data, divisions)
+        below = places.find(target)
         folder, since_ms = ring.folder_of(home), moment_ms(since, now_ms())
         chains = joining.approved(folder, below.code)
         linked = any(one.name == joining.link_name(below.code) for one in users.users(users.folder_of(home)))
@@ -60,7 +58,7 @@ def revoke(
             users.dismiss(users.folder_of(home), joining.link_name(below.code))
             running = await taken_up(home, None)
         tell(
-            as_json, {"node": below.code, "revoked": told, "running": running}, *map(revoked_words, told),
+            as_json, {"node": below.code, "revoked": told, "running": running}, *dict.fromkeys(map(revoked_words, told)),
             (f"The link of {below.code} is let in no more{'' if running else ', from the next `fusioncmd up` on'}.",
              f"{'' if running else '下次运行 fusioncmd up 起，'}不再允许 {below.code} 的链路接入。"),
         )  # fmt: skip

@@ -10,7 +10,7 @@ import typer
 
 from fusioncmd import keys, tls
 from fusioncmd.cli import shell
-from fusioncmd.cli.keys import DataOption, PlaceOption
+from fusioncmd.cli.at_tier import DataOption, PlaceOption, at_tier
 from fusioncmd.words import say
 
 app = typer.Typer(
@@ -37,9 +37,7 @@ def init(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        home = data or keys.data_folder(path.code)
+        _, path, home = at_tier(node, data, divisions)
         keys.claim(home, path.code)
         folder: Path = home / "tls"
         tls.make(folder, host or (), datetime.datetime.now(datetime.UTC))

@@ -9,9 +9,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from fusioncmd import keys, limits
+from fusioncmd import limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
+from fusioncmd.cli.at_tier import at_tier
 from fusioncmd.cli.bus_way import joined_way, own_way
 from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
@@ -70,9 +71,7 @@ def up(
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
     async def go() -> None:
-        places = shell.load_divisions(divisions)
-        path = places.find(node) if node else places.root
-        folder = data or keys.data_folder(path.code)
+        places, path, folder = at_tier(node, data, divisions)
         proxies = proxies_of(host, proxied, trust or (), plaintext)
         way = (
             own_way(folder, nats_host, tls_cert, tls_key, tls_ca)
