@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
@@ -35,7 +36,21 @@ class Line:
 def entry_lines(lines: Sequence[Line]) -> list[Text]:
     heads = [say("entry", "序号"), say("time", "时间"), say("deed", "事项"), say("who", "行为人"),
              say("about", "对象"), say("refused", "拒绝原因"), say("details", "详情")]  # fmt: skip
-    return aligned(heads, [_cells(line) for line in lines], right=(0,))
+    folded = groupby(lines, _folds_with)
+    return aligned(heads, [_cells(*_last_of(alike)) for _, alike in folded], right=(0,))
+
+
+def _folds_with(line: Line) -> tuple[Any, ...]:
+    """What neighbours share that are shown as one: each command of a person logs in, and that hides all the rest."""
+    entry = line.entry
+    if entry.deed != "login" or entry.refused:
+        return (line.node, line.number)
+    return (line.node, entry.actor, entry.about, *sorted(entry.details.items()))
+
+
+def _last_of(alike: Iterable[Line]) -> tuple[Line, int]:
+    *before, last = alike
+    return last, len(before) + 1
 
 
 def entry_map(line: Line) -> dict[str, Any]:
@@ -46,8 +61,10 @@ def entry_map(line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(line: Line) -> list[Text]:
+def _cells(line: Line, times: int) -> list[Text]:
     entry = line.entry
+    details = [f"×{times:,}"] if times > 1 else []
+    details += [f"{name}={value}" for name, value in entry.details.items()]
     return [
         Text(f"{line.number:,}", "dim"),
         Text(shell.local_time(entry.at_ms)),
@@ -55,7 +72,7 @@ def _cells(line: Line) -> list[Text]:
         Text(plain(entry.actor)),
         Text(plain(entry.about)),
         Text(plain(entry.refused), "bold red"),
-        Text(plain(" ".join(f"{name}={value}" for name, value in entry.details.items())), "dim"),
+        Text(plain(" ".join(details)), "dim"),
     ]
 
 

@@ -58,7 +58,8 @@ def revoke(
             users.dismiss(users.folder_of(home), joining.link_name(below.code))
             running = await taken_up(home, None)
         tell(
-            as_json, {"node": below.code, "revoked": told, "running": running}, *dict.fromkeys(map(revoked_words, told)),
+            as_json, {"node": below.code, "revoked": told, "running": running},
+            *dict.fromkeys(map(revoked_words, told)),
             (f"The link of {below.code} is let in no more{'' if running else ', from the next `fusioncmd up` on'}.",
              f"{'' if running else '下次运行 fusioncmd up 起，'}不再允许 {below.code} 的链路接入。"),
         )  # fmt: skip
