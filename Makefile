@@ -61,8 +61,9 @@ no-pages:
 demo: setup $(PAGES)
 	@$(RUN)/python -m loadtest demo
 
+# Three workers on two cores: stories wait for processes more than they compute.
 test: setup $(PAGES)
-	$(RUN)/python -m pytest -n 2 --dist worksteal
+	$(RUN)/python -m pytest -n 3 --dist worksteal
 
 check: setup $(if $(NODE),$(WEB)/node_modules/.ready)
 	$(RUN)/ruff format --check .
