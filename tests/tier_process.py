@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 from typer.testing import CliRunner
@@ -107,7 +107,7 @@ class TierProcess:
         self._lang, self._more = lang, more or {}
         self.said: list[str] = []
 
-    def __enter__(self) -> TierProcess:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             self.argv, env=environment(self._lang, **self._more), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
