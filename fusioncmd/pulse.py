@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fusioncmd import limits
+from fusioncmd.canary import Word
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import bounds
 
@@ -23,12 +24,13 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 class Beat(Struct, frozen=True, array_like=True, tag="beat.1"):
     """`heard` is the peer's last number that came, `held_ms` ago; `numbers`, upwards only: who has a live channel below
-    (a portable Roaring bitmap)."""
+    (a portable Roaring bitmap); `word`: of canaries and branches (None: from a node of an older version)."""
 
     number: Count
     heard: Count
     held_ms: Count
     numbers: Annotated[bytes, Meta(max_length=limits.PRESENCE_BYTES_MAX)] = b""
+    word: Word | None = None
 
 
 _decoder = msgspec.msgpack.Decoder(Beat)
@@ -60,12 +62,12 @@ class Pulse:
         self._state: State = "up"
         self.since_s = now_s  # since when it is in its state
 
-    def beat(self, now_s: float, numbers: bytes = b"") -> Beat:
+    def beat(self, now_s: float, numbers: bytes = b"", word: Word | None = None) -> Beat:
         self._next += 1
         self._sent[self._next] = now_s
         if len(self._sent) > OUTSTANDING_MAX:
             self._sent.popitem(last=False)
-        return Beat(self._next, self._heard, int((now_s - self._came_s) * 1000), numbers)
+        return Beat(self._next, self._heard, int((now_s - self._came_s) * 1000), numbers, word)
 
     def hear(self, beat: Beat, now_s: float) -> bool:
         """True when it is news: one that was overtaken, or comes again, says nothing."""

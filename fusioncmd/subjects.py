@@ -15,6 +15,7 @@ _TALKGROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 CALL_ALL = "fc.call.>"
 AUDIENCE_ALL = "fc.audience.>"
+CANARY = "fc.audience.canary"  # which every gateway reads beside orders, and shows to nobody (canary.py)
 RECEIPT_ALL = "fc.receipt.>"
 ROSTER_ALL = "fc.roster.>"
 REPORT_ALL = "fc.report.>"

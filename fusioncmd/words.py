@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 
 from fusioncmd.errors import Problem
@@ -31,6 +32,11 @@ def say(en: str, zh: str) -> str:
 
 def sentence(problem: Problem) -> str:
     return say(problem.en, problem.zh)
+
+
+def either(en: Sequence[str], zh: Sequence[str]) -> Sequence[str]:
+    """Sentences as this person reads them; what has no Chinese, as from a node of an older version, in English."""
+    return zh if chinese() and len(zh) == len(en) else en
 
 
 def reason(error: OSError) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ import pytest
 
 from fusioncmd.bus import memory, nats, nats_streams
 from fusioncmd.bus.memory import MemoryBus, matches
-from fusioncmd.bus.port import REPORT, ROSTER, STREAMS, Bus, StreamSpec
+from fusioncmd.bus.port import CALL, REPORT, ROSTER, STREAMS, Bus, StreamSpec
 from fusioncmd.errors import Problem, StorageFull
 from tests.nats_server import RealServer
 
@@ -47,6 +49,21 @@ async def test_a_full_stream_refuses_keeps_what_it_said_it_kept_and_takes_more_w
             assert await bus.store("fc.call.44", b"") == 1  # another stream has room
             await bus.forget(REPORT, 3)
             assert await bus.store("fc.report.44", bytes(1_000)) == told[-1] + 1
+
+
+async def test_what_is_stored_for_a_time_is_gone_after_it_and_nothing_else_is(server: RealServer) -> None:
+    clock = [1_000.0]
+    async with server.bus() as real:
+        for bus in (MemoryBus(lambda: clock[0]), real):
+            first = await bus.store("fc.call.4406", b"stays")
+            short = await bus.store("fc.audience.canary", b"goes", ends_s=1)
+            assert [m.seq async for m in bus.read(CALL, first)] == [first, short]
+            clock[0] += 2
+            give_up = time.monotonic() + 5
+            while await bus.last("fc.audience.canary") is not None:
+                assert time.monotonic() < give_up
+                await asyncio.sleep(0.05)
+            assert [m.seq async for m in bus.read(CALL, first)] == [first] and (await bus.edge(CALL)).last == short
 
 
 async def act(bus: Bus, what: str, stream: StreamSpec, subject: str, number: int) -> object:

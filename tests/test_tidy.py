@@ -85,7 +85,7 @@ PURE = (
     "fusioncmd/exchange/wire.py",
     "tiers/nats_config.py", "fusioncmd/plan/asked.py", "fusioncmd/plan/costs.py", "fusioncmd/plan/nation.py",
     "fusioncmd/plan/province.py", "fusioncmd/plan/steps.py", "fusioncmd/plan/storage.py", "fusioncmd/cli/plan_view.py",
-    "fusioncmd/cli/cut_lines.py",
+    "fusioncmd/cli/cut_lines.py", "fusioncmd/canary.py",
     "fusioncmd/cli/plan_words.py", "fusioncmd/trust/canonical.py", "fusioncmd/trust/chains.py",
     "fusioncmd/trust/expiry.py", "fusioncmd/trust/form.py", "fusioncmd/trust/grants.py",
     "fusioncmd/trust/heartbeats.py", "fusioncmd/trust/judge.py", "fusioncmd/trust/refusals.py",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 from typer.testing import CliRunner
@@ -83,8 +83,10 @@ class TierProcess:
     """`fusioncmd up --data folder …`; as a context it is ready inside, and nothing of it is left after."""
 
     def __init__(
-        self, folder: Path, *options: object, nats: str | None = None, lang: str = "en", console: bool = False
-    ) -> None:
+        self, folder: Path, *options: object, nats: str | None = None, lang: str = "en", console: bool = False,
+        more: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`more`: of its environment."""
         self.data = folder / "data"
         self.port, nats_port = free_port(), free_port()
         self.nats = nats or f"nats://127.0.0.1:{nats_port}"
@@ -102,12 +104,12 @@ class TierProcess:
             str(self.console_port),
             *map(str, (*bus, *options)),
         ]
-        self._lang = lang
+        self._lang, self._more = lang, more or {}
         self.said: list[str] = []
 
-    def __enter__(self) -> TierProcess:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            self.argv, env=environment(self._lang), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            self.argv, env=environment(self._lang, **self._more), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)

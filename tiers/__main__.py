@@ -14,6 +14,7 @@ import uvloop
 from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.errors import BadInput, Problem
+from fusioncmd.exchange import bounds
 from fusioncmd.logs import configure_logs
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.words import sentence
@@ -34,6 +35,7 @@ async def _run(given: argparse.Namespace) -> None:
     node = Node(
         bus, places.find(given.node), places, given.data, given.snapshot_every, LISTEN_S,
         clock=clock, second_above=given.second_person_above, above=given.above,
+        canary_every_s=float(os.environ.get("FUSIONCMD_CANARY_EVERY_S", bounds.CANARY_EVERY_S)),
     )  # fmt: skip
     node.health.clock_off_s = lambda: clock.off_s if clock.jumped else 0.0
     loop = asyncio.get_running_loop()

@@ -33,6 +33,7 @@ from tiers.issuing import Issuing
 from tiers.ledger import NUMBERS_MAX, Ledger
 from tiers.pictures import picture_of
 from tiers.previewing import preview_of
+from tiers.problems import Said
 from tiers.proposals import Proposals
 
 TOWN_DIGITS = 9
@@ -50,8 +51,8 @@ class Desk:
         self._judge = judge
         self._issuing = Issuing(bus, node, roster, ledger, judge, own, recorder, second_above)
         self.proposals = Proposals(bus, self._issuing, judge, recorder, lambda: self.reachable)
-        self.problems: Callable[[], tuple[str, ...]] = tuple
-        self.links: Callable[[], tuple[api.LinkLine, ...]] = tuple
+        self.problems: Callable[[], tuple[Said, ...]] = tuple
+        self.cuts: Callable[[], tuple[api.CutLine, ...]] = tuple
         # What ladders know, once there are any (ladder_desk.py).
         self.behalf = Behalf()
         self.steps: Callable[[Order, Path], tuple[api.StepLine, ...]] = lambda _, __: ()
@@ -95,10 +96,11 @@ class Desk:
         path = self.place(request.node, who)
         view = self._view(order)
         below = tuple(self._row(child, view, order) for child in self.roster.divisions.children(path))
+        problems = self.problems()
         return api.TallyReply(
             self._line(order, own), self.now_ms, self._row(path, view, order), below,
-            self.roster.count(view.strangers, own), self.problems(), self.steps(order, path),
-            cut_at(self.links(), path),
+            self.roster.count(view.strangers, own), tuple(en for en, _ in problems), self.steps(order, path),
+            cut_at(self.cuts(), path), tuple(zh for _, zh in problems),
         )  # fmt: skip
 
     async def orders(self, request: api.Orders, who: Actor) -> api.OrdersReply:

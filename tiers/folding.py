@@ -11,6 +11,7 @@ import structlog
 from fusioncmd import ids, subjects
 from fusioncmd.audit.entries import Recorder, refusal_entry
 from fusioncmd.bus.port import ACCOUNT, CALL, RECEIPT, REPORT, ROSTER, TRUST, Bus, Stored, StreamSpec
+from fusioncmd.canary import unpack
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.killpoint import reach
 from fusioncmd.roster.directory import Roster
@@ -41,6 +42,7 @@ class Folding:
         self.fold_trust: Callable[[Stored], None] = lambda _: None
         self.trust_filters: tuple[str, ...] = ()  # devices are there too, and read one by one
         self.slice_changed: Callable[[str], None] = lambda _: None
+        self.canary_read: Callable[[int], None] = lambda _: None
         self.fold_account: Callable[[Stored], None] = lambda _: None
 
     async def read_everything(self) -> None:
@@ -138,6 +140,9 @@ class Folding:
             self._recorder.note(entry)
 
     def _fold_call(self, stored: Stored) -> None:
+        if stored.subject == subjects.CANARY:
+            self.canary_read(unpack(stored.data).number)
+            return
         order = self._ledger.fold_call(stored)
         if order is not None:
             log.info("node.order", order=order.id.hex(), msg_type=order.msg_type, status=order.status)

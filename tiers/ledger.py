@@ -7,13 +7,14 @@ that changed since they were last written to disk.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
 from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
+from fusioncmd.canary import number_of
 from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
 from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
@@ -58,6 +59,7 @@ class Ledger:
         self.shed = 0
         self.keep_from: dict[str, int] = {}  # stream → the first message in it that stands nowhere else
         self.news: News | None = None  # while somebody hears it
+        self.canary_answered: Callable[[str, int], None] = lambda gateway, number: None
         self._counts: dict[bytes, tuple[tuple[int, ...], int, int]] = {}
         self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
@@ -126,7 +128,9 @@ class Ledger:
         self.handled[RECEIPT.name] = max(stored.seq, self.handled[RECEIPT.name])
         marks = decode(Receipts, stored.data).marks
         for mark, numbers in [(mark, numbers_of(mark)) for mark in marks]:  # a batch is folded whole or not at all
-            if (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
+            if (canary := number_of(mark.order)) is not None:
+                self.canary_answered(stored.subject.rpartition(".")[2], canary)
+            elif (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
                 account.marks.fold_numbers(mark.stage, mark.answer, numbers)
                 self._told(mark.order, numbers)
 

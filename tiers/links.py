@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import structlog
 from pyroaring import BitMap
 
-from fusioncmd import api, subjects
+from fusioncmd import subjects
 from fusioncmd.bus.port import Bus
+from fusioncmd.canary import Trail
 from fusioncmd.codes import Path
 from fusioncmd.errors import BusRefused, Conflict, Problem, Unavailable
 from fusioncmd.exchange import bounds, scope
@@ -27,6 +26,9 @@ from fusioncmd.pulse import Beat, Pulse, pack, unpack
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
 from fusioncmd.tally import bitmap_from
+from tiers.branches import Branches, Link
+from tiers.canaries import Canaries
+from tiers.problems import Said
 from tiers.replica import Coming, NodeReplica
 
 log = structlog.get_logger("links")
@@ -36,27 +38,19 @@ BEAT_S = 0.05  # between two looks at what is due
 RETRY_S = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """To the node `peer`; `says` and `beats` are the subjects on which this end speaks."""
-
-    peer: str
-    exchange: Exchange
-    pulse: Pulse
-    says: str
-    beats: str
-
-
 class Links:
-    """`above` is the code of the node above, or empty. `monotonic` gives seconds."""
+    """`above` is the code of the node above, or empty; time is that of `canaries`."""
 
     def __init__(
         self, bus: Bus, node: Path, above: str, replica: NodeReplica, reachable: Reachable, roster: Roster,
-        clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic,
+        canaries: Canaries,
     ) -> None:  # fmt: skip
         self._bus, self._node, self._above, self._replica = bus, node, above, replica
-        self._reachable, self._roster, self._clock, self._monotonic = reachable, roster, clock, monotonic
+        self._reachable, self._roster = reachable, roster
+        self._clock, self._monotonic = canaries.clock, canaries.monotonic
         self.links: dict[str, Link] = {}
+        self.canaries = canaries
+        self.branches = Branches(node, above, self.links, canaries.flight, self._clock, self._monotonic)
         self.refused = 0
         self._beat_due_s = 0.0
 
@@ -64,7 +58,8 @@ class Links:
     async def running(self, failed: Callable[[], None]) -> AsyncIterator[None]:
         """Exchanges while the block runs; everything that is stored has been folded before. `failed` is called when it
         ends by a mistake of ours, which is raised after the block."""
-        tasks = [asyncio.create_task(self._run(), name="links"), asyncio.create_task(self._store_all(), name="coming")]
+        runs = self._run(), self._store_all(), self.canaries.run(lambda: self.branches.said_above)
+        tasks = [asyncio.create_task(run) for run in runs]
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and task.exception() is not None:
@@ -93,28 +88,13 @@ class Links:
             await self._beat()
             await asyncio.sleep(BEAT_S)
 
-    def problems(self) -> tuple[str, ...]:
-        """For health: what is cut off, and for how long."""
-        now_s = self._monotonic()
-        found = []
-        for link in self.links.values():
-            state = link.pulse.state(now_s)
-            if state != "up":
-                how = "carries nothing" if state == "cut" else "carries nothing from here to there"
-                found.append(f"The link to {link.peer} {how}, for {now_s - link.pulse.since_s:.0f} s")
-        if self.refused:
-            found.append(f"{self.refused} messages of other nodes were refused (see the log)")
-        return tuple(found)
-
-    def lines(self) -> tuple[api.LinkLine, ...]:
-        now_s, now_ms = self._monotonic(), int(self._clock() * 1000)
-        return tuple(
-            api.LinkLine(
-                link.peer, link.pulse.state(now_s), now_ms - _ms(now_s - link.pulse.since_s),
-                None if link.pulse.round_trip_s is None else _ms(link.pulse.round_trip_s),
-            )
-            for link in self.links.values()
+    def problems(self) -> tuple[Said, ...]:
+        """For health: what is cut off or carries nothing, and for how long."""
+        refused = (
+            f"{self.refused} messages of other nodes were refused (see the log)",
+            f"已拒绝其他节点的 {self.refused} 条消息（见日志）",
         )  # fmt: skip
+        return (*self.branches.problems(), *([refused] if self.refused else []))
 
     def _open(self, peer: str) -> Link:
         now_s, own = self._monotonic(), self._node.code
@@ -130,7 +110,7 @@ class Links:
         exchange = Exchange(self._replica, scope.link(own, peer), leads, epoch, random.random, Pace())
         exchange.connect(_ms(now_s))
         pulse = Pulse(int(self._clock() * 1000), now_s)
-        link = self.links[peer] = Link(peer, exchange, pulse, says, beats)
+        link = self.links[peer] = Link(peer, exchange, pulse, says, beats, Trail(self.canaries.lost_s))
         log.info("link.opened", peer=peer)
         return link
 
@@ -158,9 +138,13 @@ class Links:
             log.error("link.bad_message", peer=link.peer, problem=problem.en)
 
     def _beaten(self, link: Link, beat: Beat) -> None:
-        if link.pulse.hear(beat, self._monotonic()) and link.peer != self._above:
+        if not link.pulse.hear(beat, self._monotonic()):
+            return
+        if link.peer != self._above:
             numbers = bitmap_from(beat.numbers) & self._roster.members(Path(link.peer)) if beat.numbers else BitMap()
             self._reachable.hear_below(link.peer, numbers, self._clock())
+        if beat.word is not None:
+            self.branches.hear(link, beat.word, self._monotonic())
 
     def _receive(self, link: Link, data: bytes) -> None:
         before = link.exchange.intake.refused.total()
@@ -187,7 +171,9 @@ class Links:
                 self._beat_due_s = now_s + bounds.LINK_BEAT_S
                 for link in list(self.links.values()):
                     numbers = self._here() if link.peer == self._above else b""
-                    await self._bus.say(link.beats, pack(link.pulse.beat(now_s, numbers)))
+                    await self._bus.say(
+                        link.beats, pack(link.pulse.beat(now_s, numbers, self.branches.word_to(link, now_s)))
+                    )
         except Unavailable as problem:  # the bus of this node is down: what was not said is said again
             log.warning("link.bus_is_down", problem=problem.en)
             await asyncio.sleep(RETRY_S)

@@ -47,12 +47,15 @@ class Logins:
         self._limiter, self._noted, self._waiting = Limiter(), Noted(), 0
         self._limiter_shown = Limiter()  # by what names an earlier session
 
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[tuple[str, str], ...]:
         """For health."""
         failed, seconds = self._noted.failed(self._monotonic()), limits.LOGIN_FAILURES_NOTED_S
         if failed <= limits.LOGIN_FAILURES_NOTED_MAX:
             return ()
-        return (f"{failed} logins failed within {seconds} s: somebody may be guessing; the audit has some of them",)
+        return (
+            (f"{failed} logins failed within {seconds} s: somebody may be guessing; the audit has some of them",
+             f"{seconds} 秒内 {failed} 次登录失败，可能有人在猜测密码；部分已记入审计"),
+        )  # fmt: skip
 
     def admit(self, question: api.Question[Any], session: bytes) -> Actor | None:
         """Who asks; `NoSession` when nobody is logged in. None: nobody, and the question is open to all."""

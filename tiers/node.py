@@ -24,6 +24,7 @@ from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
+from fusioncmd.exchange import bounds
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
 from fusioncmd.roster.directory import Roster
@@ -33,6 +34,7 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
 from tiers.audit_page import audit_page
+from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
@@ -42,6 +44,7 @@ from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles, images
 from tiers.links import Links
 from tiers.logins import Logins
+from tiers.problems import in_english
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -56,11 +59,10 @@ class Node:
         snapshot_every_s: float = limits.SNAPSHOT_EVERY_S, listen_s: float = 0.0,
         clock: Callable[[], float] = time.time, second_above: int = limits.SECOND_PERSON_PEOPLE,
         pause: Pause = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic, above: str = "",
+        canary_every_s: float = bounds.CANARY_EVERY_S,
     ) -> None:  # fmt: skip
-        """Keys are in `data`; `above` is the node above, if this one is linked to it.
-
-        `clock` gives seconds since 1970. `second_above`: see `Issuing`. Logins are timed by
-        `monotonic` and wait by `pause`."""
+        """Keys are in `data`; `above` is the node above, if this one is linked to it. `clock` gives seconds since
+        1970. `second_above`: see `Issuing`. Logins are timed by `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
         self._started_s, self._clock = time.monotonic(), clock
         self._bus, self._data = bus, data
@@ -97,26 +99,27 @@ class Node:
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
-                lambda: (en for en, _ in self._keys.problems()), lambda: self.recorder.problems,
-                lambda: (*self.logins.problems(), *self.ladders.problems),
+                self._keys.problems, lambda: in_english(self.recorder.problems),
+                lambda: (*self.logins.problems(), *in_english(self.ladders.problems)),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
-        self.links = self._linked(above, clock, monotonic)
+        self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self._folding.trust_filters = self._notices.filters
         self._stop = asyncio.Event()
 
-    def _linked(self, above: str, clock: Callable[[], float], monotonic: Callable[[], float]) -> Links:
+    def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
         replica = NodeReplica(self._roster, self._ledger, self._judge, self._folding.fold_coming)
         self._folding.slice_changed = replica.note_slice
         self._notices.on("head", replica.fold_head)
-        links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, clock, monotonic)
-        self.health.links, self.health.cut = links.lines, links.problems
-        self.desk.links = links.lines
+        links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
+        self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
+        self.health.links, self.health.cut = links.branches.lines, links.problems
+        self.desk.cuts = links.branches.cuts
         return links
 
     @property
@@ -187,7 +190,7 @@ class Node:
             self.health.troubles.pop("ledger", None)
         except (OSError, Unavailable) as error:
             self._ledger.dirty.update(ident for ident, _ in made)
-            self.health.troubles["ledger"] = f"The ledger was not written: {error}"
+            self.health.troubles["ledger"] = f"The ledger was not written: {error}", f"账本未写入：{error}"
             log.error("node.snapshot_failed", error=str(error))
 
     async def _ensure_streams(self) -> None:
@@ -200,7 +203,9 @@ class Node:
 
     def _hear_presence(self, subject: str, data: bytes) -> None:
         try:
-            self._reachable.hear(decode(Presence, data), self._clock())
+            said = decode(Presence, data)
+            self._reachable.hear(said, self._clock())
+            self.links.canaries.expect(said, subject)
         except Problem as problem:
             self._folding.bad_messages += 1
             log.error("node.bad_message", subject=subject, problem=problem.en)

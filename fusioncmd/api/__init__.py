@@ -41,6 +41,7 @@ from fusioncmd.api.escalation import StepLine as StepLine
 from fusioncmd.api.health import Health as Health
 from fusioncmd.api.health import HealthReply as HealthReply
 from fusioncmd.api.health import LinkLine as LinkLine
+from fusioncmd.api.health import LinkState as LinkState
 from fusioncmd.api.logins import AccountLine as AccountLine
 from fusioncmd.api.logins import AccountMade as AccountMade
 from fusioncmd.api.logins import Accounts as Accounts

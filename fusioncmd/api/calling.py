@@ -134,9 +134,10 @@ class TallyReply(Struct, frozen=True):
     total: Row
     below: tuple[Row, ...]
     outside: int  # receipts from people outside the audience: shown, never counted
-    problems: tuple[str, ...] = ()  # why these figures may lag behind what people did
+    problems: tuple[str, ...] = ()  # why these figures may lag behind what people did, in English
     steps: tuple[StepLine, ...] = ()  # of the ladder, those that have begun and the next
     cut: tuple[CutLine, ...] = ()  # branches whose links carry nothing
+    problems_zh: tuple[str, ...] = ()  # as `problems`
 
 
 class Who(Question["People"], frozen=True):

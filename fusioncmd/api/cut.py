@@ -1,29 +1,27 @@
-"""A branch that is cut: what a tally says beside figures that may be old. Pure."""
+"""A branch that is cut or carries nothing: what a tally says beside figures that may be old. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from msgspec import Struct
 
-from fusioncmd.api.health import LinkLine
+from fusioncmd.canary import Fault
 from fusioncmd.codes import Path
 
 
 class CutLine(Struct, frozen=True):
-    """The link to the node of `code`. `cut`: nothing comes from there, so its figures are those of `since_ms` (ms since
-    1970); `deaf`: what comes is of now, and nothing arrives there."""
+    """The link from the node of `by` to that of `code`. `cut`: nothing comes from there, so its figures are those of
+    `since_ms` (ms since 1970); `deaf`: what comes is of now, and nothing arrives there; `mute`: it is up, and no canary
+    has come back since, so orders may not get through: where `code` is `by`, through `gateway` or the order stream."""
 
     code: str
-    state: Literal["deaf", "cut"]
+    state: Fault
     since_ms: int
+    by: str = ""
+    gateway: str = ""
 
 
-def cut_at(links: Iterable[LinkLine], place: Path) -> tuple[CutLine, ...]:
-    """The links whose cut concerns the figures of `place`: to nodes in it, and to those that it lies in."""
-    return tuple(
-        CutLine(link.peer, link.state, link.since_ms)
-        for link in links
-        if link.state != "up" and (place.covers(Path(link.peer)) or Path(link.peer).covers(place))
-    )
+def cut_at(cuts: Iterable[CutLine], place: Path) -> tuple[CutLine, ...]:
+    """Those that concern the figures of `place`: of nodes in it, and of those that it lies in."""
+    return tuple(cut for cut in cuts if place.covers(Path(cut.code)) or Path(cut.code).covers(place))

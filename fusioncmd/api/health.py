@@ -13,11 +13,15 @@ class Health(Question["HealthReply"], frozen=True):
     """`health`: is the node there, and how is it."""
 
 
+LinkState = Literal["up", "deaf", "cut", "mute"]
+
+
 class LinkLine(Struct, frozen=True):
-    """A link to the node above or to one below. `deaf`: that node is heard and does not hear this one."""
+    """A link to the node above or to one below. `deaf`: that node is heard and does not hear this one; `mute`: it
+    is up, and no canary comes back from below."""
 
     peer: str
-    state: Literal["up", "deaf", "cut"]
+    state: LinkState
     since_ms: int  # since when it is in that state
     round_trip_ms: int | None  # of the last beat that was answered
 
@@ -33,8 +37,9 @@ class HealthReply(Struct, frozen=True):
     ready_s: float  # from process start to ready
     caught_up: bool  # the ledger has folded all that is stored
     now_ms: int
-    problems: tuple[str, ...]
+    problems: tuple[str, ...]  # in English
     links: tuple[LinkLine, ...] = ()
+    problems_zh: tuple[str, ...] = ()  # the same; none from a node of an older version
 
 
 VERBS: Verbs = {Health: ("health", HealthReply)}

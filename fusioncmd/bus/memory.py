@@ -22,6 +22,7 @@ class _Stream:
     spec: StreamSpec
     kept: dict[int, Stored] = field(default_factory=dict)
     stored_ms: dict[int, int] = field(default_factory=dict)
+    ends_ms: dict[int, int] = field(default_factory=dict)  # of those that end
     last_of: dict[str, int] = field(default_factory=dict)
     last: int = 0
     size_bytes: int = 0
@@ -43,9 +44,15 @@ class _Stream:
     def drop(self, seq: int) -> None:
         stored = self.kept.pop(seq)
         del self.stored_ms[seq]
+        self.ends_ms.pop(seq, None)
         self.size_bytes -= _size(stored)
         if self.last_of[stored.subject] == seq:
             del self.last_of[stored.subject]
+
+    def end(self, now_ms: int) -> None:
+        """What was stored for a time that is over is gone."""
+        for seq in [seq for seq, ends_ms in self.ends_ms.items() if ends_ms <= now_ms]:
+            self.drop(seq)
 
 
 class _MemoryTail:
@@ -80,39 +87,58 @@ class MemoryBus:
         self._servers: dict[str, Server] = {}
         self._answering: set[asyncio.Future[bytes]] = set()
 
+    @property
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _all(self) -> list[_Stream]:
+        for stream in self._streams.values():
+            stream.end(self._now_ms)
+        return list(self._streams.values())
+
+    def _held(self, spec: StreamSpec) -> _Stream:
+        stream = self._streams[spec.name]
+        stream.end(self._now_ms)
+        return stream
+
     async def ensure_streams(self) -> None:
         pass
 
-    async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+    async def store(
+        self, subject: str, data: bytes, *, expect_last: int | None = None, ends_s: int | None = None
+    ) -> int:
         await asyncio.sleep(0)
         if self.fail:
             raise self.fail.pop(0)
-        stream = next(s for s in self._streams.values() if any(matches(f, subject) for f in s.spec.subjects))
+        stream = next(s for s in self._all() if any(matches(f, subject) for f in s.spec.subjects))
         if expect_last is not None and stream.last_of.get(subject, 0) != expect_last:
             raise Conflict(f"{subject} was written by somebody else.", f"{subject} 已被他人写入。")
-        stored = stream.add(subject, data, int(self._clock() * 1000))
+        stored = stream.add(subject, data, self._now_ms)
+        if ends_s is not None:
+            assert stream.spec.lets_end, stream.spec.name
+            stream.ends_ms[stored.seq] = self._now_ms + ends_s * 1000
         for tail in list(self.tails):
             if tail.stream.name == stream.spec.name:
                 tail.offer(stored)
         return stored.seq
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:
-        held = self._streams[stream.name]
+        held = self._held(stream)
         return StreamEdge(min(held.kept, default=held.last + 1), held.last, held.size_bytes)
 
     async def last(self, subject: str) -> Stored | None:
-        for stream in self._streams.values():
+        for stream in self._all():
             if subject in stream.last_of:
                 return stream.kept[stream.last_of[subject]]
         return None
 
     async def read(self, stream: StreamSpec, from_seq: int = 1) -> AsyncIterator[Stored]:
-        for stored in list(self._streams[stream.name].kept.values()):
+        for stored in list(self._held(stream).kept.values()):
             if stored.seq >= from_seq:
                 yield stored
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
-        held = self._streams[stream.name]
+        held = self._held(stream)
         for seq in [seq for seq in held.kept if seq < below_seq]:
             held.drop(seq)
 
@@ -126,7 +152,7 @@ class MemoryBus:
         filters: tuple[str, ...] = (),
     ) -> _MemoryTail:
         tail = _MemoryTail(self, stream, handler, from_seq or 1, filters)
-        held = self._streams[stream.name]
+        held = self._held(stream)
         for stored in list(held.kept.values()):
             if held.stored_ms[stored.seq] >= (from_ms or 0):
                 tail.offer(stored)

@@ -95,11 +95,15 @@ class NatsBus:
         with self._translated():
             await ensure_streams(self._jsm, self._clustered)
 
-    async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+    async def store(
+        self, subject: str, data: bytes, *, expect_last: int | None = None, ends_s: int | None = None
+    ) -> int:
         self._check_connected()
         headers = None if expect_last is None else {"Nats-Expected-Last-Subject-Sequence": str(expect_last)}
         with self._translated():
-            ack = await self._js.publish(subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers)
+            ack = await self._js.publish(
+                subject, data, timeout=limits.PUBLISH_ACK_S_MAX, headers=headers, msg_ttl=ends_s
+            )
         return int(ack.seq)
 
     async def edge(self, stream: StreamSpec) -> StreamEdge:

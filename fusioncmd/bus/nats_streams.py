@@ -36,5 +36,6 @@ def _config(spec: StreamSpec, replicas: int) -> js.StreamConfig:
         max_bytes=spec.bytes_max,
         max_msgs_per_subject=spec.per_subject_max,
         allow_direct=True,
+        allow_msg_ttl=spec.lets_end or None,
         num_replicas=replicas,
     )

@@ -23,9 +23,10 @@ class StreamSpec:
     bytes_max: int
     per_subject_max: int = -1  # 1 keeps the last message of each subject
     sheds: bool = False  # when it is full, the oldest go, and new ones are taken
+    lets_end: bool = False  # a message may be stored for a time only
 
 
-CALL = StreamSpec("FC_CALL", (subjects.CALL_ALL, subjects.AUDIENCE_ALL), limits.CALL_STREAM_BYTES_MAX)
+CALL = StreamSpec("FC_CALL", (subjects.CALL_ALL, subjects.AUDIENCE_ALL), limits.CALL_STREAM_BYTES_MAX, lets_end=True)
 RECEIPT = StreamSpec("FC_RECEIPT", (subjects.RECEIPT_ALL,), limits.RECEIPT_STREAM_BYTES_MAX)
 ROSTER = StreamSpec("FC_ROSTER", (subjects.ROSTER_ALL,), limits.ROSTER_STREAM_BYTES_MAX, per_subject_max=1)
 REPORT = StreamSpec("FC_REPORT", (subjects.REPORT_ALL,), limits.REPORT_STREAM_BYTES_MAX)
@@ -75,11 +76,14 @@ class Bus(Protocol):
     async def ensure_streams(self) -> None:
         """Create what is missing; leave what exists."""
 
-    async def store(self, subject: str, data: bytes, *, expect_last: int | None = None) -> int:
+    async def store(
+        self, subject: str, data: bytes, *, expect_last: int | None = None, ends_s: int | None = None
+    ) -> int:
         """Put a message on disk and return its sequence.
 
         `expect_last`: only if the subject's last sequence is this (0: none yet), else `Conflict`. `StorageFull` when
         a bound or the disk is reached; `BusDown` when no answer comes: the message may or may not be stored.
+        `ends_s`: it is gone after so many seconds; for a stream that `lets_end`.
         """
 
     async def edge(self, stream: StreamSpec) -> StreamEdge: ...

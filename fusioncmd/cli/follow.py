@@ -86,7 +86,10 @@ class LineView:
 
 def replace_time(reply: api.TallyReply) -> api.TallyReply:
     steps = tuple(structs.replace(step, due_in_s=None) for step in reply.steps)
-    return api.TallyReply(reply.line, 0, reply.total, reply.below, reply.outside, reply.problems, steps)
+    cut = tuple(structs.replace(line, since_ms=0) for line in reply.cut)
+    return api.TallyReply(
+        reply.line, 0, reply.total, reply.below, reply.outside, reply.problems, steps, cut, reply.problems_zh
+    )  # fmt: skip
 
 
 async def follow(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd.bus import users
 from fusioncmd.cli.bus_way import Way
-from fusioncmd.errors import BadInput
+from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.networks import is_loopback
 from fusioncmd.trust import joining
 
@@ -34,9 +35,11 @@ ALONE = Linked()
 
 
 def linked_way(
-    data: Path, way: Way, joins: bool, parent: str | None, links_host: str, links_port: int | None
-) -> Linked:
-    """`joins`: the NATS server is somebody else's, and so are its links."""
+    data: Path, way: Way, joins: bool, parent: str | None, links_host: str, links_port: int | None,
+    parent_ca: Path | None = None,
+) -> Linked:  # fmt: skip
+    """`joins`: the NATS server is somebody else's, and so are its links. `parent_ca` vouches for the node above, which
+    may have another authority than the own bus; without it, that one's does."""
     if joins and (parent or links_port):
         raise BadInput(
             "--parent and --links-port are for the own NATS server; with --nats, links are set up there.",
@@ -49,6 +52,12 @@ def linked_way(
             f"下级节点将以明文接入 {links_host}：请给出 --tls-cert 与 --tls-key，"
             "或用 fusioncmd tls init 生成开发用证书。",
         )
+    if parent_ca is not None and (parent is None or not os.access(parent_ca, os.R_OK)):
+        raise (
+            BadInput("--parent-ca goes with --parent.", "--parent-ca 须与 --parent 同用。")
+            if parent is None
+            else NotFound(f"{parent_ca} cannot be read.", f"无法读取 {parent_ca}。")
+        )
     listens = None if links_port is None else (links_host, links_port)
     if parent is None:
         return Linked(listens=listens)
@@ -56,6 +65,7 @@ def linked_way(
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
         raise BadInput(f"--parent is HOST:PORT, not {parent!r}.", f"--parent 须为 主机:端口，而非“{parent}”。")
     above = joining.check_joined(data)
-    scheme = "nats-leaf" if way.ca is None or is_loopback(host) else "tls"
+    ca = parent_ca or (None if is_loopback(host) else way.ca)
+    scheme = "nats-leaf" if ca is None else "tls"
     key = users.seed_file(users.folder_of(data), joining.PARENT)
-    return Linked(above, f"{scheme}://{host}:{port}", key, None if scheme == "nats-leaf" else way.ca, listens)
+    return Linked(above, f"{scheme}://{host}:{port}", key, ca, listens)

@@ -29,7 +29,8 @@ from fusioncmd.trust import handing, joining, requests, ring
 from fusioncmd.words import say
 
 VALID = f"{limits.KEYS_VALID_DAYS}d"
-STATES = {"up": ("up", "正常"), "deaf": ("does not hear this node", "单向不通"), "cut": ("cut off", "中断")}
+STATES = {"up": ("up", "正常"), "deaf": ("does not hear this node", "单向不通"), "cut": ("cut off", "中断"),
+          "mute": ("up, answers no canary", "在线，无探测应答")}  # fmt: skip
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,

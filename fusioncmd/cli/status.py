@@ -15,7 +15,7 @@ from fusioncmd.cli.follow import follow
 from fusioncmd.cli.lists import GAP, aligned, width_of, with_below
 from fusioncmd.cli.tally_view import Screen, tally_view
 from fusioncmd.errors import BadInput, Forbidden, NotFound
-from fusioncmd.words import say
+from fusioncmd.words import either, say
 
 HEALTH_S_MAX = 3.0
 TEXT_CELLS_MIN = 40
@@ -175,5 +175,5 @@ def _tell_health(reply: api.HealthReply) -> None:
         shell.say_line(f"  {en:<10} {value}" if say(en, zh) == en else f"  {zh}  {value}")
     if not reply.caught_up:
         shell.err.print(say("It is still reading its streams.", "仍在加载数据流。"), style="bold yellow")
-    for problem in reply.problems:
+    for problem in either(reply.problems, reply.problems_zh):
         shell.err.print(plain(problem), style="bold yellow", soft_wrap=True)

@@ -39,7 +39,7 @@ from fusioncmd.cli.figures import (
     waiting,
 )
 from fusioncmd.cli.step_lines import step_lines
-from fusioncmd.words import say
+from fusioncmd.words import either, say
 
 ROWS_MIN = 3
 FIXED_LINES = 3  # column heads, total, footer
@@ -196,7 +196,7 @@ def _foot(reply: api.TallyReply, trouble: str) -> list[Text]:
         foot.append(Text(f"{reply.outside:,} {words}", "bold yellow"))
     foot += step_lines(reply.steps, reply.now_ms)
     foot += cut_lines(reply.cut, reply.now_ms)
-    troubles = (*reply.problems, *([trouble] if trouble else []))
+    troubles = (*either(reply.problems, reply.problems_zh), *([trouble] if trouble else []))
     foot += [Text(plain(words), "bold red", no_wrap=True, overflow="ellipsis") for words in troubles]
     return foot
 

@@ -64,6 +64,7 @@ def up(
     console_proxied: options.ConsoleProxiedOption = False,
     second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
     parent: options.ParentOption = None,
+    parent_ca: options.ParentCaOption = None,
     links_port: options.LinksPortOption = None,
     links_host: options.LinksHostOption = "127.0.0.1",
     as_json: shell.JsonOption = False,
@@ -78,7 +79,7 @@ def up(
             if nats is None
             else joined_way(folder, tls_ca, bus_key, open_bus)
         )
-        linked = linked_way(folder, way, nats is not None, parent, links_host, links_port)
+        linked = linked_way(folder, way, nats is not None, parent, links_host, links_port, parent_ca)
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),

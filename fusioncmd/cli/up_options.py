@@ -94,6 +94,12 @@ ParentOption = Annotated[
     str | None,
     _option("HOST:PORT", "Where the node above takes links in (see `nodes`).", "上级节点的链路接入地址（见 nodes）。"),
 ]
+ParentCaOption = Annotated[
+    Path | None,
+    _option(
+        "FILE", "Who vouches for the node above (default: as --tls-ca).", "签发上级节点证书的 CA（默认同 --tls-ca）。"
+    ),
+]
 LinksPortOption = Annotated[
     int | None, _port("Port for nodes below; without it none can link.", "供下级节点接入的端口；不指定则不接受。")
 ]

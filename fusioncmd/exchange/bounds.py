@@ -21,6 +21,14 @@ COMING_BYTES_MAX = 64 * 1024 * 1024  # of these
 LINKS_MAX = 1_024  # nodes below one node; reject: their messages are refused, and health says so
 LINK_BEAT_S = 1.0
 LINK_SILENT_S = 5.0  # without a beat, or without an answer to one: the link counts as cut
+CANARY_EVERY_S = 5.0
+CANARY_LOST_AFTER = 6  # so many without an answer: what they should pass carries nothing
+CANARY_KEPT_S = 60  # in the order stream; then it is gone from there
+CANARIES_FLYING_MAX = 64  # shed, the oldest first: their answers count no more
+CANARY_GATEWAYS_MAX = 1_024  # whose answers a node expects; shed, who was not heard for longest
+CANARY_GATEWAY_KEPT_S = 600.0  # so long a gateway that is gone is missed
+BELOW_TOLD_MAX = 128  # what does not carry below, as a node says it upwards and shows it; shed, the lowest, and counted
 STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 
+assert CANARIES_FLYING_MAX > 2 * CANARY_LOST_AFTER and CANARY_KEPT_S > CANARY_LOST_AFTER * CANARY_EVERY_S
 assert PARTS_BYTES_MAX > 2 * ITEM_BYTES_MAX

@@ -29,6 +29,7 @@ from fusioncmd.terminal import Close
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from fusioncmd.words import sentence
+from gateways.responder.aviary import Aviary
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
 from gateways.responder.heeding import Heeding
@@ -122,7 +123,7 @@ async def _read_orders(bus: Bus, gateway: Gateway, serves: codes.Path) -> Tail:
     From the beginning, because an update that is open goes back to an alert of any age, which fixed whom it is for.
     """
     filters = (*subjects.calls_heard_at(serves), subjects.AUDIENCE_ALL)
-    tail = await bus.tail(CALL, gateway.fold_call, filters=filters)
+    tail = await bus.tail(CALL, Aviary(gateway.publisher, gateway.fold_call).fold, filters=filters)
     await tail.caught_up()
     return tail
 

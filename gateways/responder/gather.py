@@ -11,6 +11,7 @@ from itertools import islice
 from pyroaring import BitMap
 
 from fusioncmd import limits
+from fusioncmd.canary import ident_of
 from fusioncmd.messages import ANSWERED, Mark
 
 MARKS_PER_BATCH_MAX = 64
@@ -22,6 +23,7 @@ Batch = dict[Key, BitMap]
 class Gather:
     def __init__(self) -> None:
         self._open: Batch = {}
+        self._canary = 0  # that was answered last
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -32,6 +34,12 @@ class Gather:
     def add_all(self, order: bytes, stage: int, answer: int | None, numbers: Iterable[int]) -> None:
         held = self._open.setdefault((order, stage, answer), BitMap())
         held.update(numbers)
+
+    def answer_canary(self, number: int) -> None:
+        """As a person's answer goes, but for the person. One that was not stored yet is said no more."""
+        self._open.pop((ident_of(self._canary), ANSWERED, 0), None)
+        self._canary = number
+        self.add_all(ident_of(number), ANSWERED, 0, ())
 
     def take(self) -> Batch:
         """What was gathered, at most MARKS_PER_BATCH_MAX marks of it, and no more than one message may hold."""
@@ -47,6 +55,8 @@ class Gather:
 
 def _bytes_max(numbers: BitMap) -> int:
     """What a mark takes at most: two bytes a number, and twelve for each town (the Roaring format specification)."""
+    if not numbers:
+        return MARK_BYTES
     towns = (numbers.max() >> 16) - (numbers.min() >> 16) + 1
     return 2 * len(numbers) + 12 * min(len(numbers), towns) + MARK_BYTES
 
