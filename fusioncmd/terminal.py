@@ -105,9 +105,12 @@ class Subscribe(Struct, frozen=True, array_like=True, tag=10):
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
+    """`push_key`: what a device subscribes to push messages with; empty where this tier sends none."""
+
     number: int
     server_ms: int
     heartbeat_s: int
+    push_key: Annotated[bytes, Meta(max_length=65)] = b""
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=17):

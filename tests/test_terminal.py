@@ -50,7 +50,8 @@ UP: list[tuple[FromTerminal, list[object]]] = [
     (Renew(1, 7, bytes(8), 1_790_000_000_000, bytes(64)), [7, 1, 7, bytes(8), 1_790_000_000_000, bytes(64)]),
 ]
 DOWN: list[tuple[ToTerminal, list[object]]] = [
-    (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60]),
+    (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60, b""]),
+    (Welcome(7, 1_790_000_000_000, 60, b"\x04" + bytes(64)), [16, 7, 1_790_000_000_000, 60, b"\x04" + bytes(64)]),
     (Deliver(b"sealed"), [17, b"sealed"]),
     (Counted(A, 3), [18, A, 3]),
     (Stored(A, B), [19, A, B]),

@@ -55,6 +55,7 @@ class Gateway:
         self._shortcuts = Shortcuts()
         self.distrusted = Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
+        self.push_key = b""  # what devices subscribe to push messages with
 
     def connect(self, bus: Bus, name: str) -> None:
         """To the bus, by which receipts, reports, enrolments and renewals go."""
@@ -183,7 +184,7 @@ class Gateway:
             self._engine.close(before, Close.REPLACED, "the same number connected again")
         self._seats.take(fd, ticket)
         self._engine.greeted(fd)
-        self._engine.send(fd, replies.welcome(number, int(now_s * 1000)))
+        self._engine.send(fd, replies.welcome(number, int(now_s * 1000), self.push_key))
         due, received = self.board.due_on_connect(number, entry.held, int(now_s * 1000))
         for posted in received:
             posted.told.add(number)

@@ -20,8 +20,8 @@ REFUSALS = {
 }
 
 
-def welcome(number: int, now_ms: int) -> bytes:
-    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S)))
+def welcome(number: int, now_ms: int, push_key: bytes = b"") -> bytes:
+    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S, push_key)))
 
 
 def deliver(sealed: bytes) -> bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ import msgpack
 import pytest
 
 from fusioncmd.ladder.replies import TAG_CHARS
+from tests.loops import InThread
 from tests.smoke.handset import Handset
 from tests.smsc import Smsc
 from tests.tier_process import TierProcess, until
@@ -24,32 +23,18 @@ TEXT = "台风将至，请到岗。" * 9
 LADDER = "sms 2 answered; superior 4 answered; exercise"
 
 
-class Carrier:
-    """`Smsc` in a thread of its own."""
+class Carrier(InThread[Smsc]):
+    """Which is beside the tests, in a thread."""
 
     def __init__(self) -> None:
         self.smsc = Smsc()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
-
-    def __enter__(self) -> Carrier:
-        self._thread.start()
-        self.call(self.smsc.__aenter__())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.call(self.smsc.__aexit__())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+        super().__init__(self.smsc)
 
 
 @pytest.fixture(scope="module")
 def carrier() -> Iterator[Carrier]:
-    with Carrier() as carrier:
+    carrier = Carrier()
+    with carrier:
         yield carrier
 
 

@@ -10,6 +10,7 @@ import { enrolProof, makeKeys, readCode, renewProof } from "./device";
 import { Link, type LinkState, type Talk } from "./link";
 import { Orders } from "./orders";
 import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from "./rules";
+import { Push } from "./push";
 import { Reports } from "./reports";
 import { Store, type Identity } from "./store";
 import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
@@ -29,6 +30,7 @@ export class Desk implements Talk {
   readonly fault = ref("");
   readonly orders: Orders;
   readonly reports: Reports;
+  readonly push = new Push((frame) => this.wire.say(frame), () => this.identity?.pushed, (pushed) => this.keepIdentity({ pushed }));
   onNew: (kept: Kept) => void = () => undefined;
 
   private identity: Identity | null = null;
@@ -78,6 +80,8 @@ export class Desk implements Talk {
   get identityless(): boolean {
     return this.identity === null;
   }
+
+  wake = (): void => this.wire.wake(); // a push message came: the connection may have died unnoticed
 
   retry(): void {
     this.stopped.value = null;
@@ -141,7 +145,8 @@ export class Desk implements Talk {
     else if (type === Heard.stored && rest[1] instanceof Uint8Array) await this.reports.stored(hex(rest[1]));
     else if (type === Heard.partStored && rest[1] instanceof Uint8Array) {
       await this.reports.partStored(hex(rest[1]), rest[2] as number);
-    } else if (type === Heard.refused) await this.refused(rest);
+    } else if (type === Heard.subscribed) await this.push.stored();
+    else if (type === Heard.refused) await this.refused(rest);
     else if (type === Heard.enrolled) await this.enrolledNow(rest);
     else if (type === Heard.ticketed) await this.ticketed(rest);
   }
@@ -153,6 +158,7 @@ export class Desk implements Talk {
     for (const doubt of this.doubts.splice(0)) this.wire.say(doubt);
     for (const one of this.orders.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
     this.reports.sayAll();
+    void this.push.offered(rest[3] ?? null);
     void this.renewIfDue();
   }
 
@@ -196,10 +202,9 @@ export class Desk implements Talk {
   }
 
   private async enrolledNow([device, number, ticket, renewS, roots]: Value[]): Promise<void> {
-    const anchors = (roots as Value[]).map((root) => encode(root));
     await this.keepIdentity({
-      device: device as Bytes, number: number as number, ticket: ticket as Bytes, roots: anchors,
-      renewAtMs: Date.now() + Number(renewS) * 1000,
+      device: device as Bytes, number: number as number, ticket: ticket as Bytes,
+      roots: (roots as Value[]).map((root) => encode(root)), renewAtMs: Date.now() + Number(renewS) * 1000,
     });
     this.enrolled.value = true;
     this.enrolling.value = false;
@@ -256,7 +261,7 @@ export class Desk implements Talk {
   }
 
   private async forget(): Promise<void> {
-    await this.store.forgetAll();
+    await Promise.all([this.store.forgetAll(), this.push.forget()]);
     this.identity = null;
     this.orders.kept.value = [];
     this.enrolled.value = this.enrolling.value = false;
