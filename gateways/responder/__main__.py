@@ -83,8 +83,10 @@ async def _run(given: argparse.Namespace) -> None:
     log.info("gateway.ready", name=given.name, port=listener.getsockname()[1], serves=str(serves))
     async with asyncio.TaskGroup() as tasks:
         ticking = tasks.create_task(_tick(bus, gateway, given.name))
+        asking = tasks.create_task(gateway.escalated.run())
         await stop.wait()
         ticking.cancel()
+        asking.cancel()
     engine.stop_listening()
     await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S), gateway.relay.drain(DRAIN_S))
     await _say_goodbye(engine)

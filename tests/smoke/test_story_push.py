@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from fusioncmd import terminal
-from tests.browser import built, chromium, device
+from tests.browser import built, chromium, device, violations
 from tests.http_ends import HttpEnd, Post
 from tests.loops import InThread
 from tests.push_devices import PushDevice, pem, signed_by
@@ -23,7 +23,7 @@ from tests.smoke.handset import Handset
 from tests.smoke.phone_page import address, ask, enrolled
 from tests.tier_process import TierProcess, until
 
-VILLAGE, OTHERS = "440106001001", "440106002008"
+VILLAGE, OTHERS, BESIDE = "440106001001", "440106002008", "440106002010"
 LADDER = "push 1 received; exercise"
 ANSWERS = ("--answer", "在岗", "--answer", "求援")
 # What a browser's own `subscribe` gives, at a push service that can be reached from here.
@@ -60,10 +60,12 @@ def tier(tmp_path_factory: pytest.TempPathFactory, service: HttpEnd) -> Iterator
     key = tier.data / "vapid.pem"
     key.write_bytes(pem())
     key.chmod(0o600)
-    rows = f"a1,甲,,{VILLAGE},flood\na2,乙,,{VILLAGE},flood\nb1,丙,,{OTHERS},flood\n"
+    rows = (
+        f"a1,甲,,{VILLAGE},flood\na2,乙,,{VILLAGE},flood\nb1,丙,,{OTHERS},flood\nc1,王主任,,{BESIDE},superior-county\n"
+    )
     (folder / "people.csv").write_text(f"id,name,phone,village,roles\n{rows}")
     with tier:
-        assert tier.ask("roster", "import", folder / "people.csv")["added"] == 3
+        assert tier.ask("roster", "import", folder / "people.csv")["added"] == 4
         yield tier
 
 
@@ -162,4 +164,24 @@ def test_the_page_subscribes_with_consent_and_its_worker_shows_which_mode_it_is(
     assert title.startswith("演练 EXERCISE" if mode == "--exercise" else "实战 ACTUAL")
     assert body == "请到堤上。\n1 在岗  2 求援" and stays is (mode == "--yes")
     assert "An order waits" in shown["waits"][1] and shown["waits"][2]
+    ask(tier, "cancel", order)
+
+
+def test_a_superior_sees_at_the_page_who_is_silent_and_answers_for_them(
+    tier: TierProcess, phone: BrowserContext
+) -> None:
+    page = enrolled(tier, phone, {"id": "c1"})
+    words = ("--to", OTHERS, "--text", "请到堤上。", *ANSWERS, "--exercise", "--ladder", "superior 1 answered")
+    order = ask(tier, "call", *words)["id"]
+    card = page.locator(".silent")
+    expect(card.locator(".kind")).to_have_text("1 below you have not answered")
+    expect(card.locator(".mode")).to_have_text("演练 EXERCISE")
+    expect(card.locator(".said")).to_have_text("丙 ")
+    assert violations(page) == []
+    until(lambda: [line["fate"] for line in ask(tier, "ladder", order)["told"]] == ["delivered"])
+    card.get_by_role("button", name="Answer for 丙").click()
+    card.get_by_role("button", name="求援").click()
+    expect(card).to_have_count(0)
+    (person,) = ask(tier, "who", order)["people"]
+    assert (person["answer"], person["on_behalf"]) == ("", "求援 (王主任)")
     ask(tier, "cancel", order)

@@ -76,6 +76,6 @@ export class Push {
 }
 
 function same(one: ArrayBuffer | null, other: Bytes): boolean {
-  const bytes = new Uint8Array(one ?? 0);
+  const bytes = new Uint8Array(one ?? new ArrayBuffer(0));
   return bytes.length === other.length && bytes.every((byte, i) => byte === other[i]);
 }
