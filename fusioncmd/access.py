@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices
+from fusioncmd.api import devices, escalation
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -74,7 +74,12 @@ def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
 
 
 # Whoever they are, or nobody yet. `Beat`, `Revoke` and what terminals ask carry proofs of their own.
-OPEN = frozenset({api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke, *devices.OF_TERMINALS})
+OPEN = frozenset(
+    {
+        api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke, *devices.OF_TERMINALS,
+        *escalation.OF_GATEWAYS,
+    }
+)  # fmt: skip
 RULES: dict[type[Any], Rule] = {
     api.WhoAmI: Rule(ANYONE),
     api.Logout: Rule(ANYONE),

@@ -41,6 +41,12 @@ class Reachable:
             self._union = None
         self._gateways[name] = (numbers, now_s)
 
+    def here(self, now_s: float) -> BitMap:
+        """Everyone with a live channel through this node's own gateways."""
+        self._drop_lost(now_s)
+        own = (numbers for name, (numbers, _) in self._gateways.items() if not name.startswith(BELOW))
+        return BitMap().union(*own, BitMap())
+
     def gateways(self, now_s: float) -> list[str]:
         self._drop_lost(now_s)
         return sorted(name for name in self._gateways if not name.startswith(BELOW))

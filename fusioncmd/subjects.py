@@ -163,6 +163,11 @@ def on_behalf(order: bytes, number: int) -> str:
     return f"fc.ladder.{order.hex()}.behalf.{number:08x}"
 
 
+def told(order: bytes, number: int) -> str:
+    """That this superior was told of those silent below; last per order and superior."""
+    return f"fc.ladder.{order.hex()}.told.{number:08x}"
+
+
 def push(town: Path, number: int, device: bytes) -> str:
     """Where a device takes push messages; last per device."""
     return f"fc.push.{town.dotted}.{number:08x}.{device.hex() or 'none'}"

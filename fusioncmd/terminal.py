@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from fusioncmd import devices, limits
 from fusioncmd.errors import BadMessage
 from fusioncmd.ladder import bounds
-from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, PartIndex, PictureData, ReportText
+from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, PartIndex, PictureData, ReportText, Status
 from fusioncmd.trust.grants import SignedGrant
 
 T = TypeVar("T")
@@ -104,10 +104,27 @@ class Subscribe(Struct, frozen=True, array_like=True, tag=10):
     auth: Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 
+class Noted(Struct, frozen=True, array_like=True, tag=11):
+    """The list of `Silent` was shown."""
+
+    order: Id
+
+
+class AnswerFor(Struct, frozen=True, array_like=True, tag=12):
+    """On behalf of one of those in a list of `Silent`: shown as such, never counted as their own answer."""
+
+    order: Id
+    number: devices.Number
+    answer: AnswerIndex
+
+
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
+    """`push_key`: what a device subscribes to push messages with; empty where this tier sends none."""
+
     number: int
     server_ms: int
     heartbeat_s: int
+    push_key: Annotated[bytes, Meta(max_length=65)] = b""
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=17):
@@ -166,8 +183,22 @@ class Subscribed(Struct, frozen=True, array_like=True, tag=24):
     """The subscription is on disk."""
 
 
-FromTerminal = Hello | Received | Answer | SendReport | SendPicture | Alive | Enrol | Renew | Distrust | Subscribe
-ToTerminal = Welcome | Deliver | Counted | Stored | Refused | Enrolled | Ticketed | PartStored | Alive | Subscribed
+class Silent(Struct, frozen=True, array_like=True, tag=25):
+    """To who looks after others: these have not answered, and nobody for them. The newest list of an order stands;
+    an empty one: nobody is left. `people`: number, name, phone and place of each, `count` of them in all."""
+
+    order: Id
+    status: Status
+    text: str
+    answers: tuple[str, ...]
+    count: int
+    people: Annotated[tuple[tuple[int, str, str, str], ...], Meta(max_length=bounds.SILENT_NAMED_MAX)]
+
+
+_Reporting = SendReport | SendPicture | Noted | AnswerFor
+FromTerminal = Hello | Received | Answer | Alive | Enrol | Renew | Distrust | Subscribe | _Reporting
+_Stored = Stored | PartStored | Subscribed
+ToTerminal = Welcome | Deliver | Counted | Refused | Enrolled | Ticketed | Alive | Silent | _Stored
 
 
 class Close(IntEnum):

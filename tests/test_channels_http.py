@@ -6,55 +6,28 @@ import asyncio
 import base64
 import contextlib
 import hmac
-import os
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import http_ece
-import jwt
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from fusioncmd import ids
 from fusioncmd.errors import BadInput, Problem
 from fusioncmd.ladder.config import Push, Webhook, read_channels
+from fusioncmd.ladder.settings import secret
 from fusioncmd.ladder.wire import Notice
-from gateways.channels.__main__ import secret
 from gateways.channels.errand import Errand
 from gateways.channels.http import PushSender, WebhookSender
 from gateways.channels.push_crypto import Vapid, encrypt
 from tests.http_ends import HttpEnd
+from tests.push_devices import PushDevice, pem, signed_by
 from tests.worlds import make_id
 
 NOW_S = 1_790_000_000
-
-
-def pem() -> bytes:
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-class Browser:
-    """A device's side of a subscription (RFC 8291): its key pair and secret, and what it reads."""
-
-    def __init__(self) -> None:
-        self.key, self.auth = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
-        self.point = self.key.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-        )
-
-    def device(self, url: str) -> dict[str, str]:
-        return {"endpoint": f"{url}/push/x", "key": self.point.hex(), "auth": self.auth.hex()}
-
-    def read(self, body: bytes) -> Any:
-        return msgspec.json.decode(
-            http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm")
-        )
 
 
 def errand(address: str) -> Errand:
@@ -84,9 +57,9 @@ def addresses(*devices: dict[str, str]) -> str:
 
 
 async def test_a_push_message_is_read_by_its_device_alone_and_signed_for_that_service_alone() -> None:
-    browser, other = Browser(), Browser()
+    browser, other = PushDevice(), PushDevice()
     async with HttpEnd() as end, pusher() as (sender, vapid):
-        assert (await sender.send(errand(addresses(browser.device(end.url))))).fate == "accepted"
+        assert (await sender.send(errand(addresses(browser.address(end.url))))).fate == "accepted"
         post = end.posts[0]
         read = browser.read(post.body)
         assert (read["order"], read["answers"]) == (ids.to_text(make_id()), ["在岗", "求援"]) and len(post.body) < 4_096
@@ -94,18 +67,15 @@ async def test_a_push_message_is_read_by_its_device_alone_and_signed_for_that_se
             other.read(post.body)
         assert (post.headers["ttl"], post.headers["urgency"]) == ("3600", "high")
         assert post.headers["content-encoding"] == "aes128gcm"
-        token, k = (part.split("=", 1)[1] for part in post.headers["authorization"].removeprefix("vapid ").split(", "))
-        assert k == vapid.public
-        point = base64.urlsafe_b64decode(k + "=" * (-len(k) % 4))
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-        claims = jwt.decode(token, key, algorithms=["ES256"], audience=end.url, options={"verify_exp": False})
+        point, claims = signed_by(post, end.url, exp=False)
+        assert base64.urlsafe_b64encode(point).decode().rstrip("=") == vapid.public
         assert claims["sub"] == "mailto:duty@example.org" and 0 < claims["exp"] - NOW_S <= 86_400
 
 
 async def test_a_subscription_is_gone_only_when_all_devices_are_and_a_busy_service_is_asked_again() -> None:
-    one, two = Browser(), Browser()
+    one, two = PushDevice(), PushDevice()
     async with HttpEnd() as end, pusher() as (sender, _):
-        both = addresses(one.device(end.url), two.device(end.url))
+        both = addresses(one.address(end.url), two.address(end.url))
         for replies, fate in (
             (("410 Gone", "404 Not Found"), "gone"), (("410 Gone", "201 Created"), "accepted"),
             (("429 Too Many Requests\r\nRetry-After: 7", "410 Gone"), "later"), (("400 Bad Request",) * 2, "failed"),
@@ -117,13 +87,13 @@ async def test_a_subscription_is_gone_only_when_all_devices_are_and_a_busy_servi
 
 
 async def test_nobody_makes_this_process_write_to_another_host() -> None:
-    browser = Browser()
+    browser = PushDevice()
     async with HttpEnd() as end, pusher(hosts=("push.example", ".notify.example")) as (sender, _):
         for host in (end.url, "https://evil.example", "https://notpush.example", "https://push.example.evil.example"):
-            assert (await sender.send(errand(addresses(browser.device(host))))).fate == "failed"
+            assert (await sender.send(errand(addresses(browser.address(host))))).fate == "failed"
         assert (await sender.send(errand("no json"))).fate == "failed" and not end.posts
     async with HttpEnd() as end, pusher(plain=False) as (sender, _):
-        assert (await sender.send(errand(addresses(browser.device(end.url))))).fate == "failed" and not end.posts
+        assert (await sender.send(errand(addresses(browser.address(end.url))))).fate == "failed" and not end.posts
 
 
 async def test_a_webhook_is_signed_and_said_again_under_the_same_key() -> None:

@@ -11,7 +11,7 @@ from fusioncmd.errors import StorageFull, Unavailable
 from fusioncmd.ladder.wire import Notice, Taken, decode, encode
 from tests.test_desk import PEOPLE, Office
 from tests.worlds import make_order
-from tiers import ladders as of_ladders
+from tiers import channel_asks
 from tiers.ladders import Ladders
 
 ORDER = make_order(1, ladder="sms 10 answered; superior 20 answered; exercise")
@@ -77,7 +77,7 @@ async def test_a_node_that_starts_again_reaches_nobody_twice_and_a_set_clock_mov
 async def test_who_was_handed_over_to_a_process_that_died_is_unsure_and_not_handed_over_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(of_ladders, "EVERY_S", 0)
+    monkeypatch.setattr(channel_asks, "AGAIN_S", 0)
     house = House()
     ladders = await house.start()
 

@@ -47,10 +47,15 @@ UP: list[tuple[FromTerminal, list[object]]] = [
     (Distrust(A, "signature"), [8, A, "signature"]),
     (Distrust(None, "bytes"), [8, None, "bytes"]),
     (Enrol(1, bytes(20), "ed25519", bytes(32), bytes(64)), [6, 1, bytes(20), "ed25519", bytes(32), bytes(64)]),
+    (terminal.Noted(A), [11, A]),
+    (terminal.AnswerFor(A, 7, 1), [12, A, 7, 1]),
     (Renew(1, 7, bytes(8), 1_790_000_000_000, bytes(64)), [7, 1, 7, bytes(8), 1_790_000_000_000, bytes(64)]),
 ]
 DOWN: list[tuple[ToTerminal, list[object]]] = [
-    (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60]),
+    (Welcome(7, 1_790_000_000_000, 60), [16, 7, 1_790_000_000_000, 60, b""]),
+    (Welcome(7, 1_790_000_000_000, 60, b"\x04" + bytes(64)), [16, 7, 1_790_000_000_000, 60, b"\x04" + bytes(64)]),
+    (terminal.Silent(A, "actual", "x", ("a",), 9, ((7, "陈", "138", "44"),)),
+     [25, A, "actual", "x", ["a"], 9, [[7, "陈", "138", "44"]]]),
     (Deliver(b"sealed"), [17, b"sealed"]),
     (Counted(A, 3), [18, A, 3]),
     (Stored(A, B), [19, A, B]),

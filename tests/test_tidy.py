@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 ONE_FILE_PER_LIBRARY = {
     "argon2": {"fusioncmd/accounts/passwords.py"},
-    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "gateways/channels/push_crypto.py"},
+    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
         for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions")

@@ -18,7 +18,7 @@ from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TR
 from fusioncmd.bus.users import BusUser
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
-GATEWAY_ASKS = ("enrol", "renew")
+GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
 CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")

@@ -67,6 +67,10 @@ class Desk:
     def now_ms(self) -> int:
         return self._judge.now_ms
 
+    def taken_by(self, order: Order) -> str:
+        """The place of the node that stated whom it means; this one's, where that cannot be read any more."""
+        return self._judge.stated_by(self.ledger.accounts[order.id].statement) or self.node.code
+
     @property
     def reachable(self) -> BitMap:
         return self._reachable.numbers(self.now_ms / 1000)

@@ -16,6 +16,7 @@ from pyroaring import BitMap
 
 from fusioncmd import api, ids, subjects
 from fusioncmd.access import Actor, check_places
+from fusioncmd.api import escalation as asked
 from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
@@ -30,6 +31,7 @@ from tiers.ladder_records import Kept, boot_id, default_of
 from tiers.ladders import Ladders
 from tiers.recording import Recording
 from tiers.serving import Answer
+from tiers.superiors import Superiors
 
 log = structlog.get_logger("ladders")
 
@@ -39,12 +41,19 @@ BY_SMS = "sms"  # in whose name answers by short message are stored: no gateway 
 class LadderDesk:
     """All that a node has of ladders. `data` may hold `ladder.txt`, the ladder of orders that carry none."""
 
-    def __init__(self, bus: Bus, desk: Desk, recorder: Recording, data: Folder, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, bus: Bus, desk: Desk, recorder: Recording, data: Folder, monotonic: Callable[[], float], key: bytes,
+        here: Callable[[], BitMap],
+    ) -> None:  # fmt: skip
         self._bus, self._desk, self._roster, self._recorder = bus, desk, desk.roster, recorder
         self._ladders = Ladders(
             bus, desk.roster, desk.ledger, recorder, lambda: desk.now_ms, recorder.name, monotonic, boot_id(),
-            default_of(data),
+            default_of(data), desk.taken_by, desk.node.code,
         )  # fmt: skip
+        self._superiors = Superiors(
+            bus, desk.roster, self._ladders, here, key, lambda: desk.now_ms, monotonic
+        )  # fmt: skip
+        self._ladders.tell = self._superiors.tend
         self._climbing: asyncio.Task[None] | None = None
         desk.behalf, desk.steps, desk.escalated = self._ladders.behalf, self.steps, self.escalated
         desk.with_address = lambda: desk.roster.with_phone | self._ladders.addresses.with_push
@@ -57,7 +66,10 @@ class LadderDesk:
         return self._climbing
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {api.Ladder: self.ladder, api.AnswerFor: self.answer_for}
+        return {
+            api.Ladder: self.ladder, api.AnswerFor: self.answer_for, asked.Below: self._superiors.below,
+            asked.AnswerBelow: self.answer_below,
+        }  # fmt: skip
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -75,15 +87,24 @@ class LadderDesk:
         if kept is None:
             return api.LadderReply(order.ladder, 0, self._ladders.ready, ())
         over, runs_s = self._ladders.is_over(kept), self._ladders.ran_ms(kept) // 1000
-        return api.LadderReply(kept.climb.ladder.text, runs_s, over, self._lines(kept, place), self.problems)
+        lines, told = self._lines(kept, place), self._superiors.lines(kept, place)
+        return api.LadderReply(kept.climb.ladder.text, runs_s, over, lines, self.problems, told)
 
     async def answer_for(self, request: api.AnswerFor, who: Actor) -> api.AnsweredFor:
         order = self._desk.order(request.order, who)
+        check_places(who, (self._roster.person(request.number).place,))
+        return await self._answer(order, request, who.name)
+
+    async def answer_below(self, request: asked.AnswerBelow, _: object) -> api.AnsweredFor:
+        """By a superior at a terminal."""
+        by = self._superiors.holder_for(request)
+        return await self._answer(self._desk.ledger.book.get(request.order), request, by)
+
+    async def _answer(self, order: Order, request: api.AnswerFor | asked.AnswerBelow, by: str) -> api.AnsweredFor:
         if request.answer >= len(order.answers):
             raise BadInput("That answer was not offered.", "该答复项未提供。")
         standing = self._ladders.standing(order)
         person = self._roster.person(request.number)
-        check_places(who, (person.place,))
         if request.number not in standing.targeted:
             raise NotFound(f"{person.name} is not meant by that order.", f"{person.name} 不在该指令对象之内。")
         if request.number in standing.answered:
@@ -92,9 +113,9 @@ class LadderDesk:
             raise BadOrder("That order is over.", "该指令已结束。")
         at_ms, said = self._desk.now_ms, order.answers[request.answer]
         details = {"for": person.id, "number": str(request.number), "answer": said}
-        await self._recorder.record(Entry(at_ms, who.name, "ladder", ids.to_text(order.id), details=details))
-        await self._ladders.records.write_behalf(OnBehalf(order.id, request.number, request.answer, who.name, at_ms))
-        return api.AnsweredFor(who.name, person.name, said)
+        await self._recorder.record(Entry(at_ms, by, "ladder", ids.to_text(order.id), details=details))
+        await self._ladders.records.write_behalf(OnBehalf(order.id, request.number, request.answer, by, at_ms))
+        return api.AnsweredFor(by, person.name, said)
 
     def steps(self, order: Order, place: Path) -> tuple[api.StepLine, ...]:
         """Those that have begun, and the next: what a tally shows."""
@@ -166,6 +187,8 @@ class LadderDesk:
             return Heard(False, "no such step")
         if kept.climb.rungs[said.step].note(said.outcome, BitMap(said.numbers)):
             kept.said.add(said.step)
+        if kept.climb.ladder.steps[said.step].channel == SUPERIOR:
+            await self._superiors.note(said.order, said.outcome, said.numbers)
         if said.gone:
             for number in said.numbers:
                 await self._ladders.addresses.forget_push(number)

@@ -18,7 +18,7 @@ from fusioncmd.errors import BadInput, BadMessage, Conflict, Unavailable
 from fusioncmd.ladder.behalf import Behalf
 from fusioncmd.ladder.climb import Climb, Elapsed, Rung
 from fusioncmd.ladder.steps import NONE, named, parse
-from fusioncmd.ladder.wire import OnBehalf, Progress, Running, decode, encode
+from fusioncmd.ladder.wire import OnBehalf, Progress, Running, Told, decode, encode
 from fusioncmd.messages import Order
 from fusioncmd.words import reason
 
@@ -36,6 +36,7 @@ class Kept:
         self.began_ms: dict[int, int] = {}  # step → by the node's clock
         self.seqs: dict[int, int] = {}
         self.said: set[int] = set()  # steps with outcomes that are not on disk yet
+        self.taken_by, self.below = "", False  # the node that took the order; whether it is one below this
         self.noted_ms = -1  # of the ladder's time that is on disk
         self.writing = asyncio.Lock()
 
@@ -45,6 +46,7 @@ class Records:
         self._bus, self._behalf = bus, behalf
         self._running: dict[bytes, Running] = {}
         self._steps: dict[bytes, dict[int, tuple[Progress, int]]] = {}
+        self.told: dict[bytes, dict[int, Told]] = {}  # by order and superior
         self.bad = 0
 
     async def read(self) -> None:
@@ -57,6 +59,9 @@ class Records:
                 elif kind == "step":
                     progress = decode(Progress, stored.data)
                     self._steps.setdefault(progress.order, {})[progress.step] = (progress, stored.seq)
+                elif kind == "told":
+                    told = decode(Told, stored.data)
+                    self.told.setdefault(told.order, {})[told.number] = told
                 else:
                     self._behalf.add(decode(OnBehalf, stored.data))
             except BadMessage as problem:

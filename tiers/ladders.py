@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from msgspec import structs
 from pyroaring import BitMap
 
-from fusioncmd import ids, subjects
+from fusioncmd import ids
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull, Unavailable
@@ -22,9 +22,10 @@ from fusioncmd.ladder import bounds
 from fusioncmd.ladder.behalf import Behalf
 from fusioncmd.ladder.climb import Elapsed, Standing
 from fusioncmd.ladder.steps import NONE, SUPERIOR, Channel, named
-from fusioncmd.ladder.wire import Notice, Taken, Target, decode, encode
+from fusioncmd.ladder.wire import Target
 from fusioncmd.messages import Order
 from fusioncmd.roster.directory import Roster
+from tiers.channel_asks import ChannelAsks, notice_of
 from tiers.ladder_records import Kept, Records
 from tiers.ledger import Ledger
 from tiers.subscriptions import Addresses
@@ -34,7 +35,6 @@ log = structlog.get_logger("ladders")
 EVERY_S = 1.0
 TIME_NOTED_EVERY_MS = 15_000
 BATCHES_MAX = 5  # of a channel and step at a time
-ASKS_MAX = 3
 
 
 class Ladders:
@@ -44,11 +44,15 @@ class Ladders:
     def __init__(
         self, bus: Bus, roster: Roster, ledger: Ledger, recorder: Recorder, now_ms: Callable[[], int], name: str,
         monotonic: Callable[[], float], boot: bytes, default: str = NONE,
+        taken_by: Callable[[Order], str] = lambda _: "", node: str = "",
     ) -> None:  # fmt: skip
-        self._bus, self._ledger, self._recorder, self._now_ms, self._name = bus, ledger, recorder, now_ms, name
+        self._ledger, self._recorder, self._now_ms, self._name = ledger, recorder, now_ms, name
         self._monotonic, self._boot, self.default = monotonic, boot, default
+        self._taken_by, self._node = taken_by, node
+        self.tell: Callable[[Kept], Awaitable[None]] | None = None  # the superiors
         self.behalf = Behalf()
         self.addresses = Addresses(bus, roster)
+        self.channels = ChannelAsks(bus)
         self.records = Records(bus, self.behalf)
         self.kept: dict[bytes, Kept] = {}
         self._passed: set[bytes] = set()  # orders without a ladder
@@ -136,6 +140,11 @@ class Ladders:
             return self.kept.get(order.id) or await self._adopted(order)
 
     async def _adopted(self, order: Order) -> Kept | None:
+        """Its steps are taken by the node that took the order, and by no other; nodes above tell their superiors."""
+        taken_by = self._taken_by(order)
+        if not taken_by.startswith(self._node):
+            self._passed.add(order.id)
+            return None
         kept = self.records.known(order, self._boot, self._mono_ms)
         if kept is None:
             text = order.ladder or (self.default if order.status == "actual" else NONE)
@@ -145,6 +154,7 @@ class Ladders:
                 return None
             kept = Kept(order, named(text).text, Elapsed(self._boot, self._mono_ms))
             await self.records.note_time(kept, 0)
+        kept.taken_by, kept.below = taken_by, taken_by != self._node
         self.kept[order.id] = kept
         return kept
 
@@ -156,6 +166,8 @@ class Ladders:
         ran_ms = self.ran_ms(kept)
         while (i := kept.climb.due(ran_ms)) is not None:
             await self._begin(kept, i, ran_ms)
+        if self.tell is not None:
+            await self.tell(kept)
         if ran_ms - kept.noted_ms >= TIME_NOTED_EVERY_MS:
             await self.records.note_time(kept, ran_ms)
 
@@ -163,6 +175,7 @@ class Ladders:
         step = kept.climb.ladder.steps[i]
         rung = kept.climb.begin(i, ran_ms, self.standing(kept.order))
         if step.channel != SUPERIOR:
+            rung.chosen = BitMap() if kept.below else rung.chosen
             rung.unaddressed = rung.chosen - self.addresses.known(step.channel)
             rung.handed |= rung.unaddressed
         kept.began_ms[i] = self._now_ms()
@@ -182,18 +195,15 @@ class Ladders:
     async def _hand_over(self, kept: Kept, i: int) -> None:
         """To the channel, as much as it takes now. On disk first: what a crash leaves between is lost to this step."""
         channel = kept.climb.ladder.steps[i].channel
-        left_s = kept.climb.open_left_s(self.ran_ms(kept))
-        empty = Notice(
-            os.urandom(16), b"", kept.order.id, i, kept.order.status, kept.order.text, kept.order.answers, left_s
-        )
-        said = await self._ask(channel, empty)
+        empty = notice_of(kept, i, kept.climb.open_left_s(self.ran_ms(kept)))
+        said = await self.channels.ask(channel, empty)
         self.problems.pop(channel, None)
         for _ in range(BATCHES_MAX):
             room = min(said.room, bounds.NOTICE_PEOPLE_MAX)
             if not room or not (targets := await self._take(kept, i, channel, room)):
                 return
             work = structs.replace(empty, work=os.urandom(16), run=said.run, targets=tuple(targets))
-            answer = await self._give(channel, work)
+            answer = await self.channels.give(channel, work)
             if answer is None:
                 return
             if not answer.took and answer.run == said.run:  # surely not taken: they are still to be reached
@@ -218,17 +228,3 @@ class Ladders:
             kept.climb.give_back(i, batch)
             raise
         return targets
-
-    async def _give(self, channel: Channel, work: Notice) -> Taken | None:
-        """None when nobody can say what became of it: then these count as handed over, and the next step has them."""
-        for _ in range(ASKS_MAX):
-            try:
-                return await self._ask(channel, work)
-            except BusDown:
-                await asyncio.sleep(EVERY_S)
-        log.warning("ladders.unsure", channel=channel, people=len(work.targets))
-        return None
-
-    async def _ask(self, channel: Channel, notice: Notice) -> Taken:
-        data = await self._bus.ask(subjects.notify(channel), encode(notice), bounds.CHANNEL_ANSWER_S_MAX)
-        return decode(Taken, data)

@@ -105,7 +105,10 @@ class Node:
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         ticket_key = secret_keys.ensure_ticket_key(data)
-        self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
+        self.ladders = LadderDesk(
+            bus, self.desk, self.recorder, data, monotonic, ticket_key,
+            lambda: self._reachable.here(self._clock()),
+        )  # fmt: skip
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self._folding.trust_filters = self._notices.filters

@@ -38,6 +38,7 @@ from fusioncmd.api.escalation import AnswerFor as AnswerFor
 from fusioncmd.api.escalation import Ladder as Ladder
 from fusioncmd.api.escalation import LadderReply as LadderReply
 from fusioncmd.api.escalation import StepLine as StepLine
+from fusioncmd.api.escalation import ToldLine as ToldLine
 from fusioncmd.api.health import Health as Health
 from fusioncmd.api.health import HealthReply as HealthReply
 from fusioncmd.api.health import LinkLine as LinkLine

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from fusioncmd import limits
 from fusioncmd.api.question import CodeOrNone, Question, Verbs
-from fusioncmd.messages import AnswerIndex, Id, Number
+from fusioncmd.ladder import bounds
+from fusioncmd.messages import AnswerIndex, Id, Number, Status
+
+TicketBytes = Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
 
 
 class StepLine(Struct, frozen=True):
@@ -33,12 +39,23 @@ class Ladder(Question["LadderReply"], frozen=True):
     node: CodeOrNone = ""
 
 
+class ToldLine(Struct, frozen=True):
+    """One superior, and whether the list of those silent below has come to them. `fate`: as of a channel."""
+
+    name: str
+    place: str
+    people: int  # at the time
+    channel: str  # terminal, push, sms; empty: none is left
+    fate: str
+
+
 class LadderReply(Struct, frozen=True):
     ladder: str  # as it is written; empty: the order has none
     runs_s: int
     over: bool  # the order has ended: nothing is sent any more
     steps: tuple[StepLine, ...]
     problems: tuple[str, ...] = ()
+    told: tuple[ToldLine, ...] = ()  # of the place that was asked about
 
 
 class AnswerFor(Question["AnsweredFor"], frozen=True):
@@ -56,4 +73,51 @@ class AnsweredFor(Struct, frozen=True):
     answer: str
 
 
-VERBS: Verbs = {Ladder: ("ladder", LadderReply), AnswerFor: ("answer-for", AnsweredFor)}
+class Below(Question["BelowReply"], frozen=True):
+    """`below`: a gateway asks for those connected who look after others, whom of these the ladder has named to them.
+    A ticket of now for each: whoever can make it has the tier's ticket key. `noted`: number and order of lists that a
+    terminal says it has."""
+
+    tickets: Annotated[tuple[TicketBytes, ...], Meta(max_length=bounds.SUPERIORS_ASKED_MAX)]
+    noted: Annotated[tuple[tuple[Number, Id], ...], Meta(max_length=bounds.SUPERIORS_ASKED_MAX)] = ()
+
+
+class SilentPerson(Struct, frozen=True, array_like=True):
+    number: int
+    name: str
+    phone: str
+    place: str
+
+
+class SilentList(Struct, frozen=True):
+    """Who has not answered, and nobody for them: `people` by name, of `count`. `holder` looks after them."""
+
+    holder: int
+    order: bytes
+    status: Status
+    text: str
+    answers: tuple[str, ...]
+    count: int
+    people: tuple[SilentPerson, ...]
+
+
+class BelowReply(Struct, frozen=True):
+    lists: tuple[SilentList, ...]
+
+
+class AnswerBelow(Question["AnsweredFor"], frozen=True):
+    """`answer-below`: as `AnswerFor`, by somebody at a terminal to whom the ladder has named that person."""
+
+    ticket: TicketBytes
+    order: Id
+    number: Number
+    answer: AnswerIndex
+
+
+VERBS: Verbs = {
+    Ladder: ("ladder", LadderReply),
+    AnswerFor: ("answer-for", AnsweredFor),
+    Below: ("below", BelowReply),
+    AnswerBelow: ("answer-below", AnsweredFor),
+}
+OF_GATEWAYS = (Below, AnswerBelow)  # they prove themselves by tickets

@@ -54,6 +54,7 @@ def ladder(
             people = await commander.ask(_escalated(ident, code)) if wanted else api.People((), 0, None)
         if as_json:
             shell.print_json({"ladder": reply.ladder, "runs_s": reply.runs_s, "over": reply.over, "steps": reply.steps,
+                              "told": reply.told,
                               "escalated": people.people})  # fmt: skip
         elif as_csv:
             shell.say_line((csv_head() + csv_lines(people.people)).rstrip("\n"))

@@ -22,7 +22,8 @@ from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
-from fusioncmd.ladder.config import FILE, read_channels
+from fusioncmd.ladder.config import FILE
+from fusioncmd.ladder.settings import push_point
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.steady import VARIABLE
 from fusioncmd.supervisor import Child, Supervisor
@@ -96,10 +97,11 @@ class Tier:
         above = ["--above", self.linked.above] if self.linked.above else []
         yield "node", [*python, "tiers", *own, *above, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
+        push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
         for i in range(1, self.gateways + 1):
             listen = ["--host", self.host, "--port", str(self.port), *behind]
             name = f"responder-{i}"
-            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common]
+            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common, *push]
             yield name, [*python, "gateways.responder", *serve, *self._login(name)]
         if self.console is not None:
             listen = ["--host", self.console.host, "--port", str(self.console.port)]
@@ -127,8 +129,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
         await _check_joined(tier)
     elif tier.nats_server is not None and not os.access(tier.nats_server, os.X_OK):
         raise NotFound(f"There is no nats-server at {tier.nats_server}.", f"{tier.nats_server} 处没有 nats-server。")
-    if (tier.data / FILE).exists():
-        read_channels((tier.data / FILE).read_text("utf-8", "replace"))
+    push_point(tier.data)  # a file that cannot be taken is told of before anything starts
     keys.claim(tier.data, tier.node)
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))

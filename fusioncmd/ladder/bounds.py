@@ -21,6 +21,12 @@ CHANNEL_RECEIPTS_MAX = 100_000  # messages whose delivery receipt is awaited; sh
 CHANNEL_INBOUND_MAX = 4_096  # answers that wait for the node; shed to the carrier, which says them again
 CHANNEL_OUTCOMES_MAX = 65_536  # people whose outcome the node has not confirmed; then nothing is taken: wait
 ON_BEHALF_MAX = 65_536  # answers on behalf of others, of one order
+SUPERIORS_MAX = 4_096  # of one order; beyond, `ladder --names` has the rest, and says how many nobody was told of
+SUPERIORS_ASKED_MAX = 256  # connected at one gateway process; shed, the rest: push or SMS reaches them
+SILENT_NAMED_MAX = 40  # people by name in one list; the rest by count
+SILENT_SMS_NAMED_MAX = 8
+SILENT_REPLY_PEOPLE_MAX = 1_024  # in one reply; shed: the lists of the oldest orders
+TOLD_SHOWN_MAX = 200
 UNREACHED_NAMED_MAX = 5_000  # people without a live channel that a preview names
 
 assert 3 * limits.AUDIENCE_BYTES_MAX > LADDER_BYTES_MAX > limits.AUDIENCE_BYTES_MAX

@@ -69,6 +69,17 @@ class OnBehalf(Struct, frozen=True, tag="ladder-behalf.1", tag_field="kind"):
     at_ms: Millis
 
 
+class Told(Struct, frozen=True, tag="ladder-told.1", tag_field="kind"):
+    """A superior is told of `people`, by the last of `tried`; last per order and superior. Before it is sent."""
+
+    order: Id
+    number: Number
+    people: Bits
+    tried: Annotated[tuple[str, ...], Meta(max_length=8)]
+    at_ms: Millis
+    fate: Outcome | Literal[""] = ""
+
+
 class Target(Struct, frozen=True, array_like=True):
     """One person, and their address in that channel: a phone number, or a push subscription as JSON."""
 
@@ -132,7 +143,7 @@ class Subscription(Struct, frozen=True, tag="push.1", tag_field="kind"):
     auth: Annotated[bytes, Meta(min_length=16, max_length=16)]
 
 
-Message = Running | Progress | OnBehalf | Notice | Taken | Outcomes | Inbound | Heard | Subscription
+Message = Running | Progress | OnBehalf | Told | Notice | Taken | Outcomes | Inbound | Heard | Subscription
 M = TypeVar("M", bound=Message)
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(Message)

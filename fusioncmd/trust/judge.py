@@ -136,6 +136,13 @@ class Judge:
         except Untrusted:  # kept by a version that did not keep the statement, or its root is not believed any more
             return signers
 
+    def stated_by(self, statement: bytes) -> str:
+        """The place of the node that made it; empty when that cannot be read any more."""
+        try:
+            return statements.read(statement, "node", self.anchors)[1].leaf.path
+        except Untrusted:
+            return ""
+
     def accepted_ms(self, body: bytes, audience: Audience) -> int | None:
         """When a node accepted exactly this order for exactly this audience; None when none did."""
         accepted = self._accepted(body, audience)

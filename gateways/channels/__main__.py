@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -16,11 +15,11 @@ import structlog
 import uvloop
 
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.errors import BadInput, NotFound, Problem, Unavailable
-from fusioncmd.ladder.config import FILE, FILE_BYTES_MAX, Channels, Push, Sms, Webhook, read_channels, secret_of
+from fusioncmd.errors import Problem
+from fusioncmd.ladder.config import FILE, Channels
+from fusioncmd.ladder.settings import read_settings, secret
 from fusioncmd.logs import configure_logs
-from fusioncmd.trust.keyfile import OTHERS
-from fusioncmd.words import reason, sentence
+from fusioncmd.words import sentence
 from gateways.channels.http import PushSender, WebhookSender
 from gateways.channels.lane import Lane
 from gateways.channels.push_crypto import Vapid
@@ -30,24 +29,6 @@ from gateways.channels.telling import Telling
 log = structlog.get_logger("channels")
 
 BUS_WAIT_S = 30.0
-
-
-def secret(data: Path, one: Sms | Push | Webhook) -> bytes:
-    """From a file that nobody else may read, or a variable."""
-    name, variable = secret_of(one)
-    if variable:
-        if not (found := os.environ.get(variable, "")):
-            raise NotFound(f"The variable {variable} is not set.", f"未设置环境变量 {variable}。")
-        return found.encode()
-    file = data / name
-    data_read, mode = _read(file)
-    if mode & OTHERS:
-        raise BadInput(
-            f"{file} can be read by others than its owner; `chmod 600` it.", f"{file} 可被他人读取；请执行 chmod 600。"
-        )
-    if not data_read.strip():
-        raise BadInput(f"{file} is empty.", f"{file} 为空。")
-    return data_read.strip()
 
 
 def lanes(settings: Channels, data: Path, telling: Telling) -> Iterator[Lane]:
@@ -67,11 +48,7 @@ def lanes(settings: Channels, data: Path, telling: Telling) -> Iterator[Lane]:
 
 
 async def _run(given: argparse.Namespace) -> None:
-    text = _read(given.data / FILE)[0]
-    try:
-        settings = read_channels(text.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise BadInput(f"{FILE} is not UTF-8 text.", f"{FILE} 不是 UTF-8 文本。") from None
+    settings = read_settings(given.data)
     bus = await open_bus(given.nats, "channels", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     telling = Telling(bus)
     found = [*lanes(settings, given.data, telling)]
@@ -89,15 +66,6 @@ async def _run(given: argparse.Namespace) -> None:
             task.cancel()
     await telling.flush()
     await bus.close()
-
-
-def _read(file: Path) -> tuple[bytes, int]:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(FILE_BYTES_MAX), os.fstat(opened.fileno()).st_mode
-    except OSError as error:
-        en, zh = reason(error)
-        raise Unavailable(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
 
 
 def main() -> None:

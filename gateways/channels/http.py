@@ -88,7 +88,8 @@ class PushSender(_Posting):
             return Result("failed", why=f"no push service of ours: {endpoint.hostname}")
         payload = msgspec.json.encode(
             {
-                "kind": "call-down.1", "order": ids.to_text(notice.order), "tag": tag_of(notice.order),
+                "kind": "call-down.1", "id": notice.order.hex(), "order": ids.to_text(notice.order),
+                "tag": tag_of(notice.order),
                 "status": notice.status, "text": notice.text[:PUSH_TEXT_CHARS_MAX], "answers": notice.answers,
             }
         )  # fmt: skip

@@ -6,10 +6,9 @@ import base64
 
 import http_ece
 import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from fusioncmd.errors import BadInput
+from fusioncmd.ladder import vapid
 
 TOKEN_S = 12 * 3_600  # at most a day (RFC 8292, 2)
 
@@ -18,19 +17,13 @@ class Vapid:
     """This server's key, by which push services know it. `pem` is a P-256 private key."""
 
     def __init__(self, pem: bytes, contact: str) -> None:
-        try:
-            key = serialization.load_pem_private_key(pem, None)
-        except (ValueError, TypeError):
-            key = None
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise BadInput("The push key is no P-256 private key in PEM.", "推送密钥不是 PEM 格式的 P-256 私钥。")
-        self._key, self._contact = key, contact
+        self._key, self._contact = vapid.load(pem), contact
         self._tokens: dict[str, tuple[str, int]] = {}  # a handful: one for each push service
 
     @property
     def public(self) -> str:
         """What terminals subscribe with, as `applicationServerKey`."""
-        return _base64(_point(self._key.public_key()))
+        return _base64(vapid.point(self._key))
 
     def authorization(self, audience: str, now_s: int) -> str:
         """The header for a push service, `https://host`."""
@@ -47,16 +40,11 @@ def encrypt(payload: bytes, key: bytes, auth: bytes) -> bytes:
     try:
         return bytes(
             http_ece.encrypt(
-                payload, private_key=ec.generate_private_key(ec.SECP256R1()), dh=key, auth_secret=auth,
-                version="aes128gcm",
+                payload, private_key=vapid.fresh(), dh=key, auth_secret=auth, version="aes128gcm"
             )
         )  # fmt: skip
     except (ValueError, http_ece.ECEException):
         raise BadInput("The subscription's key is none.", "订阅中的公钥无效。") from None
-
-
-def _point(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
 def _base64(data: bytes) -> str:

@@ -69,6 +69,7 @@ async def _run(given: argparse.Namespace) -> None:
     )
     gateway = Gateway(engine, serves, key, judge, descriptors_max, clock)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
+    gateway.push_key = given.push_key
     gateway.connect(bus, given.name)
     engine.serve(gateway)
     heeding = Heeding(judge, gateway.board, clock)
@@ -83,8 +84,10 @@ async def _run(given: argparse.Namespace) -> None:
     log.info("gateway.ready", name=given.name, port=listener.getsockname()[1], serves=str(serves))
     async with asyncio.TaskGroup() as tasks:
         ticking = tasks.create_task(_tick(bus, gateway, given.name))
+        asking = tasks.create_task(gateway.escalated.run())
         await stop.wait()
         ticking.cancel()
+        asking.cancel()
     engine.stop_listening()
     await asyncio.gather(gateway.publisher.drain(DRAIN_S), gateway.reports.drain(DRAIN_S), gateway.relay.drain(DRAIN_S))
     await _say_goodbye(engine)
@@ -158,6 +161,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--bus-key", type=Path, help="NAME.nk: this gateway's key of the bus")
+    parser.add_argument("--push-key", type=bytes.fromhex, default=b"", help="what devices subscribe with, as hex")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()
     configure_logs()

@@ -25,6 +25,7 @@ from gateways.responder.distrust import Distrusted
 from gateways.responder.doorway import Denial, admit
 from gateways.responder.early import may_come
 from gateways.responder.engine import Engine
+from gateways.responder.escalated import Escalated
 from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
 from gateways.responder.lost import LostDevices
@@ -47,6 +48,7 @@ class Gateway:
         self.board, self.judge = Board(), judge
         self._gate = Gate(judge, self.board)
         self._seats = Seats(descriptors_max, clock())
+        self.connected = self._seats.connected
         self._lost = LostDevices(key)
         self._delivery = Delivery(engine, self._seats, self.board, self._sent)
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
@@ -55,12 +57,14 @@ class Gateway:
         self._shortcuts = Shortcuts()
         self.distrusted = Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
+        self.push_key = b""  # what devices subscribe to push messages with
 
     def connect(self, bus: Bus, name: str) -> None:
         """To the bus, by which receipts, reports, enrolments and renewals go."""
         self.publisher = Publisher(bus, name, self.confirm)
         self.reports = ReportBox(bus, self)
         self._subscriptions = SubscriptionBox(bus, lambda number: self.say(number, replies.SUBSCRIBED), self._clock)
+        self.escalated = Escalated(bus, self._seats, self.say, self._key, self._clock)
         self.relay = Relay(bus, self._engine, self._seats, self._lost, self._key, self._clock)
 
     # --- the bus says
@@ -123,6 +127,8 @@ class Gateway:
                 self.distrusted.hear(number, said, self._clock())
             case terminal.Subscribe():
                 self._subscriptions.take(said, number, str(self._seats.town_at[fd]), self._seats.device_at(fd))
+            case terminal.Noted() | terminal.AnswerFor():
+                self.escalated.hear(number, said)
             case terminal.Enrol() | terminal.Renew() if number < 0 or isinstance(said, terminal.Renew):
                 self.relay.take(fd, said)
             case terminal.Hello() | terminal.Enrol():
@@ -163,10 +169,6 @@ class Gateway:
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
-    @property
-    def connected(self) -> BitMap:
-        return self._seats.connected
-
     # --- one terminal
 
     def _hello(self, fd: int, said: terminal.FromTerminal) -> bool:
@@ -183,7 +185,8 @@ class Gateway:
             self._engine.close(before, Close.REPLACED, "the same number connected again")
         self._seats.take(fd, ticket)
         self._engine.greeted(fd)
-        self._engine.send(fd, replies.welcome(number, int(now_s * 1000)))
+        self.escalated.here(fd, ticket)
+        self._engine.send(fd, replies.welcome(number, int(now_s * 1000), self.push_key))
         due, received = self.board.due_on_connect(number, entry.held, int(now_s * 1000))
         for posted in received:
             posted.told.add(number)
@@ -243,6 +246,5 @@ class Gateway:
         self.say(number, replies.refused(code, order, report))
 
     def say(self, number: int, frame: bytes) -> None:
-        fd = self._seats.fd_of.get(number)
-        if fd is not None:
+        if (fd := self._seats.fd_of.get(number)) is not None:
             self._engine.send(fd, frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fusioncmd import limits, terminal
-from fusioncmd.api import devices
+from fusioncmd.api import devices, escalation
 from gateways.responder import websocket
 
 ALIVE = websocket.frame(terminal.encode(terminal.Alive()))
@@ -12,6 +12,7 @@ SUBSCRIBED = websocket.frame(terminal.encode(terminal.Subscribed()))
 REFUSALS = {
     "unknown_order": "There is no such order. 没有该指令。",
     "not_for_you": "That order is not meant for you. 该指令并非发给您。",
+    "not_below": "That person is not with you, or has answered. 该人员未转交给您，或已答复。",
     "not_offered": "That answer was not offered. 该答复项未提供。",
     "expired": "That order has expired; it takes no answers any more. 该指令已过期，不再接受答复。",
     "busy": "Too many reports at once; send it again. 报告过多，请重发。",
@@ -20,8 +21,8 @@ REFUSALS = {
 }
 
 
-def welcome(number: int, now_ms: int) -> bytes:
-    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S)))
+def welcome(number: int, now_ms: int, push_key: bytes = b"") -> bytes:
+    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S, push_key)))
 
 
 def deliver(sealed: bytes) -> bytes:
@@ -49,6 +50,13 @@ def enrolled(new: devices.Enrolled) -> bytes:
 def ticketed(ticket: bytes, renew_after_s: int) -> bytes:
     """An empty `ticket`: not now, ask again after so long."""
     return websocket.frame(terminal.encode(terminal.Ticketed(ticket, renew_after_s)))
+
+
+def silent(told: escalation.SilentList, over: bool = False) -> bytes:
+    """`over`: nobody is left."""
+    people = () if over else tuple((p.number, p.name, p.phone, p.place) for p in told.people)
+    said = terminal.Silent(told.order, told.status, told.text, told.answers, 0 if over else told.count, people)
+    return websocket.frame(terminal.encode(said))
 
 
 def refused(code: str, order: bytes, report: bytes | None = None) -> bytes:

@@ -54,7 +54,8 @@ class Handset:
         self.said: list[terminal.ToTerminal] = []
         try:
             self.say(Hello(terminal.VERSION, ticket(self) if callable(ticket) else ticket, held))
-            self.number = self.hear(Welcome).number
+            self.welcome = self.hear(Welcome)
+            self.number = self.welcome.number
         except Closed:
             self._socket.close()
             raise

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,43 +11,32 @@ from typing import Any
 import msgpack
 import pytest
 
+from fusioncmd import terminal
 from fusioncmd.ladder.replies import TAG_CHARS
+from tests.loops import InThread
 from tests.smoke.handset import Handset
 from tests.smsc import Smsc
 from tests.tier_process import TierProcess, until
 
 VILLAGE = "440106001001"
+BOSS, ELSEWHERE = "13800000009", "440106002008"  # looks after the county, from another town
 PEOPLE = {"p1": "13800000001", "p2": "13800000002", "p3": "13800000003", "p4": ""}
 TEXT = "台风将至，请到岗。" * 9
 LADDER = "sms 2 answered; superior 4 answered; exercise"
 
 
-class Carrier:
-    """`Smsc` in a thread of its own."""
+class Carrier(InThread[Smsc]):
+    """Which is beside the tests, in a thread."""
 
     def __init__(self) -> None:
         self.smsc = Smsc()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
-
-    def __enter__(self) -> Carrier:
-        self._thread.start()
-        self.call(self.smsc.__aenter__())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.call(self.smsc.__aexit__())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+        super().__init__(self.smsc)
 
 
 @pytest.fixture(scope="module")
 def carrier() -> Iterator[Carrier]:
-    with Carrier() as carrier:
+    carrier = Carrier()
+    with carrier:
         yield carrier
 
 
@@ -66,11 +53,23 @@ def reach(tmp_path_factory: pytest.TempPathFactory, carrier: Carrier) -> Iterato
     secret.write_text("right\n")
     os.chmod(secret, 0o600)
     rows = "".join(f"{ident},{ident},{phone},{VILLAGE},flood\n" for ident, phone in PEOPLE.items())
+    rows += f"s1,王主任,{BOSS},{ELSEWHERE},superior-county\n"
     (folder / "people.csv").write_text("id,name,phone,village,roles\n" + rows)
     with tier:
-        assert tier.ask("roster", "import", folder / "people.csv")["added"] == 4
+        assert tier.ask("roster", "import", folder / "people.csv")["added"] == 5
         until(lambda: carrier.smsc.binds, 20)
         yield tier
+
+
+def ticket_of(tier: TierProcess, node: str) -> bytes:
+    out = tier.data.parent / f"{node}.bin"
+    tier.ask("ticket", "--all", "--node", node, "--out", out)
+    ((_, ticket),) = msgpack.unpackb(out.read_bytes())
+    return bytes(ticket)
+
+
+def by_id(tier: TierProcess, ident: str) -> int:
+    return int(tier.ask("roster", "find", ident)["people"][0]["number"])
 
 
 def steps(tier: TierProcess, order: str) -> list[dict[str, Any]]:
@@ -120,18 +119,30 @@ def test_the_silent_get_an_sms_and_the_superior_the_rest_by_name(
     listed = reach.ask("ladder", order, "--names")["escalated"]
     assert [p["id"] for p in listed] == ["p3", "p4"]
 
+    # The superior has the list by SMS, and comes to a terminal to answer for one of those named, and for nobody else.
+    until(lambda: BOSS in smsc.texts, 10)
+    (message,) = smsc.texts[BOSS]
+    assert message.startswith("【演练】您辖区 2 人未答复") and "p3 13800000003、p4" in message
     assert reach.cli("answer", order, "p3", "求援", "--json").json["by"]
+    with Handset(reach.terminals, ticket_of(reach, ELSEWHERE)) as boss:
+        left = boss.hear(terminal.Silent)
+        assert (left.count, [name for _, name, _, _ in left.people]) == (1, ["p4"])
+        boss.say(terminal.AnswerFor(left.order, by_id(reach, "p2"), 0))
+        assert boss.hear(terminal.Refused).code == "not_below"
+        boss.say(terminal.AnswerFor(left.order, left.people[0][0], 0))
+        assert boss.hear(terminal.Silent).count == 0
     row = total(reach, order)
-    assert row["by_answer"] == [1, 1] and (row["answered"], row["on_behalf"], row["escalated"]) == (2, 1, 1)
+    assert row["by_answer"] == [1, 1] and (row["answered"], row["on_behalf"], row["escalated"]) == (2, 2, 0)
     assert row["silent"] + row["unreachable"] == 2  # on behalf is no answer of their own
     who = {p["id"]: p for p in reach.ask("who", order)["people"]}
     assert who["p3"]["answer"] == "" and who["p3"]["on_behalf"].startswith("求援 (")
+    assert who["p4"]["on_behalf"] == "在岗 (王主任)"
     assert who["p2"]["answer"] == "求援" and who["p2"]["on_behalf"] == ""
     refused = reach.cli("answer", order, "p2", "在岗")
     assert refused.code and "answered already" in refused.err
-    assert [len(texts) for texts in smsc.texts.values()] == [1, 1]
+    assert [len(texts) for texts in smsc.texts.values()] == [1, 1, 1]
     deeds = reach.ask("audit", "list", "--deed", "ladder")["entries"]
-    assert [e["details"].get("channel") or e["details"].get("for") for e in deeds] == ["sms", "superior", "p3"]
+    assert [e["details"].get("channel") or e["details"].get("for") for e in deeds] == ["sms", "superior", "p3", "p4"]
 
 
 def test_a_cancelled_order_climbs_no_further_and_an_exercise_reaches_no_phone_unless_it_says_so(
@@ -142,7 +153,14 @@ def test_a_cancelled_order_climbs_no_further_and_an_exercise_reaches_no_phone_un
     ended = reach.ask("call", "--to", "440106001", *words, "sms 3 answered; exercise")["id"]
     reach.ask("cancel", ended)
     quiet = reach.ask("call", "--to", "440106001", *words, "sms 1 answered; superior 1 answered")["id"]
-    until(lambda: steps(reach, quiet)[1]["begun_ms"], 20)
+    with Handset(reach.terminals, ticket_of(reach, ELSEWHERE)) as boss:  # at the terminal, first of all
+        here = boss.hear(terminal.Silent)
+        assert (here.status, here.count, len(here.people)) == ("exercise", 4, 4)
+        boss.say(terminal.Noted(here.order))
+        told = until(lambda: [line for line in reach.ask("ladder", quiet)["told"] if line["fate"]])
+    assert [(line["name"], line["people"], line["channel"], line["fate"]) for line in told] == [
+        ("王主任", 4, "terminal", "delivered")
+    ]
     assert steps(reach, quiet)[0]["chosen"] == 0 and steps(reach, quiet)[1]["chosen"] == 4
     time.sleep(3)
     assert reach.ask("ladder", ended)["over"] and not any(step["begun_ms"] for step in steps(reach, ended))

@@ -6,10 +6,12 @@
 
 import { ref } from "vue";
 import { Untrusted, verify, type Bytes } from "../trust.js";
+import { Below } from "./below";
 import { enrolProof, makeKeys, readCode, renewProof } from "./device";
 import { Link, type LinkState, type Talk } from "./link";
 import { Orders } from "./orders";
 import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from "./rules";
+import { Push } from "./push";
 import { Reports } from "./reports";
 import { Store, type Identity } from "./store";
 import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
@@ -29,6 +31,8 @@ export class Desk implements Talk {
   readonly fault = ref("");
   readonly orders: Orders;
   readonly reports: Reports;
+  readonly below = new Below((frame) => this.wire.say(frame));
+  readonly push = new Push((frame) => this.wire.say(frame), () => this.identity?.pushed, (pushed) => this.keepIdentity({ pushed }));
   onNew: (kept: Kept) => void = () => undefined;
 
   private identity: Identity | null = null;
@@ -51,8 +55,7 @@ export class Desk implements Talk {
     await this.orders.load();
     await this.reports.start();
     this.enrolled.value = (this.identity?.device.length ?? 0) > 0;
-    this.enrolling.value = this.identity !== null && !this.enrolled.value;
-    this.ready.value = true;
+    [this.enrolling.value, this.ready.value] = [this.identity !== null && !this.enrolled.value, true];
     if (this.identity) this.wire.start();
   }
 
@@ -78,6 +81,8 @@ export class Desk implements Talk {
   get identityless(): boolean {
     return this.identity === null;
   }
+
+  wake = (): void => this.wire.wake(); // a push message came: the connection may have died unnoticed
 
   retry(): void {
     this.stopped.value = null;
@@ -109,7 +114,9 @@ export class Desk implements Talk {
 
   changed(state: LinkState): void {
     this.link.value = state;
-    if (state !== "live") this.sent.value = new Set();
+    if (state === "live") return;
+    this.sent.value = new Set();
+    this.below.forget();
   }
 
   closed(code: number, reason: string): Advice | null {
@@ -139,9 +146,10 @@ export class Desk implements Talk {
     else if (type === Heard.deliver && rest[0] instanceof Uint8Array) await this.deliver(rest[0]);
     else if (type === Heard.counted && rest[0] instanceof Uint8Array) await this.counted(hex(rest[0]), rest[1] as number);
     else if (type === Heard.stored && rest[1] instanceof Uint8Array) await this.reports.stored(hex(rest[1]));
-    else if (type === Heard.partStored && rest[1] instanceof Uint8Array) {
-      await this.reports.partStored(hex(rest[1]), rest[2] as number);
-    } else if (type === Heard.refused) await this.refused(rest);
+    else if (type === Heard.partStored && rest[1] instanceof Uint8Array) await this.reports.partStored(hex(rest[1]), rest[2] as number);
+    else if (type === Heard.subscribed) await this.push.stored();
+    else if (type === Heard.silent) this.below.heard(rest);
+    else if (type === Heard.refused) await this.refused(rest);
     else if (type === Heard.enrolled) await this.enrolledNow(rest);
     else if (type === Heard.ticketed) await this.ticketed(rest);
   }
@@ -153,6 +161,7 @@ export class Desk implements Talk {
     for (const doubt of this.doubts.splice(0)) this.wire.say(doubt);
     for (const one of this.orders.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
     this.reports.sayAll();
+    void this.push.offered(rest[3] ?? null);
     void this.renewIfDue();
   }
 
@@ -188,21 +197,18 @@ export class Desk implements Talk {
 
   private async refused([code, order, , report]: Value[]): Promise<void> {
     if (report instanceof Uint8Array) return this.reports.refused(hex(report), String(code));
-    if (!(order instanceof Uint8Array)) return;
-    const id = hex(order);
+    const id = order instanceof Uint8Array ? hex(order) : "";
     if (code === "unknown_order" || code === "not_for_you") await this.orders.change(id, { gone: true });
     else if (code === "expired") await this.orders.change(id, { late: true });
     else if (code === "not_offered") await this.orders.change(id, { answer: this.orders.find(id)?.counted ?? null });
   }
 
   private async enrolledNow([device, number, ticket, renewS, roots]: Value[]): Promise<void> {
-    const anchors = (roots as Value[]).map((root) => encode(root));
     await this.keepIdentity({
-      device: device as Bytes, number: number as number, ticket: ticket as Bytes, roots: anchors,
-      renewAtMs: Date.now() + Number(renewS) * 1000,
+      device: device as Bytes, number: number as number, ticket: ticket as Bytes,
+      roots: (roots as Value[]).map((root) => encode(root)), renewAtMs: Date.now() + Number(renewS) * 1000,
     });
-    this.enrolled.value = true;
-    this.enrolling.value = false;
+    [this.enrolled.value, this.enrolling.value] = [true, false];
     this.wire.say(this.hello());
   }
 
@@ -256,10 +262,9 @@ export class Desk implements Talk {
   }
 
   private async forget(): Promise<void> {
-    await this.store.forgetAll();
+    await Promise.all([this.store.forgetAll(), this.push.forget()]);
     this.identity = null;
-    this.orders.kept.value = [];
+    [this.orders.kept.value, this.reports.all.value] = [[], []];
     this.enrolled.value = this.enrolling.value = false;
-    this.reports.all.value = [];
   }
 }

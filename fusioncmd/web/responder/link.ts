@@ -118,7 +118,7 @@ export class Link {
   }
 
   /* The device woke up, or has another network. */
-  private wake(): void {
+  wake(): void {
     if (this.live) this.ask();
     else if (this.state === "waiting") {
       this.times = 0;

@@ -19,6 +19,8 @@ async function begin(): Promise<void> {
   const desk = new Desk(await Store.open(), url.href);
   createApp(App, { desk, alarm, waits, failed }).mount("#app");
 
+  navigator.serviceWorker?.addEventListener("message", desk.wake);
+
   const hold = async (): Promise<void> => {
     waits.value = false;
     try {

@@ -5,6 +5,7 @@
 
 import type { Bytes } from "../trust.js";
 import type { Keys } from "./device";
+import type { Pushed } from "./push";
 import type { Kept } from "./rules";
 
 export interface Identity {
@@ -16,6 +17,7 @@ export interface Identity {
   renewAtMs: number;
   roots: Bytes[];
   latestMs: number; // when the newest genuine order was issued: the clock is never earlier
+  pushed?: Pushed; // where it takes push messages, as far as the gateway has it on disk
 }
 
 /* By the hex of its id. `parts` are those of the picture; the first `stored` of them are on the gateway's disk. */
