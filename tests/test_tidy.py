@@ -58,6 +58,8 @@ PURE = (
     "fusioncmd/floor/timers.py", "fusioncmd/floor/known.py", "gateways/radio/calls.py",
     "fusioncmd/voice/activity.py", "fusioncmd/voice/bounds.py", "fusioncmd/voice/dtmf.py", "fusioncmd/voice/frames.py",
     "fusioncmd/voice/jitter.py", "fusioncmd/voice/listening.py", "fusioncmd/voice/rtcp.py", "fusioncmd/voice/rtp.py",
+    "fusioncmd/voice/joined.py", "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
+    "gateways/radio/uplink.py", "tiers/floors.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/api/escalation.py", "fusioncmd/ladder/behalf.py", "fusioncmd/ladder/replies.py", "tiers/previewing.py",
