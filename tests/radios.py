@@ -1,4 +1,4 @@
-"""A radio of our own over real UDP: it speaks RTP and floor messages, as a peer of a call does, and keeps what it hears."""
+"""A radio of our own over real UDP: it speaks RTP and floor messages as a peer does, and keeps what it hears."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ TICK_S = 0.05
 
 
 class Talk:
-    """Of the node at `node`. `began_ms`, by the monotonic clock: since when nobody but this process has arbitrated here;
+    """Of the node at `node`. `began_ms`, by the monotonic clock: since when no other process has arbitrated here;
     it is silent until what another one granted has lapsed."""
 
     def __init__(self, bus: Bus, node: Path, began_ms: int | None = None) -> None:

@@ -104,6 +104,7 @@ class _Decoding:
         self._jitter, self._decoder = JitterBuffer(PER_MS), OpusDecoder()
         self._down = Resampler(G711_HZ, CLOCK_HZ)
         self._samples = bytearray()
+        self._primed = False
         self._lost = b"\x78"  # a packet for one that was lost
 
     def put(self, frame: VoiceFrame, now_ms: float) -> None:
@@ -130,7 +131,11 @@ class _Decoding:
                 samples = self._decoder.decode(packet)
             except BadMessage:  # what no decoder takes is lost
                 samples = self._decoder.decode(self._lost)
-            self._samples += self._down.convert(samples)
+            converted = self._down.convert(samples)
+            if not self._primed:  # the filter keeps 2 ms back: filled up once, each frame makes its packet at once
+                self._primed = True
+                self._samples += bytes(max(0, len(samples) // 6 - len(converted)))
+            self._samples += converted
 
     def _taken(self, count: int) -> bytes:
         taken = bytes(self._samples[:count])

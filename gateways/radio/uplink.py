@@ -114,7 +114,7 @@ class _Encoded:
         self._jitter, self._law = JitterBuffer(G711_PER_MS), law
         self._up, self._encoder = Resampler(CLOCK_HZ, G711_HZ), OpusEncoder()
         self._samples = bytearray()
-        self._like = array("h")
+        self._like, self._primed = array("h"), False
         self._count = 0
 
     def begin_again(self) -> None:
@@ -140,7 +140,11 @@ class _Encoded:
             self._like = array("h", (sample >> 1 for sample in self._like))
         else:
             self._like = as_numbers(self._law.decode(frame.data))
-        self._samples += self._up.convert(self._like.tobytes())
+        converted = self._up.convert(self._like.tobytes())
+        if not self._primed:  # the filter keeps 2 ms back: filled up once, each frame makes its packet at once
+            self._primed = True
+            self._samples += bytes(max(0, 12 * len(self._like) - len(converted)))
+        self._samples += converted
 
     def _packets(self, whole: bool) -> list[Sound]:
         room = len(self._samples) // (2 * OPUS_SAMPLES) * 2 * OPUS_SAMPLES
