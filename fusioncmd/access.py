@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import devices, escalation
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.voice import Bursts, Recording
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
 from fusioncmd.messages import Selector
@@ -89,6 +90,8 @@ RULES: dict[type[Any], Rule] = {
     api.Reports: Rule(WATCHING, _place),
     api.Picture: Rule(WATCHING),
     api.Ladder: Rule(WATCHING, _place),
+    Bursts: Rule(WATCHING, lambda question: (question.place,) if question.place else ()),
+    Recording: Rule(WATCHING),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Preview: Rule(COMPOSING, lambda question: question.audience.nodes),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from fusioncmd import api, devices, limits, tickets
 from fusioncmd.access import Actor
@@ -23,6 +24,7 @@ from fusioncmd.trust.grants import SignedGrant
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.signatures import verify_device
 from tiers.device_records import DeviceRecords
+from tiers.serving import Answer
 
 DEED: Deed = "device"
 TERMINAL = "terminal"  # who asks, where nobody is logged in
@@ -90,6 +92,15 @@ class DeviceDesk:
         return asked.Renewed(ticket, expires_s, devices.renew_after_s(request.device))
 
     # --- administrators ask
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {
+            asked.MakeCodes: self.codes,
+            asked.Enrol: self.enrol,
+            asked.Renew: self.renew,
+            asked.Devices: self.devices,
+            asked.RevokeDevices: self.revoke,
+        }
 
     async def codes(self, request: asked.MakeCodes, who: Actor) -> asked.CodesMade:
         expires_s = int(self._clock()) + request.valid_s

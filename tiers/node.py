@@ -17,8 +17,6 @@ from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
-from fusioncmd.api import devices as of_devices
-from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import RECEIPT, REPORT, Bus
@@ -49,6 +47,7 @@ from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
+from tiers.voice_desk import VoiceDesk
 
 log = structlog.get_logger("node")
 
@@ -110,6 +109,7 @@ class Node:
             lambda: self._reachable.here(self._clock()),
         )  # fmt: skip
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
+        self.voice = VoiceDesk(data, self.recorder, clock)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self._folding.trust_filters = self._notices.filters
         self._stop = asyncio.Event()
@@ -228,7 +228,6 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
-            **self.ladders.answers(),
             api.Audit: self._audit,
             api.Login: self.logins.login,
             api.LoginByKey: self.logins.login_by_key,
@@ -238,14 +237,10 @@ class Node:
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
-            Revoke: self._keys.revoke,
-            Beat: self._keys.beat,
-            Keys: self._keys.keys,
-            of_devices.MakeCodes: self.devices.codes,
-            of_devices.Enrol: self.devices.enrol,
-            of_devices.Renew: self.devices.renew,
-            of_devices.Devices: self.devices.devices,
-            of_devices.RevokeDevices: self.devices.revoke,
+            **self._keys.answers(),
+            **self.ladders.answers(),
+            **self.devices.answers(),
+            **self.voice.answers(),
         }
 
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
