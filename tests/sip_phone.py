@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from hashlib import md5, sha256
 
+from fusioncmd.radios import hashes
+from gateways.radio.calls import LocalMedia
 from gateways.radio.sip_agent import Agent
-from gateways.radio.sip_digest import secrets_of
+from gateways.radio.sip_digest import Secrets
+from gateways.radio.sip_events import Invited
 from gateways.radio.sip_reply import Flow
 
 REALM = "440106"
+LOCAL = LocalMedia("192.0.2.1", 20_000, None, None)
+REG = {"uri": "sip:192.0.2.1"}
 SECRET = "correct horse battery"
 OFFER = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n"
@@ -28,8 +33,9 @@ class Chance:
         return sha256(str(self._count).encode()).digest()[:size]
 
 
-def agent(accounts: tuple[str, ...] = ("radio-1", "radio-2")) -> Agent:
-    known = {name: secrets_of(name, REALM, SECRET) for name in accounts}
+def agent(accounts: tuple[str, ...] = ("radio-1", "radio-2", "radio-old")) -> Agent:
+    known = {name: Secrets(*hashes(name, REALM, SECRET)) for name in accounts}
+    known = {name: Secrets(s.sha256, s.md5 if name == "radio-old" else "") for name, s in known.items()}
     return Agent(
         REALM, b"k" * 32, known.get, Chance(), lambda flow: "192.0.2.1:5060",
         lambda flow: f"sip:gateway@192.0.2.1:5060;transport={flow.transport}", 0.0,
@@ -101,6 +107,7 @@ class Phone:
         fields = tuple(given.pop("fields", ()))  # type: ignore[arg-type]
         [challenge] = self.say(self.request(method, uri, fields=fields, **given))  # type: ignore[arg-type]
         assert status(challenge) == 401, challenge
+        assert challenge.count("WWW-Authenticate") == 1 and f"algorithm={algorithm}" in challenge
         claim = self.claim(challenge, method, uri, secret, algorithm)
         return self.say(self.request(method, uri, fields=(*fields, claim), **given))  # type: ignore[arg-type]
 
@@ -134,3 +141,22 @@ def value(answer: str, name: str) -> str:
     return next(
         (line.partition(": ")[2] for line in answer.split("\r\n") if line.lower().startswith(f"{name.lower()}:")), ""
     )
+
+
+def called(phone: Phone) -> Invited:
+    """A call of a radio that proved itself, not answered yet."""
+    answers = phone.proven("INVITE", body=OFFER)
+    assert [status(answer) for answer in answers] == [100]
+    invited = phone.agent.events.pop()
+    assert isinstance(invited, Invited)
+    return invited
+
+
+def up(phone: Phone) -> Invited:
+    invited = called(phone)
+    phone.agent.callee.accept(invited.call, LOCAL, phone.now_s)
+    [answer] = phone.take()
+    assert status(answer) == 200
+    phone.learn_tag(answer)
+    assert phone.acknowledge() == []
+    return invited

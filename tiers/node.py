@@ -17,7 +17,6 @@ from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
-from fusioncmd.api import devices as of_devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
@@ -42,6 +41,7 @@ from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles, images
 from tiers.links import Links
 from tiers.logins import Logins
+from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -105,6 +105,7 @@ class Node:
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
+        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, clock, self._notices)
         self.links = self._linked(above, clock, monotonic)
         self._folding.trust_filters = self._notices.filters
         self._stop = asyncio.Event()
@@ -138,6 +139,7 @@ class Node:
         serving = Serving(self._bus, lambda: self.health.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
+        await self.radios.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
@@ -233,11 +235,8 @@ class Node:
             Revoke: self._keys.revoke,
             Beat: self._keys.beat,
             Keys: self._keys.keys,
-            of_devices.MakeCodes: self.devices.codes,
-            of_devices.Enrol: self.devices.enrol,
-            of_devices.Renew: self.devices.renew,
-            of_devices.Devices: self.devices.devices,
-            of_devices.RevokeDevices: self.devices.revoke,
+            **self.devices.answers(),
+            **self.radios.answers(),
         }
 
     async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:

@@ -162,19 +162,24 @@ class Agent:
     def _prove(self, asked: Asked, flow: Flow, now_s: float, now_ms: int) -> str:
         said = asked.request.all("authorization")
         if not said:
-            raise Refused(401, fields=self.digest.challenge(flow.host, now_ms))
+            raise self._challenge(asked, flow, now_ms)
         try:
             claim = self.digest.claim(_ours_of(said, self.digest.realm), flow.host, now_ms)
             self.digest.prove(claim, asked.method, self._secrets(claim.account))
         except Stale:
-            raise Refused(401, fields=self.digest.challenge(flow.host, now_ms, stale=True)) from None
+            raise self._challenge(asked, flow, now_ms, stale=True) from None
         except Wrong:
             self.strangers.failed(flow.host, now_s)
             self.counts["failed"] += 1
             if flow.host in self.failures or len(self.failures) < bounds.ADDRESSES_MAX:
                 self.failures[flow.host] += 1
-            raise Refused(401, fields=self.digest.challenge(flow.host, now_ms)) from None
+            raise self._challenge(asked, flow, now_ms) from None
         return claim.account
+
+    def _challenge(self, asked: Asked, flow: Flow, now_ms: int, stale: bool = False) -> Refused:
+        account = asked.sender.uri.user if asked.sender.uri is not None else ""
+        known = self._secrets(account)
+        return Refused(401, fields=self.digest.challenge(account, known, flow.host, now_ms, stale))
 
     def _register(self, asked: Asked, flow: Flow, account: str, now_s: float, now_ms: int) -> None:
         if asked.target.uri is None or asked.target.uri.user != account:

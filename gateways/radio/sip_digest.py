@@ -1,4 +1,7 @@
-"""Who a radio is: HTTP digest (RFC 3261 §22, RFC 8760: SHA-256 and MD5), with nonces that nobody keeps. Pure.
+"""Who a radio is: HTTP digest (RFC 3261 §22, RFC 8760), with nonces that nobody keeps. Pure.
+
+One algorithm is asked for, for there are clients that give up when a second challenge names one that they do not know:
+MD5 where the account is kept so, SHA-256 for all others; of a name that is no account either, always the same.
 
 A nonce is when it was made, a number that counts up, and a tag over both and the address that it was made for: whoever
 has proven nothing costs no memory. What was proven is kept, one entry an account: a nonce that is older than its last
@@ -18,14 +21,14 @@ from gateways.radio import bounds
 from gateways.radio.sip_message import Fields
 from gateways.radio.sip_syntax import BadSyntax, credentials, quoted
 
-ALGORITHMS = ("SHA-256", "MD5")  # the one that is to be preferred first
+ALGORITHMS = ("SHA-256", "MD5")
 _NONCE_BYTES, _TAG_BYTES = 10, 12
 _HEX = {"SHA-256": 64, "MD5": 32}
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What is known of an account's secret: H(account:realm:secret) by algorithm, in hexadecimal digits."""
+    """What is known of an account's secret: H(account:realm:secret), in hexadecimal digits; `md5` may be empty."""
 
     sha256: str
     md5: str
@@ -61,13 +64,15 @@ class Digest:
         self.realm, self._key, self._made = realm, key, 0
         self._last: dict[str, tuple[bytes, int]] = {}  # account → its newest nonce, and the highest count
 
-    def challenge(self, host: str, now_ms: int, stale: bool = False) -> Fields:
-        """WWW-Authenticate, one an algorithm."""
+    def challenge(self, account: str, known: Secrets | None, host: str, now_ms: int, stale: bool = False) -> Fields:
+        """WWW-Authenticate, for who says to be `account`, of whom so much is known."""
         self._made = (self._made + 1) % (1 << 32)
         body = now_ms.to_bytes(6, "big") + self._made.to_bytes(4, "big")
         nonce = base64.urlsafe_b64encode(body + self._tag(body, host)).decode()
         said = f'Digest realm={quoted(self.realm)}, qop="auth", nonce="{nonce}"' + (", stale=true" if stale else "")
-        return [("WWW-Authenticate", f"{said}, algorithm={one}") for one in ALGORITHMS]
+        either = blake2b(account.encode("utf-8", "replace"), key=self._key, digest_size=1).digest()[0] & 1
+        old = bool(known.md5) if known is not None else either
+        return [("WWW-Authenticate", f"{said}, algorithm={ALGORITHMS[old]}")]
 
     def claim(self, field: str, host: str, now_ms: int) -> Claim:
         """`Stale`, or `Wrong` for what is no claim to an account here."""
@@ -149,9 +154,3 @@ class Digest:
 def hashed(algorithm: str, text: str) -> str:
     data = text.encode("utf-8", "surrogateescape")
     return sha256(data).hexdigest() if algorithm == "SHA-256" else md5(data, usedforsecurity=False).hexdigest()
-
-
-def secrets_of(account: str, realm: str, secret: str) -> Secrets:
-    """What is kept of a secret."""
-    text = f"{account}:{realm}:{secret}"
-    return Secrets(hashed("SHA-256", text), hashed("MD5", text))

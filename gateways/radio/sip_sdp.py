@@ -58,6 +58,7 @@ class Offer:
     floor: int | None
     direction: str  # the peer's
     crypto_tag: str  # of the key that is taken; empty where none is
+    dtmf_hz: int = 8_000  # the clock of telephone-event
 
 
 def read_offer(body: bytes, secured: bool) -> Offer:
@@ -76,14 +77,15 @@ def read_offer(body: bytes, secured: bool) -> Offer:
     held = at is not None and at in ("0.0.0.0", "::")
     floor = next((i for i, one in enumerate(sections) if _is_floor(one)), None)
     floor_at = (sections[floor].host or host or "", sections[floor].port) if floor is not None else None
+    dtmf_type, dtmf_hz = _dtmf(audio, rate)
     media = MediaOffer(
-        _address(at), audio.port, codec, payload_type, _dtmf(audio, rate), _ptime(audio),
+        _address(at), audio.port, codec, payload_type, dtmf_type, _ptime(audio),
         direction in ("sendrecv", "sendonly"), direction in ("sendrecv", "recvonly") and not held, keys, floor_at,
     )  # fmt: skip
     if floor_at is not None:
         _address(floor_at[0])
     lines = tuple((one.kind, one.proto, " ".join(one.formats)) for one in sections)
-    return Offer(media, lines, index, floor, direction, tag)
+    return Offer(media, lines, index, floor, direction, tag, dtmf_hz)
 
 
 def write_answer(offer: Offer, local: LocalMedia, session: int, version: int) -> bytes:
@@ -114,7 +116,7 @@ def _sound(offer: Offer, proto: str, local: LocalMedia) -> list[str]:
     if media.codec == "opus":
         lines.append(f"a=fmtp:{media.payload_type} useinbandfec=1;stereo=0;sprop-stereo=0")
     if media.dtmf_type is not None:
-        lines.append(f"a=rtpmap:{media.dtmf_type} telephone-event/{48_000 if media.codec == 'opus' else 8_000}")
+        lines.append(f"a=rtpmap:{media.dtmf_type} telephone-event/{offer.dtmf_hz}")
         lines.append(f"a=fmtp:{media.dtmf_type} 0-15")
     if local.keys is not None and offer.crypto_tag:
         key = base64.b64encode(local.keys.outbound).decode()
@@ -183,12 +185,15 @@ def _codec(audio: Section) -> tuple[Codec, int, int]:
     return next((one for one in found if one[0] == "opus"), found[0])
 
 
-def _dtmf(audio: Section, rate: int) -> int | None:
-    for value in audio.values("rtpmap"):
-        match = _MAP.fullmatch(value.strip())
-        if match and match[2].lower() == "telephone-event" and int(match[3]) == rate and match[1] in audio.formats:
-            return int(match[1]) if int(match[1]) < 128 else None
-    return None
+def _dtmf(audio: Section, rate: int) -> tuple[int | None, int]:
+    """Its payload type and clock: the sound's (RFC 4733 §2.1), else 8,000, which many clients have beside Opus."""
+    maps = [m for value in audio.values("rtpmap") if (m := _MAP.fullmatch(value.strip()))]
+    for wanted in (rate, 8_000):
+        for match in maps:
+            is_event = match[2].lower() == "telephone-event" and int(match[3]) == wanted
+            if is_event and match[1] in audio.formats and int(match[1]) < 128:
+                return int(match[1]), wanted
+    return None, rate
 
 
 def _ptime(audio: Section) -> int:
