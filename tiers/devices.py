@@ -40,6 +40,12 @@ class DeviceDesk:
         self._records, self._roster, self._key, self._roots = DeviceRecords(bus, roster, key), roster, key, roots
         self._audit, self._clock, self._entropy = audit, clock, entropy
 
+    def answers(self) -> dict[type[Any], Answer]:
+        return {
+            asked.MakeCodes: self.codes, asked.Enrol: self.enrol, asked.Renew: self.renew, asked.Devices: self.devices,
+            asked.RevokeDevices: self.revoke,
+        }  # fmt: skip
+
     # --- terminals ask, through a gateway
 
     async def enrol(self, request: asked.Enrol, who: Actor) -> asked.Enrolled:
@@ -92,15 +98,6 @@ class DeviceDesk:
         return asked.Renewed(ticket, expires_s, devices.renew_after_s(request.device))
 
     # --- administrators ask
-
-    def answers(self) -> dict[type[Any], Answer]:
-        return {
-            asked.MakeCodes: self.codes,
-            asked.Enrol: self.enrol,
-            asked.Renew: self.renew,
-            asked.Devices: self.devices,
-            asked.RevokeDevices: self.revoke,
-        }
 
     async def codes(self, request: asked.MakeCodes, who: Actor) -> asked.CodesMade:
         expires_s = int(self._clock()) + request.valid_s

@@ -43,6 +43,7 @@ from tiers.ledger_files import LedgerFiles, images
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.problems import in_english
+from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -110,6 +111,7 @@ class Node:
         )  # fmt: skip
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
         self.voice = VoiceDesk(data, self.recorder, clock)
+        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, clock, self._notices)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self._folding.trust_filters = self._notices.filters
         self._stop = asyncio.Event()
@@ -144,6 +146,7 @@ class Node:
         serving = Serving(self._bus, lambda: self.health.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
+        await self.radios.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
@@ -229,17 +232,14 @@ class Node:
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
             api.Audit: self._audit,
-            api.Login: self.logins.login,
-            api.LoginByKey: self.logins.login_by_key,
-            api.LoginByToken: self.logins.login_by_token,
-            api.WhoAmI: self.logins.who_am_i,
-            api.Logout: self.logins.logout,
+            **self.logins.answers(),
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
             **self._keys.answers(),
             **self.ladders.answers(),
             **self.devices.answers(),
+            **self.radios.answers(),
             **self.voice.answers(),
         }
 

@@ -5,7 +5,7 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 
 from __future__ import annotations
 
-from fusioncmd.api import calling, devices, escalation, health, keys, logins, proposals, records, voice
+from fusioncmd.api import calling, devices, escalation, health, keys, logins, proposals, radios, records, voice
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
 from fusioncmd.api.calling import Compose as Compose
 from fusioncmd.api.calling import Composed as Composed
@@ -71,5 +71,5 @@ from fusioncmd.api.records import AuditReply as AuditReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
-    **escalation.VERBS, **health.VERBS, **voice.VERBS,
+    **escalation.VERBS, **health.VERBS, **radios.VERBS, **voice.VERBS,
 }  # fmt: skip

@@ -50,7 +50,7 @@ class Caller:
 class CallUp:
     call: str  # unique within this process
     who: Caller
-    where: str  # a talkgroup, "<code>" or "<code>.<group>"; or a person, "person:<number>", of a private call
+    where: str  # a talkgroup, "<code>" or "<code>.<group>"; or who is called in private, "person:<number or account>"
     offer: MediaOffer
 
 
