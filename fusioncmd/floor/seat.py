@@ -17,6 +17,7 @@ from fusioncmd.floor.queue import Asker
 from fusioncmd.floor.sides import Nodes
 from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS, STANDING_MS, ServerTimers
 
+NEVER_MS = -(1 << 60)
 FOREIGN_MAX = 64  # bursts by others' word that are known; beyond, the longest counts for all
 
 
@@ -26,7 +27,7 @@ class Seat:
     """
 
     def __init__(
-        self, node: str, home: str, ssrc: int, now_ms: int, timers: ServerTimers = SERVER, listens_ms: int = 0
+        self, node: str, home: str, ssrc: int, now_ms: int, timers: ServerTimers = SERVER, listens_ms: int = NEVER_MS
     ) -> None:
         self.node = node
         self.arbiter: Arbiter | None = None  # while it arbitrates
