@@ -14,7 +14,8 @@ from pyroaring import BitMap
 
 from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
-from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
+from fusioncmd.course import WHOLE, Counts, Course, Gauge
+from fusioncmd.messages import REPORTED, SENT, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
 from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
 from fusioncmd.trust.judge import AUDIENCES_HELD_MAX, Judge
@@ -37,6 +38,7 @@ class Account:
     audience: BitMap | None = None
     marks: Marks = field(default_factory=Marks)
     reports: dict[bytes, Report] = field(default_factory=dict)
+    course: Course = field(default_factory=Course)
 
 
 @dataclass(slots=True)
@@ -58,6 +60,7 @@ class Ledger:
         self.shed = 0
         self.keep_from: dict[str, int] = {}  # stream → the first message in it that stands nowhere else
         self.news: News | None = None  # while somebody hears it
+        self.gauge: Gauge = WHOLE
         self._counts: dict[bytes, tuple[tuple[int, ...], int, int]] = {}
         self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
@@ -82,6 +85,7 @@ class Ledger:
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.statement, account.audience, account.said = judged.statement, audience, []
+        account.course.begin(order.issued_ms)
         self.dirty.add(order.id)
         if self.news is not None:
             self.news.orders.append(order.id)
@@ -127,11 +131,27 @@ class Ledger:
         marks = decode(Receipts, stored.data).marks
         for mark, numbers in [(mark, numbers_of(mark)) for mark in marks]:  # a batch is folded whole or not at all
             if (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
+                if mark.stage != SENT:
+                    self._date(account, stored.at_ms)
                 account.marks.fold_numbers(mark.stage, mark.answer, numbers)
                 self._told(mark.order, numbers)
 
+    def _date(self, account: Account, at_ms: int) -> None:
+        """Before evidence of then is folded: where it begins a step of the course, the one before ends."""
+        course = account.course
+        if at_ms >= course.due_ms and account.order is not None:
+            course.close(self.gauge.places, self.course_counts(account.order), at_ms)
+        course.last_ms = max(course.last_ms, at_ms)
+
+    def course_counts(self, order: Order) -> Counts:
+        """Who received and who answered, now and by place; of reports nothing: another stream has them."""
+        marks, targeted = self.accounts[order.id].marks, self.targeted(order)
+        answered = BitMap.union(*marks.answers) & targeted
+        return self.gauge.count((marks.received & targeted) | answered), self.gauge.count(answered)
+
     def fold_evidence(self, ident: bytes, rungs: Iterable[BitMap]) -> None:
         """Of an order that is known: what another node knows, by `Marks.rungs`."""
+        self._date(self.accounts[ident], self._judge.now_ms)
         marks = self.accounts[ident].marks
         for held, numbers in zip(marks.rungs(), rungs, strict=True):
             held |= numbers

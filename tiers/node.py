@@ -15,7 +15,6 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
 from fusioncmd.api import devices as of_devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
@@ -32,8 +31,9 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
-from tiers.audit_page import audit_page
+from tiers.audit_desk import AuditDesk
 from tiers.checks import Checks, Pause
+from tiers.course_desk import CourseDesk
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
@@ -102,6 +102,8 @@ class Node:
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
+        self.courses = CourseDesk(self.desk)
+        self.audits = AuditDesk(bus, node, self._judge, head_file(data))
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(bus, self.desk, self.recorder, data, monotonic)
         self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
@@ -221,7 +223,8 @@ class Node:
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
             **self.ladders.answers(),
-            api.Audit: self._audit,
+            **self.courses.answers(),
+            **self.audits.answers(),
             api.Login: self.logins.login,
             api.LoginByKey: self.logins.login_by_key,
             api.LoginByToken: self.logins.login_by_token,
@@ -239,7 +242,3 @@ class Node:
             of_devices.Devices: self.devices.devices,
             of_devices.RevokeDevices: self.devices.revoke,
         }
-
-    async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
-        check_places(who, (self.desk.node.code,))
-        return await audit_page(self._bus, self.desk.node, question)
