@@ -17,7 +17,8 @@ from fusioncmd.messages import Audience, encode
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import block
 from fusioncmd.trust.revocations import Revocations
-from tiers.ledger import Account, Ledger
+from tiers.ledger import Ledger
+from tiers.order_account import Account
 
 TOWNS_NAME = b""  # there is one table
 

@@ -15,13 +15,12 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
 from fusioncmd.api import devices as of_devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
-from fusioncmd.bus.port import RECEIPT, REPORT, Bus
+from fusioncmd.bus.port import Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.exchange import bounds
@@ -33,15 +32,16 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
-from tiers.audit_page import audit_page
+from tiers.audit_desk import AuditDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
+from tiers.course_desk import CourseDesk
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.ladder_desk import LadderDesk
-from tiers.ledger_files import LedgerFiles, images
+from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.problems import in_english
@@ -49,6 +49,7 @@ from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
+from tiers.snapshots import Snapshots
 
 log = structlog.get_logger("node")
 
@@ -75,7 +76,6 @@ class Node:
         self._ledger = self._files.load(self._judge)
         self._roster = Roster(divisions)
         self._reachable = Reachable()
-        self._covered = dict(self._ledger.handled)  # what the head on disk says
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
         self.desk = Desk(
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
@@ -104,6 +104,9 @@ class Node:
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
+        self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
+        self.courses = CourseDesk(self.desk)
+        self.audits = AuditDesk(bus, node, self._judge, head_file(data))
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(
             bus, self.desk, self.recorder, data, monotonic, ticket_key,
@@ -146,7 +149,7 @@ class Node:
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
-        self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
+        self._snapshots.begin_anew(self._folding.begun_anew)
         await self._keys.begin()
         self.recorder.sign()
         await listening
@@ -175,26 +178,8 @@ class Node:
         self.recorder.note(Entry(self.desk.now_ms, self.recorder.name, "node", self.desk.node.code, "", details))
 
     async def snapshot(self) -> None:
-        """Write what changed, then let the streams forget what the snapshot *before* already held."""
-        handled = dict(self._ledger.handled)
-        if handled == self._covered and not self._ledger.dirty:
-            return
-        made = images(self._ledger)
-        try:
-            await asyncio.to_thread(self._files.save, made, handled, dict(self._ledger.keep_from))
-            for stream in (RECEIPT, REPORT):
-                if (await self._bus.edge(stream)).last < handled[stream.name]:
-                    log.error("node.stream_went_back", stream=stream.name, handled=handled[stream.name])
-                    self.stop()  # and be started again: what it holds now has to be read from its beginning
-                    return
-                below = self._covered[stream.name] + 1
-                await self._bus.forget(stream, min(below, self._ledger.keep_from.get(stream.name, below)))
-            self._covered = handled
-            self.health.troubles.pop("ledger", None)
-        except (OSError, Unavailable) as error:
-            self._ledger.dirty.update(ident for ident, _ in made)
-            self.health.troubles["ledger"] = f"The ledger was not written: {error}", f"账本未写入：{error}"
-            log.error("node.snapshot_failed", error=str(error))
+        if not await self._snapshots.write():
+            self.stop()  # and be started again: what it holds now has to be read from its beginning
 
     async def _ensure_streams(self) -> None:
         while True:
@@ -229,7 +214,8 @@ class Node:
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
             **self.ladders.answers(),
-            api.Audit: self._audit,
+            **self.courses.answers(),
+            **self.audits.answers(),
             api.Login: self.logins.login,
             api.LoginByKey: self.logins.login_by_key,
             api.LoginByToken: self.logins.login_by_token,
@@ -247,7 +233,3 @@ class Node:
             of_devices.Devices: self.devices.devices,
             of_devices.RevokeDevices: self.devices.revoke,
         }
-
-    async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
-        check_places(who, (self.desk.node.code,))
-        return await audit_page(self._bus, self.desk.node, question)

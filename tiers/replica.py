@@ -27,7 +27,8 @@ from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import block
 from fusioncmd.trust.judge import Judge
 from tiers.holdings import Holdings, is_whole, numbers_in, slots_in
-from tiers.ledger import Ledger, News
+from tiers.ledger import Ledger
+from tiers.order_account import News
 from tiers.placing import HEAD_NAME, Placing
 
 FLUSH_CONTAINERS_MAX = 200  # of one round: some 20 ms; what is left goes with the next
