@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation
+from fusioncmd.api import devices, escalation, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -106,6 +106,10 @@ RULES: dict[type[Any], Rule] = {
     devices.MakeCodes: Rule(ADMINISTERING, _place),
     devices.Devices: Rule(ADMINISTERING),
     devices.RevokeDevices: Rule(ADMINISTERING),
+    radios.AddRadio: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),
+    radios.Radios: Rule(ANYONE, _place),
+    radios.RemoveRadio: Rule(ADMINISTERING),
+    radios.RingRadios: Rule(COMPOSING, _place),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -28,6 +28,8 @@ PROPOSAL_ALL = "fc.trust.proposal.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 LOST_ALL = "fc.trust.lost.*"
+RADIO_ALL, RADIO_RING_ALL = "fc.trust.radio.>", "fc.radio.ring.>"
+RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
 CHANNEL_OUTCOMES, CHANNEL_INBOUND = "fc.channel.outcomes", "fc.channel.inbound"
@@ -98,6 +100,16 @@ def device_anywhere(device: bytes) -> str:
 def lost(device: bytes) -> str:
     """That a device is lost; last per device."""
     return f"fc.trust.lost.{device.hex()}"
+
+
+def radio(account: str) -> str:
+    """The account of a radio; last per account."""
+    return f"fc.trust.radio.{account.encode().hex()}"
+
+
+def radio_ring(path: Path) -> str:
+    """That radios of the place are to be called together; heard by radio gateways, not kept."""
+    return f"fc.radio.ring.{path.dotted}"
 
 
 def audit_head(path: Path) -> str:

@@ -19,6 +19,7 @@ from fusioncmd.bus.users import BusUser
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
+RADIO_SAYS = (subjects.RADIO_FAILED, subjects.RADIO_HERE)
 CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
@@ -35,7 +36,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
-        "channels": _channels,
+        "channels": _channels, "radio": _radio,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -54,6 +55,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
+        "fc.trust.radio.*", *_below(f"fc.radio.ring.{here.dotted}"),
         *_below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
         *says_up(here.code), *says_down("*"),
@@ -65,7 +67,13 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
     links = *says_up("*"), *says_down(here.code)
-    return (*publish, *made, *forgets, *reads), (subjects.api(">"), subjects.PRESENCE_ALL, *CHANNELS_SAY, *links)
+    return (*publish, *made, *forgets, *reads), (
+        subjects.api(">"),
+        subjects.PRESENCE_ALL,
+        *CHANNELS_SAY,
+        *RADIO_SAYS,
+        *links,
+    )
 
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -92,14 +100,27 @@ def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _radio(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The radio gateway: it reads the accounts of radios, tells of wrong secrets and who is there, and hears whom to
+    call. It is in the account of gateways, for the same reason."""
+    return (*RADIO_SAYS, *_radio_reads(user.name, GATEWAYS_JETSTREAM)), (*_below(f"fc.radio.ring.{user.path.dotted}"),)
+
+
+def _radio_reads(name: str, api: str) -> tuple[str, ...]:
+    consumer = name if name == "*" else fixed_name(name, (subjects.RADIO_ALL,))
+    create = f"{api}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{subjects.RADIO_ALL}"
+    return f"{api}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, api)
+
+
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
         "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL,
-        *map(subjects.api, GATEWAY_ASKS),
+        *map(subjects.api, GATEWAY_ASKS), *RADIO_SAYS,
     )  # fmt: skip
-    theirs = _gateway_reads("*", GATEWAYS_JETSTREAM)
-    return {subject: subject for subject in says} | dict(zip(_gateway_reads("*", JETSTREAM), theirs, strict=True))
+    own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM))
+    theirs = (*_gateway_reads("*", GATEWAYS_JETSTREAM), *_radio_reads("*", GATEWAYS_JETSTREAM))
+    return {subject: subject for subject in says} | dict(zip(own, theirs, strict=True))
 
 
 def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

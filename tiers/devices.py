@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 from fusioncmd import api, devices, limits, tickets
 from fusioncmd.access import Actor
@@ -23,6 +24,7 @@ from fusioncmd.trust.grants import SignedGrant
 from fusioncmd.trust.refusals import Untrusted
 from fusioncmd.trust.signatures import verify_device
 from tiers.device_records import DeviceRecords
+from tiers.serving import Answer
 
 DEED: Deed = "device"
 TERMINAL = "terminal"  # who asks, where nobody is logged in
@@ -37,6 +39,12 @@ class DeviceDesk:
     ) -> None:  # fmt: skip
         self._records, self._roster, self._key, self._roots = DeviceRecords(bus, roster, key), roster, key, roots
         self._audit, self._clock, self._entropy = audit, clock, entropy
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {
+            asked.MakeCodes: self.codes, asked.Enrol: self.enrol, asked.Renew: self.renew, asked.Devices: self.devices,
+            asked.RevokeDevices: self.revoke,
+        }  # fmt: skip
 
     # --- terminals ask, through a gateway
 

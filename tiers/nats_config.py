@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fusioncmd import limits
+from fusioncmd import limits, subjects
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import BusUser
 from fusioncmd.errors import NotFound
@@ -19,6 +19,7 @@ from tiers.bus_rights import gateway_shares
 from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
 
 ROUTE_USER = "route"
+LENT = ("gateway", "radio")  # whose users are in the account of gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         )
     clustered, linked = settings.member is not None, settings.parent is not None
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
-    gateways = [user for user in known if user.role == "gateway"]
+    gateways = [user for user in known if user.role in LENT]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
     found = list(beside(settings, own, [user for user in known if user.role == "link"]))
     exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
+    exports += [lends(subjects.RADIO_RING_ALL, lent)]
     exports += [lends(subject, one.name) for one in found for subject in one.hears]
     borrowed = [borrows(subject, one.name) for one in found for subject in one.says]
     imports = [
@@ -68,6 +70,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         for subject, theirs in gateway_shares().items()
     ]
     imports += [f'{{ stream: {{ account: "{own}", subject: "{inbox}" }} }}' for inbox in inboxes]
+    imports += [borrows(subjects.RADIO_RING_ALL, own)]
     return f"""\
 {listening(settings)}\
 authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}
@@ -77,7 +80,7 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{listed(user_line(user, clustered, linked) for user in known if user.role not in ("gateway", "link"))}\
+{listed(user_line(user, clustered, linked) for user in known if user.role not in (*LENT, "link"))}\
     ]
     exports: [
 {listed(exports)}\

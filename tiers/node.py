@@ -16,7 +16,6 @@ import structlog
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.accounts.oidc import provider_in
-from fusioncmd.api import devices as of_devices
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
@@ -45,6 +44,7 @@ from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.problems import in_english
+from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -105,17 +105,24 @@ class Node:
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
+        self._departments(bus, data, monotonic)
+        self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
+        self._folding.trust_filters = self._notices.filters
+        self._stop = asyncio.Event()
+
+    def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
+        """Who answers for what beside orders."""
         self.courses = CourseDesk(self.desk)
-        self.audits = AuditDesk(bus, node, self._judge, head_file(data))
+        self.audits = AuditDesk(bus, self.desk.node, self._judge, head_file(data))
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(
             bus, self.desk, self.recorder, data, monotonic, ticket_key,
             lambda: self._reachable.here(self._clock()),
         )  # fmt: skip
-        self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
-        self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
-        self._folding.trust_filters = self._notices.filters
-        self._stop = asyncio.Event()
+        self.devices = DeviceDesk(
+            bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
+        )
+        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -147,6 +154,7 @@ class Node:
         serving = Serving(self._bus, lambda: self.health.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
+        await self.radios.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._snapshots.begin_anew(self._folding.begun_anew)
@@ -227,9 +235,6 @@ class Node:
             Revoke: self._keys.revoke,
             Beat: self._keys.beat,
             Keys: self._keys.keys,
-            of_devices.MakeCodes: self.devices.codes,
-            of_devices.Enrol: self.devices.enrol,
-            of_devices.Renew: self.devices.renew,
-            of_devices.Devices: self.devices.devices,
-            of_devices.RevokeDevices: self.devices.revoke,
+            **self.devices.answers(),
+            **self.radios.answers(),
         }

@@ -25,6 +25,7 @@ Deed = Literal[
     "device",
     "node",
     "ladder",
+    "radio",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

@@ -97,6 +97,11 @@ COMMANDS = {
         "Responders' devices: enrol, list, revoke.",
         "人员设备：登记、查看、吊销。",
     ),
+    "radios": (
+        "radios:app",
+        "Radios: add, list, remove, call together.",
+        "电台：新增、查看、移除、呼叫入组。",
+    ),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",

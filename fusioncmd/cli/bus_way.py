@@ -90,7 +90,7 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
     return Way(ca=ca, keys=None if open_bus else folder, open=open_bus)
 
 
-def make_users(data: Path, node: str, gateways: int) -> None:
+def make_users(data: Path, node: str, gateways: int, radio: bool = False) -> None:
     """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
     users.ensure(folder, users.NODE, "node", node)
@@ -99,6 +99,8 @@ def make_users(data: Path, node: str, gateways: int) -> None:
     if (data / FILE).exists():
         users.ensure(folder, users.CHANNELS, "channels", node)
     users.ensure(folder, users.CONSOLE, "commander", node)  # asks, with the session of whoever looks at it
+    if radio:
+        users.ensure(folder, users.RADIO, "radio", node)
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)
 

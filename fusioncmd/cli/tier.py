@@ -20,6 +20,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
+from fusioncmd.cli.radio_way import Radio, listens
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
 from fusioncmd.ladder.config import FILE
@@ -69,6 +70,7 @@ class Tier:
     way: Way = OWN
     linked: Linked = ALONE
     console: Console | None = None
+    radio: Radio | None = None
 
     @property
     def nats_url(self) -> str:
@@ -110,6 +112,9 @@ class Tier:
             counties = ["--counties", str(polygons)] if polygons.exists() else []
             own = ["--nats", self.nats_url, *listen, *behind, *places, *counties]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
+        if self.radio is not None:
+            own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
+            yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -134,7 +139,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        make_users(tier.data, tier.node, tier.gateways)
+        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
@@ -183,27 +188,21 @@ async def _until_answered(tier: Tier) -> None:
         with contextlib.suppress(Unavailable):
             async with shell.connect(tier.nats_url, 1.0, tier.bus_key(users.OFFICE), tier.way.ca) as bus:
                 health = await Commander(bus).ask(api.Health(), timeout_s=1.0)
-            if health.caught_up and len(health.gateways) >= tier.gateways and await _listens(tier.console):
+            listening = [await listens(*at) for at in _answering(tier)]
+            if health.caught_up and len(health.gateways) >= tier.gateways and all(listening):
                 return
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _listens(console: Console | None) -> bool:
-    """Whether its port answers; so it does where there is none."""
-    if console is None:
-        return True
-    try:
-        _, writer = await asyncio.open_connection(console.host, console.port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+def _answering(tier: Tier) -> list[tuple[str, int]]:
+    """What the node does not know of, and is there when its port answers."""
+    return [(one.host, one.port) for one in (tier.console, tier.radio) if one is not None]
 
 
 def _check_ports(tier: Tier) -> None:
     wanted = [(tier.host, tier.port)] + ([] if tier.nats else [(tier.way.host, tier.nats_port)])
     wanted += [tier.linked.listens] if tier.linked.listens else []
-    wanted += [(tier.console.host, tier.console.port)] if tier.console else []
+    wanted += _answering(tier)
     for host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

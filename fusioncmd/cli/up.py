@@ -17,6 +17,7 @@ from fusioncmd.cli.bus_way import joined_way, own_way
 from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
+from fusioncmd.cli.radio_way import radio_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.errors import Unavailable
@@ -67,6 +68,9 @@ def up(
     parent_ca: options.ParentCaOption = None,
     links_port: options.LinksPortOption = None,
     links_host: options.LinksHostOption = "127.0.0.1",
+    radio: options.RadioOption = None,
+    radio_host: options.RadioHostOption = "127.0.0.1",
+    radio_tls: options.RadioTlsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
@@ -83,6 +87,7 @@ def up(
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
+            radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -125,6 +130,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.say_line(page)
     if tier.console:
         shell.say_line(say(f"  console    {tier.console.url}", f"  指挥台  {tier.console.url}"))
+    if tier.radio:
+        shell.say_line(say(f"  radios     {tier.radio.url}", f"  电台  {tier.radio.url}"))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

@@ -107,6 +107,14 @@ LinksHostOption = Annotated[
     str, _option("ADDRESS", "Where nodes below come in; beyond loopback with TLS only.",
                  "供下级节点接入的地址；非本机地址须用 TLS。")
 ]  # fmt: skip
+RadioOption = Annotated[
+    int | None, _port("Port for radios (SIP by UDP and TCP); without it there are none.",
+                      "电台接入端口（SIP，UDP 与 TCP）；不指定则不启用。")
+]  # fmt: skip
+RadioHostOption = Annotated[str, _option("ADDRESS", "Where radios come in.", "电台接入地址。")]
+RadioTlsOption = Annotated[
+    int | None, _port("Port for radios by TLS, with the server's certificate.", "电台 TLS 接入端口，使用服务器证书。")
+]
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The radio gateway: one-touch radios and SIP phones become voices in talkgroups, and back."""

@@ -1,0 +1,173 @@
+"""`python -m gateways.radio`: SIP for radios and phones. They register here, dial a place, and are in its talkgroup."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import ssl
+import sys
+import time
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from fusioncmd import codes, divisions, keys, radios, subjects
+from fusioncmd.bus.nats import open_bus
+from fusioncmd.bus.port import TRUST, Bus
+from fusioncmd.descriptors import raise_descriptors
+from fusioncmd.errors import BadInput, Problem, Unavailable
+from fusioncmd.logs import configure_logs
+from fusioncmd.words import reason, sentence
+from gateways.radio.accounts import Accounts
+from gateways.radio.bounds import FAILURES_TOLD_EVERY_S
+from gateways.radio.calls import Media
+from gateways.radio.echo import EchoMedia
+from gateways.radio.gateway import Gateway
+from gateways.radio.listener import Listener
+from gateways.radio.sip_agent import Agent
+from gateways.radio.sip_reply import Flow
+from gateways.radio.speaking import Sip
+
+log = structlog.get_logger("radio")
+
+BUS_WAIT_S = 30.0
+TELL_EVERY_S = 1.0
+TELL_ALL_THE_SAME_S = 60.0
+GOODBYE_S = 0.5
+
+
+async def _run(given: argparse.Namespace) -> None:
+    serves = codes.parse(given.serve)
+    places = divisions.load(given.divisions)
+    key = keys.read_ticket_key(given.data)
+    raise_descriptors()
+    bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
+    listener: Listener
+    gateway: Gateway
+    accounts = Accounts(key, lambda account: agent.forget(account, listener.now_s))
+    address = given.advertise or given.host
+    at = _addresses(address, given.port, given.tls_port)
+    agent = Agent(
+        serves.code, os.urandom(32), accounts.secrets, os.urandom,
+        lambda flow: at[flow.transport], lambda flow: _contact(flow, at), time.monotonic(),
+    )  # fmt: skip
+    listener = Listener(agent, lambda event: gateway.hear(event))
+    media: Media = EchoMedia(address)
+    gateway = Gateway(Sip(listener, _bracketed(address)), media, EchoMedia(address), accounts.held, places.__contains__)
+    tail = await bus.tail(TRUST, accounts.fold, filters=(subjects.RADIO_ALL,))
+    await tail.caught_up()
+    await bus.hear(f"{subjects.radio_ring(serves)}", lambda subject, data: _ring(gateway, data))
+    await bus.hear(f"{subjects.radio_ring(serves)}.>", lambda subject, data: _ring(gateway, data))
+    try:
+        await listener.open(given.host, given.port, given.tls_port, _context(given))
+    except OSError as error:
+        en, zh = reason(error)
+        raise Unavailable(
+            f"Radios cannot reach {given.host}:{given.port}: {en}.", f"无法监听 {given.host}:{given.port}：{zh}。"
+        ) from None
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    log.info("radio.ready", port=given.port, tls_port=given.tls_port, serves=str(serves), accounts=len(accounts.held))
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(listener.run()), tasks.create_task(_tell(bus, gateway, agent, given.name))]
+        await stop.wait()
+        await gateway.close()
+        await asyncio.sleep(GOODBYE_S)
+        for task in running:
+            task.cancel()
+    await listener.close()
+    await tail.stop()
+    await bus.close()
+
+
+async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
+    """Who is here, when it is another than before and each minute; and wrong secrets, for the audit."""
+    here_s = failures_s = time.monotonic()
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        now_s = time.monotonic()
+        with contextlib.suppress(Unavailable):  # said again in a second
+            if gateway.changed or now_s - here_s >= TELL_ALL_THE_SAME_S:
+                accounts = tuple(agent.registrar.accounts(now_s))
+                await bus.say(subjects.RADIO_HERE, radios.encode(radios.Here(name, accounts, gateway.calls)))
+                gateway.changed, here_s = False, now_s
+            if agent.failures and now_s - failures_s >= FAILURES_TOLD_EVERY_S:
+                worst = dict(agent.failures.most_common(radios.FAILURES_SHOWN_MAX))
+                told = radios.Failures(worst, agent.failures.total())
+                await bus.say(subjects.RADIO_FAILED, radios.encode(told))
+                agent.failures.clear()
+                failures_s = now_s
+                log.warning("radio.shed", shed=agent.strangers.shed, **agent.counts)
+
+
+def _ring(gateway: Gateway, data: bytes) -> None:
+    try:
+        ring = radios.decode(radios.Ring, data)
+        called = gateway.ring(ring)
+    except Problem as problem:
+        log.error("radio.bad_ring", problem=problem.en)
+        return
+    log.info("radio.rung", where=ring.where, called=called, by=ring.by)
+
+
+def _addresses(address: str, port: int, tls_port: int | None) -> dict[str, str]:
+    """By transport, where we are reached."""
+    host = _bracketed(address)
+    return {"udp": f"{host}:{port}", "tcp": f"{host}:{port}", "tls": f"{host}:{tls_port or port}"}
+
+
+def _contact(flow: Flow, at: dict[str, str]) -> str:
+    return f"sip:gateway@{at[flow.transport]};transport={flow.transport}"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _context(given: argparse.Namespace) -> ssl.SSLContext | None:
+    if given.tls_port is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(given.cert, given.cert_key)
+    except (OSError, ssl.SSLError) as error:
+        raise BadInput(
+            f"{given.cert} and {given.cert_key} are no certificate and key: {error}.",
+            f"{given.cert} 与 {given.cert_key} 不是证书与私钥：{error}。",
+        ) from None
+    return context
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m gateways.radio", description=__doc__)
+    parser.add_argument("--serve", required=True, help="the place whose radios register here, such as 44.01.06")
+    parser.add_argument("--nats", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5060, help="UDP and TCP")
+    parser.add_argument("--tls-port", type=int, help="SIP over TLS; without it keys for sound are not taken")
+    parser.add_argument("--cert", type=Path)
+    parser.add_argument("--cert-key", type=Path)
+    parser.add_argument("--advertise", default="", metavar="ADDRESS", help="what radios reach this machine by")
+    parser.add_argument("--name", default="radio")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--divisions", type=Path)
+    parser.add_argument("--bus-key", type=Path, help="radio.nk: this process's key of the bus")
+    parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
+    given = parser.parse_args()
+    configure_logs()
+    try:
+        uvloop.run(_run(given))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Problem as problem:
+        sys.exit(sentence(problem))
+
+
+if __name__ == "__main__":
+    main()

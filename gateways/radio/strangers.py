@@ -1,0 +1,78 @@
+"""How much is done for who has proven nothing: so much an address, and so much for all of them together. Pure.
+
+Time is an argument, in seconds of a clock that runs on. An address is forgotten when it has been still for so long that
+nothing would be different, or when ADDRESSES_MAX others were heard since.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
+
+from gateways.radio import bounds
+
+
+class Allowance:
+    """`burst` at once, then `per_s`."""
+
+    __slots__ = ("_at_s", "_burst", "_left", "_per_s")
+
+    def __init__(self, burst: float, per_s: float, now_s: float) -> None:
+        self._burst, self._per_s, self._left, self._at_s = burst, per_s, burst, now_s
+
+    def take(self, now_s: float) -> bool:
+        if not self.has(now_s):
+            return False
+        self._left -= 1
+        return True
+
+    def has(self, now_s: float) -> bool:
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        return self._left >= 1
+
+
+class Strangers:
+    """`shed` counts requests that nobody looked at."""
+
+    def __init__(self, now_s: float) -> None:
+        self._all = Allowance(bounds.STRANGERS_BURST, bounds.STRANGERS_PER_S, now_s)
+        self._asking: OrderedDict[str, Allowance] = OrderedDict()
+        self._failing: OrderedDict[str, Allowance] = OrderedDict()
+        self.shed = 0
+
+    def may_ask(self, host: str, now_s: float) -> bool:
+        """A request without proof: first its address pays, so that one address takes nothing from the others."""
+        own = _of(self._asking, host, bounds.STRANGER_BURST, bounds.STRANGER_PER_S, now_s)
+        if own.take(now_s) and self._all.take(now_s):
+            return True
+        self.shed += 1
+        return False
+
+    def failed(self, host: str, now_s: float) -> None:
+        """A wrong secret came from there."""
+        _of(self._failing, host, bounds.FAILURES_BURST, bounds.FAILURES_PER_S, now_s).take(now_s)
+
+    def is_struck(self, host: str, now_s: float) -> bool:
+        """So many failed from there that a claim from there counts as none, and waits like any stranger."""
+        held = self._failing.get(network(host))
+        return held is not None and not held.has(now_s)
+
+
+def network(host: str) -> str:
+    """The address; of IPv6 its /64, for whoever has one address there has them all."""
+    if ":" not in host:
+        return host
+    found = ip_address(host.partition("%")[0])
+    return str(IPv6Address(int(found) >> 64 << 64))
+
+
+def _of(held: OrderedDict[str, Allowance], host: str, burst: float, per_s: float, now_s: float) -> Allowance:
+    name = network(host)
+    if name in held:
+        held.move_to_end(name)
+        return held[name]
+    if len(held) >= bounds.ADDRESSES_MAX:
+        held.popitem(last=False)
+    held[name] = made = Allowance(burst, per_s, now_s)
+    return made
