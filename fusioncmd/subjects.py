@@ -151,13 +151,39 @@ def link_beat_down(code: str) -> str:
 
 
 def floor(path: Path, talkgroup: str) -> str:
-    """Who may speak in a talkgroup of the node at `path`; not kept. Nothing carries it yet."""
+    """Who may speak in a talkgroup of the node at `path`; not kept."""
     return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
 
 
+def floor_of(path: Path) -> str:
+    """What the floors of its talkgroups begin with."""
+    return f"fc.floor.{path.dotted}"
+
+
+def voice_of(path: Path) -> str:
+    return f"fc.voice.{path.dotted}"
+
+
 def voice(path: Path, talkgroup: str) -> str:
-    """RTP of a talkgroup, one publish per frame however many listen; not kept. Nothing carries it yet."""
+    """RTP of a talkgroup, one publish per frame however many listen; not kept."""
     return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
+
+
+def beacon(path: Path) -> str:
+    """That the node at `path` is there, and would arbitrate floors."""
+    return f"fc.beacon.{path.dotted}"
+
+
+def joined(gateway: str) -> str:
+    """Which talkgroups somebody listens to through that gateway, each second; it crosses no link."""
+    return f"fc.joined.{gateway}"
+
+
+def talkgroup_of(subject: str) -> tuple[Path, str]:
+    """The place and the name that a `fc.floor` or `fc.voice` subject spells. Raises BadInput."""
+    _, _, place = subject.split(".", 2)
+    path, _, name = place.rpartition(".")
+    return parse(path), _token(name)
 
 
 def ladder_running(order: bytes) -> str:

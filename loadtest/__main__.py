@@ -33,6 +33,7 @@ from loadtest import (
     ladder,
     slow,
     storm,
+    voice,
 )  # fmt: skip
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
@@ -59,6 +60,7 @@ SCENARIOS = {
     "cluster": cluster,
     "disk": disk,
     "ladder": ladder,
+    "voice": voice,
 }
 
 

@@ -22,6 +22,7 @@ MAY_IMPORT = {
 ONE_FILE_PER_LIBRARY = {
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
+    "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
         for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions")
@@ -38,6 +39,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats_streams.py",
         "fusioncmd/bus/nats_tail.py",
     },
+    "pylibsrtp": {"gateways/radio/srtp.py"},
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py"},
     "wsproto": {"gateways/responder/odd.py"},
@@ -53,7 +55,11 @@ PURE = (
     "fusioncmd/floor/arbiter.py", "fusioncmd/floor/bursts.py", "fusioncmd/floor/codec.py", "fusioncmd/floor/frames.py",
     "fusioncmd/floor/messages.py", "fusioncmd/floor/participant.py", "fusioncmd/floor/priority.py",
     "fusioncmd/floor/queue.py", "fusioncmd/floor/relay.py", "fusioncmd/floor/seat.py", "fusioncmd/floor/sides.py",
-    "fusioncmd/floor/timers.py",
+    "fusioncmd/floor/timers.py", "fusioncmd/floor/known.py", "gateways/radio/calls.py",
+    "fusioncmd/voice/activity.py", "fusioncmd/voice/bounds.py", "fusioncmd/voice/dtmf.py", "fusioncmd/voice/frames.py",
+    "fusioncmd/voice/jitter.py", "fusioncmd/voice/listening.py", "fusioncmd/voice/rtcp.py", "fusioncmd/voice/rtp.py",
+    "fusioncmd/voice/joined.py", "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
+    "gateways/radio/uplink.py", "tiers/floors.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/api/course.py", "fusioncmd/api/roles.py",

@@ -36,7 +36,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
-        "channels": _channels, "radio": _radio,
+        "channels": _channels, "radio": _radio, "talk": _talk, "floor": _floor,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -138,9 +138,36 @@ def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (subjects.api(">"),), ()
 
 
+def _talk(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The voice of a gateway's terminals, in the account of links: nothing is kept there, and nobody is asked."""
+    beacons = (*map(subjects.beacon, user.path.ancestors()), *_below(subjects.beacon(user.path)))
+    return (*_talkgroups(user), subjects.joined(f"{user.serves}-{user.name}")), (*_talkgroups(user), *beacons)
+
+
+def _floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who arbitrates floors and records voice at a node."""
+    talkgroups, own = _talkgroups(user), subjects.beacon(user.path)
+    beacons = (*map(subjects.beacon, user.path.ancestors()), *_below(own))
+    return (*talkgroups, own), (*talkgroups, *beacons, subjects.joined("*"))
+
+
 def _link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The NATS server of a node below: it says what comes up from there and hears what goes down, and nothing else."""
-    return says_up(user.serves), says_down(user.serves)
+    """The NATS server of a node below: it says what comes up from there and hears what goes down, and voice of the
+    talkgroups above it and below, as far as somebody there listens; nothing else."""
+    talkgroups = _talkgroups(user)
+    up = (*says_up(user.serves), *talkgroups, *_below(subjects.beacon(user.path)))
+    return up, (*says_down(user.serves), *talkgroups, *map(subjects.beacon, user.path.ancestors()))
+
+
+def _talkgroups(user: BusUser) -> tuple[str, ...]:
+    """Voice and floors of the places above, and of the user's own and all below."""
+    return tuple(
+        subject
+        for kind in ("voice", "floor")
+        for subject in (
+            *(f"fc.{kind}.{path.dotted}.*" for path in user.path.ancestors()), f"fc.{kind}.{user.path.dotted}.>",
+        )
+    )  # fmt: skip
 
 
 def says_up(code: str) -> tuple[str, ...]:

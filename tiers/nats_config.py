@@ -1,6 +1,6 @@
 """The configuration of a tier node's own NATS server. Pure: settings in, text out.
 
-The node has an account, its gateways another, and so have the links to the nodes below and the link to the node above:
+The node has an account, its gateways another, and a third one has the links to the nodes below and above, and voice:
 between accounts passes what is lent, and nothing else. Each user by public key, so that no secret stands in the file;
 allow-lists only; nobody without a key. What a user may do is in `bus_rights`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fusioncmd import limits, subjects
 from fusioncmd.bus.port import STREAMS
-from fusioncmd.bus.users import BusUser
+from fusioncmd.bus.users import LINKED, BusUser
 from fusioncmd.errors import NotFound
 from tiers.bus_rights import gateway_shares
 from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
@@ -59,7 +59,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
     gateways = [user for user in known if user.role in LENT]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
-    found = list(beside(settings, own, [user for user in known if user.role == "link"]))
+    found = list(beside(settings, own, [user for user in known if user.role in LINKED]))
     exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
     exports += [lends(subjects.RADIO_RING_ALL, lent)]
@@ -80,7 +80,7 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{listed(user_line(user, clustered, linked) for user in known if user.role not in (*LENT, "link"))}\
+{listed(user_line(user, clustered, linked) for user in known if user.role not in (*LENT, *LINKED))}\
     ]
     exports: [
 {listed(exports)}\

@@ -1,4 +1,8 @@
-"""Links in a NATS server's configuration: accounts and leaf nodes. What passes between tiers, and no more. Pure."""
+"""Links in a NATS server's configuration: accounts and leaf nodes. What passes between tiers, and no more. Pure.
+
+One account holds the links to nodes below, the one to the node above, and voice: NATS passes a frame from link to link,
+once on each, and only where somebody beyond listens. What a link's user may say and hear keeps the rest from passing.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +41,17 @@ class Lent:
     hears: tuple[str, ...]
 
 
-def beside(settings: LinkSettings, own: str, below: list[BusUser]) -> Iterator[Lent]:
-    """The accounts of links: of those to nodes below, which come in as users, and of the one to the node above."""
-    if settings.links is not None:
-        yield Lent(f"{own}-links", below, says=says_up("*"), hears=says_down("*"))
-    if settings.parent is not None:
-        yield Lent(f"{own}-above", [], says=says_down(settings.node), hears=says_up(settings.node))
+def beside(settings: LinkSettings, own: str, inside: list[BusUser]) -> Iterator[Lent]:
+    """The account of links and voice: of nodes below, which come in as users, of the node above, and of whoever carries
+    voice here. What is lent is named link by link: NATS takes `fc.link.*.up` and the link to above for a circle."""
+    below = [user.serves for user in inside if user.role == "link"]
+    if settings.links is not None or settings.parent is not None or inside:
+        above = settings.parent is not None
+        says = [subject for code in below for subject in says_up(code)]
+        hears = [subject for code in below for subject in says_down(code)]
+        says += says_down(settings.node) if above else ()
+        hears += says_up(settings.node) if above else ()
+        yield Lent(f"{own}-links", inside, tuple(says), tuple(hears))
 
 
 def account(lent: Lent, own: str) -> str:
@@ -86,7 +95,7 @@ def leafnodes(settings: LinkSettings, own: str, tls: str) -> str:
     if settings.parent is not None:
         # The server above says nothing before the handshake (`nats_config._tls`).
         ca = settings.parent_ca and f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}", handshake_first: true }}'
-        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-above"{ca or ""}'
+        remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-links"{ca or ""}'
         above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
     return f"leafnodes {{\n{here}{above}}}\n"
 

@@ -75,6 +75,16 @@ class _MemoryTail:
             self._bus.tails.remove(self)
 
 
+@dataclass
+class _MemoryHearing:
+    _all: list[tuple[str, Heard]]
+    _own: tuple[str, Heard]
+
+    async def stop(self) -> None:
+        if self._own in self._all:
+            self._all.remove(self._own)
+
+
 class MemoryBus:
     """Implements `port.Bus`. `clock` gives seconds since 1970."""
 
@@ -164,8 +174,9 @@ class MemoryBus:
             if matches(pattern, subject):
                 heard(subject, data)
 
-    async def hear(self, subject: str, heard: Heard) -> None:
+    async def hear(self, subject: str, heard: Heard) -> _MemoryHearing:
         self._heard.append((subject, heard))
+        return _MemoryHearing(self._heard, (subject, heard))
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         server = self._servers.get(subject)

@@ -25,8 +25,8 @@ from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, Together, fix
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
 from fusioncmd.bus.nats_streams import ensure_streams
-from fusioncmd.bus.nats_tail import NatsTail
-from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec, Tail
+from fusioncmd.bus.nats_tail import NatsHearing, NatsTail
+from fusioncmd.bus.port import STREAMS, Handler, Heard, Hearing, Server, Stored, StreamEdge, StreamSpec, Tail
 from fusioncmd.bus.sequence import HEARTBEAT_S
 from fusioncmd.errors import BusDown, BusRefused, NoReply
 
@@ -202,11 +202,11 @@ class NatsBus:
         with self._translated():
             await self._nc.publish(subject, data)
 
-    async def hear(self, subject: str, heard: Heard) -> None:
+    async def hear(self, subject: str, heard: Heard) -> Hearing:
         async def deliver(msg: Msg) -> None:
             heard(msg.subject, msg.data)
 
-        await self._nc.subscribe(subject, cb=deliver)
+        return NatsHearing(await self._nc.subscribe(subject, cb=deliver))
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         self._check_connected()

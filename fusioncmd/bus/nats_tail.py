@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import api as js
 from nats.js.errors import NotFoundError
@@ -139,3 +141,14 @@ class NatsTail:
         self._handler(Stored(msg.subject, msg.data, meta.sequence.stream, at_ms))
         if not meta.num_pending:
             self._whole.set()
+
+
+@dataclass(frozen=True, slots=True)
+class NatsHearing:
+    """Implements `port.Hearing`."""
+
+    _subscription: Subscription
+
+    async def stop(self) -> None:
+        with contextlib.suppress(NatsError):  # the connection is gone, and with it what was heard
+            await self._subscription.unsubscribe()

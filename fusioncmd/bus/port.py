@@ -69,6 +69,12 @@ class Tail(Protocol):
     async def stop(self) -> None: ...
 
 
+class Hearing(Protocol):
+    """What is heard of a subject, until `stop`: then nobody here wants it, and no link carries it for us."""
+
+    async def stop(self) -> None: ...
+
+
 Handler = Callable[[Stored], None]
 Heard = Callable[[str, bytes], None]
 Server = Callable[[bytes], Awaitable[bytes]]
@@ -111,7 +117,7 @@ class Bus(Protocol):
 
     async def say(self, subject: str, data: bytes) -> None: ...
 
-    async def hear(self, subject: str, heard: Heard) -> None: ...
+    async def hear(self, subject: str, heard: Heard) -> Hearing: ...
 
     async def ask(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         """A reply, or `BusDown` / `Unavailable` when nobody gives one."""

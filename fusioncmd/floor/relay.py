@@ -55,6 +55,11 @@ class Relay:
         holder = self._holder
         return holder.participant if holder is not None and now_ms < holder.until_ms else None
 
+    @property
+    def holder(self) -> Burst | None:
+        """The burst that is let through, or was until a moment ago (`speaker`)."""
+        return self._holder
+
     def media(self, participant: str, now_ms: int) -> bool:
         """RTP came from that participant: may it pass? If not, the next `tick` tells it so."""
         if self._holder is None or self.speaker(now_ms) != participant:
