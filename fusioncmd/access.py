@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import devices, escalation, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.voice import Bursts, Recording
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
 from fusioncmd.messages import Selector
@@ -90,6 +91,8 @@ RULES: dict[type[Any], Rule] = {
     api.Picture: Rule(WATCHING),
     api.Ladder: Rule(WATCHING, _place),
     api.Course: Rule(WATCHING, _place),
+    Bursts: Rule(WATCHING, lambda question: (question.place,) if question.place else ()),
+    Recording: Rule(WATCHING),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

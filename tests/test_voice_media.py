@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +34,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
 
 
 @pytest.fixture
-async def media(server: KeyedServer) -> AsyncIterator[list[TalkgroupMedia]]:
+async def media(server: KeyedServer, tmp_path: Path) -> AsyncIterator[list[TalkgroupMedia]]:
     """Two gateways of the province."""
     stop = asyncio.Event()
     buses = [
         await open_bus(server.url, name, key=users.seed_file(server.keys, name))
         for name in ("floor", "radio-1", "radio-2")
     ]
-    talk = asyncio.create_task(Talk(buses[0], parse("44"), time.monotonic_ns() // 1_000_000 - LONG_AGO_MS).run(stop))
+    talk = asyncio.create_task(
+        Talk(buses[0], parse("44"), tmp_path, time.monotonic_ns() // 1_000_000 - LONG_AGO_MS).run(stop)
+    )
     both = [TalkgroupMedia(bus, f"44-radio-{n}", parse("44"), "127.0.0.1") for n, bus in enumerate(buses[1:], 1)]
     for one in both:
         await one.start()

@@ -16,7 +16,6 @@ import structlog
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
 from fusioncmd.accounts.oidc import provider_in
-from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import Bus
@@ -50,6 +49,7 @@ from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 from tiers.snapshots import Snapshots
+from tiers.voice_desk import VoiceDesk
 
 log = structlog.get_logger("node")
 
@@ -123,6 +123,7 @@ class Node:
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
+        self.voice = VoiceDesk(data, self.recorder, self._clock)
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -232,9 +233,8 @@ class Node:
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
-            Revoke: self._keys.revoke,
-            Beat: self._keys.beat,
-            Keys: self._keys.keys,
+            **self._keys.answers(),
             **self.devices.answers(),
             **self.radios.answers(),
+            **self.voice.answers(),
         }

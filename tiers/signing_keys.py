@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -28,6 +29,7 @@ from fusioncmd.trust.revocations import digest_of
 from fusioncmd.trust.roll import Said, in_use_words, unusable_words
 from tiers.key_watch import KeyWatch
 from tiers.ledger import Ledger
+from tiers.serving import Answer
 
 log = structlog.get_logger("node")
 
@@ -76,6 +78,9 @@ class SigningKeys:
         return self.own
 
     # --- questions
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {Revoke: self.revoke, Beat: self.beat, Keys: self.keys}
 
     async def revoke(self, request: Revoke, who: Actor | None) -> Revoked:
         revocations = self._judge.revocations

@@ -24,6 +24,7 @@ from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
 from tiers.floors import Floors
+from tiers.listener import Listener
 
 log = structlog.get_logger("talk")
 
@@ -35,25 +36,31 @@ class Talk:
     """Of the node at `node`. `began_ms`, by the monotonic clock: since when no other process has arbitrated here;
     it is silent until what another one granted has lapsed."""
 
-    def __init__(self, bus: Bus, node: Path, began_ms: int | None = None) -> None:
+    def __init__(self, bus: Bus, node: Path, data: FilePath, began_ms: int | None = None) -> None:
         self._bus, self._node = bus, node
         self._saying = Saying(bus)
         self._wanted: list[Path] = []  # whose beacons have to be heard from now on
         self.floors = Floors(node, _now_ms() if began_ms is None else began_ms, self._saying.say, self._wanted.append)
         self._heard: set[Path] = set()
+        self.listener = Listener(bus, node, data, time.time, time.monotonic)
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._hear_all()
         log.info("talk.ready", node=self._node.code)
-        saying = asyncio.create_task(self._saying.run())
+        tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self.listener.run())]
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not any(task.done() for task in tasks):
                 self.floors.tick(_now_ms())
                 while self._wanted:
                     await self._hear_beacon(self._wanted.pop())
                 await asyncio.sleep(TICK_S)
         finally:
-            saying.cancel()
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
 
     async def _hear_all(self) -> None:
         for path in self._node.ancestors():
@@ -82,7 +89,7 @@ async def _run(given: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Talk(bus, parse(given.node)).run(stop)
+    await Talk(bus, parse(given.node), given.data).run(stop)
     await bus.close()
 
 

@@ -5,7 +5,20 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 
 from __future__ import annotations
 
-from fusioncmd.api import calling, course, devices, escalation, health, keys, logins, proposals, radios, records, roles
+from fusioncmd.api import (
+    calling,
+    course,
+    devices,
+    escalation,
+    health,
+    keys,
+    logins,
+    proposals,
+    radios,
+    records,
+    roles,
+    voice,
+)  # fmt: skip
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
 from fusioncmd.api.calling import Compose as Compose
 from fusioncmd.api.calling import Composed as Composed
@@ -86,5 +99,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
-    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS,
+    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
 }  # fmt: skip

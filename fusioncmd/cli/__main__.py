@@ -157,6 +157,11 @@ COMMANDS = {
         "Who exists: import, sample, find.",
         "人员名册：导入、生成样本、查找。",
     ),
+    "voice": (
+        "voice:app",
+        "What was said in talkgroups: find it, and hear it again.",
+        "通话录音：查找与回放。",
+    ),
     "plan": (
         "plan:plan",
         "How many gateways, nodes and machines so many people need.",

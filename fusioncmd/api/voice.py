@@ -1,0 +1,48 @@
+"""What was said in talkgroups, and kept: found and heard again. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from fusioncmd.api.question import CodeOrNone, Question, Verbs
+from fusioncmd.messages import Millis
+from fusioncmd.voice.bounds import FOUND_MAX, RECORDING_BYTES_MAX, RECORDINGS_DAYS_MAX
+from fusioncmd.voice.recorded import Id, Recorded
+
+SPAN_MS_MAX = RECORDINGS_DAYS_MAX * 86_400_000
+
+
+class Bursts(Question["BurstsReply"], frozen=True):
+    """`voice`: bursts from `from_ms` to `until_ms`, the newest first. `place`: of the talkgroup or of who spoke, or one
+    above; `person`: a number, or part of a name."""
+
+    from_ms: Millis
+    until_ms: Millis
+    place: CodeOrNone = ""
+    person: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=FOUND_MAX)] = 100
+
+
+class BurstsReply(Struct, frozen=True):
+    """`more`: there are older ones; they are found with `until_ms` at the last one's time."""
+
+    bursts: tuple[Recorded, ...]
+    more: bool
+
+
+class Recording(Question["RecordingReply"], frozen=True):
+    """`recording`: one burst, to be heard."""
+
+    id: Id
+
+
+class RecordingReply(Struct, frozen=True):
+    """`ogg` is a file of Ogg Opus (RFC 7845)."""
+
+    burst: Recorded
+    ogg: Annotated[bytes, Meta(max_length=RECORDING_BYTES_MAX)]
+
+
+VERBS: Verbs = {Bursts: ("voice", BurstsReply), Recording: ("recording", RecordingReply)}

@@ -1,0 +1,83 @@
+"""What is known of a recorded burst: who, where, when, in which talkgroup, and by whose word. Pure.
+
+Recordings lie in folders by the hour (UTC), each with an index of one line a burst; a name says where its file is.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from fusioncmd.codes import Path
+from fusioncmd.messages import Code, Millis
+from fusioncmd.messages import Number as Person
+from fusioncmd.voice.bounds import USER_CHARS_MAX
+
+HOUR_MS = 3_600_000
+Id = Annotated[str, Meta(pattern=r"\A[0-9]{10}-[0-9]{7}-[0-9a-f]{8}\Z")]
+
+
+class Recorded(Struct, frozen=True):
+    """`place` and `group` are the talkgroup's, `node` the speaker's own place; `granted` is the node that let them
+    speak, with which `priority` (0 to 255). `lost` counts packets that did not come here."""
+
+    id: Id
+    at_ms: Millis
+    lasts_ms: Millis
+    place: Code
+    group: str
+    number: Person | None
+    node: Code
+    name: Annotated[str, Meta(max_length=USER_CHARS_MAX)]
+    gateway: str
+    granted: Code
+    priority: int
+    packets: int
+    lost: int
+
+
+_line = msgspec.json.Decoder(Recorded)
+
+
+def hour_of(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y%m%d%H")
+
+
+def hours(from_ms: int, until_ms: int) -> Iterator[str]:
+    """The folders in which bursts of that time lie, the newest first."""
+    for hour in range(until_ms // HOUR_MS, from_ms // HOUR_MS - 1, -1):
+        yield hour_of(hour * HOUR_MS)
+
+
+def id_of(at_ms: int, key: str) -> str:
+    """`key` tells the burst from others of the same millisecond."""
+    return f"{hour_of(at_ms)}-{at_ms % HOUR_MS:07d}-{zlib.crc32(key.encode()):08x}"
+
+
+def line(one: Recorded) -> bytes:
+    return msgspec.json.encode(one) + b"\n"
+
+
+def lines(data: bytes) -> Iterator[Recorded]:
+    """Of an index. The last line may have been cut off when the machine was: it is passed over."""
+    for text in data.split(b"\n"):
+        try:
+            yield _line.decode(text)
+        except msgspec.MsgspecError:
+            continue
+
+
+def matches(one: Recorded, place: str, person: str) -> bool:
+    """`place`: the talkgroup's, the speaker's, or one above either; `person`: a number, or part of a name."""
+    there = one.place.startswith(place) or one.node.startswith(place)
+    return there and (not person or person == str(one.number) or person.casefold() in one.name.casefold())
+
+
+def may_hear(one: Recorded, actor: Path) -> bool:
+    """The talkgroup or the speaker is of the actor's place."""
+    return actor.covers(Path(one.place)) or actor.covers(Path(one.node))

@@ -1,0 +1,45 @@
+"""What a node answers of recordings: which bursts there are, and one to be heard. Who heard it is in the audit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path as FilePath
+from typing import Any
+
+from fusioncmd.access import Actor
+from fusioncmd.api.voice import SPAN_MS_MAX, Bursts, BurstsReply, Recording, RecordingReply
+from fusioncmd.audit.entries import Entry, Recorder
+from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.voice.recorded import matches, may_hear
+from tiers.recordings import Recordings
+from tiers.serving import Answer
+
+
+class VoiceDesk:
+    """Of the recordings in the node's `data`, which another process writes (`talk.py`)."""
+
+    def __init__(self, data: FilePath, recorder: Recorder, clock: Callable[[], float]) -> None:
+        self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {Bursts: self.bursts, Recording: self.recording}
+
+    async def bursts(self, question: Bursts, who: Actor) -> BurstsReply:
+        if not 0 <= question.until_ms - question.from_ms <= SPAN_MS_MAX:
+            raise BadInput("The time ends before it begins, or is too long.", "结束时间早于开始时间，或时段过长。")
+        found = await asyncio.to_thread(
+            self._recordings.found, question.from_ms, question.until_ms,
+            lambda one: may_hear(one, who.path) and matches(one, question.place, question.person), question.limit + 1,
+        )  # fmt: skip
+        return BurstsReply(tuple(found[: question.limit]), len(found) > question.limit)
+
+    async def recording(self, question: Recording, who: Actor) -> RecordingReply:
+        one, data = await asyncio.to_thread(self._recordings.read, question.id)
+        if not may_hear(one, who.path):  # as if there were none: that somebody spoke is not told either
+            raise NotFound(
+                f"There is no recording {question.id} for {who.name}.", f"{who.name} 没有录音 {question.id}。"
+            )
+        details = {"what": "heard", "group": f"{one.place}.{one.group}", "speaker": one.name}
+        self._recorder.note(Entry(int(self._clock() * 1_000), who.name, "voice", one.id, details=details))
+        return RecordingReply(one, data)
