@@ -99,15 +99,6 @@ class DeviceDesk:
 
     # --- administrators ask
 
-    def answers(self) -> dict[type[Any], Answer]:
-        return {
-            asked.MakeCodes: self.codes,
-            asked.Enrol: self.enrol,
-            asked.Renew: self.renew,
-            asked.Devices: self.devices,
-            asked.RevokeDevices: self.revoke,
-        }
-
     async def codes(self, request: asked.MakeCodes, who: Actor) -> asked.CodesMade:
         expires_s = int(self._clock()) + request.valid_s
         everyone = not request.id and request.number is None
