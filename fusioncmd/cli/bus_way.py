@@ -101,6 +101,8 @@ def make_users(data: Path, node: str, gateways: int, radio: bool = False) -> Non
     users.ensure(folder, users.CONSOLE, "commander", node)  # asks, with the session of whoever looks at it
     if radio:
         users.ensure(folder, users.RADIO, "radio", node)
+        users.ensure(folder, users.TALK, "talk", node)
+        users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)
 

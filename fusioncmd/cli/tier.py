@@ -113,7 +113,10 @@ class Tier:
             own = ["--nats", self.nats_url, *listen, *behind, *places, *counties]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         if self.radio is not None:
+            own = ["--node", self.node, "--nats", self.nats_url, *common]
+            yield "talk", [*python, "tiers.talk", *own, *self._login(users.FLOOR)]
             own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
+            own += ["--voice-key", str(voice)] if (voice := self.bus_key(users.TALK)) else []
             yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]

@@ -16,6 +16,7 @@ import structlog
 import uvloop
 
 from fusioncmd import codes, divisions, keys, radios, subjects
+from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import TRUST, Bus
 from fusioncmd.descriptors import raise_descriptors
@@ -24,10 +25,10 @@ from fusioncmd.logs import configure_logs
 from fusioncmd.words import reason, sentence
 from gateways.radio.accounts import Accounts
 from gateways.radio.bounds import FAILURES_TOLD_EVERY_S
-from gateways.radio.calls import Media
 from gateways.radio.echo import EchoMedia
 from gateways.radio.gateway import Gateway
 from gateways.radio.listener import Listener
+from gateways.radio.media import TalkgroupMedia
 from gateways.radio.sip_agent import Agent
 from gateways.radio.sip_reply import Flow
 from gateways.radio.speaking import Sip
@@ -56,8 +57,10 @@ async def _run(given: argparse.Namespace) -> None:
         lambda flow: at[flow.transport], lambda flow: _contact(flow, at), time.monotonic(),
     )  # fmt: skip
     listener = Listener(agent, lambda event: gateway.hear(event))
-    media: Media = EchoMedia(address)
+    voice = await open_bus(given.nats, given.voice_name, wait_s=BUS_WAIT_S, key=given.voice_key, ca=given.tls_ca)
+    media = TalkgroupMedia(voice, f"{serves.code}-{given.voice_name}", serves, address)
     gateway = Gateway(Sip(listener, _bracketed(address)), media, EchoMedia(address), accounts.held, places.__contains__)
+    await media.start()
     tail = await bus.tail(TRUST, accounts.fold, filters=(subjects.RADIO_ALL,))
     await tail.caught_up()
     await bus.hear(f"{subjects.radio_ring(serves)}", lambda subject, data: _ring(gateway, data))
@@ -81,7 +84,9 @@ async def _run(given: argparse.Namespace) -> None:
         for task in running:
             task.cancel()
     await listener.close()
+    await media.stop()
     await tail.stop()
+    await voice.close()
     await bus.close()
 
 
@@ -158,6 +163,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--divisions", type=Path)
     parser.add_argument("--bus-key", type=Path, help="radio.nk: this process's key of the bus")
+    parser.add_argument("--voice-name", default=users.TALK, help="what this process is called where voice goes")
+    parser.add_argument("--voice-key", type=Path, help="radio-voice.nk: its key there")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()
     configure_logs()
