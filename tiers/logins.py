@@ -29,6 +29,7 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.refusals import Untrusted
 from tiers.accounts import Accounts
 from tiers.checks import Checks, Pause
+from tiers.serving import Answer
 
 log = structlog.get_logger("node")
 REPLY_S = limits.LOGIN_REPLY_MS / 1000
@@ -88,6 +89,12 @@ class Logins:
             session.expires_s,
             sessions.holder(session),
         )
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {
+            api.Login: self.login, api.LoginByKey: self.login_by_key, api.LoginByToken: self.login_by_token,
+            api.WhoAmI: self.who_am_i, api.Logout: self.logout,
+        }  # fmt: skip
 
     async def login(self, question: api.Login, _: Actor | None) -> api.LoggedIn:
         began_s, account = self._monotonic(), self._accounts.get(key_of(question.name))

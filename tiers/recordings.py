@@ -67,8 +67,8 @@ class Recordings:
     def found(self, from_ms: int, until_ms: int, wanted: Callable[[Recorded], bool], limit: int) -> list[Recorded]:
         """The newest first, `limit` at most."""
         out: list[Recorded] = []
-        there = {hour.name for hour in self._hours()}
-        for hour in sorted(there & {*recorded.hours(from_ms, until_ms)}, reverse=True):
+        first, last = recorded.hour_of(from_ms), recorded.hour_of(until_ms)
+        for hour in sorted((one.name for one in self._hours() if first <= one.name <= last), reverse=True):
             rows = [one for one in self._index(hour) if from_ms <= one.at_ms <= until_ms and wanted(one)]
             out += sorted(rows, key=lambda one: (one.at_ms, one.id), reverse=True)
             if len(out) >= limit:

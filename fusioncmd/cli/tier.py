@@ -71,6 +71,7 @@ class Tier:
     linked: Linked = ALONE
     console: Console | None = None
     radio: Radio | None = None
+    voice: bool = False  # talkgroups, also where no radio comes in
 
     @property
     def nats_url(self) -> str:
@@ -112,11 +113,11 @@ class Tier:
             counties = ["--counties", str(polygons)] if polygons.exists() else []
             own = ["--nats", self.nats_url, *listen, *behind, *places, *counties]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
+        if self.voice or self.radio is not None:
+            own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
+            yield "talk", [*python, "tiers.talk", *own]
         if self.radio is not None:
-            own = ["--node", self.node, "--nats", self.nats_url, *common]
-            yield "talk", [*python, "tiers.talk", *own, *self._login(users.FLOOR)]
             own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
-            own += ["--voice-key", str(voice)] if (voice := self.bus_key(users.TALK)) else []
             yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
@@ -142,7 +143,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None)
+        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None, tier.voice)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

@@ -71,6 +71,7 @@ def up(
     radio: options.RadioOption = None,
     radio_host: options.RadioHostOption = "127.0.0.1",
     radio_tls: options.RadioTlsOption = None,
+    voice: options.VoiceOption = False,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
@@ -87,7 +88,7 @@ def up(
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
-            radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key),
+            radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 

@@ -115,6 +115,13 @@ RadioHostOption = Annotated[str, _option("ADDRESS", "Where radios come in.", "�
 RadioTlsOption = Annotated[
     int | None, _port("Port for radios by TLS, with the server's certificate.", "电台 TLS 接入端口，使用服务器证书。")
 ]
+VoiceOption = Annotated[
+    bool,
+    typer.Option(
+        "--voice",
+        help=say("Arbitrate and record talkgroups, also without radios here.", "无本地电台时也裁决并录制通话组。"),
+    ),
+]
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip

@@ -17,6 +17,7 @@ LEGS_MAX = 4_096  # calls of one gateway process; reject: Unavailable (503)
 TALKGROUPS_MAX = 1_024  # at one gateway process, or one node; reject: Unavailable
 READS_PER_TURN = 32  # packets of one leg in a turn: wait
 SILENT_MS = 300  # a burst that was not heard for so long lets another one be played
+STALE_MS = 1_000  # a frame so much later than others of its burst is news no more; shed
 
 # Recordings.
 BURST_S_MAX = 120  # of one recording; what follows is a further one

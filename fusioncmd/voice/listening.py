@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fusioncmd.voice.bounds import SILENT_MS
-from fusioncmd.voice.frames import VoiceFrame
+from fusioncmd.voice.bounds import SILENT_MS, STALE_MS
+from fusioncmd.voice.frames import PER_MS, VoiceFrame
 
 
 class Listening:
@@ -13,6 +13,8 @@ class Listening:
     def __init__(self) -> None:
         self.now: VoiceFrame | None = None  # of the burst that is heard, the last frame
         self.aside = 0  # frames of others
+        self.stale = 0  # frames that a link held back, and let go all at once
+        self._fastest_ms = 0  # from what the burst's time says to when it came
         self._heard_ms = 0
         self._ended: tuple[str, int] | None = None
 
@@ -26,6 +28,13 @@ class Listening:
             if not better and frame.priority <= playing.priority:
                 self.aside += 1
                 return False
+        transit_ms = now_ms - frame.timestamp // PER_MS
+        if playing is None or playing.key != frame.key:
+            self._fastest_ms = transit_ms
+        self._fastest_ms = min(self._fastest_ms, transit_ms)
+        if transit_ms - self._fastest_ms > STALE_MS and not frame.last:
+            self.stale += 1
+            return False
         self._heard_ms = now_ms
         self.now = None if frame.last else frame
         self._ended = frame.key if frame.last else self._ended

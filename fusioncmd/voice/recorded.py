@@ -19,6 +19,7 @@ from fusioncmd.messages import Number as Person
 from fusioncmd.voice.bounds import USER_CHARS_MAX
 
 HOUR_MS = 3_600_000
+_LAST_MS = 253_402_300_799_000  # of the year 9999
 Id = Annotated[str, Meta(pattern=r"\A[0-9]{10}-[0-9]{7}-[0-9a-f]{8}\Z")]
 
 
@@ -45,13 +46,8 @@ _line = msgspec.json.Decoder(Recorded)
 
 
 def hour_of(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y%m%d%H")
-
-
-def hours(from_ms: int, until_ms: int) -> Iterator[str]:
-    """The folders in which bursts of that time lie, the newest first."""
-    for hour in range(until_ms // HOUR_MS, from_ms // HOUR_MS - 1, -1):
-        yield hour_of(hour * HOUR_MS)
+    """The folder in which bursts of that time lie; in the order of time."""
+    return datetime.fromtimestamp(min(at_ms, _LAST_MS) / 1_000, UTC).strftime("%Y%m%d%H")
 
 
 def id_of(at_ms: int, key: str) -> str:

@@ -57,8 +57,9 @@ async def _run(given: argparse.Namespace) -> None:
         lambda flow: at[flow.transport], lambda flow: _contact(flow, at), time.monotonic(),
     )  # fmt: skip
     listener = Listener(agent, lambda event: gateway.hear(event))
-    voice = await open_bus(given.nats, given.voice_name, wait_s=BUS_WAIT_S, key=given.voice_key, ca=given.tls_ca)
-    media = TalkgroupMedia(voice, f"{serves.code}-{given.voice_name}", serves, address)
+    voice_key = given.bus_key and users.seed_file(given.bus_key.parent, users.TALK)
+    voice = await open_bus(given.nats, "radio voice", wait_s=BUS_WAIT_S, key=voice_key, ca=given.tls_ca)
+    media = TalkgroupMedia(voice, f"{serves.code}-{users.TALK}", serves, address)
     gateway = Gateway(Sip(listener, _bracketed(address)), media, EchoMedia(address), accounts.held, places.__contains__)
     await media.start()
     tail = await bus.tail(TRUST, accounts.fold, filters=(subjects.RADIO_ALL,))
@@ -86,8 +87,8 @@ async def _run(given: argparse.Namespace) -> None:
     await listener.close()
     await media.stop()
     await tail.stop()
-    await voice.close()
     await bus.close()
+    await voice.close()
 
 
 async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
@@ -163,8 +164,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--divisions", type=Path)
     parser.add_argument("--bus-key", type=Path, help="radio.nk: this process's key of the bus")
-    parser.add_argument("--voice-name", default=users.TALK, help="what this process is called where voice goes")
-    parser.add_argument("--voice-key", type=Path, help="radio-voice.nk: its key there")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()
     configure_logs()
