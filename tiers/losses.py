@@ -13,22 +13,23 @@ from fusioncmd.exchange.items import Family, Kind
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import town_of
 from fusioncmd.trust.grants import Credential
-from fusioncmd.trust.losses import Losses, Missing, state
+from fusioncmd.trust.losses import Missing, state
 from fusioncmd.trust.notices import Notices
 from fusioncmd.trust.refusals import Untrusted
 from tiers.devices import DeviceDesk
 from tiers.links import Links
-from tiers.replica import Coming
+from tiers.replica import Coming, NodeReplica
 
 
 class Elsewhere:
     """`own` gives the node's key. Wires itself to who tells it of losses."""
 
     def __init__(
-        self, bus: Bus, roster: Roster, losses: Losses, devices: DeviceDesk, links: Links, notices: Notices,
+        self, bus: Bus, roster: Roster, replica: NodeReplica, devices: DeviceDesk, links: Links, notices: Notices,
         own: Callable[[], Credential],
     ) -> None:  # fmt: skip
-        self._bus, self._roster, self._losses, self._devices, self._own = bus, roster, losses, devices, own
+        self._bus, self._roster, self._losses = bus, roster, replica.holdings.losses
+        self._devices, self._own = devices, own
         devices.tell_tiers, links.heed = self.tell, self.heed
         notices.on("missing", self._fold)
 

@@ -80,15 +80,13 @@ class Node:
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
         )  # fmt: skip
         self._checks = Checks(monotonic, pause)
-        self.accounts = Accounts(
-            bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, self._checks.hashed
-        )
+        hashed = self._checks.hashed
+        self.accounts = Accounts(bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, hashed)
         self.logins = Logins(
             node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
             provider_in(data), self._checks, monotonic, pause,
         )  # fmt: skip
-        self._folding.fold_account = self.accounts.fold
-        self._folding.fold_trust = self._notices.fold
+        self._folding.fold_account, self._folding.fold_trust = self.accounts.fold, self._notices.fold
         self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
         self._own = lambda: self._keys.own
         self._keys.listen(self._notices)
@@ -130,10 +128,9 @@ class Node:
         self._notices.on("head", replica.fold_head)
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
-        self.health.links, self.health.cut = links.branches.lines, links.problems
+        self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts
-        losses = replica.holdings.losses
-        Elsewhere(self._bus, self._roster, losses, self.devices, links, self._notices, self._keys.own_key)
+        Elsewhere(self._bus, self._roster, replica, self.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
