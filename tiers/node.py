@@ -43,7 +43,6 @@ from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.losses import Elsewhere
-from tiers.problems import in_english
 from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
@@ -95,8 +94,8 @@ class Node:
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
-                self._keys.problems, lambda: in_english(self.recorder.problems),
-                lambda: (*self.logins.problems(), *in_english(self.ladders.problems)),
+                self._keys.problems, lambda: self.recorder.said,
+                lambda: (*self.logins.problems(), *self.ladders.problems),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
