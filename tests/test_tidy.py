@@ -104,7 +104,7 @@ PURE = (
     "fusioncmd/cli/plan_words.py", "fusioncmd/trust/canonical.py", "fusioncmd/trust/chains.py",
     "fusioncmd/trust/expiry.py", "fusioncmd/trust/form.py", "fusioncmd/trust/grants.py",
     "fusioncmd/trust/heartbeats.py", "fusioncmd/trust/judge.py", "fusioncmd/trust/refusals.py",
-    "fusioncmd/trust/notices.py", "fusioncmd/trust/requests.py", "fusioncmd/trust/roll.py",
+    "fusioncmd/trust/notices.py", "fusioncmd/trust/losses.py", "fusioncmd/trust/requests.py", "fusioncmd/trust/roll.py",
     "fusioncmd/trust/revocations.py", "tiers/problems.py",
     "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",

@@ -42,7 +42,7 @@ from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
-from tiers.problems import in_english
+from tiers.losses import Elsewhere
 from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
@@ -65,8 +65,7 @@ class Node:
         """Keys are in `data`; `above` is the node above, if this one is linked to it. `clock` gives seconds since
         1970. `second_above`: see `Issuing`. Logins are timed by `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
-        self._started_s, self._clock = time.monotonic(), clock
-        self._bus, self._data = bus, data
+        self._started_s, self._clock, self._bus, self._data = time.monotonic(), clock, bus, data
         self._files = LedgerFiles(data / "ledger")
         keys = ring.folder_of(data)
         anchors, own = ring.anchors(keys), ring.node_key(keys)
@@ -74,23 +73,19 @@ class Node:
         self._own: Callable[[], Credential] = lambda: own  # until it is known which of the node's keys is good
         self.recorder = Recording(bus, node, lambda: self._own(), anchors, clock, head_file(data))
         self._ledger = self._files.load(self._judge)
-        self._roster = Roster(divisions)
-        self._reachable = Reachable()
+        self._roster, self._reachable, self._notices = Roster(divisions), Reachable(), Notices()
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
         self.desk = Desk(
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
         )  # fmt: skip
         self._checks = Checks(monotonic, pause)
-        self.accounts = Accounts(
-            bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, self._checks.hashed
-        )
+        hashed = self._checks.hashed
+        self.accounts = Accounts(bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, hashed)
         self.logins = Logins(
             node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
             provider_in(data), self._checks, monotonic, pause,
         )  # fmt: skip
-        self._folding.fold_account = self.accounts.fold
-        self._notices = Notices()
-        self._folding.fold_trust = self._notices.fold
+        self._folding.fold_account, self._folding.fold_trust = self.accounts.fold, self._notices.fold
         self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
         self._own = lambda: self._keys.own
         self._keys.listen(self._notices)
@@ -99,8 +94,8 @@ class Node:
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
-                self._keys.problems, lambda: in_english(self.recorder.problems),
-                lambda: (*self.logins.problems(), *in_english(self.ladders.problems)),
+                self._keys.problems, lambda: self.recorder.said,
+                lambda: (*self.logins.problems(), *self.ladders.problems),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -132,8 +127,9 @@ class Node:
         self._notices.on("head", replica.fold_head)
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
-        self.health.links, self.health.cut = links.branches.lines, links.problems
+        self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts
+        Elsewhere(self._bus, self._roster, replica, self.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
