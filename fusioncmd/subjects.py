@@ -112,6 +112,11 @@ def radio_ring(path: Path) -> str:
     return f"fc.radio.ring.{path.dotted}"
 
 
+def missing(town: Path, number: int, digest: bytes) -> str:
+    """That somebody's devices are lost, for every tier. A subject per statement, as of revocations."""
+    return f"fc.trust.missing.{town.dotted}.{number:08x}.{digest.hex()}"
+
+
 def audit_head(path: Path) -> str:
     """The signed head of a node's audit; last per node."""
     return f"fc.trust.head.{path.dotted}"

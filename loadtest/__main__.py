@@ -16,6 +16,7 @@ from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
 from loadtest import (
+    away,
     badauth,
     calldown,
     chain,
@@ -57,6 +58,7 @@ SCENARIOS = {
     "link": link,
     "chain": chain,
     "cut": cut,
+    "away": away,
     "cluster": cluster,
     "disk": disk,
     "ladder": ladder,

@@ -37,8 +37,9 @@ class Branch:
 
 
 @contextlib.asynccontextmanager
-async def chain(folder: Path, codes: Sequence[str], seed: int) -> AsyncIterator[list[Branch]]:
-    """The tiers of `codes`, each below the one before; all of them linked."""
+async def chain(folder: Path, codes: Sequence[str], seed: int, resets: bool = False) -> AsyncIterator[list[Branch]]:
+    """The tiers of `codes`, each below the one before; all of them linked. `resets`: whoever is connected over a link
+    finds out at once when it is cut, as after a cut that lasts."""
     async with contextlib.AsyncExitStack() as stack:
         found: list[Branch] = []
         for n, code in enumerate(codes):
@@ -48,7 +49,8 @@ async def chain(folder: Path, codes: Sequence[str], seed: int) -> AsyncIterator[
                 above = found[-1].running.tier
                 await _approve(above, data, code)
                 assert above.linked.listens is not None
-                link = await stack.enter_async_context(Link(above.linked.listens, seed=seed + n))
+                cut_link = Link(above.linked.listens, seed=seed + n, cut_resets=resets, cut_refuses=resets)
+                link = await stack.enter_async_context(cut_link)
                 key = users.seed_file(users.folder_of(data), joining.PARENT)
                 linked = Linked(above.node, f"nats-leaf://127.0.0.1:{link.port}", key)
             linked = replace(linked, listens=("127.0.0.1", links_port))

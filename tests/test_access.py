@@ -55,6 +55,10 @@ QUESTIONS: dict[str, tuple[Question[Any], str]] = {  # what is asked, and by who
     "reports": (api.Reports(make_id(1)), "cdu"),
     "picture": (api.Picture(make_id(1), make_id(2)), "cdu"),
     "find": (api.Find("陈"), "cdum"),
+    "roles": (api.Roles(), "cdum"),
+    "course": (api.Course(make_id(1)), "cdu"),
+    "audit": (api.AuditFind(), "um"),
+    "proof": (api.AuditProve(), "um"),
     "preview": (api.Preview(CITY), "cd"),
     "compose": (api.Compose(make_draft(1, audience=CITY)), "cd"),
     "alert": (api.Issue(sealed(make_order(1, **ORDER))), "c"),
@@ -79,6 +83,7 @@ def beyond(place: str) -> list[Question[Any]]:
     away = Selector((place,))
     return [
         api.Tally(make_id(1), place), api.Who(make_id(1), "silent", place), api.Reports(make_id(1), place),
+        api.Course(make_id(1), place), api.Roles(place),
         api.Find("陈", place), api.Preview(away), api.Preview(Selector(("440103", place))),
         api.Compose(make_draft(1, audience=away)), api.Compose(make_draft(1, audience=CITY, node=place)),
         api.Issue(sealed(make_order(1, node="4401", audience=away))),

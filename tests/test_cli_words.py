@@ -14,7 +14,7 @@ from fusioncmd.cli.durations import clock, seconds, within
 from fusioncmd.cli.rows import HEADINGS, answer_index, csv_head, csv_lines, neutral, standing
 from fusioncmd.cli.usage import wrong_use
 from fusioncmd.errors import BadInput, NotFound, Problem
-from fusioncmd.words import reason, sentence
+from fusioncmd.words import either, reason, sentence
 from tests.tier_process import speak
 from tests.worlds import make_id, make_order
 
@@ -152,3 +152,11 @@ def test_a_problem_is_said_in_the_language_of_the_person(monkeypatch: pytest.Mon
     for lang, words in (("en", "It is late."), ("zh", "太晚了。")):
         speak(monkeypatch, lang)
         assert sentence(problem) == words
+
+
+@pytest.mark.parametrize(("lang", "zh", "shown"), [("zh", ("坏",), "坏"), ("en", ("坏",), "bad"), ("zh", (), "bad")])
+def test_what_a_node_says_is_shown_in_ones_language_and_in_english_where_it_has_no_other(
+    monkeypatch: pytest.MonkeyPatch, lang: str, zh: tuple[str, ...], shown: str
+) -> None:
+    speak(monkeypatch, lang)
+    assert list(either(("bad",), zh)) == [shown]

@@ -1,4 +1,4 @@
-"""What the console computes itself: curves that fit, quantiles as seen, whose sentence gets which status."""
+"""What the console decides itself: how ids and drafts cross, and whose sentence gets which status."""
 
 from __future__ import annotations
 
@@ -7,48 +7,13 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fusioncmd import api, ids
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
 from fusioncmd.messages import Selector
 from fusioncmd.trust.refusals import refusal
-from gateways.console import bounds
 from gateways.console.__main__ import with_counties
-from gateways.console.curves import Curve, Point, quantiles
 from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, status_of, trouble_of
-
-
-@given(st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 3)), max_size=3_000))
-def test_a_curve_keeps_its_first_and_its_last_point_and_never_grows_beyond_its_bound(
-    steps: list[tuple[int, int]],
-) -> None:
-    curve, now_ms, answered = Curve(), 0, 0
-    taken: list[Point] = []
-    for step_ms, more in steps:
-        now_ms, answered = now_ms + step_ms, answered + more
-        if curve.add(point := Point(now_ms, answered, answered)):
-            taken.append(point)
-    assert len(curve.points) <= bounds.CURVE_POINTS_MAX
-    assert curve.points[:1] == taken[:1] and curve.points[-1:] == taken[-1:]
-    assert curve.points == sorted(curve.points, key=lambda p: p.after_ms)
-
-
-def test_a_curve_that_is_full_takes_points_half_as_often() -> None:
-    curve = Curve()
-    for i in range(bounds.CURVE_POINTS_MAX + 1):
-        assert curve.add(Point(i * 500, i, 0))
-    last = curve.points[-1]
-    assert not curve.add(Point(last.after_ms + 500, last.received + 1, 0))
-    assert curve.add(Point(last.after_ms + 1_000, last.received + 1, 0))
-
-
-def test_quantiles_say_when_a_share_was_reached_and_nothing_where_it_was_not_seen() -> None:
-    points = [Point(1_000, 49, 0), Point(2_000, 50, 10), Point(9_000, 95, 50)]
-    found = {q.percent: (q.received_ms, q.answered_ms) for q in quantiles(points, 100)}
-    assert found == {50: (2_000, 9_000), 90: (9_000, None), 95: (9_000, None), 99: (None, None)}
-    assert all(q.received_ms is None for q in quantiles(points, 0))
 
 
 def test_a_draft_crosses_with_its_ids_as_text() -> None:

@@ -27,7 +27,7 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     devices.Renew(PEOPLE[0], bytes(8), 0, bytes(64)),
     api.WhoAmI(), api.Logout(), api.Orders(), api.Tally(ALERT.id), api.Who(ALERT.id, "silent"), api.Reports(ALERT.id),
     api.Picture(ALERT.id, ALERT.id),
-    api.Ladder(ALERT.id),
+    api.Ladder(ALERT.id), api.Course(ALERT.id), api.Roles(), api.AuditFind(), api.AuditProve(),
     api.AnswerFor(ALERT.id, PEOPLE[0], 0),
     api.Find(), api.Preview(CITY), api.Compose(make_draft(1, audience=CITY)), api.Audit(), api.Proposals(), Keys(),
     api.Issue(sealed(make_order(7, audience=CITY, node="4401"))), api.Withdraw(make_id(1)),

@@ -211,8 +211,9 @@ async def test_messages_that_cannot_be_read_are_counted_and_skipped(tmp_path: Pa
         await put(bus, *noise[3:], receipts(mark(ALERT, ANSWERED, PEOPLE[1:2], 0)), report(ALERT, 1 << 40))
         await bus.say(subjects.presence("gw"), b"noise")
         assert (await counts(bus))[0].answered == 2
-        problems = (await ask(bus, api.Health())).problems
-        assert "6 messages could not be read" in problems[0]
+        said = await ask(bus, api.Health())
+        problems = said.problems
+        assert "6 messages could not be read" in problems[0] and "6 条消息无法读取" in said.problems_zh[0]
         assert "1 orders or accounts on the bus were refused by the node" in problems[1]
 
 
@@ -224,4 +225,5 @@ async def test_a_gateway_that_cannot_store_is_told_to_whoever_reads_figures(tmp_
             await bus.say(subjects.presence("gw-1"), encode(Presence("gw-1", "responder", here, failing)))
             problems = (await ask(bus, api.Health())).problems
             assert [p for p in problems if "gw-1 cannot store receipts" in p] == list(problems[:1] if failing else ())
-            assert bool((await ask(bus, api.Tally(ALERT.id))).problems) is failing
+            tally = await ask(bus, api.Tally(ALERT.id))
+            assert (bool(tally.problems), len(tally.problems_zh)) == (failing, len(tally.problems))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 from hypothesis import given, settings
@@ -17,7 +18,8 @@ from fusioncmd.messages import ANSWERED, RECEIVED, REPORTED, SENT, Order, Select
 from fusioncmd.orders import address
 from tests.test_desk import ALL, PEOPLE, Office
 from tests.test_ledger import audience, fold, mark, receipts, report
-from tests.worlds import make_draft, make_id, make_order, sealed
+from tests.worlds import NOW_MS, make_draft, make_id, make_order, sealed
+from tiers.course_desk import CourseDesk
 
 PLACES = sorted(ALL)
 SOME = st.frozensets(st.sampled_from(PEOPLE), max_size=12)
@@ -27,6 +29,7 @@ STRANGERS = [77 << 16, 78 << 16]
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Office, list[Order], Actor]:
     office = Office()
+    CourseDesk(office.desk)  # keeps courses
     nodes = st.lists(st.sampled_from(PLACES), min_size=1, max_size=3, unique=True).map(tuple)
     orders = []
     for n in range(1, draw(st.integers(1, 4)) + 1):
@@ -37,7 +40,8 @@ def worlds(draw: st.DrawFn) -> tuple[Office, list[Order], Actor]:
         fold(office.ledger, audience(orders[-1], meant), Stored(subject, sealed(orders[-1]), 0))
         for stage in (SENT, RECEIVED, ANSWERED, REPORTED):
             who = draw(SOME) | set(draw(st.sets(st.sampled_from(STRANGERS))))
-            fold(office.ledger, receipts(mark(orders[-1], stage, who, 0 if stage == ANSWERED else None)))
+            said = receipts(mark(orders[-1], stage, who, 0 if stage == ANSWERED else None))
+            fold(office.ledger, replace(said, at_ms=NOW_MS + 1_000 * stage))
         for number in draw(st.sets(st.sampled_from(PEOPLE), max_size=3)):
             fold(office.ledger, report(orders[-1], number, number + n))
     office.connect(draw(SOME))
@@ -55,6 +59,7 @@ def questions(order: Order, place: str) -> list[Any]:
         api.Compose(make_draft(51, msg_type="cancel", refs=order.id, audience=None, answers=(), node=place)),
         api.Compose(make_draft(52, msg_type="cancel", refs=order.id, audience=None, answers=())),
         api.Compose(make_draft(1, audience=Selector((here,)))), api.Tally(make_id(99)),
+        api.Course(order.id, place, past=4), api.Roles(place),
     ]  # fmt: skip
 
 
@@ -62,7 +67,8 @@ async def answer(office: Office, who: Actor, question: Any) -> Any:
     """As the node does: first whether they may."""
     access.check(who, question)
     name = api.VERBS[type(question)][0]
-    return await getattr(office.desk, name)(question, who)
+    desk = CourseDesk(office.desk) if name in ("course", "roles") else office.desk
+    return await getattr(desk, name)(question, who)
 
 
 def check_row(office: Office, row: api.Row, mine: BitMap) -> None:
@@ -91,6 +97,13 @@ def check_reply(office: Office, who: Actor, reply: Any, mine: BitMap) -> None:
             assert {line.person.number for line in reply.lines} <= set(mine)
         case api.PreviewReply():
             assert max(reply.targeted, reply.reachable) <= len(mine)
+        case api.CourseReply():
+            assert reply.targeted <= len(mine)
+            for line in (reply, *reply.past):
+                assert all(max(p.received, p.answered, line.targeted) <= len(mine) for p in line.points)
+            assert all(row.code.startswith(who.path.code) and row.targeted <= len(mine) for row in reply.rows)
+        case api.RolesReply():
+            assert all(line.people <= len(mine) for line in reply.lines)
         case api.Composed():
             order = decode(Order, reply.body)
             assert all(code.startswith(who.path.code) for code in (order.node, *order.audience.nodes))

@@ -83,17 +83,24 @@ class Pages:
         self.last_seq = 0 if last is None else last.seq
         page = None if last is None else self._finder.page_of(last)
         if last is None:
-            self._tell(Trouble("gone", f"{self.tip.pages} pages of the audit were removed while the node ran"))
+            zh = f"节点运行期间，审计的 {self.tip.pages} 页被删除"
+            self._tell(Trouble("gone", f"{self.tip.pages} pages of the audit were removed while the node ran", zh))
         elif page is not None and page.number > self.tip.pages:
             self.tip = chain.tip_of(page, last.data)
             if last.data != self.given_up:
-                self._tell(Trouble("another_writer", "Another program writes this node's audit, with its key"))
+                zh = "另一程序正以本节点的密钥写入其审计"
+                self._tell(Trouble("another_writer", "Another program writes this node's audit, with its key", zh))
         elif page is not None and chain.digest_of(last.data) == self.tip.digest:
-            self._tell(Trouble("moved", "The audit was stored anew by somebody else while the node ran"))
+            zh = "节点运行期间，审计被他人重新写入"
+            self._tell(Trouble("moved", "The audit was stored anew by somebody else while the node ran", zh))
         elif page is not None:
-            self._tell(Trouble("cut", f"Pages of the audit after page {page.number} were removed while the node ran"))
+            zh = f"节点运行期间，审计第 {page.number} 页之后的内容被删除"
+            self._tell(
+                Trouble("cut", f"Pages of the audit after page {page.number} were removed while the node ran", zh)
+            )
         else:
-            self._tell(Trouble("strange", f"Message {last.seq} of the audit was put there by somebody else"))
+            zh = f"审计的第 {last.seq} 条消息由他人写入"
+            self._tell(Trouble("strange", f"Message {last.seq} of the audit was put there by somebody else", zh))
 
     async def room_left(self) -> bool:
         """False when the stream is nearly full."""

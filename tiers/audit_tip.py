@@ -26,7 +26,8 @@ class Trouble:
     """Somebody touched the audit; `kind` is the stable word for it."""
 
     kind: str
-    sentence: str
+    en: str
+    zh: str
 
 
 class TipFinder:
@@ -45,13 +46,18 @@ class TipFinder:
                 tip = chain.tip_of(page, last.data)
             else:
                 tip = await self._last_own()
-                troubles.append(Trouble("strange", "The audit ends in something that this node did not write"))
+                zh = "审计末尾的内容不是本节点写入的"
+                troubles.append(Trouble("strange", "The audit ends in something that this node did not write", zh))
         for head in self._heads(kept, await self._bus.last(self._head_subject)):
             if head.pages > tip.pages:
-                troubles.append(Trouble("cut", f"The audit has {tip.pages} pages, of {head.pages} that were signed"))
+                zh = f"审计有 {tip.pages} 页，少于已签名的 {head.pages} 页"
+                troubles.append(
+                    Trouble("cut", f"The audit has {tip.pages} pages, of {head.pages} that were signed", zh)
+                )
                 tip = head.tip
             elif head.pages == tip.pages and head.tip != tip:
-                troubles.append(Trouble("rewritten", f"Page {head.pages} of the audit is another than was signed"))
+                zh = f"审计第 {head.pages} 页与签名的不符"
+                troubles.append(Trouble("rewritten", f"Page {head.pages} of the audit is another than was signed", zh))
                 tip = head.tip
         return (0 if last is None else last.seq), tip, troubles
 

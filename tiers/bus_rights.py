@@ -56,6 +56,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
         "fc.trust.radio.*", *_below(f"fc.radio.ring.{here.dotted}"),
+        f"fc.trust.missing.{here.dotted}.>",
         *_below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
         *says_up(here.code), *says_down("*"),

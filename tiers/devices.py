@@ -7,9 +7,11 @@ at a time. A device that is lost is marked in its record, so that it renews noth
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any
+
+from msgspec import structs
 
 from fusioncmd import api, devices, limits, tickets
 from fusioncmd.access import Actor
@@ -39,6 +41,7 @@ class DeviceDesk:
     ) -> None:  # fmt: skip
         self._records, self._roster, self._key, self._roots = DeviceRecords(bus, roster, key), roster, key, roots
         self._audit, self._clock, self._entropy = audit, clock, entropy
+        self.tell_tiers: Callable[[int, int, str], Awaitable[None]] | None = None  # of whose devices are lost
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
@@ -130,9 +133,18 @@ class DeviceDesk:
             if not found:
                 raise NotFound(f"There is no device {request.device.hex()}.", f"没有设备 {request.device.hex()}。")
             self._number("", found[0].number, who)
-        else:
-            found = await self._records.of(self._number(request.id, request.number, who))
-        return _shown([await self._end(record, who.name, again=True) for record in found])
+            return _shown([await self._end(record, who.name, again=True) for record in found])
+        number = self._number(request.id, request.number, who)
+        ended = [await self._end(record, who.name, again=True) for record in await self._records.of(number)]
+        if self.tell_tiers is not None:
+            await self.tell_tiers(number, self._now_ms, who.name)
+        return structs.replace(_shown(ended), told=self.tell_tiers is not None)
+
+    async def end_until(self, number: int, at_ms: int, by: str) -> None:
+        """What another tier says is lost: the devices of that person that enrolled here until then."""
+        for record in await self._records.of(number):
+            if record.lost_ms is None and record.enrolled_ms <= at_ms:
+                await self._end(record, by, again=False)
 
     async def _end(self, record: Record, by: str, again: bool) -> Record:
         """Marked first, so that it renews nothing; then told. Safe to do again, when a reply was lost: nobody knows

@@ -56,6 +56,8 @@ class Folding:
             (RECEIPT, self._fold_receipts),
             (REPORT, self._ledger.fold_report),
         ):
+            if stream is RECEIPT:
+                await tails[0].caught_up()  # a course is counted by place
             start = await self._start_of(stream)
             filters = self.trust_filters if stream is TRUST else ()
             tails.append(await self._bus.tail(stream, self._guarded(stream, fold), from_seq=start, filters=filters))

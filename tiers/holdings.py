@@ -16,8 +16,10 @@ from fusioncmd.exchange.items import Family, Kind, Value
 from fusioncmd.messages import Audience, encode
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import block
+from fusioncmd.trust.losses import Losses
 from fusioncmd.trust.revocations import Revocations
-from tiers.ledger import Account, Ledger
+from tiers.ledger import Ledger
+from tiers.order_account import Account
 
 TOWNS_NAME = b""  # there is one table
 
@@ -25,8 +27,8 @@ TOWNS_NAME = b""  # there is one table
 class Holdings:
     """`heads` are the signed heads of audits, by the code of their node: height and statement."""
 
-    def __init__(self, roster: Roster, ledger: Ledger, revocations: Revocations) -> None:
-        self._roster, self._ledger, self._revocations = roster, ledger, revocations
+    def __init__(self, roster: Roster, ledger: Ledger, revocations: Revocations, losses: Losses) -> None:
+        self._roster, self._ledger, self._revocations, self.losses = roster, ledger, revocations, losses
         self.heads: dict[str, bytes] = {}
         self._ends: dict[bytes, bytes] = {}  # key of the item → revocation
 
@@ -41,6 +43,7 @@ class Holdings:
         if self._roster.table is not None:
             yield self.towns_key()
         yield from self.ends()
+        yield from self.losses.held
         for code in self.heads:
             yield items.statement_key(Family.HEAD, code, b"")
         yield from map(items.roster_key, self._roster.slices)
@@ -91,6 +94,8 @@ class Holdings:
         family, place, _ = items.statement_of(key)
         if family is Family.TOWNS:
             return self._towns() if key == self.towns_key() else None
+        if family is Family.LOST:
+            return self.losses.held.get(key)
         return self.heads.get(place) if family is Family.HEAD else self.ends().get(key)
 
 

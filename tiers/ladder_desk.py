@@ -72,12 +72,16 @@ class LadderDesk:
         }  # fmt: skip
 
     @property
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """In both languages."""
         bad = self._ladders.records.bad + self._ladders.addresses.bad
-        unread = (f"{bad} records of ladders could not be read (see the log)",) if bad else ()
+        unread = f"{bad} records of ladders could not be read (see the log)", f"{bad} 条升级阶梯记录无法读取（见日志）"
         dead = self._climbing is not None and self._climbing.done() and not self._climbing.cancelled()
-        stopped = ("Ladders have stopped by a mistake of the node's: start it again",) if dead else ()
-        return (*stopped, *self._ladders.problems.values(), *unread)
+        stopped = (
+            "Ladders have stopped by a mistake of the node's: start it again",
+            "升级阶梯因节点故障停止：请重新启动节点",
+        )
+        return (*([stopped] if dead else []), *self._ladders.problems.values(), *([unread] if bad else []))
 
     # --- commanders
 
@@ -88,7 +92,9 @@ class LadderDesk:
             return api.LadderReply(order.ladder, 0, self._ladders.ready, ())
         over, runs_s = self._ladders.is_over(kept), self._ladders.ran_ms(kept) // 1000
         lines, told = self._lines(kept, place), self._superiors.lines(kept, place)
-        return api.LadderReply(kept.climb.ladder.text, runs_s, over, lines, self.problems, told)
+        problems, text = self.problems, kept.climb.ladder.text
+        en, zh = tuple(en for en, _ in problems), tuple(zh for _, zh in problems)
+        return api.LadderReply(text, runs_s, over, lines, en, told, zh)
 
     async def answer_for(self, request: api.AnswerFor, who: Actor) -> api.AnsweredFor:
         order = self._desk.order(request.order, who)

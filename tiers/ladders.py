@@ -56,7 +56,7 @@ class Ladders:
         self.records = Records(bus, self.behalf)
         self.kept: dict[bytes, Kept] = {}
         self._passed: set[bytes] = set()  # orders without a ladder
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, tuple[str, str]] = {}
         self.ready = False  # what is stored has been read
         self._adopting = asyncio.Lock()
         self._handing: dict[Channel, asyncio.Task[None]] = {}
@@ -69,7 +69,7 @@ class Ladders:
                 await self.addresses.begin()
                 break
             except Unavailable as problem:
-                self.problems["ladders"] = f"Ladders cannot be read: {problem.en}"
+                self.problems["ladders"] = f"Ladders cannot be read: {problem.en}", f"升级阶梯无法读取：{problem.zh}"
                 await asyncio.sleep(EVERY_S)
         self.problems.clear()
         self.ready = True
@@ -92,7 +92,7 @@ class Ladders:
             except Conflict:
                 log.warning("ladders.another_wrote", order=order.id.hex())
             except Unavailable as problem:
-                self.problems["ladders"] = f"A ladder waits: {problem.en}"
+                self.problems["ladders"] = f"A ladder waits: {problem.en}", f"升级阶梯在等待：{problem.zh}"
         wanted: dict[Channel, list[tuple[Kept, int]]] = {}
         for kept in self.kept.values():
             for i in [] if self.is_over(kept) else kept.climb.open_steps(self.standing(kept.order)):
@@ -110,9 +110,13 @@ class Ladders:
             try:
                 await self._hand_over(kept, i)
             except BusDown:
-                self.problems[channel] = f"No process has the channel {channel}: a step of an order waits"
+                en = f"No process has the channel {channel}: a step of an order waits"
+                self.problems[channel] = en, f"没有进程提供通道 {channel}：指令的一个步骤在等待"
             except Problem as problem:
-                self.problems[channel] = f"The channel {channel} waits: {problem.en}"
+                self.problems[channel] = (
+                    f"The channel {channel} waits: {problem.en}",
+                    f"通道 {channel} 在等待：{problem.zh}",
+                )
 
     def standing(self, order: Order) -> Standing:
         targeted, marks = self._ledger.targeted(order), self._ledger.accounts[order.id].marks

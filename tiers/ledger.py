@@ -8,45 +8,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
 from fusioncmd import ids, limits, subjects
 from fusioncmd.bus.port import CALL, RECEIPT, REPORT, Stored
 from fusioncmd.canary import number_of
-from fusioncmd.messages import REPORTED, Audience, Order, Receipts, Report, decode, encode
+from fusioncmd.course import WHOLE, Counts, Gauge
+from fusioncmd.messages import REPORTED, SENT, Audience, Order, Receipts, Report, decode, encode
 from fusioncmd.orders import Book
-from fusioncmd.tally import Marks, View, bitmap_from, numbers_of
+from fusioncmd.tally import View, bitmap_from, numbers_of
 from fusioncmd.trust.judge import AUDIENCES_HELD_MAX, Judge
 from fusioncmd.trust.seals import Before, check_second
+from tiers.order_account import Account, News
 
 NUMBERS_MAX = limits.TOWNS_MAX * limits.SLOTS_PER_TOWN_MAX
 VIEWS_MAX = 16  # of orders that are being watched; shed, and made again when asked for
 UNKNOWN_ORDERS_MAX = 1_000  # receipts may come before their order, but not for ever
-
-
-@dataclass(slots=True)
-class Account:
-    """One order's evidence. `order` is None while only receipts for it, or what nodes said of it, have come."""
-
-    order: Order | None = None
-    sealed: bytes = b""  # the order as it was signed
-    accepted_ms: int = 0  # as a node stated it
-    statement: bytes = b""  # by which it did
-    said: list[Audience] = field(default_factory=list)  # before the order, which tells which of them is true
-    audience: BitMap | None = None
-    marks: Marks = field(default_factory=Marks)
-    reports: dict[bytes, Report] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class News:
-    """What was folded since somebody asked last; `evidence` by order: of whom something new may be known."""
-
-    orders: list[bytes] = field(default_factory=list)
-    evidence: dict[bytes, BitMap] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
 
 
 class Ledger:
@@ -60,6 +38,7 @@ class Ledger:
         self.keep_from: dict[str, int] = {}  # stream → the first message in it that stands nowhere else
         self.news: News | None = None  # while somebody hears it
         self.canary_answered: Callable[[str, int], None] = lambda gateway, number: None
+        self.gauge: Gauge = WHOLE
         self._counts: dict[bytes, tuple[tuple[int, ...], int, int]] = {}
         self._views: OrderedDict[bytes, tuple[tuple[int, ...], BitMap, View]] = OrderedDict()
 
@@ -84,6 +63,7 @@ class Ledger:
         account = self._account(order.id)
         account.order, account.sealed, account.accepted_ms = order, stored.data, judged.accepted_ms
         account.statement, account.audience, account.said = judged.statement, audience, []
+        account.course.begin(order.issued_ms)
         self.dirty.add(order.id)
         if self.news is not None:
             self.news.orders.append(order.id)
@@ -131,11 +111,27 @@ class Ledger:
             if (canary := number_of(mark.order)) is not None:
                 self.canary_answered(stored.subject.rpartition(".")[2], canary)
             elif (account := self._admitted(mark.order, RECEIPT.name, stored.seq)) is not None:
+                if mark.stage != SENT:
+                    self._date(account, stored.at_ms)
                 account.marks.fold_numbers(mark.stage, mark.answer, numbers)
                 self._told(mark.order, numbers)
 
+    def _date(self, account: Account, at_ms: int) -> None:
+        """Before evidence of then is folded: where it begins a step of the course, the one before ends."""
+        course = account.course
+        if at_ms >= course.due_ms and account.order is not None:
+            course.close(self.gauge.places, self.course_counts(account.order), at_ms)
+        course.last_ms = max(course.last_ms, at_ms)
+
+    def course_counts(self, order: Order) -> Counts:
+        """Who received and who answered, now and by place; of reports nothing: another stream has them."""
+        marks, targeted = self.accounts[order.id].marks, self.targeted(order)
+        answered = BitMap.union(*marks.answers) & targeted
+        return self.gauge.count((marks.received & targeted) | answered), self.gauge.count(answered)
+
     def fold_evidence(self, ident: bytes, rungs: Iterable[BitMap]) -> None:
         """Of an order that is known: what another node knows, by `Marks.rungs`."""
+        self._date(self.accounts[ident], self._judge.now_ms)
         marks = self.accounts[ident].marks
         for held, numbers in zip(marks.rungs(), rungs, strict=True):
             held |= numbers

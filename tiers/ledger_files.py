@@ -17,13 +17,15 @@ from typing import Any, TypeVar
 import msgpack
 
 from fusioncmd import ids
+from fusioncmd.course import Course, Step
 from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.killpoint import reach
 from fusioncmd.messages import Audience, Report, decode, encode
 from fusioncmd.tally import bitmap_from
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.seals import claimed
-from tiers.ledger import Account, Ledger
+from tiers.ledger import Ledger
+from tiers.order_account import Account
 
 T = TypeVar("T")
 VERSION = 3
@@ -142,6 +144,7 @@ def _pack_account(account: Account) -> bytes:
             [rung.serialize() for rung in account.marks.rungs()],
             [encode(report) for report in account.reports.values()],
             account.statement,
+            [account.course.last_ms, account.course.places, account.course.steps],
         ]
     )
 
@@ -161,7 +164,15 @@ def _unpack_account(content: bytes) -> Account:
     for data in reports:
         report = decode(Report, data)
         account.reports[report.id] = report
+    account.course = _unpack_course(*later[1]) if len(later) > 1 else Course()  # from then on, in a file of before
+    if account.order is not None:
+        account.course.begin(account.order.issued_ms)
     return account
+
+
+def _unpack_course(last_ms: int, places: list[str], steps: list[Any]) -> Course:
+    kept = [Step(after_ms, received, answered) for after_ms, received, answered in steps]
+    return Course(last_ms=last_ms, places=tuple(places), steps=kept)
 
 
 def _seal(content: list[object]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -51,6 +51,7 @@ class Links:
         self.links: dict[str, Link] = {}
         self.canaries = canaries
         self.branches = Branches(node, above, self.links, canaries.flight, self._clock, self._monotonic)
+        self.heed: Callable[[Coming], Awaitable[None]] | None = None  # before it is stored
         self.refused = 0
         self._beat_due_s = 0.0
 
@@ -193,6 +194,8 @@ class Links:
                 continue
             coming = self._replica.coming[0]
             try:
+                if self.heed is not None:
+                    await self.heed(coming)
                 await self._store(coming)
             except BusRefused as problem:  # it would never be stored, and keeps what comes behind it waiting
                 self._replica.coming.popleft()

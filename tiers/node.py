@@ -15,11 +15,10 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.access import Actor, check_places
 from fusioncmd.accounts.oidc import provider_in
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
-from fusioncmd.bus.port import RECEIPT, REPORT, Bus
+from fusioncmd.bus.port import Bus
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.exchange import bounds
@@ -31,23 +30,25 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
-from tiers.audit_page import audit_page
+from tiers.audit_desk import AuditDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
+from tiers.course_desk import CourseDesk
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.ladder_desk import LadderDesk
-from tiers.ledger_files import LedgerFiles, images
+from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
-from tiers.problems import in_english
+from tiers.losses import Elsewhere
 from tiers.radios import RadioDesk
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
+from tiers.snapshots import Snapshots
 from tiers.voice_desk import VoiceDesk
 
 log = structlog.get_logger("node")
@@ -64,8 +65,7 @@ class Node:
         """Keys are in `data`; `above` is the node above, if this one is linked to it. `clock` gives seconds since
         1970. `second_above`: see `Issuing`. Logins are timed by `monotonic` and wait by `pause`."""
         self._snapshot_every_s, self._listen_s = snapshot_every_s, listen_s
-        self._started_s, self._clock = time.monotonic(), clock
-        self._bus, self._data = bus, data
+        self._started_s, self._clock, self._bus, self._data = time.monotonic(), clock, bus, data
         self._files = LedgerFiles(data / "ledger")
         keys = ring.folder_of(data)
         anchors, own = ring.anchors(keys), ring.node_key(keys)
@@ -73,24 +73,19 @@ class Node:
         self._own: Callable[[], Credential] = lambda: own  # until it is known which of the node's keys is good
         self.recorder = Recording(bus, node, lambda: self._own(), anchors, clock, head_file(data))
         self._ledger = self._files.load(self._judge)
-        self._roster = Roster(divisions)
-        self._reachable = Reachable()
-        self._covered = dict(self._ledger.handled)  # what the head on disk says
+        self._roster, self._reachable, self._notices = Roster(divisions), Reachable(), Notices()
         self._folding = Folding(bus, self._roster, self._ledger, self._judge, self.recorder, self.recorder.name)
         self.desk = Desk(
             bus, node, self._roster, self._ledger, self._reachable, self._judge, own, self.recorder, second_above
         )  # fmt: skip
         self._checks = Checks(monotonic, pause)
-        self.accounts = Accounts(
-            bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, self._checks.hashed
-        )
+        hashed = self._checks.hashed
+        self.accounts = Accounts(bus, divisions, self._judge, lambda: self._keys.own_key(), self.recorder, hashed)
         self.logins = Logins(
             node, self.accounts, self._judge, self.recorder, secret_keys.ensure_session_key(data),
             provider_in(data), self._checks, monotonic, pause,
         )  # fmt: skip
-        self._folding.fold_account = self.accounts.fold
-        self._notices = Notices()
-        self._folding.fold_trust = self._notices.fold
+        self._folding.fold_account, self._folding.fold_trust = self.accounts.fold, self._notices.fold
         self._keys = SigningKeys(bus, self._judge, self._ledger, keys, self.recorder)
         self._own = lambda: self._keys.own
         self._keys.listen(self._notices)
@@ -99,22 +94,31 @@ class Node:
         self.health = HealthDesk(
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
-                self._keys.problems, lambda: in_english(self.recorder.problems),
-                lambda: (*self.logins.problems(), *in_english(self.ladders.problems)),
+                self._keys.problems, lambda: self.recorder.said,
+                lambda: (*self.logins.problems(), *self.ladders.problems),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
+        self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
+        self._departments(bus, data, monotonic)
+        self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
+        self._folding.trust_filters = self._notices.filters
+        self._stop = asyncio.Event()
+
+    def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
+        """Who answers for what beside orders."""
+        self.courses = CourseDesk(self.desk)
+        self.audits = AuditDesk(bus, self.desk.node, self._judge, head_file(data))
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(
             bus, self.desk, self.recorder, data, monotonic, ticket_key,
             lambda: self._reachable.here(self._clock()),
         )  # fmt: skip
-        self.devices = DeviceDesk(bus, self._roster, ticket_key, ring.roots(keys), self.recorder, clock)
-        self.voice = VoiceDesk(data, self.recorder, clock)
-        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, clock, self._notices)
-        self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
-        self._folding.trust_filters = self._notices.filters
-        self._stop = asyncio.Event()
+        self.devices = DeviceDesk(
+            bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
+        )
+        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
+        self.voice = VoiceDesk(data, self.recorder, self._clock)
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -123,8 +127,9 @@ class Node:
         self._notices.on("head", replica.fold_head)
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
-        self.health.links, self.health.cut = links.branches.lines, links.problems
+        self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts
+        Elsewhere(self._bus, self._roster, replica, self.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
@@ -149,7 +154,7 @@ class Node:
         await self.radios.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
-        self._covered.update(dict.fromkeys(self._folding.begun_anew, 0))
+        self._snapshots.begin_anew(self._folding.begun_anew)
         await self._keys.begin()
         self.recorder.sign()
         await listening
@@ -178,26 +183,8 @@ class Node:
         self.recorder.note(Entry(self.desk.now_ms, self.recorder.name, "node", self.desk.node.code, "", details))
 
     async def snapshot(self) -> None:
-        """Write what changed, then let the streams forget what the snapshot *before* already held."""
-        handled = dict(self._ledger.handled)
-        if handled == self._covered and not self._ledger.dirty:
-            return
-        made = images(self._ledger)
-        try:
-            await asyncio.to_thread(self._files.save, made, handled, dict(self._ledger.keep_from))
-            for stream in (RECEIPT, REPORT):
-                if (await self._bus.edge(stream)).last < handled[stream.name]:
-                    log.error("node.stream_went_back", stream=stream.name, handled=handled[stream.name])
-                    self.stop()  # and be started again: what it holds now has to be read from its beginning
-                    return
-                below = self._covered[stream.name] + 1
-                await self._bus.forget(stream, min(below, self._ledger.keep_from.get(stream.name, below)))
-            self._covered = handled
-            self.health.troubles.pop("ledger", None)
-        except (OSError, Unavailable) as error:
-            self._ledger.dirty.update(ident for ident, _ in made)
-            self.health.troubles["ledger"] = f"The ledger was not written: {error}", f"账本未写入：{error}"
-            log.error("node.snapshot_failed", error=str(error))
+        if not await self._snapshots.write():
+            self.stop()  # and be started again: what it holds now has to be read from its beginning
 
     async def _ensure_streams(self) -> None:
         while True:
@@ -231,18 +218,15 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
-            api.Audit: self._audit,
+            **self.ladders.answers(),
+            **self.courses.answers(),
+            **self.audits.answers(),
             **self.logins.answers(),
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
             **self._keys.answers(),
-            **self.ladders.answers(),
             **self.devices.answers(),
             **self.radios.answers(),
             **self.voice.answers(),
         }
-
-    async def _audit(self, question: api.Audit, who: Actor) -> api.AuditReply:
-        check_places(who, (self.desk.node.code,))
-        return await audit_page(self._bus, self.desk.node, question)

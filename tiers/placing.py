@@ -15,6 +15,7 @@ from fusioncmd.orders import address
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import grows_from, town_of
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.losses import key_of
 from fusioncmd.trust.revocations import digest_of
 from tiers.holdings import TOWNS_NAME, Holdings
 from tiers.ledger import Ledger
@@ -50,6 +51,12 @@ class Placing:
         if family is Family.REVOKED and key == self.holdings.end_key(value):
             target, _, _ = self._judge.revocations.read(value)
             return subjects.revocation(target.name, digest_of(value)), value
+        if family is Family.LOST:
+            missing = self.holdings.losses.read(value)
+            self.holdings.losses.check_room()
+            town = self._roster.towns[town_of(missing.number) : town_of(missing.number) + 1]
+            if key == key_of(missing, value) and town == (missing.town,):
+                return subjects.missing(Path(missing.town), missing.number, name), value
         if family is Family.HEAD and name == HEAD_NAME:
             head = heads.written_by(said, place, self._judge.anchors)
             if head.pages == items.height_of(value):

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from tiers.ledger import Ledger
 from tiers.ledger_files import LedgerFiles
 
 Said = tuple[str, str]  # in English, in Chinese
-
-
-def in_english(sentences: Iterable[str]) -> Iterator[Said]:
-    """What has no Chinese yet is better said in English than not."""
-    return ((sentence, sentence) for sentence in sentences)
 
 
 def problems_of(

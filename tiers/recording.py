@@ -48,7 +48,7 @@ class Recording:
         self._unsure: tuple[Written, list[Item[Told]]] | None = None
         self._head_due_s = 0.0
         self._wake, self._urgent = asyncio.Event(), asyncio.Event()
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, tuple[str, str]] = {}
         self._finishing = False
         self._may_sign = asyncio.Event()
 
@@ -57,11 +57,16 @@ class Recording:
         self._may_sign.set()
 
     @property
-    def problems(self) -> tuple[str, ...]:
+    def said(self) -> tuple[tuple[str, str], ...]:
         """For health."""
         shed = self._waiting.shed
-        said = (f"{shed} notes beyond the audit's bounds were shed; the audit says of which kind",) if shed else ()
-        return (*self._problems.values(), *said)
+        en, zh = "notes beyond the audit's bounds were shed; the audit says of which kind", "条记录超出审计上限被舍弃"
+        return (*self._problems.values(), *([(f"{shed} {en}", f"{shed} {zh}，审计注明其种类")] if shed else []))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The same in English."""
+        return tuple(en for en, _ in self.said)
 
     @property
     def now_ms(self) -> int:
@@ -140,7 +145,7 @@ class Recording:
                 self._problems.pop("tip", None)
                 return
             except Unavailable as problem:
-                self._trouble("tip", f"The audit cannot be read: {problem.en}")
+                self._trouble("tip", f"The audit cannot be read: {problem.en}", f"审计无法读取：{problem.zh}")
                 await asyncio.sleep(limits.AUDIT_RETRY_S)
 
     async def _until_due(self) -> None:
@@ -193,7 +198,8 @@ class Recording:
             if item.told is not None and not item.told.done():
                 item.told.set_exception(problem)
         self._refuse_records(problem)
-        self._trouble("write", f"The audit cannot be written, so nothing can be decided: {problem.en}")
+        en = f"The audit cannot be written, so nothing can be decided: {problem.en}"
+        self._trouble("write", en, f"审计无法写入，暂不能作出任何决定：{problem.zh}")
 
     def _refuse_records(self, problem: Unavailable) -> None:
         for told in self._waiting.give_up():
@@ -210,16 +216,19 @@ class Recording:
             if await self._pages.room_left():
                 self._problems.pop("room", None)
             else:
-                self._trouble("room", "The audit's stream is nearly full: when it is, nothing can be decided")
+                en = "The audit's stream is nearly full: when it is, nothing can be decided"
+                self._trouble("room", en, "审计存储即将写满：写满后不能作出任何决定")
         except Unavailable as problem:
-            self._trouble("head", f"The head of the audit cannot be stored: {problem.en}")
+            en, zh = f"The head of the audit cannot be stored: {problem.en}", f"审计摘要无法保存：{problem.zh}"
+            self._trouble("head", en, zh)
 
     def _tell(self, trouble: Trouble) -> None:
-        self._trouble(trouble.kind, f"{trouble.sentence} (see `fusioncmd audit verify`)")
+        see = "(see `fusioncmd audit verify`)"
+        self._trouble(trouble.kind, f"{trouble.en} {see}", f"{trouble.zh}（见 fusioncmd audit verify）")
         details = {"pages": str(self._pages.tip.pages), "seq": str(self._pages.last_seq)}
         self.note(Entry(self.now_ms, self.name, "node", "audit", trouble.kind, details))
 
-    def _trouble(self, kind: str, sentence: str) -> None:
-        if self._problems.get(kind) != sentence:
-            log.error("audit.trouble", kind=kind, problem=sentence)
-        self._problems[kind] = sentence
+    def _trouble(self, kind: str, en: str, zh: str) -> None:
+        if self._problems.get(kind) != (en, zh):
+            log.error("audit.trouble", kind=kind, problem=en)
+        self._problems[kind] = en, zh

@@ -26,8 +26,10 @@ from fusioncmd.exchange.replica import Change, Source
 from fusioncmd.roster.directory import Roster
 from fusioncmd.roster.numbers import block
 from fusioncmd.trust.judge import Judge
+from fusioncmd.trust.losses import Losses
 from tiers.holdings import Holdings, is_whole, numbers_in, slots_in
-from tiers.ledger import Ledger, News
+from tiers.ledger import Ledger
+from tiers.order_account import News
 from tiers.placing import HEAD_NAME, Placing
 
 FLUSH_CONTAINERS_MAX = 200  # of one round: some 20 ms; what is left goes with the next
@@ -47,7 +49,7 @@ class NodeReplica:
 
     def __init__(self, roster: Roster, ledger: Ledger, judge: Judge, fold: Callable[[Stored], None]) -> None:
         self._roster, self._ledger, self._judge, self._fold = roster, ledger, judge, fold
-        self.holdings = Holdings(roster, ledger, judge.revocations)
+        self.holdings = Holdings(roster, ledger, judge.revocations, Losses(judge))
         self._placing = Placing(roster, ledger, judge, self.holdings)
         self.coming: deque[Coming] = deque()
         self._waiting: dict[bytes, Coming] = {}
@@ -58,6 +60,7 @@ class NodeReplica:
         self._dirty: dict[tuple[bytes, int], int] = {}  # (order, town) → slots of whom something new may be known
         self._slices: set[str] = set()
         self._ends: set[bytes] = set()
+        self._losses: set[bytes] = set()
         self._table = 0
         self._heads: set[str] = set()
         ledger.news = News()
@@ -71,6 +74,7 @@ class NodeReplica:
         self._slices.clear()
         self._heads.clear()
         self._ends = set(self.holdings.ends())
+        self._losses = set(self.holdings.losses.held)
         self._table = self._edition()
 
     def held(self) -> Iterable[bytes]:
@@ -182,6 +186,10 @@ class NodeReplica:
         if len(ends) != len(self._ends):
             self._tell_items(ends.keys() - self._ends)
             self._ends = set(ends)
+        losses = self.holdings.losses.held
+        if len(losses) != len(self._losses):
+            self._tell_items(losses.keys() - self._losses)
+            self._losses = set(losses)
         if self._edition() != self._table:
             self._table = self._edition()
             self._tell_items([self.holdings.towns_key()])

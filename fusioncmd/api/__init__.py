@@ -5,7 +5,20 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 
 from __future__ import annotations
 
-from fusioncmd.api import calling, devices, escalation, health, keys, logins, proposals, radios, records, voice
+from fusioncmd.api import (
+    calling,
+    course,
+    devices,
+    escalation,
+    health,
+    keys,
+    logins,
+    proposals,
+    radios,
+    records,
+    roles,
+    voice,
+)  # fmt: skip
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
 from fusioncmd.api.calling import Compose as Compose
 from fusioncmd.api.calling import Composed as Composed
@@ -32,6 +45,13 @@ from fusioncmd.api.calling import Standing as Standing
 from fusioncmd.api.calling import Tally as Tally
 from fusioncmd.api.calling import TallyReply as TallyReply
 from fusioncmd.api.calling import Who as Who
+from fusioncmd.api.course import Course as Course
+from fusioncmd.api.course import CourseReply as CourseReply
+from fusioncmd.api.course import CourseRow as CourseRow
+from fusioncmd.api.course import PastCourse as PastCourse
+from fusioncmd.api.course import Point as Point
+from fusioncmd.api.course import Quantile as Quantile
+from fusioncmd.api.course import Share as Share
 from fusioncmd.api.cut import CutLine as CutLine
 from fusioncmd.api.escalation import AnsweredFor as AnsweredFor
 from fusioncmd.api.escalation import AnswerFor as AnswerFor
@@ -66,10 +86,18 @@ from fusioncmd.api.proposals import Withdrawn as Withdrawn
 from fusioncmd.api.question import Question as Question
 from fusioncmd.api.question import Verbs as Verbs
 from fusioncmd.api.records import Audit as Audit
+from fusioncmd.api.records import AuditFind as AuditFind
+from fusioncmd.api.records import AuditFound as AuditFound
+from fusioncmd.api.records import AuditLine as AuditLine
 from fusioncmd.api.records import AuditPage as AuditPage
+from fusioncmd.api.records import AuditProve as AuditProve
+from fusioncmd.api.records import AuditProved as AuditProved
 from fusioncmd.api.records import AuditReply as AuditReply
+from fusioncmd.api.roles import RoleLine as RoleLine
+from fusioncmd.api.roles import Roles as Roles
+from fusioncmd.api.roles import RolesReply as RolesReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
-    **escalation.VERBS, **health.VERBS, **radios.VERBS, **voice.VERBS,
+    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
 }  # fmt: skip

@@ -93,6 +93,7 @@ class DeviceLine(Struct, frozen=True):
 
 class DevicesReply(Struct, frozen=True):
     lines: tuple[DeviceLine, ...]
+    told: bool = False  # the tiers above and below are told, and each ends the devices that it enrolled
 
 
 class RevokeDevices(Question["DevicesReply"], frozen=True):

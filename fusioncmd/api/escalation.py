@@ -56,6 +56,7 @@ class LadderReply(Struct, frozen=True):
     steps: tuple[StepLine, ...]
     problems: tuple[str, ...] = ()
     told: tuple[ToldLine, ...] = ()  # of the place that was asked about
+    problems_zh: tuple[str, ...] = ()  # as `problems`
 
 
 class AnswerFor(Question["AnsweredFor"], frozen=True):

@@ -25,8 +25,8 @@ Deed = Literal[
     "device",
     "node",
     "ladder",
-    "voice",
     "radio",
+    "voice",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

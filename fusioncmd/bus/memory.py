@@ -28,7 +28,7 @@ class _Stream:
     size_bytes: int = 0
 
     def add(self, subject: str, data: bytes, now_ms: int) -> Stored:
-        stored = Stored(subject, data, self.last + 1)
+        stored = Stored(subject, data, self.last + 1, now_ms)
         while self.spec.sheds and self.kept and self.size_bytes + _size(stored) > self.spec.bytes_max:
             self.drop(next(iter(self.kept)))
         if self.size_bytes + _size(stored) > self.spec.bytes_max:

@@ -137,7 +137,8 @@ class NatsTail:
         if not self._at.take(meta.sequence.stream, meta.sequence.consumer, now_s):
             self._broken.set()
             return
-        self._handler(Stored(msg.subject, msg.data, meta.sequence.stream))
+        at_ms = int(meta.timestamp.timestamp() * 1000)
+        self._handler(Stored(msg.subject, msg.data, meta.sequence.stream, at_ms))
         if not meta.num_pending:
             self._whole.set()
 

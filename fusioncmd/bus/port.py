@@ -43,11 +43,13 @@ STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message of a stream, and where it stands in it (the first is 1)."""
+    """A message of a stream, where it stands in it (the first is 1), and when it was put there (ms since 1970; 0: not
+    said)."""
 
     subject: str
     data: bytes
     seq: int
+    at_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

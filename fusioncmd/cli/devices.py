@@ -120,6 +120,9 @@ def revoke(
             _check_one(ident, number, device)
         async with shell.commanding(nats) as commander:
             ended = await commander.ask(asked.RevokeDevices(one, ident, number))
+        if ended.told and not as_json:
+            shell.say_line(say("Tiers above and below are told; each ends the devices that enrolled with it.",
+                               "已通知上下级节点，各自吊销在其处登记的设备。"))  # fmt: skip
         _show(ended.lines, as_json)
 
     shell.run(go(), as_json)

@@ -17,7 +17,7 @@ from fusioncmd.cli.step_lines import step_lines
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.ladder.steps import NAMED, named
-from fusioncmd.words import say
+from fusioncmd.words import either, say
 
 _names = say("Also name those whom the superior has to look after.", "并列出已转上级的人员。")
 
@@ -85,7 +85,7 @@ def _show(reply: api.LadderReply, now_ms: int) -> None:
     shell.say_line(f"{reply.ladder}   ({end})")
     for line in step_lines(reply.steps, now_ms):
         shell.out.print(line, soft_wrap=True)
-    for problem in reply.problems:
+    for problem in either(reply.problems, reply.problems_zh):
         shell.say_line(plain(problem))
 
 

@@ -17,6 +17,7 @@ from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import pages
 from fusioncmd.cli.pictures import write_pictures
 from fusioncmd.cli.rows import csv_head, csv_lines
+from fusioncmd.cli.speed import speed_lines
 from fusioncmd.cli.tally_view import Screen, tally_view
 from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
@@ -45,7 +46,7 @@ def report(
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """An order after the fact: counts per place and what people wrote, or one CSV line per person."""
+    """An order after the fact: counts and speed per place and what people wrote, or one CSV line per person."""
 
     async def go() -> None:
         if as_csv and as_json and file is None:
@@ -59,12 +60,15 @@ def report(
                 await _write_csv(commander, ident, code, file, as_json)
                 return
             tally = await commander.ask(api.Tally(ident, code))
+            course = await commander.ask(api.Course(ident, code))
             lines, total = await said(commander, ident, code, limit)
         if as_json:
-            shell.print_json({"tally": tally, "reports": lines, "reports_total": total})
+            shell.print_json({"tally": tally, "course": course, "reports": lines, "reports_total": total})
             return
         shell.out.print(tally_view(tally, Screen(shell.out.width)))
         shell.say_line("")
+        for line in speed_lines(course.rows):
+            shell.say_line(line)
         _show(lines, total)
 
     shell.run(go(), as_json)

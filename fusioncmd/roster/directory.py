@@ -36,7 +36,7 @@ class Roster:
         self._bytes: dict[str, bytes] = {}  # slices as they came; some before the table that numbers their town
         self._by_town: dict[str, BitMap] = {}
         self._by_village: dict[str, BitMap] = {}
-        self._by_role: dict[str, BitMap] = {}
+        self.by_role: dict[str, BitMap] = {}
         self._decoded: OrderedDict[str, RosterSlice] = OrderedDict()
         self._ranges: dict[str, Ranges] = {}
 
@@ -206,7 +206,7 @@ class Roster:
         for mask, numbers in masks.items():
             for bit, name in enumerate(part.role_names):
                 if mask >> bit & 1:
-                    self._by_role.setdefault(name, BitMap()).update(numbers)
+                    self.by_role.setdefault(name, BitMap()).update(numbers)
         self._by_town[part.town] = everyone
         self.everyone |= everyone
         self.with_phone |= everyone & BitMap([base + slot for slot, phone in enumerate(part.phones) if phone])
@@ -215,7 +215,7 @@ class Roster:
         before = self._by_town.pop(town)
         self.everyone -= before
         self.with_phone -= before
-        for numbers in self._by_role.values():
+        for numbers in self.by_role.values():
             numbers -= before
         for village in set(decode(RosterSlice, self._bytes[town]).villages):
             self._by_village.pop(f"{town}{village:03}", None)
@@ -242,8 +242,8 @@ class Roster:
 
     def _role(self, role: str) -> BitMap:
         """The bitmap itself, not a copy. A role that nobody has any more is as unknown as after a restart."""
-        found = self._by_role.get(role)
+        found = self.by_role.get(role)
         if not found:
-            known = ", ".join(sorted(name for name, numbers in self._by_role.items() if numbers)) or "-"
+            known = ", ".join(sorted(name for name, numbers in self.by_role.items() if numbers)) or "-"
             raise NotFound(f"Nobody has the role {role!r}; known: {known}.", f"没有职责“{role}”；已有：{known}。")
         return found

@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from fusioncmd import api
-from gateways.console.curves import Point, Quantile, quantiles
 
 SLOWEST_SHOWN = 20
 
 
 class After(Struct, frozen=True):
-    """`quantiles` go by what was seen while somebody watched; `slowest` are the places right below with the most people
-    who have not answered, `silent` the first of those people, `timeline` the order and what went before and after."""
+    """`course` has the percentiles; `slowest` are the places right below with the most people who have not answered,
+    `silent` the first of those people, `timeline` the order and what went before and after."""
 
     tally: api.TallyReply
-    quantiles: tuple[Quantile, ...]
-    curve: tuple[Point, ...]
+    course: api.CourseReply
     slowest: tuple[api.Row, ...]
     silent: api.People
     reports: api.ReportsReply
@@ -27,7 +25,7 @@ class After(Struct, frozen=True):
 
 def after_action(
     tally: api.TallyReply, known: Sequence[api.OrderLine], silent: api.People, reports: api.ReportsReply,
-    curve: Sequence[Point],
+    course: api.CourseReply,
 ) -> After:  # fmt: skip
     """`known` are orders among which those of the same chain are looked for."""
     order = tally.line.order
@@ -36,6 +34,4 @@ def after_action(
     timeline = tuple(sorted(chain.values(), key=lambda line: (line.order.issued_ms, line.order.id)))
     slow = sorted(tally.below, key=lambda row: (-(row.silent + row.unreachable), row.code))
     behind = tuple(row for row in slow if row.silent + row.unreachable)[:SLOWEST_SHOWN]
-    return After(
-        tally, quantiles(curve, tally.total.targeted), tuple(curve), behind, silent, reports, timeline
-    )  # fmt: skip
+    return After(tally, course, behind, silent, reports, timeline)

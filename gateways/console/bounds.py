@@ -12,8 +12,6 @@ WATCHED_NODES_MAX = 32  # in one stream; reject
 TALLY_EVERY_MS = 500  # of each order and place, for all who watch it
 STREAM_SAYS_S = 15  # something, so that no proxy closes a stream
 SESSION_SEEN_S = 30  # so long at most a stream goes on after its session's end
-CURVES_MAX = 1_024  # of orders and places that were watched; shed, the oldest first
-CURVE_POINTS_MAX = 720  # beyond, half of them
 SILENT_SHOWN_MAX = 1_000  # in a report; the CSV has all
 REPORTS_SHOWN_MAX = 200
 

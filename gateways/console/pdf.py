@@ -49,12 +49,8 @@ def pdf_of(after: After, chinese: bool) -> bytes:
              say("silent", "未答复"), say("unreachable", "失联")),
             _figures(total),
         ]),
-        Paragraph(say("How fast (as far as somebody watched)", "用时（以有人查看期间为准）"), _HEAD),
-        _table([
-            (say("share", "比例"), say("received after", "收到用时"), say("answered after", "答复用时")),
-            *((f"{q.percent} %", _span(q.received_ms), _span(q.answered_ms)) for q in after.quantiles),
-        ]),
     ]  # fmt: skip
+    story += _speed(after, chinese)
     if after.slowest:
         head = (say("place", "地点"), say("meant", "应到"), say("answered", "已答复"), say("silent", "未答复"),
                 say("unreachable", "失联"))  # fmt: skip
@@ -67,6 +63,19 @@ def pdf_of(after: After, chinese: bool) -> bytes:
     out = io.BytesIO()
     SimpleDocTemplate(out, pagesize=A4, margin=18 * mm, title=ids.to_text(order.id), author=order.issuer).build(story)
     return out.getvalue()
+
+
+def _speed(after: After, chinese: bool) -> list[Flowable]:
+    """After how long shares of those who are meant had received and answered, of the place and right below it."""
+    rows = after.course.rows
+    if not rows:
+        return []
+    head, fast = [str(q.percent) + " %" for q in rows[0].quantiles], []
+    for title, field in (("收到用时", "received_ms") if chinese else ("Received after", "received_ms"),
+                         ("答复用时", "answered_ms") if chinese else ("Answered after", "answered_ms")):  # fmt: skip
+        lines = [(row.name, *(_span(getattr(q, field)) for q in row.quantiles)) for row in rows]
+        fast += [Paragraph(title, _HEAD), _table([("地点" if chinese else "place", *head), *lines])]
+    return fast
 
 
 def _people(after: After, chinese: bool) -> list[Flowable]:

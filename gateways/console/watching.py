@@ -21,7 +21,6 @@ from msgspec import structs
 from fusioncmd import api
 from fusioncmd.errors import NoSession, Problem, Unavailable
 from gateways.console import bounds
-from gateways.console.curves import Curve, Point
 from gateways.console.desk import Desk
 from gateways.console.shapes import encoded, trouble_of
 
@@ -33,7 +32,7 @@ Key = tuple[bytes, str, str]  # order, place that is asked about, place of who a
 class Event:
     """`ident` names what it says: whoever has heard it need not hear it again."""
 
-    kind: str  # tally, curve, trouble, ended
+    kind: str  # tally, trouble, ended
     ident: str
     data: bytes
 
@@ -75,7 +74,6 @@ class Watching:
     def __init__(self, desk: Desk, clock: Callable[[], float]) -> None:
         self._desk, self._clock = desk, clock
         self._watched: dict[Key, _Watched] = {}
-        self._curves: OrderedDict[Key, Curve] = OrderedDict()
         self._seen_s: dict[Watcher, float] = {}
         self.asked = 0  # questions about tallies: fewer than watchers, where they watch the same
 
@@ -98,16 +96,11 @@ class Watching:
                 watched.watchers.add(watcher)
                 if watched.newest is not None and watched.newest.ident != heard:
                     watcher.tell(key, watched.newest)
-            watcher.tell("curve", self._curve_event((order, nodes[0], place)))
             yield watcher
         finally:
             self._seen_s.pop(watcher, None)
             for key in keys:
                 self._leave(key, watcher)
-
-    def curve(self, key: Key) -> list[Point]:
-        """What was seen of it; empty when nobody watched."""
-        return self._curves.get(key, Curve()).points
 
     async def run(self) -> None:
         """Ask about all that is watched, and once in a while about those who watch."""
@@ -136,19 +129,12 @@ class Watching:
 
     def _told(self, key: Key, reply: api.TallyReply) -> None:
         watched = self._watched[key]
-        if self._curves.setdefault(key, Curve()).add(_point(reply)):
-            self._curves.move_to_end(key)
-            if len(self._curves) > bounds.CURVES_MAX:
-                self._curves.popitem(last=False)
         ident = blake2b(encoded(structs.replace(reply, now_ms=0)), digest_size=8).hexdigest()
         if watched.newest is None or watched.newest.ident != ident or watched.failing:
             watched.newest = Event("tally", ident, encoded({"node": key[1], "tally": reply}))
             for watcher in watched.watchers:
                 watcher.tell(key, watched.newest)
         watched.failing = False
-
-    def _curve_event(self, key: Key) -> Event:
-        return Event("curve", "", encoded({"node": key[1], "points": self.curve(key)}))
 
     async def _look_at_sessions(self, now_s: float) -> None:
         for watcher, seen_s in list(self._seen_s.items()):
@@ -174,8 +160,3 @@ class Watching:
             watched.watchers.discard(watcher)
             if not watched.watchers:
                 del self._watched[key]
-
-
-def _point(reply: api.TallyReply) -> Point:
-    after_ms = max(reply.now_ms - reply.line.order.issued_ms, 0)
-    return Point(after_ms, reply.total.received, reply.total.answered)

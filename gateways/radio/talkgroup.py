@@ -127,8 +127,8 @@ class Talkgroup:
             leg.keep(sound, leg.participant.state in ASKING)
 
     def _by_voice(self, leg: Leg, speaking: bool, now_ms: int) -> None:
-        """Who was denied the floor has to pause before asking again."""
-        if speaking and not leg.asked:
+        """Who was denied the floor has to pause before asking again; who was not answered asks on."""
+        if speaking and (not leg.asked or leg.participant.unheard):
             leg.asked = True
             self._participate(leg, leg.participant.press(leg.priority, now_ms), now_ms)
         elif not speaking and leg.asked:

@@ -62,6 +62,7 @@ BEHAVIOURS = {
     "at-once": Behaviour(),
     "human": Behaviour(median_s=7.0, silent=0.06, second_thoughts=0.01, reporting=0.002),
     "silent": Behaviour(silent=0.3),
+    "wavering": Behaviour(median_s=0.25, slowest_s=3.0, second_thoughts=0.25),
     "hasty": Behaviour(median_s=0.25, slowest_s=3.0, silent=0.05, second_thoughts=0.2, reporting=0.05),
 }
 

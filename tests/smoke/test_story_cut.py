@@ -18,13 +18,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fusioncmd.terminal import Close, Ticketed
 from loadtest.link.link import Link
-from tests.smoke.handset import Handset
+from tests.smoke.handset import Closed, Handset
+from tests.smoke.test_story_device import Owner, refused
 from tests.smoke.test_story_tiers import answered, import_people, people_of, tickets
 from tests.smoke.tree import Node, approve
 from tests.tier_process import until
 
 COUNTY = "440106"
+LOST_S_MAX = 20.0  # what is promised is a minute
 OFTEN = {"FUSIONCMD_CANARY_EVERY_S": "0.5"}
 
 
@@ -87,6 +90,10 @@ def call(node: Node, to: str, text: str) -> str:
     return str(node.ask("call", "--to", to, "--text", text, "--answer", "ok", "--exercise")["id"])
 
 
+def code(node: Node, person: str) -> str:
+    return str(node.ask("devices", "code", "--id", person)["code"])
+
+
 def cuts(node: Node, order: str) -> list[tuple[str, str, str, str]]:
     shown: Any = node.ask("watch", order, "--once")["cut"]
     return [(c["code"], c["state"], c["by"], c["gateway"]) for c in shown]
@@ -139,3 +146,36 @@ def test_a_gateway_that_delivers_nothing_is_named_two_tiers_above(tree: Tree) ->
     finally:
         os.kill(gateway, signal.SIGCONT)
     until(lambda: cuts(province, order) == [] == cuts(county, order), 15.0)
+
+
+def test_devices_that_are_lost_are_ended_at_every_tier_by_whoever_is_told(tree: Tree) -> None:
+    """Each enrolled at another tier, under that tier's ticket key: the province ends the county's, and back."""
+    province, _, county = tree[:3]
+    owners = [Owner(county, 1, code(county, "1002")), Owner(province, 2, code(province, "1002"))]
+    kept = Owner(county, 3, code(county, "1003"))
+    try:
+        phones = [owner.connect(owner.enrol) for owner in owners]
+        other = kept.connect(kept.enrol)
+        assert province.ask("devices", "list", "--id", "1002")["devices"][0]["device"] == owners[1].device.hex()
+        began_s = time.monotonic()
+        said = province.here("devices", "revoke", "--id", "1002")
+        assert said.code == 0 and "Tiers above and below are told" in said.out
+        for owner, phone in zip(owners, phones, strict=True):
+            with pytest.raises(Closed) as closed:
+                phone.hear(Ticketed)
+            assert closed.value.code == Close.LOST_DEVICE and time.monotonic() - began_s < LOST_S_MAX
+            assert refused(owner, owner.ticket) == Close.LOST_DEVICE
+        (line,) = county.ask("devices", "list", "--id", "1002")["devices"]
+        assert line["lost_ms"] and line["lost_by"] == "广东省"
+        again = Owner(province, 4, code(province, "1003"))
+        owners.append(again)
+        phone = again.connect(again.enrol)
+        county.ask("devices", "revoke", "--id", "1003")  # and from below
+        for handset in (phone, other):
+            with pytest.raises(Closed) as closed:
+                handset.hear(Ticketed)
+            assert closed.value.code == Close.LOST_DEVICE
+    finally:
+        for owner in (*owners, kept):
+            for handset in owner.made:
+                handset.__exit__(None, None, None)

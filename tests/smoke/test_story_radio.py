@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
 from tests.nats_server import free_port
@@ -59,6 +61,36 @@ def test_a_radio_registers_dials_and_hears_the_tone_that_it_sends(tier: County, 
         rest(2.0)
         radio.hang_up()
     assert 1.5 <= radio.heard_s() <= 2.5
+
+
+def test_two_radios_in_a_talkgroup_hear_each_other_and_what_was_said_is_found_again(
+    tier: County, tmp_path: Path
+) -> None:
+    one, two = added(tier, "patrol-1", "--place", TOWN), added(tier, "patrol-2", "--place", TOWN)
+    first, second = (
+        Baresip(tmp_path / name, name, secret, tier.sip) for name, secret in (("patrol-1", one), ("patrol-2", two))
+    )
+
+    def said() -> dict[str, Any] | None:
+        """What the first one says for three seconds; a tier that has just started lets nobody speak for a few."""
+        first.dial(f"sip:{TOWN}@{tier.sip}")
+        rest(3.0)
+        first.hang_up()
+        found = until(lambda: tier.ask("voice", "find", "--place", TOWN, "--person", "patrol-1")["bursts"], 5.0)
+        return next((burst for burst in found if burst["lasts_ms"] > 2_000), None)
+
+    with first, second:
+        until(lambda: is_here(tier, "patrol-1") and is_here(tier, "patrol-2"))
+        second.dial(f"sip:{TOWN}@{tier.sip}")
+        second.do("mute")
+        rest(1.0)  # its own burst is over: from here on it listens
+        burst = until(said, 30.0)
+        second.hang_up()
+    assert first.heard_s() <= 0.5
+    assert second.heard_s() >= 2.0
+    tier.ask("voice", "get", burst["id"], "--out", tmp_path / "said.ogg")
+    with av.open(str(tmp_path / "said.ogg")) as kept:
+        assert abs((kept.duration or 0) / 1_000 - burst["lasts_ms"]) < 100
 
 
 def test_by_tls_its_sound_is_keyed(tier: County, tmp_path: Path) -> None:

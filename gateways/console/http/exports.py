@@ -12,7 +12,7 @@ from fusioncmd import api, ids, limits
 from fusioncmd.cli.rows import csv_head, csv_lines
 from gateways.console import bounds
 from gateways.console.after import After, after_action
-from gateways.console.http.asking import Asked, as_json, desk_of, session_of, watching_of
+from gateways.console.http.asking import Asked, as_json, desk_of, session_of
 from gateways.console.http.looking import Code
 from gateways.console.pdf import pdf_of
 
@@ -41,7 +41,7 @@ async def people_csv(request: Asked, order: str, node: Code = "") -> Stream:
 
 @get("/orders/{order:str}/after")
 async def after(request: Asked, order: str, node: Code = "") -> Response[After]:
-    """How it went: percentiles as far as somebody watched, the slowest places right below, who never answered."""
+    """How it went: percentiles of the place and of each right below it, the slowest first; who never answered."""
     return as_json(await _after(request, order, node))
 
 
@@ -59,9 +59,8 @@ async def _after(request: Asked, order: str, node: str) -> After:
     silent = await desk.ask(api.Who(ident, "waiting", node, None, -1, bounds.SILENT_SHOWN_MAX), session)
     said = await desk.ask(api.Reports(ident, node, bounds.REPORTS_SHOWN_MAX), session)
     orders = await desk.ask(api.Orders(limits.ORDERS_PAGE_MAX), session)
-    place = (await desk.ask(api.WhoAmI(), session)).path
-    curve = watching_of(request).curve((ident, node, place))
-    return after_action(tally, orders.lines, silent, said, curve)
+    course = await desk.ask(api.Course(ident, node), session)
+    return after_action(tally, orders.lines, silent, said, course)
 
 
 def _file(order: str, kind: str) -> dict[str, str]:

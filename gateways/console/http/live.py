@@ -22,8 +22,8 @@ COMMENT = b": here\n\n"  # proxies close what is silent
 async def live(
     request: Asked, order: str, node: Annotated[list[str] | None, Parameter(max_items=100)] = None
 ) -> Stream:
-    """`tally` of each `node`, whenever it changes, at most twice a second; `curve` once, when it begins; `trouble` when
-    the node does not answer; `ended` with the session. At most 32 places in one stream."""
+    """`tally` of each `node`, whenever it changes, at most twice a second; `trouble` when the node does not answer;
+    `ended` with the session. At most 32 places in one stream."""
     heard = request.headers.get("last-event-id", "")[:16]
     stack = AsyncExitStack()
     watching = watching_of(request).watch(session_of(request), ids.from_text(order), nodes_of(node), heard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from litestar import Response, Router, get
 from litestar.enums import MediaType
@@ -10,12 +10,16 @@ from litestar.params import Parameter, QueryParameter
 
 from fusioncmd import api, ids, limits
 from fusioncmd.api.calling import Standing
+from fusioncmd.api.course import PAST_MAX
+from fusioncmd.audit.entries import Deed
 from gateways.console.http.asking import Asked, as_json, desk_of, reply, session_of
 from gateways.console.shapes import Place
 
 PeopleLimit = Annotated[int, Parameter(ge=1, le=limits.WHO_PAGE_MAX)]
 ReportsLimit = Annotated[int, Parameter(ge=1, le=limits.REPORTS_PAGE_MAX)]
 AuditLimit = Annotated[int, Parameter(ge=1, le=limits.AUDIT_REPLY_ENTRIES_MAX)]
+Millis = Annotated[int, Parameter(ge=0)]
+Searched = Annotated[str, QueryParameter(name="query", max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 Words = Annotated[str, QueryParameter(name="query", max_length=limits.NAME_CHARS_MAX)]
 Code = Annotated[str, Parameter(pattern=r"^(|[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$")]
 
@@ -62,6 +66,47 @@ async def people(
     return await reply(request, api.Find(text, node, role or None, limit))
 
 
+@get("/roles")
+async def roles(
+    request: Asked, node: Code = "",
+    text: Annotated[str, QueryParameter(name="query", max_length=limits.ROLE_CHARS_MAX)] = "",
+) -> Response[api.RolesReply]:  # fmt: skip
+    """What people at a place do, the most frequent role first; with `query`, those that hold it."""
+    return await reply(request, api.Roles(node, text))
+
+
+@get("/orders/{order:str}/course")
+async def course(
+    request: Asked, order: str, node: Code = "", past: Annotated[int, Parameter(ge=0, le=PAST_MAX)] = 0
+) -> Response[api.CourseReply]:
+    """How many had received and answered after how long, and the same of `past` earlier orders of its mode."""
+    return await reply(request, api.Course(ids.from_text(order), node, past))
+
+
+@get("/orders/{order:str}/ladder")
+async def ladder(request: Asked, order: str, node: Code = "") -> Response[api.LadderReply]:
+    """How it climbs its ladder: the steps that have begun, in counts of the place, and those to come."""
+    return await reply(request, api.Ladder(ids.from_text(order), node))
+
+
+@get("/audit/entries")
+async def audit_entries(
+    request: Asked, deed: Deed | Literal[""] = "", text: Searched = "", from_ms: Millis = 0, until_ms: Millis = 1 << 53,
+    refused: bool = False, before: Annotated[int, Parameter(ge=1)] | None = None, limit: AuditLimit = 100,
+) -> Response[api.AuditFound]:  # fmt: skip
+    """What was decided, the newest first; `before` of the reply asks for what is older."""
+    question = api.AuditFind(
+        deed=deed, query=text, from_ms=from_ms, until_ms=until_ms, refused=refused, before=before, limit=limit
+    )
+    return await reply(request, question)
+
+
+@get("/audit/proof")
+async def audit_proof(request: Asked, anew: bool = False) -> Response[api.AuditProved]:
+    """Whether the chain of pages holds, in the node's own word; asked again, how far it has come."""
+    return await reply(request, api.AuditProve(anew))
+
+
 @get("/audit")
 async def audit(
     request: Asked, after: Annotated[int, Parameter(ge=0)] = 0, limit: AuditLimit = 200
@@ -86,5 +131,10 @@ async def all_divisions(request: Asked) -> Response[str]:
 
 
 ROUTES = Router(
-    "/", route_handlers=[tally, who, reports, picture, people, audit, divisions, all_divisions], tags=["looking"]
-)
+    "/",
+    route_handlers=[
+        tally, who, reports, picture, people, roles, course, ladder, audit_entries, audit_proof, audit, divisions,
+        all_divisions,
+    ],
+    tags=["looking"],
+)  # fmt: skip
