@@ -99,7 +99,9 @@ class Floors:
         above = path.covers(self._node)
         ssrc = zlib.crc32(subject.encode())
         place = self._seats[subject] = _Place(
-            path, Seat(self._node.code, path.code, ssrc, self._began_ms, listens_ms=self._began_ms if above else now_ms), now_ms
+            path,
+            Seat(self._node.code, path.code, ssrc, self._began_ms, listens_ms=self._began_ms if above else now_ms),
+            now_ms,
         )
         for beacon, ms in self._beacons.again():
             place.seat.hear(beacon, ms)
