@@ -161,15 +161,6 @@ def floor(path: Path, talkgroup: str) -> str:
     return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
 
 
-def floor_of(path: Path) -> str:
-    """What the floors of its talkgroups begin with."""
-    return f"fc.floor.{path.dotted}"
-
-
-def voice_of(path: Path) -> str:
-    return f"fc.voice.{path.dotted}"
-
-
 def voice(path: Path, talkgroup: str) -> str:
     """RTP of a talkgroup, one publish per frame however many listen; not kept."""
     return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
