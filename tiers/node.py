@@ -26,6 +26,7 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
+from fusioncmd.room import check_room
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.grants import Credential
@@ -102,6 +103,7 @@ class Node:
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
+        self.desk.room_by(lambda: check_room(data))
         ticket_key = secret_keys.ensure_ticket_key(data)
         self.ladders = LadderDesk(
             bus, self.desk, self.recorder, data, monotonic, ticket_key,
