@@ -101,6 +101,8 @@ PURE = (
     "tiers/nats_config.py", "fusioncmd/plan/asked.py", "fusioncmd/plan/costs.py", "fusioncmd/plan/nation.py",
     "fusioncmd/plan/province.py", "fusioncmd/plan/steps.py", "fusioncmd/plan/storage.py", "fusioncmd/cli/plan_view.py",
     "fusioncmd/cli/cut_lines.py", "fusioncmd/cli/speed.py", "fusioncmd/canary.py", "tiers/order_account.py",
+    "fusioncmd/cli/ladder_view.py", "fusioncmd/ladder/superiors.py",
+    "fusioncmd/ladder/vapid.py",
     "fusioncmd/cli/plan_words.py", "fusioncmd/trust/canonical.py", "fusioncmd/trust/chains.py",
     "fusioncmd/trust/expiry.py", "fusioncmd/trust/form.py", "fusioncmd/trust/grants.py",
     "fusioncmd/trust/heartbeats.py", "fusioncmd/trust/judge.py", "fusioncmd/trust/refusals.py",
