@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -95,7 +96,7 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         browser = await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *WEBGL])
         page = await browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN", color_scheme="dark")
         await page.goto(tier.tier.console.url)
-        names = [f"office.{mode}.{kind}" for mode in ("exercise", "actual") for kind in ("key", "grants")]
+        names = [f"office.{mode}.{kind}" for mode in ("exercise", "actual", "admin") for kind in ("key", "grants")]
         keys = [tier.tier.data / "keys" / name for name in names]
         await page.locator("input[type=file]").set_input_files(keys)
         await page.locator(".canvas[data-ready]").wait_for(timeout=60_000)
@@ -120,7 +121,27 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         await page.locator(".tree [role=treeitem]", has_text="梅州市").locator(".box").click()
         await page.locator(".preview").wait_for()
         await shot(page, folder, "console-actual")
+        await page.get_by_role("button", name="收起").click()
+        await page.get_by_role("button", name="审计", exact=True).click()
+        await page.get_by_text("链完整").wait_for()
+        await shot(page, folder, "console-audit")
+        if "--sizes" in sys.argv:
+            await every_size(page, folder)
         await browser.close()
+
+
+async def every_size(page: Page, folder: Path) -> None:
+    """To be looked at by whoever changed the page, and kept nowhere."""
+    for width, height in ((1440, 900), (1280, 720), (390, 844), (1920, 1080)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.get_by_label("深色或浅色").or_(page.get_by_label("Dark or light")).click()
+        await page.get_by_role("button", name="English").or_(page.get_by_role("button", name="中文")).click()
+        for panel in ("收起|Close", "新建叫应|New call-down", "收起|Close", "总结|After action"):
+            await page.get_by_role("button", name=re.compile(panel)).first.click()
+            await asyncio.sleep(1)
+            await page.screenshot(
+                path=folder / f"size-{width}-{panel.partition('|')[2][:5].strip()}.png", full_page=True
+            )
 
 
 async def main(folder: Path) -> None:
