@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from csv import writer
 from typing import Any
@@ -47,8 +47,8 @@ HEADERS = {
 }
 
 
-def make_app(desk: Desk, watching: Watching, files: Mapping[str, bytes], proxied: bool) -> Litestar:
-    """`files` are the built pages by path, may be none."""
+def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, bytes]], proxied: bool) -> Litestar:
+    """`read` gives the built pages by path, may be none yet."""
 
     @asynccontextmanager
     async def watch(_: Litestar) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ def make_app(desk: Desk, watching: Watching, files: Mapping[str, bytes], proxied
 
     routes = [part.ROUTES for part in (sessions, orders, looking, live, exports)]
     return Litestar(
-        [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(files)],
+        [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],
         state=State({"desk": desk, "watching": watching, "proxied": proxied, "divisions_csv": csv_of(desk.places)}),
         lifespan=[watch],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
