@@ -46,16 +46,16 @@ async def people_of(tier: Running) -> dict[int, str]:
     return {n: place for n, place in zip(everyone.numbers, everyone.places, strict=True) if not place.startswith(CUT)}
 
 
-async def call_down(tier: Running, reached: dict[int, str]) -> None:
-    """An exercise for the province that began some minutes ago, answered quickly here and slowly there."""
-    rng, bus = random.Random(4), tier.played[NAME]
+async def call_down(tier: Running, reached: dict[int, str], seed: int = 4, seconds: int = SECONDS) -> None:
+    """An exercise for the province, answered quickly here and slowly there."""
+    rng, bus = random.Random(seed), tier.played[NAME]
     order = (await Campaign(tier.commander, await tier.people()).issue(
         text=TEXT, answers=ANSWERS, audience=Selector(("44",)), status="exercise",
     )).order  # fmt: skip
-    pace = {county: rng.uniform(2, 40) for county in sorted({place[:6] for place in reached.values()})}
+    pace = {county: rng.uniform(2, 20 + 5 * seed) for county in sorted({place[:6] for place in reached.values()})}
     due = {number: rng.expovariate(1 / pace[place[:6]]) for number, place in reached.items() if rng.random() < 0.97}
     done = BitMap()
-    for second in range(SECONDS):
+    for second in range(seconds):
         now = BitMap(n for n, at in due.items() if at <= second) - done
         done |= now
         marks = [Mark(order.id, RECEIVED, None, BitMap(list(reached)[: len(reached) * (second + 2) // 4]).serialize())]
@@ -101,7 +101,8 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         await page.locator("input[type=file]").set_input_files(keys)
         await page.locator(".canvas[data-ready]").wait_for(timeout=60_000)
         calling = asyncio.create_task(call_down(tier, reached))
-        await page.locator(".figures").wait_for(timeout=30_000)
+        await page.locator(".order").nth(2).wait_for(timeout=30_000)
+        await page.locator(".order").first.click()
         await asyncio.sleep(SECONDS - 4)
         await shot(page, folder, "console-running")
         await calling
@@ -154,6 +155,8 @@ async def _in_a_tier(scratch: Path, folder: Path) -> None:
         await tier.fill(PEOPLE, 5)
         reached = await people_of(tier)
         here = asyncio.create_task(be_here(tier, reached))
+        for seed in (2, 7):  # what is past
+            await call_down(tier, reached, seed, SECONDS // 2)
         await take(tier, folder, reached)
         here.cancel()
 

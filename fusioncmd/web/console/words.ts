@@ -31,6 +31,7 @@ export const deedWord = (deed: string): string =>
   })[deed] ?? deed;
 export const detailWord = (name: string): string =>
   language.value !== "zh" ? name.replaceAll("_", " ") : ({
+    path: "地点", towns: "乡镇数", first: "首个", last: "末个", sha256: "摘要", seq: "序号", subject: "主题", for: "对象",
     msg_type: "种类", status: "类型", place: "地点", people: "人数", asked_by: "经办", refs: "原指令", why: "原因", change: "变更", version: "版本",
     by: "方式", roles: "角色", number: "编号", answer: "答复", step: "级", channel: "通道",
   })[name] ?? name;

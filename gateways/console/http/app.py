@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from csv import writer
@@ -53,6 +54,7 @@ def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, byt
     @asynccontextmanager
     async def watch(_: Litestar) -> AsyncIterator[None]:
         task = asyncio.create_task(watching.run())
+        task.add_done_callback(_stop_if_it_failed)
         try:
             yield
         finally:
@@ -73,6 +75,13 @@ def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, byt
         ),
         logging_config=None,
     )
+
+
+def _stop_if_it_failed(task: asyncio.Task[None]) -> None:
+    """By a mistake of ours no stream moves any more: a console that is started again is better than old figures."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("console.watching_failed", error=repr(task.exception()))
+        signal.raise_signal(signal.SIGTERM)
 
 
 def csv_of(places: Divisions) -> str:
