@@ -40,6 +40,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats_tail.py",
     },
     "pylibsrtp": {"gateways/radio/srtp.py"},
+    "fontTools": {"gateways/console/fonts.py"},
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py"},
     "wsproto": {"gateways/responder/odd.py"},

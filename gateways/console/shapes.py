@@ -132,6 +132,8 @@ def _encodable(value: Any) -> Any:
     match value:
         case bytes():
             return ids.to_text(value) if len(value) == ids.ID_BYTES else b64encode(value).decode()
+        case api.Point() | api.Share():  # hundreds of them
+            return [_encodable(getattr(value, name)) for name in value.__struct_fields__]
         case msgspec.Struct():
             return {name: _encodable(getattr(value, name)) for name in value.__struct_fields__}
         case dict():
