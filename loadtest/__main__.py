@@ -32,6 +32,7 @@ from loadtest import (
     floor_races,
     forge,
     ladder,
+    registrations,
     slow,
     storm,
     voice,
@@ -63,6 +64,7 @@ SCENARIOS = {
     "disk": disk,
     "ladder": ladder,
     "voice": voice,
+    "registrations": registrations,
 }
 
 
