@@ -26,7 +26,7 @@ CONTACTS_PER_ACCOUNT_MAX = 3  # shed: the oldest
 REGISTERED_S_MIN = 60  # 423
 REGISTERED_S_MAX = 3_600  # what is asked for beyond is cut to it
 CONTACT_CHARS_MAX = 512  # 400
-KNOWN_MAX = 131_072  # addresses and ports of who proved themselves; others are strangers each time
+KNOWN_MAX = 131_072  # addresses and ports of who proved themselves; shed, who was proven longest ago
 
 # Calls.
 TRANSACTIONS_MAX = 16_384  # 503
