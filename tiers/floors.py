@@ -1,7 +1,7 @@
 """The floors that a tier node arbitrates, or would: a seat for each talkgroup in which somebody asks. No socket.
 
-One beacon serves all of them. A talkgroup of this node or of one above is known from the start; one of a node below is
-left to that node, and taken only where it is not heard.
+One beacon serves all of them. A talkgroup of a node below is left to that node: whether it is there is listened for
+from when somebody joins, or asks, and it is taken only where that node is not heard.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ class Floors:
             place.asked_ms = now_ms
             self._answer(subject, place.seat.ask(frame, now_ms))
 
+    def joined(self, group: str, now_ms: int) -> None:
+        """Somebody listens to it (`place.name`, as a subject has it), and may ask for its floor soon."""
+        if (place := self._place(f"fc.floor.{group}", now_ms)) is not None:
+            place.asked_ms = now_ms
+
     def tick(self, now_ms: int) -> None:
         """To be called at least each 100 ms."""
         if now_ms >= self._beacon_ms:
@@ -94,7 +99,9 @@ class Floors:
         above = path.covers(self._node)
         ssrc = zlib.crc32(subject.encode())
         place = self._seats[subject] = _Place(
-            path, Seat(self._node.code, path.code, ssrc, self._began_ms if above else now_ms), now_ms
+            path,
+            Seat(self._node.code, path.code, ssrc, self._began_ms, listens_ms=self._began_ms if above else now_ms),
+            now_ms,
         )
         for beacon, ms in self._beacons.again():
             place.seat.hear(beacon, ms)

@@ -36,6 +36,7 @@ class Listener:
     ) -> None:
         self._bus, self._node, self._clock, self._monotonic = bus, node, clock, monotonic
         self._bursts, self._store = Bursts(), Recordings(data, clock)
+        self.joined: Callable[[str], None] = lambda group: None  # told again and again
         self._wanted: dict[str, float] = {}  # talkgroups as subjects have them, and when somebody listened last
         self._hearings: dict[str, Hearing] = {}
         self._ended: list[Ended] = []
@@ -79,6 +80,7 @@ class Listener:
         for group in said.groups:
             if group in self._wanted or len(self._wanted) < TALKGROUPS_MAX:
                 self._wanted[group] = self._monotonic()
+                self.joined(group)
 
     async def _follow(self) -> None:
         own = self._node.dotted

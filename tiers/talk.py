@@ -43,6 +43,7 @@ class Talk:
         self.floors = Floors(node, _now_ms() if began_ms is None else began_ms, self._saying.say, self._wanted.append)
         self._heard: set[Path] = set()
         self.listener = Listener(bus, node, data, time.time, time.monotonic)
+        self.listener.joined = lambda group: self.floors.joined(group, _now_ms())
 
     async def run(self, stop: asyncio.Event) -> None:
         await self._hear_all()

@@ -17,22 +17,26 @@ from fusioncmd.floor.queue import Asker
 from fusioncmd.floor.sides import Nodes
 from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS, STANDING_MS, ServerTimers
 
+NEVER_MS = -(1 << 60)
 FOREIGN_MAX = 64  # bursts by others' word that are known; beyond, the longest counts for all
 
 
 class Seat:
     """Of `node`, at a talkgroup that belongs to `home`. It says nothing until whatever it granted before it was
-    started has lapsed.
+    started has lapsed. `listens_ms`: since when it would hear a better node, where that is later.
     """
 
-    def __init__(self, node: str, home: str, ssrc: int, now_ms: int, timers: ServerTimers = SERVER) -> None:
+    def __init__(
+        self, node: str, home: str, ssrc: int, now_ms: int, timers: ServerTimers = SERVER, listens_ms: int = NEVER_MS
+    ) -> None:
         self.node = node
         self.arbiter: Arbiter | None = None  # while it arbitrates
         self.refused = 0  # asks with something in them that is no floor control message
         self._ssrc, self._timers = ssrc, timers
         self._nodes = Nodes(home)
         self._ready_ms = now_ms + timers.t3_ms
-        self._better_ms = self._ready_ms - SILENT_MS  # when a better node was heard for the last time
+        # When a better node was heard for the last time, or may have been there unheard.
+        self._better_ms = max(self._ready_ms - SILENT_MS, listens_ms)
         self._beacon_ms = self._ready_ms
         self._standing_ms = 0  # who speaks is told again: to gateways that came late or missed it
         self._foreign: dict[str, int] = {}  # bursts by others' word, and until when they may go on

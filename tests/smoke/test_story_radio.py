@@ -10,8 +10,11 @@ from typing import Any
 import av
 import pytest
 
+from fusioncmd.voice import ogg
+from fusioncmd.voice.codecs import OpusDecoder, as_numbers
 from tests.nats_server import free_port
-from tests.sip_programs import Baresip, need_programs, rest, sipp
+from tests.radios import share_of
+from tests.sip_programs import TONE_HZ, Baresip, need_programs, rest, sipp
 from tests.tier_process import TierProcess, run, until
 
 COUNTY, TOWN = "440106", "440106001"
@@ -91,6 +94,14 @@ def test_two_radios_in_a_talkgroup_hear_each_other_and_what_was_said_is_found_ag
     tier.ask("voice", "get", burst["id"], "--out", tmp_path / "said.ogg")
     with av.open(str(tmp_path / "said.ogg")) as kept:
         assert abs((kept.duration or 0) / 1_000 - burst["lasts_ms"]) < 100
+    assert (burst["place"], burst["group"], burst["granted"], burst["node"]) == (TOWN, "main", COUNTY, TOWN)
+    decoder = OpusDecoder()
+    sound = as_numbers(b"".join(map(decoder.decode, ogg.read((tmp_path / "said.ogg").read_bytes())[0])))
+    assert share_of(sound[48_000:96_000], TONE_HZ, 48_000) > 0.8
+    shown = tier.cli("voice", "find", lang="zh").out
+    assert "讲话人" in shown and burst["id"] in shown and tier.cli("voice", "get", "1/../2").code != 0
+    (entry,) = until(lambda: tier.ask("audit", "list", "--deed", "voice")["entries"])
+    assert (entry["about"], entry["details"]["speaker"]) == (burst["id"], "patrol-1")
 
 
 def test_by_tls_its_sound_is_keyed(tier: County, tmp_path: Path) -> None:
