@@ -137,7 +137,7 @@ def test_an_actual_order_is_not_taken_for_an_exercise_and_is_confirmed_by_typing
     page = by_key(own, desk)
     write(page, "Evacuate.")
     tick(page, "珠海市")
-    button = page.locator("button.button")
+    button = page.locator("button.send")
     expect(button).to_contain_text("EXERCISE")
     page.get_by_text("ACTUAL", exact=True).first.click()
     expect(button).to_contain_text("ACTUAL")
