@@ -141,7 +141,6 @@ def test_an_actual_order_is_not_taken_for_an_exercise_and_is_confirmed_by_typing
     expect(button).to_contain_text("EXERCISE")
     page.get_by_text("ACTUAL", exact=True).first.click()
     expect(button).to_contain_text("ACTUAL")
-    expect(button).to_be_disabled()
     page.locator("input[name=confirm]").fill("yes")
     expect(button).to_be_disabled()
     page.locator("input[name=confirm]").fill(page.locator(".preview b").first.inner_text())
@@ -203,7 +202,9 @@ def test_markup_in_a_report_is_text_and_the_next_order_is_drawn_against_this_one
     everybody = page.locator(".preview b").first.inner_text()
     page.get_by_role("button", name="flood", exact=True).click()  # a role of the roster
     expect(page.locator(".preview b").first).not_to_have_text(everybody)
+    page.locator("select[name=ladder]").select_option("superior 300 answered")
     send(page, "Again.")
+    expect(page.locator(".steps li")).to_contain_text("superior")
     expect(page.locator(".curve")).not_to_have_attribute("data-past", "0")
 
 
