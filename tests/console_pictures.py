@@ -111,6 +111,7 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         await page.locator("aside li").first.wait_for()
         await shot(page, folder, "console-people")
         await page.locator("aside header button").first.click()
+        await page.locator(".tree [role=treeitem]").first.click()
         await page.get_by_role("button", name="总结").click()
         await page.get_by_text("时间线").wait_for()
         await shot(page, folder, "console-after")

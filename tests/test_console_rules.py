@@ -10,11 +10,13 @@ import pytest
 
 from fusioncmd import api, ids
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
+from fusioncmd.ladder.steps import NAMED
 from fusioncmd.messages import Selector
 from fusioncmd.trust.refusals import refusal
 from gateways.console.__main__ import with_counties
 from gateways.console.http.pages import Files
 from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, status_of, trouble_of
+from tests.web_engines import WEB
 
 
 def test_a_draft_crosses_with_its_ids_as_text() -> None:
@@ -32,6 +34,11 @@ def test_a_draft_crosses_with_its_ids_as_text() -> None:
     for text in ("*", "A", "中"):
         with pytest.raises(BadInput):
             bytes_of(text)
+
+
+def test_the_page_offers_the_ladders_that_have_a_name() -> None:
+    page = (WEB / "console" / "draft.ts").read_text("utf-8")
+    assert all(f'"{name}", "{ladder}"' in page for name, ladder in NAMED.items())
 
 
 @pytest.mark.parametrize(
