@@ -31,7 +31,9 @@ from loadtest import (
     flap,
     floor_races,
     forge,
+    fuzz,
     ladder,
+    registrations,
     slow,
     storm,
     voice,
@@ -54,6 +56,7 @@ SCENARIOS = {
     "exchange": exchange,
     "floor": floor_races,
     "forge": forge,
+    "fuzz": fuzz,
     "badauth": badauth,
     "link": link,
     "chain": chain,
@@ -63,6 +66,7 @@ SCENARIOS = {
     "disk": disk,
     "ladder": ladder,
     "voice": voice,
+    "registrations": registrations,
 }
 
 

@@ -17,6 +17,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.keys import make_keys
+from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.tier import Console
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
@@ -99,7 +100,7 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
-    played: int = 0, nats: str | None = None, console: bool = False,
+    played: int = 0, nats: str | None = None, console: bool = False, radio: Radio | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
     `played-0` and on, are the scenario itself, on the bus alone. `nats`: servers that run, and know the users that
@@ -107,7 +108,9 @@ async def running(
     nats_port, port, console_port = free_ports(3)
     places = divisions.guangdong()
     way = OWN if nats is None else Way(keys=users.folder_of(folder))
-    tier = Tier(places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way)
+    tier = Tier(
+        places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way, radio=radio
+    )
     if console:
         tier = replace(tier, console=Console("127.0.0.1", console_port, proxied=False))
     make_keys(folder, tier.node, places)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -45,16 +46,16 @@ async def people_of(tier: Running) -> dict[int, str]:
     return {n: place for n, place in zip(everyone.numbers, everyone.places, strict=True) if not place.startswith(CUT)}
 
 
-async def call_down(tier: Running, reached: dict[int, str]) -> None:
-    """An exercise for the province that began some minutes ago, answered quickly here and slowly there."""
-    rng, bus = random.Random(4), tier.played[NAME]
+async def call_down(tier: Running, reached: dict[int, str], seed: int = 4, seconds: int = SECONDS) -> None:
+    """An exercise for the province, answered quickly here and slowly there."""
+    rng, bus = random.Random(seed), tier.played[NAME]
     order = (await Campaign(tier.commander, await tier.people()).issue(
         text=TEXT, answers=ANSWERS, audience=Selector(("44",)), status="exercise",
     )).order  # fmt: skip
-    pace = {county: rng.uniform(2, 40) for county in sorted({place[:6] for place in reached.values()})}
+    pace = {county: rng.uniform(2, 20 + 5 * seed) for county in sorted({place[:6] for place in reached.values()})}
     due = {number: rng.expovariate(1 / pace[place[:6]]) for number, place in reached.items() if rng.random() < 0.97}
     done = BitMap()
-    for second in range(SECONDS):
+    for second in range(seconds):
         now = BitMap(n for n, at in due.items() if at <= second) - done
         done |= now
         marks = [Mark(order.id, RECEIVED, None, BitMap(list(reached)[: len(reached) * (second + 2) // 4]).serialize())]
@@ -95,12 +96,13 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         browser = await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *WEBGL])
         page = await browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN", color_scheme="dark")
         await page.goto(tier.tier.console.url)
-        names = [f"office.{mode}.{kind}" for mode in ("exercise", "actual") for kind in ("key", "grants")]
+        names = [f"office.{mode}.{kind}" for mode in ("exercise", "actual", "admin") for kind in ("key", "grants")]
         keys = [tier.tier.data / "keys" / name for name in names]
         await page.locator("input[type=file]").set_input_files(keys)
         await page.locator(".canvas[data-ready]").wait_for(timeout=60_000)
         calling = asyncio.create_task(call_down(tier, reached))
-        await page.locator(".figures").wait_for(timeout=30_000)
+        await page.locator(".order").nth(2).wait_for(timeout=30_000)
+        await page.locator(".order").first.click()
         await asyncio.sleep(SECONDS - 4)
         await shot(page, folder, "console-running")
         await calling
@@ -109,6 +111,7 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         await page.locator("aside li").first.wait_for()
         await shot(page, folder, "console-people")
         await page.locator("aside header button").first.click()
+        await page.locator(".tree [role=treeitem]").first.click()
         await page.get_by_role("button", name="总结").click()
         await page.get_by_text("时间线").wait_for()
         await shot(page, folder, "console-after")
@@ -120,7 +123,27 @@ async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:
         await page.locator(".tree [role=treeitem]", has_text="梅州市").locator(".box").click()
         await page.locator(".preview").wait_for()
         await shot(page, folder, "console-actual")
+        await page.get_by_role("button", name="收起").click()
+        await page.get_by_role("button", name="审计", exact=True).click()
+        await page.get_by_text("链完整").wait_for()
+        await shot(page, folder, "console-audit")
+        if "--sizes" in sys.argv:
+            await every_size(page, folder)
         await browser.close()
+
+
+async def every_size(page: Page, folder: Path) -> None:
+    """To be looked at by whoever changed the page, and kept nowhere."""
+    for width, height in ((1440, 900), (1280, 720), (390, 844), (1920, 1080)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.get_by_label("深色或浅色").or_(page.get_by_label("Dark or light")).click()
+        await page.get_by_role("button", name="English").or_(page.get_by_role("button", name="中文")).click()
+        for panel in ("收起|Close", "新建叫应|New call-down", "收起|Close", "总结|After action"):
+            await page.get_by_role("button", name=re.compile(panel)).first.click()
+            await asyncio.sleep(1)
+            await page.screenshot(
+                path=folder / f"size-{width}-{panel.partition('|')[2][:5].strip()}.png", full_page=True
+            )
 
 
 async def main(folder: Path) -> None:
@@ -133,6 +156,8 @@ async def _in_a_tier(scratch: Path, folder: Path) -> None:
         await tier.fill(PEOPLE, 5)
         reached = await people_of(tier)
         here = asyncio.create_task(be_here(tier, reached))
+        for seed in (2, 7):  # what is past
+            await call_down(tier, reached, seed, SECONDS // 2)
         await take(tier, folder, reached)
         here.cancel()
 

@@ -10,10 +10,13 @@ import pytest
 
 from fusioncmd import api, ids
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
+from fusioncmd.ladder.steps import NAMED
 from fusioncmd.messages import Selector
 from fusioncmd.trust.refusals import refusal
 from gateways.console.__main__ import with_counties
+from gateways.console.http.pages import Files
 from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, status_of, trouble_of
+from tests.web_engines import WEB
 
 
 def test_a_draft_crosses_with_its_ids_as_text() -> None:
@@ -26,10 +29,16 @@ def test_a_draft_crosses_with_its_ids_as_text() -> None:
     assert (made.id, made.refs, made.text, made.audience) == (ident, before, "Report.", Selector(("44",)))
     assert json.loads(encoded(made))["id"] == form.id
     assert json.loads(encoded(api.LoggedOut("Zoë"))) == {"name": "Zoë"}
+    assert json.loads(encoded(api.Point(500, 2, 1))) == [500, 2, 1]
     assert bytes_of(b64encode(ident).decode()) == ident
     for text in ("*", "A", "中"):
         with pytest.raises(BadInput):
             bytes_of(text)
+
+
+def test_the_page_offers_the_ladders_that_have_a_name() -> None:
+    page = (WEB / "console" / "draft.ts").read_text("utf-8")
+    assert all(f'"{name}", "{ladder}"' in page for name, ladder in NAMED.items())
 
 
 @pytest.mark.parametrize(
@@ -43,6 +52,19 @@ def test_a_draft_crosses_with_its_ids_as_text() -> None:
 def test_each_problem_has_a_status_and_says_itself_in_both_languages(problem: Problem, status: int) -> None:
     assert status_of(problem) == status
     assert json.loads(trouble_of(problem)) == {"code": problem.code, "en": problem.en, "zh": problem.zh}
+
+
+def test_pages_that_are_built_later_are_served_once_they_are_there() -> None:
+    built: dict[str, bytes] = {}
+    files = Files(lambda: dict(built))
+    files.look()
+    assert files.data == {}
+    built["console.html"] = b"page"
+    files.look()
+    assert files.data == {"console.html": b"page"} and files.tags.keys() == files.data.keys()
+    built["console.html"] = b"another"
+    files.look()
+    assert files.data == {"console.html": b"page"}  # a console that runs serves one build
 
 
 def test_the_operators_own_counties_take_the_place_of_ours_and_a_file_that_is_none_is_refused(tmp_path: Path) -> None:

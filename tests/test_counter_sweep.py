@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import devices
+from fusioncmd.api import devices, escalation, radios, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -20,7 +20,8 @@ from tests.test_ledger import ALERT
 from tests.worlds import make_draft, make_id, make_order, sealed
 
 CITY = Selector(("4401",))
-OPEN = {"health", "login", "login_key", "login_token", "beat", "revoke", "enrol", "renew"}  # one more is a decision
+OPEN = {"health", "login", "login_key", "login_token", "beat", "revoke", "enrol", "renew", "below", "answer-below"}
+# One more is a decision.
 QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may ask it
     api.Health(), api.Login("chen", "no"), api.LoginByKey((b"proof",)), api.LoginByToken("token"), Beat(b"x"),
     Revoke(b"x"), devices.Enrol(bytes(25), "ed25519", bytes(32), bytes(64)),
@@ -35,6 +36,9 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     devices.MakeCodes(600, number=PEOPLE[0]), devices.Devices(number=PEOPLE[0]),
     devices.RevokeDevices(number=PEOPLE[0]), api.Accounts(), api.ChangeAccount(name="chen", disabled=False),
     api.AddAccount(name="mallory", roles=("administrator",), path="44", password=PASSWORD),
+    escalation.Below((b"ticket",)), escalation.AnswerBelow(b"ticket", ALERT.id, PEOPLE[0], 0), radios.Radios(),
+    radios.AddRadio("mallory", "0" * 64, "0" * 32), radios.RemoveRadio("radio-1"), radios.RingRadios("4401"),
+    voice.Bursts(0, 1), voice.Recording("1790000000-0000001-00000001"),
 )  # fmt: skip
 
 

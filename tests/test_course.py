@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyroaring import BitMap
 
 from fusioncmd import api, limits
 from fusioncmd.access import Actor
@@ -16,6 +17,7 @@ from fusioncmd.bus.port import RECEIPT, Stored
 from fusioncmd.codes import Path
 from fusioncmd.course import EDGES_MS, Course, middle, quantiles
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT
+from fusioncmd.tally import Marks
 from tests.test_desk import ALERT, PEOPLE, PER_TOWN, Office
 from tests.test_ledger import CALLS, OTHER, audience, call, fold, mark, receipts
 from tests.worlds import CHIEF, NOW_MS, judge, make_order
@@ -174,3 +176,10 @@ async def test_roles_are_those_of_the_people_there_and_are_searched_by_a_part_of
     assert (await here.roles(api.Roles(), COUNTY)).lines[0].people < len(PEOPLE) // 2
     assert (await here.roles(api.Roles(query=" FLO "), CHIEF)).total == 1
     assert (await here.roles(api.Roles(query="nobody"), CHIEF)).lines == ()
+
+
+def test_what_comes_by_a_link_counts_from_when_it_came() -> None:
+    ledger, elsewhere = fold(Ledger(judge(NOW_MS + 5_000)), *CALLS), Marks()
+    elsewhere.fold_numbers(ANSWERED, 0, BitMap([1, 2]))
+    ledger.fold_evidence(ALERT.id, elsewhere.rungs())
+    assert points_of(ledger) == ((5_000, 2, 2),)

@@ -137,7 +137,11 @@ async def test_a_lost_device_renews_nothing_and_its_code_and_its_key_do_not_help
     phone, code = Phone(), await counter.code()
     new, other = await counter.enrol(code, phone), await counter.enrol(await counter.code(), Phone(2))
     counter.now_ms += 1000
+    push = subjects.push(Path(TABLE.towns[ONE >> 16]), ONE, new.device)
+    await counter.bus.store(push, b"where it takes push messages")
     ended = await counter.devices.revoke(asked.RevokeDevices(new.device), CHIEF)
+    gone = await counter.bus.last(push)
+    assert gone is not None and gone.data == b""
     assert [(line.device, line.lost_ms, line.lost_by) for line in ended.lines] == [
         (new.device.hex(), counter.now_ms, "chief")
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,8 +16,9 @@ from gateways.radio.sip_sdp import Unusable, read_offer
 from gateways.radio.sip_stream import Framing
 from gateways.radio.sip_syntax import BadSyntax, address, credentials, items, params, uri, via
 from tests.sip_phone import OFFER, Phone, agent
+from tests.test_tidy import ROOT
 
-MESSAGES = json.loads((Path(__file__).parent / "rfc4475.json").read_text("utf-8"))["messages"]
+MESSAGES = json.loads((ROOT / "loadtest" / "rfc4475.json").read_text("utf-8"))["messages"]
 SEEDS = [text.encode("latin-1") for text in MESSAGES.values()]
 WORDS = [
     b"\r\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateways.radio import bounds
 from gateways.radio.sip_events import Over, Registered
+from gateways.radio.sip_registrar import Contact, Registrar
 from tests.sip_phone import OFFER, REG, SECRET, Phone, agent, status, up, value
 
 
@@ -105,3 +106,20 @@ def test_a_connection_that_is_gone_takes_its_registrations_and_calls_along() -> 
     phone.agent.events.clear()
     phone.agent.lost(phone.flow, phone.now_s)
     assert phone.agent.events == [Over(invited.call, 0)] and len(phone.agent.registrar) == 0
+
+
+def test_a_line_that_is_no_header_field_is_refused_and_not_passed_over_in_silence() -> None:
+    phone = Phone(agent())
+    damaged = phone.request("REGISTER", **REG).replace("Max-Forwards: 70", "Max-Forwards 70")
+    assert [status(answer) for answer in phone.say(damaged)] == [400]
+
+
+def test_what_has_ended_is_forgotten_some_at_a_time() -> None:
+    registrar = Registrar()
+    contact = Contact("sip:x@192.0.2.9", Phone(agent()).flow, "1", 1, 10.0, 0.0)
+    registrar._held = {f"radio-{n}": {contact.uri: contact} for n in range(2_500)}
+    registrar.tend(11.0)
+    assert 1_000 < len(registrar) < 2_000
+    registrar.tend(11.0)
+    registrar.tend(11.0)
+    assert len(registrar) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,9 @@ from gateways.radio.sip_checks import Refused, read, read_response, unsupported
 from gateways.radio.sip_message import Request, Response, parse
 from gateways.radio.sip_syntax import BadSyntax
 from tests.sip_phone import Phone, agent, status, value
+from tests.test_tidy import ROOT
 
-MESSAGES: dict[str, str] = json.loads((Path(__file__).parent / "rfc4475.json").read_text("utf-8"))["messages"]
+MESSAGES: dict[str, str] = json.loads((ROOT / "loadtest" / "rfc4475.json").read_text("utf-8"))["messages"]
 TAKEN = 0  # nothing is wrong with it, as far as can be said before anybody has proven who they are
 DROPPED = -1
 # §3.1.1 valid; §3.1.2 invalid; §3.2 to §3.4: what an element that is asked says.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import pytest
@@ -115,6 +116,25 @@ async def test_who_is_logged_out_hears_that_and_the_others_go_on(node: Node, wat
         await look(watching)
         assert [event.kind for event in await drain(chen)] == ["ended"]
         assert [event.kind for event in await drain(lin)] == ["tally"]
+
+
+async def test_who_leaves_while_the_node_is_asked_stops_nobody_elses_stream(node: Node, watching: Watching) -> None:
+    async with watching.watch(CHEN, ORDER, ("44",), "") as chen:
+        await drain(chen)
+        leaving = AsyncExitStack()
+        await leaving.enter_async_context(watching.watch(LIN, ORDER, ("4403",), ""))
+        answers = node.ask
+
+        async def slowly(question: Any, *given: Any) -> Any:
+            if question == api.Tally(ORDER, "4403"):
+                await leaving.aclose()
+            return await answers(question, *given)
+
+        node.ask = slowly  # type: ignore[method-assign]
+        task = asyncio.create_task(watching.run())
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        task.cancel()
 
 
 async def test_a_node_that_does_not_answer_is_said_and_the_figures_come_back(node: Node, watching: Watching) -> None:

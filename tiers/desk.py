@@ -63,6 +63,10 @@ class Desk:
         """From now on what the node accepts is stated under the key that `own_key` gives."""
         self._issuing.own_key = own_key
 
+    def room_by(self, check: Callable[[], None]) -> None:
+        """From now on orders are refused where `check` raises."""
+        self._issuing.check_room = check
+
     @property
     def now_ms(self) -> int:
         return self._judge.now_ms

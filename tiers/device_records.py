@@ -58,7 +58,11 @@ class DeviceRecords:
         return lost
 
     async def tell_lost(self, record: Record, at_ms: int) -> None:
-        """To every gateway, now and when it starts."""
+        """To every gateway, now and when it starts; and no push message goes there any more."""
+        push = subjects.push(self._town(record.number), record.number, record.device)
+        subscribed = await self._bus.last(push)
+        if subscribed is not None and subscribed.data:
+            await self._bus.store(push, b"")
         loss = devices.Loss(record.device, record.number, at_ms)
         await self._bus.store(subjects.lost(record.device), devices.pack(loss, self._key))
 

@@ -45,6 +45,7 @@ class Issuing:
         self._bus, self._node, self._roster, self._ledger = bus, node, roster, ledger
         self._judge, self._recorder, self.second_above = judge, recorder, second_above
         self.own_key: Callable[[], Credential] = lambda: own  # `Unavailable` while there is none that is good
+        self.check_room: Callable[[], None] = lambda: None  # raises where the disk is full
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
@@ -112,6 +113,8 @@ class Issuing:
         """A new order: by whom it may be signed, of now, and what this node would compose; `SecondNeeded` when nothing
         is missing but the second commander."""
         verified = self._judge.fresh(sealed)
+        if order.msg_type != "cancel":
+            self.check_room()
         old_s = limits.ISSUE_APPROVED_S_MAX if verified.approvals else limits.ISSUE_S_MAX
         if self._judge.now_ms - order.issued_ms > old_s * 1000:
             raise BadOrder("The order was composed too long ago; issue it anew.", "指令拟制过久，请重新下达。")

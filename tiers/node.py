@@ -24,6 +24,7 @@ from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.exchange import bounds
 from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
+from fusioncmd.room import check_room
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust import ring
 from fusioncmd.trust.grants import Credential
@@ -99,6 +100,7 @@ class Node:
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
+        self.desk.room_by(lambda: check_room(data))
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
         self._departments(bus, data, monotonic)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import Literal
 
 import structlog
 from msgspec import structs
@@ -31,7 +32,8 @@ from tiers.ladders import Ladders
 
 log = structlog.get_logger("ladders")
 
-TERMINAL = "terminal"
+Way = Channel | Literal["terminal"]
+TERMINAL: Literal["terminal"] = "terminal"
 WAYS: tuple[Channel, ...] = ("push", "sms")
 NOTED_S_MAX = 20.0  # so long a terminal has to say that it shows the list
 TOLD_AT_ONCE_MAX = 64  # superiors in a round
@@ -47,6 +49,7 @@ class Superiors:
         self._bus, self._roster, self._ladders, self._here, self._key = bus, roster, ladders, here, key
         self._now_ms, self._monotonic = now_ms, monotonic
         self._assigned: dict[bytes, dict[int, BitMap]] = {}
+        self._turn = 0
         self._begun_s: dict[tuple[bytes, int], float] = {}  # when the last way was begun
 
     def told(self, order: bytes) -> dict[int, Told]:
@@ -61,10 +64,25 @@ class Superiors:
         if order not in self._assigned:
             found = assign(rung.chosen, self._roster)
             self._assigned[order] = {n: who for n, who in found.items() if not self._is_theirs(kept, n)}
-        waiting = ((n, who) for n, who in self._assigned[order].items() if self._waits(told.get(n)))
-        for number, people in islice(waiting, TOLD_AT_ONCE_MAX):
-            if left := self._left(kept, people):
-                await self._tell(kept, i, number, left)
+        met = self._met(kept)
+        here = self._here()
+        waiting = [
+            (number, left)
+            for number, people in self._assigned[order].items()
+            if self._waits(told.get(number)) and self._ways(number, told.get(number), here) and (left := people - met)
+        ]
+        self._turn += TOLD_AT_ONCE_MAX  # so that none whose channel is away keeps others waiting
+        start = self._turn % max(1, len(waiting)) if len(waiting) > TOLD_AT_ONCE_MAX else 0
+        for number, left in (waiting[start:] + waiting[:start])[:TOLD_AT_ONCE_MAX]:
+            await self._tell(kept, i, number, left)
+
+    def _ways(self, number: int, told: Told | None, here: BitMap) -> list[Way]:
+        """Those not tried yet that this person has now, the terminal first."""
+        has: dict[Way, bool] = {way: number in self._ladders.addresses.known(way) for way in WAYS} | {
+            TERMINAL: number in here
+        }
+        tried = () if told is None else told.tried
+        return [way for way in (TERMINAL, *WAYS) if has[way] and way not in tried]
 
     def _is_theirs(self, kept: Kept, number: int) -> bool:
         """The node below that took the order tells those of its own place."""
@@ -78,20 +96,19 @@ class Superiors:
         begun_s = self._begun_s.setdefault((told.order, told.number), self._monotonic())
         return self._monotonic() - begun_s > NOTED_S_MAX
 
-    def _left(self, kept: Kept, people: BitMap) -> BitMap:
+    def _met(self, kept: Kept) -> BitMap:
+        """Who has answered, or somebody for them."""
         standing = self._ladders.standing(kept.order)
-        return people - standing.answered - standing.excused
+        return standing.answered | standing.excused
 
     async def _tell(self, kept: Kept, i: int, number: int, people: BitMap) -> None:
         """By the next way that is there; one without room is waited for."""
         before = self.told(kept.order.id).get(number)
         tried = () if before is None else before.tried
-        if TERMINAL not in tried and number in self._here():
-            await self._write(Told(kept.order.id, number, people.serialize(), (*tried, TERMINAL), self._now_ms()))
-            return
-        for way in WAYS:
-            if way in tried or number not in self._ladders.addresses.known(way):
-                continue
+        for way in self._ways(number, before, self._here()):
+            if way == TERMINAL:
+                await self._write(Told(kept.order.id, number, people.serialize(), (*tried, TERMINAL), self._now_ms()))
+                return
             try:
                 said = await self._ladders.channels.ask(way, self._notice(kept, i))
             except BusDown:  # no process has that channel
@@ -151,10 +168,11 @@ class Superiors:
         for order, kept in sorted(self._ladders.kept.items(), reverse=True):
             if self._ladders.is_over(kept):
                 continue
+            met = self._met(kept)
             for number, told in self._ladders.records.told.get(order, {}).items():
                 if sum(len(one.people) for one in found) >= bounds.SILENT_REPLY_PEOPLE_MAX:
                     return asked.BelowReply(tuple(found))
-                if number in numbers and (left := self._left(kept, bitmap_from(told.people))):
+                if number in numbers and (left := bitmap_from(told.people) - met):
                     found.append(self._list(kept, number, left))
         return asked.BelowReply(tuple(found))
 

@@ -9,11 +9,11 @@ import typer
 
 from fusioncmd import api, limits
 from fusioncmd.cli import shell
-from fusioncmd.cli.durations import clock
 from fusioncmd.cli.figures import plain, stage_text
+from fusioncmd.cli.ladder_view import ladder_lines, standing_words
 from fusioncmd.cli.people import show_people
 from fusioncmd.cli.rows import answer_index, csv_head, csv_lines
-from fusioncmd.cli.step_lines import step_lines
+from fusioncmd.cli.shown import tell_head
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.ladder.steps import NAMED, named
@@ -47,7 +47,8 @@ def ladder(
     async def go() -> None:
         code = shell.code_of(node, divisions)
         async with shell.commanding(nats) as commander:
-            ident = await shell.order_id(order, commander)
+            line = await shell.order_line(order, commander)
+            ident = line.order.id
             reply = await commander.ask(api.Ladder(ident, code))
             now_ms = (await commander.ask(api.Health())).now_ms
             wanted = names or as_csv
@@ -59,6 +60,8 @@ def ladder(
         elif as_csv:
             shell.say_line((csv_head() + csv_lines(people.people)).rstrip("\n"))
         else:
+            tell_head(shell.out, line.order)
+            shell.say_line(f"  {plain(line.order.text)}")
             _show(reply, now_ms)
             if people.people:
                 show_people(people.people, (say("standing", "状态"), stage_text))
@@ -79,11 +82,8 @@ def _show(reply: api.LadderReply, now_ms: int) -> None:
             )
         )
         return
-    end = (
-        say("over", "已结束") if reply.over else say(f"runs for {clock(reply.runs_s)}", f"已运行 {clock(reply.runs_s)}")
-    )
-    shell.say_line(f"{reply.ladder}   ({end})")
-    for line in step_lines(reply.steps, now_ms):
+    shell.say_line(standing_words(reply))
+    for line in ladder_lines(reply, now_ms, shell.width()):
         shell.out.print(line, soft_wrap=True)
     for problem in either(reply.problems, reply.problems_zh):
         shell.say_line(plain(problem))

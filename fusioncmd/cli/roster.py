@@ -17,7 +17,8 @@ from fusioncmd.cli.completion import complete_role
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import show_people
 from fusioncmd.cli.whole_file import whole_file
-from fusioncmd.errors import BadInput, BadRoster
+from fusioncmd.errors import BadInput, BadRoster, BusDown, StorageFull
+from fusioncmd.room import check_room, is_full
 from fusioncmd.roster.load import BadRows, ImportReport, import_people
 from fusioncmd.roster.people_csv import BadRow
 from fusioncmd.roster.sample import sample_csv
@@ -49,6 +50,8 @@ def import_(
     async def go() -> ImportReport:
         places = shell.load_divisions(divisions)
         data = _read(file)
+        keys = _keys_here(nats)
+        check_room(keys)
         async with shell.connect(nats) as bus:
             with _progress() as bars:
                 tasks = {
@@ -59,7 +62,12 @@ def import_(
                 def progress(step: str, done: int, of: int) -> None:
                     bars.update(tasks[step], completed=done, total=of or None)
 
-                return await import_people(bus, places, data, skip_bad=skip_bad, prune=prune, progress=progress)
+                try:
+                    return await import_people(bus, places, data, skip_bad=skip_bad, prune=prune, progress=progress)
+                except BusDown:
+                    if is_full(keys):
+                        raise _full_meanwhile() from None
+                    raise
 
     async def judged() -> ImportReport:
         try:
@@ -73,7 +81,10 @@ def import_(
             _show_bad(problem.problems, problem.count)
             raise
 
-    report = shell.run(judged(), as_json)
+    _tell(shell.run(judged(), as_json), as_json)
+
+
+def _tell(report: ImportReport, as_json: bool) -> None:
     if as_json:
         shell.print_json({name: getattr(report, name) for name in _COUNTS} | {"bad": [_bad(row) for row in report.bad]})
         return
@@ -178,6 +189,21 @@ def _show_bad(bad: tuple[BadRow, ...], count: int) -> None:
     shell.err.print(grid)
     if count > len(bad):
         shell.err.print(say(f"… and {count - len(bad):,} more", f"…… 另有 {count - len(bad):,} 行"))
+
+
+def _keys_here(nats: str) -> Path:
+    """The folder on this machine that holds the way to that bus: on the node's own, it is on the node's disk."""
+    from fusioncmd.cli.bus_way import found_way
+
+    key = found_way(nats).key
+    return Path() if key is None else key.parent
+
+
+def _full_meanwhile() -> StorageFull:
+    return StorageFull(
+        "The disk is full: some towns are written, others not. Make room and import the same file again.",
+        "磁盘已满：部分乡镇已写入，其余未写入；请清出空间后重新导入同一文件。",
+    )
 
 
 def _read(file: Path) -> bytes:

@@ -94,16 +94,16 @@ def make_file(file: Path, content: bytes, mode: int) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
         try:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
             os.link(new, file)
         except FileExistsError:
             raise Conflict(f"{file} is there already.", f"{file} 已存在。") from None
         finally:
-            new.unlink()
+            new.unlink(missing_ok=True)
     except OSError as error:
         en, zh = reason(error)
         raise Unavailable(f"{file} cannot be written: {en}.", f"无法写入 {file}：{zh}。") from None

@@ -19,6 +19,7 @@ export interface Order {
   receive_within_s: number;
   answer_within_s: number;
   open_s: number;
+  ladder: string;
 }
 
 export class Untrusted extends Error {

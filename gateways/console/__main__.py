@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from gateways.console.watching import Watching
 
 log = structlog.get_logger("console")
 BUS_WAIT_S = 30.0
+SETTLED_S = 2.0
 COUNTIES = "counties.geojson"
 
 
@@ -55,10 +57,11 @@ async def _run(given: argparse.Namespace) -> None:
             "密码将以明文传输：请在前面部署 HAProxy 或 nginx 并加 --proxied。",
         )
     places = divisions.load(given.divisions)
-    pages = with_counties(built_pages(), given.counties)
+    with_counties({}, given.counties)  # a file that is none is said before anybody asks
     bus = await open_bus(given.nats, "console", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     desk = Desk(bus, places)
-    app = make_app(desk, Watching(desk, asyncio.get_running_loop().time), pages, given.proxied)
+    watching = Watching(desk, asyncio.get_running_loop().time)
+    app = make_app(desk, watching, lambda: with_counties(built_pages(), given.counties), given.proxied)
     config = uvicorn.Config(
         app, host=given.host, port=given.port, loop="none", http="h11", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=2, lifespan="on",
@@ -70,7 +73,7 @@ async def _run(given: argparse.Namespace) -> None:
 
 
 def built_pages() -> dict[str, bytes]:
-    """What `make pages` made; empty where it was not run."""
+    """What `make pages` made; empty where it was not run, or runs now."""
     found: dict[str, bytes] = {}
 
     def collect(below: Traversable, name: str) -> None:
@@ -80,9 +83,15 @@ def built_pages() -> dict[str, bytes]:
             else:
                 found[f"{name}{entry.name}"] = entry.read_bytes()
 
-    if is_built("console"):
-        collect(folder_of("console"), "")
+    folder = folder_of("console")
+    if is_built("console") and _is_settled(Path(str(folder))):
+        collect(folder, "")
     return found
+
+
+def _is_settled(folder: Path) -> bool:
+    """Nothing in it is being written."""
+    return max(path.stat().st_mtime for path in folder.rglob("*")) < time.time() - SETTLED_S
 
 
 def with_counties(pages: dict[str, bytes], file: Path | None) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """An order after the fact on paper: the one file that knows ReportLab.
 
-No font is carried: STSong-Light is one of those that every PDF reader has for Chinese (ReportLab's Asian font packs).
+It carries its letters, from a font of this machine (`fonts.py`). Where there is none it names STSong-Light, which
+readers of PDF have for Chinese or can get, and says so.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import Lock
 from xml.sax.saxutils import escape
 
 from reportlab.lib import colors
@@ -16,13 +19,17 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from fusioncmd import api, ids
+from gateways.console import fonts
 from gateways.console.after import After
+from gateways.console.shapes import encoded
 
-FONT = "STSong-Light"
-pdfmetrics.registerFont(UnicodeCIDFont(FONT))
+FONT, UNEMBEDDED = "fusioncmd", "STSong-Light"
+_ONE_AT_A_TIME = Lock()  # the font has the letters of one document
+_OWN_LETTERS = frozenset(Path(__file__).read_text("utf-8"))  # all that this file can write are among them
 _BODY = ParagraphStyle("body", fontName=FONT, fontSize=9.5, leading=14, wordWrap="CJK")
 _HEAD = ParagraphStyle("head", parent=_BODY, fontSize=12, leading=18, spaceBefore=10)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontSize=17, leading=24)
@@ -31,8 +38,32 @@ _RULED = [("FONT", (0, 0), (-1, -1), FONT, 9), ("LINEBELOW", (0, 0), (-1, -1), 0
 
 
 def pdf_of(after: After, chinese: bool) -> bytes:
-    """A4 pages, in Chinese or in English."""
+    """A4 pages, in Chinese or in English. It takes seconds: nothing for an event loop."""
+    order, out = after.tally.line.order, io.BytesIO()
+    with _ONE_AT_A_TIME:
+        is_carried = _register_font(after)
+        story = _story(after, chinese)
+        if not is_carried:
+            story.insert(1, Paragraph(fonts.ABSENT[chinese], _BODY))
+        title = ids.to_text(order.id)
+        SimpleDocTemplate(out, pagesize=A4, margin=18 * mm, title=title, author=order.issuer).build(story)
+    return out.getvalue()
 
+
+def _register_font(after: After) -> bool:
+    """Under the name FONT, with every letter of `after`. False where the machine has none to carry."""
+    path = fonts.installed()
+    if path is None:
+        font = UnicodeCIDFont(UNEMBEDDED)
+        font.fontName = font.name = FONT
+        pdfmetrics.registerFont(font)
+        return False
+    data = fonts.font_for(_OWN_LETTERS | set(encoded(after).decode()), path)
+    pdfmetrics.registerFont(TTFont(FONT, io.BytesIO(data)))
+    return True
+
+
+def _story(after: After, chinese: bool) -> list[Flowable]:
     def say(en: str, zh: str) -> str:
         return zh if chinese else en
 
@@ -59,10 +90,7 @@ def pdf_of(after: After, chinese: bool) -> bytes:
         story += [Paragraph(say("Most left to answer", "未答复最多的地点"), _HEAD), _table([head, *rows])]
     story += _people(after, chinese)
     story += [Paragraph(say("Timeline", "时间线"), _HEAD), _table(_timeline(after.timeline, chinese))]
-    story += _said(after, say("Reports", "报告"))
-    out = io.BytesIO()
-    SimpleDocTemplate(out, pagesize=A4, margin=18 * mm, title=ids.to_text(order.id), author=order.issuer).build(story)
-    return out.getvalue()
+    return [*story, *_said(after, say("Reports", "报告"))]
 
 
 def _speed(after: After, chinese: bool) -> list[Flowable]:

@@ -24,6 +24,7 @@ from fusioncmd.errors import (
     Unavailable,
     Unsure,
 )
+from fusioncmd.ladder.bounds import LADDER_CHARS_MAX
 from fusioncmd.messages import MsgType, Selector, Severity, Status
 
 IdText = Annotated[str, Meta(min_length=ids.TEXT_CHARS, max_length=ids.TEXT_CHARS)]
@@ -69,6 +70,7 @@ class DraftForm(Struct, frozen=True, kw_only=True):
     receive_within_s: int = 120
     answer_within_s: int = 600
     open_s: int = limits.ORDER_OPEN_S_DEFAULT
+    ladder: Annotated[str, Meta(max_length=LADDER_CHARS_MAX)] = ""
 
 
 class PreviewForm(Struct, frozen=True):
@@ -132,6 +134,8 @@ def _encodable(value: Any) -> Any:
     match value:
         case bytes():
             return ids.to_text(value) if len(value) == ids.ID_BYTES else b64encode(value).decode()
+        case api.Point() | api.Share():  # hundreds of them
+            return [_encodable(getattr(value, name)) for name in value.__struct_fields__]
         case msgspec.Struct():
             return {name: _encodable(getattr(value, name)) for name in value.__struct_fields__}
         case dict():

@@ -117,7 +117,9 @@ class Watching:
         asker = next(iter(watched.watchers))
         self.asked += 1
         try:
-            self._told(key, await self._desk.ask(api.Tally(key[0], key[1]), asker.session, bounds.WATCH_S_MAX))
+            reply = await self._desk.ask(api.Tally(key[0], key[1]), asker.session, bounds.WATCH_S_MAX)
+            if key in self._watched:  # nobody may be left by now
+                self._told(key, reply)
         except NoSession as problem:
             self._end(asker, problem)
         except Problem as problem:

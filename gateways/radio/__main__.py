@@ -41,6 +41,7 @@ log = structlog.get_logger("radio")
 
 BUS_WAIT_S = 30.0
 TELL_EVERY_S = 1.0
+TOLD_PER_S = 1_000
 TELL_ALL_THE_SAME_S = 60.0
 GOODBYE_S = 0.5
 
@@ -108,7 +109,8 @@ async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
         await asyncio.sleep(TELL_EVERY_S)
         now_s = time.monotonic()
         with contextlib.suppress(Unavailable):  # said again in a second
-            if gateway.changed or now_s - here_s >= TELL_ALL_THE_SAME_S:
+            pause_s = len(agent.registrar) / TOLD_PER_S  # a storm of registrations is told of in few messages
+            if (gateway.changed and now_s - here_s >= pause_s) or now_s - here_s >= TELL_ALL_THE_SAME_S:
                 accounts = tuple(agent.registrar.accounts(now_s))
                 await bus.say(subjects.RADIO_HERE, radios.encode(radios.Here(name, accounts, gateway.calls)))
                 gateway.changed, here_s = False, now_s

@@ -26,7 +26,7 @@ CONTACTS_PER_ACCOUNT_MAX = 3  # shed: the oldest
 REGISTERED_S_MIN = 60  # 423
 REGISTERED_S_MAX = 3_600  # what is asked for beyond is cut to it
 CONTACT_CHARS_MAX = 512  # 400
-KNOWN_MAX = 131_072  # addresses and ports of who proved themselves; others are strangers each time
+KNOWN_MAX = 131_072  # addresses and ports of who proved themselves; shed, who was proven longest ago
 
 # Calls.
 TRANSACTIONS_MAX = 16_384  # 503
@@ -39,10 +39,10 @@ RING_AT_ONCE_MAX = 512  # radios that one order to ring calls; shed and counted
 
 # Who has proven nothing. What is beyond is shed, and counted; the sender's SIP timers say it again.
 NONCE_S_MAX = 300  # then it is stale
-STRANGER_BURST = 120  # requests of one address (IPv6: a /64) that are answered without proof
+STRANGER_BURST = 60  # requests of one address (IPv6: a /64) that are answered without proof
 STRANGER_PER_S = 20.0
-STRANGERS_BURST = 3_000  # of all together
-STRANGERS_PER_S = 3_000.0
+STRANGERS_BURST = 3_000  # of all together; the second half is for addresses that have asked little
+STRANGERS_PER_S = 6_000.0  # some 40 % of a core
 FAILURES_BURST = 30  # wrong secrets of one address that are answered
 FAILURES_PER_S = 0.5
 ADDRESSES_MAX = 16_384  # known by such counts; shed, who was not heard for longest

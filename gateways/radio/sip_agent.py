@@ -8,7 +8,7 @@ counted (`strangers.py`): a flood is shed before it is read.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from email.utils import formatdate
 from hashlib import blake2b
@@ -48,7 +48,7 @@ class Agent:
         self.callee, self.caller = Callee(self.book), Caller(self.book)
         self.counts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()  # wrong secrets by address, since somebody took them
-        self._known: dict[tuple[str, int], float] = {}  # address and port of who proved themselves → until when
+        self._known: OrderedDict[tuple[str, int], float] = OrderedDict()  # address, port of who was proven → until when
         self._tended_s = now_s
 
     @property
@@ -92,7 +92,8 @@ class Agent:
             self._tended_s = now_s
             self.caller.tick(now_s)
             self.registrar.tend(now_s)
-            self._known = {at: until_s for at, until_s in self._known.items() if until_s > now_s}
+            while self._known and next(iter(self._known.values())) <= now_s:
+                self._known.popitem(last=False)
 
     def lost(self, flow: Flow, now_s: float) -> None:
         """A connection is gone: so are its radios, and its calls cannot be reached by it."""
@@ -145,8 +146,10 @@ class Agent:
         if asked.method not in ("INVITE", "REGISTER"):
             unsupported(asked)
         account = self._prove(asked, flow, now_s, now_ms)
-        if len(self._known) < bounds.KNOWN_MAX:
-            self._known[flow.host, flow.port] = now_s + bounds.REGISTERED_S_MAX
+        self._known[flow.host, flow.port] = now_s + bounds.REGISTERED_S_MAX
+        self._known.move_to_end((flow.host, flow.port))
+        if len(self._known) > bounds.KNOWN_MAX:
+            self._known.popitem(last=False)
         unsupported(asked)
         self._check_room()
         if asked.method == "REGISTER":

@@ -26,6 +26,8 @@ class Book:
         self.transactions, self._contact, self._entropy = transactions, contact, entropy
         self._calls: dict[str, Call] = {}
         self._by_tag: dict[tuple[str, str], str] = {}  # Call-ID and our tag → call
+        self._theirs: dict[tuple[str, str], str] = {}  # Call-ID and the tag of who called us → call
+        self._of: dict[str, set[str]] = {}  # account → calls
         self._made = 0
         self.events: list[Event] = []
 
@@ -39,7 +41,7 @@ class Book:
         return self._calls.get(ident)
 
     def of(self, account: str) -> list[str]:
-        return [call.ident for call in self._calls.values() if call.account == account]
+        return sorted(self._of.get(account, ()))
 
     def find(self, call_id: str, our_tag: str) -> Call | None:
         ident = self._by_tag.get((call_id, our_tag))
@@ -47,7 +49,12 @@ class Book:
 
     def is_merged(self, asked: Asked) -> bool:
         """The same request came by another way already (§8.2.2.2)."""
-        return any((c.call_id, c.remote_tag) == (asked.call_id, asked.sender.tag) for c in self._calls.values())
+        return (asked.call_id, asked.sender.tag) in self._theirs
+
+    def called_by(self, call: Call, remote: str, tag: str) -> None:
+        """It is theirs: what they call themselves."""
+        call.remote, call.remote_tag = remote, tag
+        self._theirs[call.call_id, tag] = call.ident
 
     def new(self, account: str, flow: Flow, call_id: str, state: State, target: str) -> Call:
         self._made += 1
@@ -56,6 +63,7 @@ class Book:
         call = Call(f"c{self._made}", account, flow, call_id, "", "", tag, "", target, [], state, session=session)
         self._calls[call.ident] = call
         self._by_tag[call_id, tag] = call.ident
+        self._of.setdefault(account, set()).add(call.ident)
         return call
 
     def call_id(self) -> str:
@@ -64,6 +72,12 @@ class Book:
     def forget(self, call: Call) -> None:
         self._calls.pop(call.ident, None)
         self._by_tag.pop((call.call_id, call.local_tag), None)
+        if self._theirs.get((call.call_id, call.remote_tag)) == call.ident:
+            del self._theirs[call.call_id, call.remote_tag]
+        if (own := self._of.get(call.account)) is not None:
+            own.discard(call.ident)
+            if not own:
+                del self._of[call.account]
 
     def end(self, call: Call, status: int) -> None:
         """It is over by the peer's doing, or by time: that is told."""

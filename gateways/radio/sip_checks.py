@@ -70,8 +70,8 @@ def _read(request: Request) -> Asked:
     top = via(vias[0])
     sender, target = address(request.first("from")), address(request.first("to"))
     number, method = cseq(request.first("cseq"))
-    if request.short:
-        raise BadSyntax("shorter than Content-Length")
+    if request.flaw:
+        raise BadSyntax(request.flaw)
     _check_number(request, "content-length", bounds.MESSAGE_BYTES_MAX)
     _check_number(request, "max-forwards", 255)
     _check_number(request, "expires", None)

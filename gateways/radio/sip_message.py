@@ -70,7 +70,7 @@ class Request(Message):
     method: str = ""
     uri: str = ""
     version: str = "SIP/2.0"
-    short: bool = False  # fewer bytes came than Content-Length says
+    flaw: str = ""  # why it cannot be taken, where it can be refused all the same
 
 
 @dataclass(slots=True)
@@ -87,21 +87,22 @@ def parse(data: bytes) -> Request | Response:
     head, end, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     if not end:
         raise BadSyntax("no end of the header fields")
-    start, fields = read_head(head)
+    start, fields, flaw = read_head(head)
     lengths = [value for name, value in fields if name == "content-length"]
-    short = False
     if lengths and lengths[0].isascii() and lengths[0].isdigit():
         length = int(lengths[0][:9])
-        short, body = len(body) < length, body[:length]
+        if len(body) < length:
+            flaw = flaw or "shorter than Content-Length"
+        body = body[:length]
     if start[:4].upper() == "SIP/" and (status := _STATUS.fullmatch(start)):
-        if short:
-            raise BadSyntax("a response that is cut off")
+        if flaw:
+            raise BadSyntax(flaw)
         return Response(fields, body, int(status[1]), status[2] or "")
-    return _request(start, fields, body, short)
+    return _request(start, fields, body, flaw)
 
 
-def read_head(head: bytes) -> tuple[str, Fields]:
-    """The start line, and the header fields."""
+def read_head(head: bytes) -> tuple[str, Fields, str]:
+    """The start line, the header fields, and what is wrong with a line among them, which is left out."""
     if len(head) > bounds.HEAD_BYTES_MAX:
         raise BadSyntax("header fields that are too long")
     if b"\r\n " in head or b"\r\n\t" in head:
@@ -110,16 +111,18 @@ def read_head(head: bytes) -> tuple[str, Fields]:
     if len(lines) > bounds.HEADERS_MAX:
         raise BadSyntax("too many header fields")
     fields: Fields = []
+    flaw = ""
     for line in lines:
         match = _FIELD.match(line)
         if match is None or "\r" in line or "\n" in line:
-            raise BadSyntax("a line that is no header field")
+            flaw = "a line that is no header field"
+            continue
         name = match[1].lower()
         fields.append((COMPACT.get(name, name), line[match.end() :].rstrip(" \t")))
-    return start, fields
+    return start, fields, flaw
 
 
-def _request(start: str, fields: Fields, body: bytes, short: bool) -> Request:
+def _request(start: str, fields: Fields, body: bytes, flaw: str) -> Request:
     match = _REQUEST.fullmatch(start)
     if match is None:
         raise BadSyntax("no start line")
@@ -127,8 +130,8 @@ def _request(start: str, fields: Fields, body: bytes, short: bool) -> Request:
     if version is None:
         if not match[2].rstrip().endswith("SIP/2.0"):
             raise BadSyntax("no start line")
-        return Request(fields, body, match[1], "", "SIP/2.0", short)  # spaces at its end: refused
-    return Request(fields, body, match[1], match[2][: version.start()], version[1], short)
+        return Request(fields, body, match[1], "", "SIP/2.0", flaw)  # spaces at its end: refused
+    return Request(fields, body, match[1], match[2][: version.start()], version[1], flaw)
 
 
 def render_request(method: str, uri: str, fields: Iterable[tuple[str, str]], body: bytes = b"") -> bytes:

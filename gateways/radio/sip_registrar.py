@@ -14,6 +14,8 @@ from gateways.radio.sip_checks import Asked, Refused, expires_of
 from gateways.radio.sip_reply import Flow
 from gateways.radio.sip_syntax import Address, BadSyntax, address
 
+TENDED_AT_ONCE = 1_024
+
 
 @dataclass(slots=True)
 class Contact:
@@ -28,6 +30,7 @@ class Contact:
 class Registrar:
     def __init__(self) -> None:
         self._held: dict[str, dict[str, Contact]] = {}  # account → contacts by URI
+        self._round: list[str] = []  # accounts that are still to be looked at
 
     def __len__(self) -> int:
         """Accounts with a radio."""
@@ -93,11 +96,14 @@ class Registrar:
                 del self._held[account]
 
     def tend(self, now_s: float) -> None:
-        """Forget what has ended."""
-        for account, held in [*self._held.items()]:
+        """Forget what has ended; some accounts each time, for all together would hold up everybody's sound."""
+        self._round = self._round or list(self._held)
+        now, self._round = self._round[:TENDED_AT_ONCE], self._round[TENDED_AT_ONCE:]
+        for account in now:
+            held = self._held.get(account, {})
             left = {uri: one for uri, one in held.items() if one.until_s > now_s}
             if not left:
-                del self._held[account]
+                self._held.pop(account, None)
             elif len(left) < len(held):
                 self._held[account] = left
 

@@ -35,7 +35,7 @@ class Callee:
         timer_of_request(asked)
         offer = self._book.offer(asked, flow)
         call = self._book.new(account, flow, asked.call_id, "asked", target)
-        call.remote, call.remote_tag = asked.request.first("from"), asked.sender.tag
+        self._book.called_by(call, asked.request.first("from"), asked.sender.tag)
         call.local = f"{asked.request.first('to')};tag={call.local_tag}"
         call.route, call.their_number, call.offer = asked.request.all("record-route"), asked.number, offer
         call.accepts = {one.upper() for one in asked.request.tokens("allow")}

@@ -27,9 +27,12 @@ class Allowance:
         return True
 
     def has(self, now_s: float) -> bool:
+        return self.left(now_s) >= 1
+
+    def left(self, now_s: float) -> float:
         self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
-        return self._left >= 1
+        return self._left
 
 
 class Strangers:
@@ -42,9 +45,11 @@ class Strangers:
         self.shed = 0
 
     def may_ask(self, host: str, now_s: float) -> bool:
-        """A request without proof: first its address pays, so that one address takes nothing from the others."""
+        """A request without proof. First its address pays, so that one address takes nothing from the others; and where
+        what is there for all runs low, only an address is heard that has asked little."""
         own = _of(self._asking, host, bounds.STRANGER_BURST, bounds.STRANGER_PER_S, now_s)
-        if own.take(now_s) and self._all.take(now_s):
+        seldom = own.left(now_s) > bounds.STRANGER_BURST / 2
+        if own.take(now_s) and (seldom or self._all.left(now_s) > bounds.STRANGERS_BURST / 2) and self._all.take(now_s):
             return True
         self.shed += 1
         return False

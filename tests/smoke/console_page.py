@@ -29,13 +29,6 @@ def by_key(tier: TierProcess, desk: BrowserContext) -> Page:
     return page
 
 
-def by_password(tier: TierProcess, desk: BrowserContext) -> Page:
-    page = opened(tier, desk)
-    type_password(page)
-    expect(page.locator(".tree .line").first).to_be_visible()
-    return page
-
-
 def type_password(page: Page) -> None:
     page.locator("input[name=name]").fill("chen")
     page.locator("input[name=password]").fill(PASSWORD)
@@ -55,3 +48,13 @@ def write(page: Page, text: str) -> None:
     for words in ("on duty", "need support"):
         page.get_by_label("Another answer").fill(words)
         page.keyboard.press("Enter")
+
+
+def tick(page: Page, place: str) -> None:
+    page.locator(".tree [role=treeitem]", has_text=place).locator(".box").click()
+
+
+def send(page: Page, text: str) -> None:
+    """What is written, which is then looked at."""
+    page.locator("button.send").click()
+    expect(page.locator("aside .text")).to_have_text(text)

@@ -15,7 +15,7 @@ from fusioncmd.terminal import SendReport, Stored
 from loadtest.deputies import make_deputy
 from tests.browser import built, chromium, device, violations
 from tests.smoke.conftest import filled, tickets_of
-from tests.smoke.console_page import PASSWORD, by_key, by_password, key_files, opened, pick_on_map, type_password, write
+from tests.smoke.console_page import PASSWORD, by_key, key_files, opened, pick_on_map, send, tick, type_password, write
 from tests.smoke.handset import Handset
 from tests.smoke.phone_page import enrolled
 from tests.tier_process import TierProcess, run
@@ -91,17 +91,21 @@ def test_a_city_picked_on_the_map_is_called_a_phone_answers_and_the_tally_moves(
         expect(page.locator("aside header strong")).to_have_text(re.compile("cancelled"))
         expect(phone.locator(".order .kind")).to_contain_text("Cancelled")
         expect(page.locator("b[data-figure=answered]").first).to_have_text("1")  # once
+        page.reload()  # what the curve shows is the node's, and nobody had to watch
+        page.get_by_role("button", name="After action").click()
+        expect(page.locator(".fast .whole").first).to_contain_text("广东省")
 
 
 def test_what_is_written_outlives_the_network_the_session_and_the_page(own: TierProcess, desk: BrowserContext) -> None:
-    page = by_password(own, desk)
+    page = opened(own, desk)
+    type_password(page)
     write(page, "Half a sentence")
     desk.set_offline(True)
-    page.locator(".tree [role=treeitem]", has_text="深圳市").locator(".box").click()
+    tick(page, "深圳市")
     expect(page.locator("[role=alert]")).to_contain_text("what you wrote is kept")
     desk.set_offline(False)
     desk.clear_cookies()
-    page.locator(".tree [role=treeitem]", has_text="珠海市").locator(".box").click()
+    tick(page, "珠海市")
     expect(page.locator(".login")).to_contain_text("Nothing that you wrote is lost")
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     type_password(page)
@@ -124,8 +128,7 @@ def test_what_is_written_outlives_the_network_the_session_and_the_page(own: Tier
     expect(page.locator(".preview")).to_be_visible()
     expect(page.locator("[role=alert]")).to_contain_text("not opened here")
     page.locator("input[type=file]").set_input_files(key_files(own, "office.exercise"))
-    page.locator("button.send").click()
-    expect(page.locator("aside .text")).to_have_text("Half a sentence")
+    send(page, "Half a sentence")
 
 
 def test_an_actual_order_is_not_taken_for_an_exercise_and_is_confirmed_by_typing(
@@ -133,23 +136,22 @@ def test_an_actual_order_is_not_taken_for_an_exercise_and_is_confirmed_by_typing
 ) -> None:
     page = by_key(own, desk)
     write(page, "Evacuate.")
-    page.locator(".tree [role=treeitem]", has_text="珠海市").locator(".box").click()
-    send = page.locator("button.send")
-    expect(send).to_contain_text("EXERCISE")
+    tick(page, "珠海市")
+    button = page.locator("button.send")
+    expect(button).to_contain_text("EXERCISE")
     page.get_by_text("ACTUAL", exact=True).first.click()
-    expect(send).to_contain_text("ACTUAL")
-    expect(send).to_be_disabled()
+    expect(button).to_contain_text("ACTUAL")
     page.locator("input[name=confirm]").fill("yes")
-    expect(send).to_be_disabled()
+    expect(button).to_be_disabled()
     page.locator("input[name=confirm]").fill(page.locator(".preview b").first.inner_text())
-    expect(send).to_be_enabled()
+    expect(button).to_be_enabled()
     colour = "e => getComputedStyle(e).backgroundColor + getComputedStyle(e).backgroundImage"
-    actual = send.evaluate(colour)
+    actual = button.evaluate(colour)
     page.get_by_text("EXERCISE", exact=True).first.click()
-    assert send.evaluate(colour) != actual and "gradient" in send.evaluate(colour) and "gradient" not in actual
+    assert button.evaluate(colour) != actual and "gradient" in button.evaluate(colour) and "gradient" not in actual
     page.locator("textarea").fill("水" * 2_001)
     expect(page.get_by_role("form", name="New order")).to_contain_text("at most 2,000 fit")
-    expect(send).to_be_disabled()
+    expect(button).to_be_disabled()
 
 
 def test_a_whole_province_is_called_by_two_people_at_two_consoles(
@@ -181,20 +183,29 @@ def test_a_whole_province_is_called_by_two_people_at_two_consoles(
     other.close()
 
 
-def test_markup_in_a_report_is_text(
+def test_markup_in_a_report_is_text_and_the_next_order_is_drawn_against_this_one(
     own: TierProcess, people: tuple[dict[int, bytes], dict[str, Any]], desk: BrowserContext
 ) -> None:
     page = by_key(own, desk)
     write(page, "What do you see?")
-    page.locator(".tree [role=treeitem]", has_text="广州市").locator(".box").click()
-    page.locator("button.send").click()
-    expect(page.locator("aside .text")).to_have_text("What do you see?")
+    tick(page, "广州市")
+    send(page, "What do you see?")
     with Handset(own.terminals, next(iter(people[0].values()))) as handset:
         order = handset.order("What do you see?")
         handset.say(SendReport(order.id, os.urandom(16), MARKUP))
         handset.hear(Stored)
         expect(page.locator(".reports .said")).to_have_text(MARKUP)
+        handset.answer(order, "on duty")
     assert page.locator(".reports img").count() == 0 and "Console" in page.title()
+    write(page, "Again.")
+    tick(page, "广州市")
+    everybody = page.locator(".preview b").first.inner_text()
+    page.get_by_role("button", name="flood", exact=True).click()  # a role of the roster
+    expect(page.locator(".preview b").first).not_to_have_text(everybody)
+    page.locator("select[name=ladder]").select_option("superior 300 answered")
+    send(page, "Again.")
+    expect(page.locator(".steps li")).to_contain_text("superior")
+    expect(page.locator(".curve")).not_to_have_attribute("data-past", "0")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -203,8 +214,14 @@ def test_axe_finds_nothing_serious_on_any_screen(own: TierProcess, chrome: Brows
     page = opened(own, context)
     expect(page.locator(".login")).to_be_visible()
     assert violations(page) == []
-    page.locator("input[type=file]").set_input_files(key_files(own, "office.exercise", "office.actual"))
+    page.locator("input[type=file]").set_input_files(key_files(own, "office.exercise", "office.actual", "office.admin"))
     expect(page.locator(".canvas[data-ready]")).to_be_visible(timeout=40_000)
+    assert violations(page) == []
+    page.get_by_role("button", name="审计", exact=True).click()
+    expect(page.locator(".proof")).to_contain_text("链完整")
+    page.locator("select[name=deed]").select_option("login")
+    expect(page.locator("aside li b", has_text="登录").first).to_be_visible()
+    expect(page.locator("aside li b", has_text="名册")).to_have_count(0)
     assert violations(page) == []
     page.get_by_role("button", name="新建叫应").click()
     assert violations(page) == []

@@ -62,6 +62,8 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("bus", "list"): "users",
         ("nodes", "list"): "approved",
         ("ladder", order): "steps",
+        ("radios", "list"): "radios",
+        ("voice", "find"): "bursts",
         ("bus", "grant", "commander-9", "--kind", "commander"): "key",
         ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }

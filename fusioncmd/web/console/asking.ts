@@ -19,9 +19,14 @@ export interface OrderLine {
   order: IssuedOrder; state: "open" | "replaced" | "cancelled" | "expired" | "revoked"; successor: string | null;
   targeted: number; answered: number;
 }
-export interface Tally {
-  line: OrderLine; now_ms: number; total: Row; below: Row[]; outside: number; problems: string[];
+export interface StepLine {
+  channel: string; wait_s: number; unless: string; begun_ms: number | null; due_in_s: number | null; chosen: number;
+  handed: number; without: number; accepted: number; delivered: number; failed: number; unsure: number; waiting: number;
 }
+export interface Tally {
+  line: OrderLine; now_ms: number; total: Row; below: Row[]; outside: number; problems: string[]; steps: StepLine[];
+}
+export interface Ladder { ladder: string; runs_s: number; over: boolean; steps: StepLine[]; problems: string[] }
 export interface Person {
   number: number; id: string; name: string; phone: string; place: string; place_name: string; roles: string[];
   reachable: boolean; stage: string; answer: string;
@@ -37,11 +42,22 @@ export interface Identity {
 export interface Proposal { order: IssuedOrder; sealed: string; targeted: number; reachable: number; left_s: number }
 export interface Preview { targeted: number; reachable: number; needs_second: boolean }
 export interface Quantile { percent: number; received_ms: number | null; answered_ms: number | null }
-export type Point = [afterMs: number, received: number, answered: number];
+export type Point = [afterMs: number, received: number, answered: number]; // people; of a median, shares
+export interface CourseRow { code: string; name: string; targeted: number; answered: number; quantiles: Quantile[] }
+export interface PastCourse { order: string; issued_ms: number; targeted: number; points: Point[] }
+export interface Course { targeted: number; points: Point[]; rows: CourseRow[]; past: PastCourse[]; median: Point[] }
 export interface After {
-  tally: Tally; quantiles: Quantile[]; curve: Point[]; slowest: Row[]; silent: People; reports: Reports;
-  timeline: OrderLine[];
+  tally: Tally; course: Course; slowest: Row[]; silent: People; reports: Reports; timeline: OrderLine[];
 }
+export interface Entry {
+  at_ms: number; actor: string; deed: string; about: string; refused: string; details: Record<string, string>;
+}
+export interface AuditFound { lines: { number: number; page: number; entry: Entry }[]; before: number | null; strange: number }
+export interface AuditProved {
+  read: number; stored: number; whole: boolean; at_ms: number; entries: number; pages: number; signed_pages: number;
+  broken: [en: string, zh: string] | null;
+}
+export interface Roles { lines: { name: string; people: number }[]; total: number }
 export interface Health { node: string; now_ms: number; people: number | null; reachable: number | null; problems: string[] }
 
 /* Why not, in both languages. */

@@ -9,13 +9,13 @@ import { draftPlaces, panel } from "./scene";
 const KEY = "fusioncmd.draft", TEMPLATES = "fusioncmd.templates", TEMPLATES_MAX = 50;
 export interface Written {
   id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[];
-  receive_s: number; answer_s: number; open_s: number; places: string[];
+  receive_s: number; answer_s: number; open_s: number; ladder: string; places: string[];
 }
 export interface Template { name: string; text: string; answers: string[] }
 
 const blank = (): Written => ({
   id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [],
-  receive_s: 120, answer_s: 600, open_s: 86_400, places: [],
+  receive_s: 120, answer_s: 600, open_s: 86_400, ladder: "", places: [],
 });
 
 function kept<T>(key: string, otherwise: T): T {
@@ -49,6 +49,12 @@ export function beginCorrection(order: IssuedOrder): void {
   panel.value = "compose";
 }
 
+export const LADDERS: [name: string, ladder: string][] = [ // fusioncmd/ladder/steps.py; none of them: as the node has it
+  ["standard", "push 60 received; sms 120 answered; voice 240 answered; superior 180 answered"],
+  ["quick", "push 15 received; sms 45 answered; voice 60 answered; superior 60 answered"],
+  ["superior", "superior 300 answered"],
+  ["none", "none"],
+];
 export const BUILT_IN: { en: Template; zh: Template }[] = [
   { en: { name: "Roll call", text: "Roll call. Answer at once.", answers: ["here", "need support"] },
     zh: { name: "点名", text: "点名，请立即答复。", answers: ["在岗", "需要支援"] } },

@@ -8,7 +8,7 @@ import { approveOrder, keyFor, signOrder } from "./keys";
 
 export interface Draft {
   id: string; msg_type: MsgType; status: Status; refs: string | null; text: string; severity: string; answers: string[];
-  audience: Selector | null; receive_within_s: number; answer_within_s: number; open_s: number;
+  audience: Selector | null; receive_within_s: number; answer_within_s: number; open_s: number; ladder: string;
 }
 interface Issued { order: { id: string }; targeted: number; reachable: number }
 export interface Done { id: string; waits: boolean }
@@ -47,7 +47,7 @@ export function successor(before: { id: string; status: Status; severity: string
   const { status, severity, receive_within_s, answer_within_s, open_s } = before;
   return {
     id: makeId(Date.now()), msg_type: kind, refs: before.id, status, text, severity, answers, audience: null,
-    receive_within_s, answer_within_s, open_s,
+    receive_within_s, answer_within_s, open_s, ladder: "",
   };
 }
 
@@ -59,7 +59,7 @@ function checkAsked(order: Order, draft: Draft & { issuer: string; node: string 
     idText(order.id) === draft.id && order.msg_type === draft.msg_type && order.status === draft.status &&
     (order.refs ? idText(order.refs) : null) === draft.refs && order.issuer === draft.issuer && order.node === draft.node &&
     order.severity === draft.severity && order.receive_within_s === draft.receive_within_s &&
-    order.answer_within_s === draft.answer_within_s && order.open_s === draft.open_s && order.text === draft.text.trim() &&
+    order.ladder === draft.ladder && order.answer_within_s === draft.answer_within_s && order.open_s === draft.open_s && order.text === draft.text.trim() &&
     (list(order.answers) === list(draft.answers) || (draft.msg_type === "update" && !draft.answers.length)) &&
     (!audience || (list(meant.nodes) === list(audience.nodes) && list(meant.roles) === list(audience.roles) &&
       list(meant.not_nodes) === list(audience.not_nodes) && list(meant.not_roles) === list(audience.not_roles)));

@@ -5,12 +5,14 @@
 
 import { computed, reactive, ref, shallowRef, watch } from "vue";
 import {
-  get, type Health, type IssuedOrder, type OrderLine, type Point, Problem, type Proposal, type ReportLine, type Reports, type Row, type Tally, who,
+  type Course, get, type Health, type IssuedOrder, type OrderLine, type PastCourse, type Point, Problem, type Proposal, type ReportLine,
+  type Reports, type Row, type StepLine, type Tally, who,
 } from "./asking";
 import { above, belowOf, places, trail, within } from "./places";
 
 const WATCHED_MAX = 32; // places in one stream (gateways/console/bounds.py)
-const ORDERS_EVERY_MS = 3_000, REPORTS_MAX = 2_000;
+const ORDERS_EVERY_MS = 3_000, REPORTS_MAX = 2_000, PAST = 8;
+const CURVE_POINTS_MAX = 600; // beyond, the curve is read again from the node, which keeps fewer
 
 export const orders = shallowRef<OrderLine[]>([]);
 export const proposals = shallowRef<Proposal[]>([]);
@@ -22,10 +24,12 @@ export const rows = new Map<string, Row>();
 export const tick = ref(0);
 export const health = shallowRef<Health | null>(null);
 export const curve = shallowRef<Point[]>([]);
+export const past = shallowRef<{ courses: PastCourse[]; median: Point[] }>({ courses: [], median: [] });
+export const steps = shallowRef<StepLine[]>([]); // of the ladder, those that have begun and the next
 export const reports = shallowRef<ReportLine[]>([]);
 export const reportsTotal = ref(0);
 export const trouble = shallowRef<Problem | null>(null);
-export const panel = ref<"order" | "compose" | "after" | "people">("order");
+export const panel = ref<"order" | "compose" | "after" | "people" | "audit">("order");
 export const standing = ref("silent");
 export const draftPlaces = reactive(new Set<string>()); // picked for a new order
 export const picking = computed(() => panel.value === "compose");
@@ -44,7 +48,7 @@ const watched = computed(() => {
   return [...new Set([...wanted, ...open])].filter(Boolean).slice(0, WATCHED_MAX);
 });
 
-let stream: EventSource | null = null;
+let stream: EventSource | null = null, broken = false;
 let asked = 0;
 
 function raise(): void {
@@ -59,11 +63,29 @@ function heard(node: string, tally: Tally): void {
     const last = curve.value.at(-1), { received, answered, reported } = tally.total;
     if (!last || last[1] !== received || last[2] !== answered) {
       curve.value = [...curve.value, [Math.max(tally.now_ms - tally.line.order.issued_ms, 0), received, answered]];
+      if (curve.value.length > CURVE_POINTS_MAX) void readCourse();
     }
+    steps.value = tally.steps;
+    if (!performance.getEntriesByName("figures").length) performance.mark("figures"); // what `loadtest console` waits for
     if (reported > reportsTotal.value) void readReports();
   }
   trouble.value = null;
   raise();
+}
+
+/* What the node kept, and what came here since. */
+async function readCourse(): Promise<void> {
+  const id = chosen.value;
+  if (!id || !who.value || !top.value) return;
+  try {
+    const found = await get<Course>(`orders/${id}/course?node=${top.value}&past=${PAST}`);
+    if (id !== chosen.value) return;
+    const until = found.points.at(-1)?.[0] ?? -1;
+    curve.value = [...found.points, ...curve.value.filter(([ms]) => ms > until)];
+    past.value = { courses: found.past, median: found.median };
+  } catch {
+    // the stream says what is wrong, and what comes from now on is drawn
+  }
 }
 
 function open(): void {
@@ -76,10 +98,7 @@ function open(): void {
     const { node, tally } = JSON.parse(event.data) as { node: string; tally: Tally };
     if (mine === stream) heard(node, tally);
   });
-  mine.addEventListener("curve", (event) => {
-    const { points } = JSON.parse(event.data) as { points: Point[] };
-    if (mine === stream && points.length > curve.value.length) curve.value = points;
-  });
+  mine.onopen = () => void (broken && ((broken = false), readCourse()));
   mine.addEventListener("trouble", (event) => (trouble.value = problemOf(event.data)));
   mine.addEventListener("ended", () => {
     mine.close();
@@ -87,6 +106,7 @@ function open(): void {
   });
   mine.onerror = () => {
     if (mine !== stream) return;
+    broken = true;
     trouble.value = new Problem("Offline", "The connection was lost; it is tried again.", "连接中断，正在重连。");
     if (mine.readyState === EventSource.CLOSED) setTimeout(() => mine === stream && open(), 2_000);
   };
@@ -120,6 +140,8 @@ export function choose(id: string | null): void {
   Object.assign(reports, { value: [] });
   reportsTotal.value = 0;
   curve.value = [];
+  past.value = { courses: [], median: [] };
+  steps.value = [];
   line.value = orders.value.find((one) => one.order.id === id) ?? null;
   chosen.value = id;
   raise();
@@ -170,3 +192,4 @@ export const waitingOf = (row: Row | undefined): number => (row ? row.silent + r
 export const placeAbove = above;
 
 watch([chosen, () => watched.value.join()], open, { flush: "post" });
+watch([chosen, top], readCourse, { flush: "post" });

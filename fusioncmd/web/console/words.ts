@@ -17,7 +17,30 @@ export const standingWord = (standing: string): string =>
     answered: say("answered", "已答复"), reported: say("reported", "已报告"), silent: say("silent", "未答复"),
     unreachable: say("unreachable", "失联"), waiting: say("not answered", "未答复"),
   })[standing] ?? standing;
-export const ROLES: Record<string, string> = { // those of the sample (fusioncmd/roster/sample.py)
+export const channelWord = (channel: string): string =>
+  ({
+    push: say("push", "推送"), sms: say("SMS", "短信"), voice: say("voice call", "语音"), webhook: say("webhook", "外部接口"),
+    superior: say("superior", "上级"),
+  })[channel] ?? channel;
+export const ladderWord = (name: string): string =>
+  ({
+    standard: say("push, SMS, voice, superior (10 min)", "推送、短信、语音、上级（10 分钟）"),
+    quick: say("the same, quick (3 min)", "同上，快速（3 分钟）"), superior: say("the superior, after 5 min", "5 分钟后报上级"), none: say("nothing", "不升级"),
+  })[name] ?? name;
+export const DEEDS = ["order", "proposal", "approval", "ladder", "refusal", "login", "logout", "key", "account", "device", "roster", "node"]; // fusioncmd/audit/entries.py
+export const deedWord = (deed: string): string =>
+  ({
+    order: say("order", "指令"), proposal: say("proposal", "提交待批"), approval: say("approval", "批准"), ladder: say("ladder", "升级阶梯"),
+    refusal: say("refusal", "拒绝"), login: say("login", "登录"), logout: say("logout", "退出"), key: say("key", "密钥"),
+    account: say("account", "账号"), device: say("device", "终端"), roster: say("roster", "名册"), node: say("node", "节点"),
+  })[deed] ?? deed;
+export const detailWord = (name: string): string =>
+  language.value !== "zh" ? name.replaceAll("_", " ") : ({
+    path: "地点", towns: "乡镇数", first: "首个", last: "末个", sha256: "摘要", seq: "序号", subject: "主题", for: "对象",
+    msg_type: "种类", status: "类型", place: "地点", people: "人数", asked_by: "经办", refs: "原指令", why: "原因", change: "变更", version: "版本",
+    by: "方式", roles: "角色", number: "编号", answer: "答复", step: "级", channel: "通道",
+  })[name] ?? name;
+const ROLES: Record<string, string> = { // those of the sample (fusioncmd/roster/sample.py)
   "grid-worker": "网格员", flood: "防汛", "forest-fire": "森林防火", geology: "地质灾害", hazchem: "危化品",
   "duty-leader": "值班领导",
 };
@@ -39,3 +62,6 @@ export function span(ms: number | null): string {
   const s = Math.round(ms / 1000), two = (n: number) => String(n).padStart(2, "0");
   return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
 }
+
+/* A while after the fact: 0.4 s, 9.8 s, 3:07 */
+export const after = (ms: number | null): string => (ms !== null && ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : span(ms));

@@ -7,14 +7,14 @@
 import { ref } from "vue";
 import { Untrusted, verify, type Bytes } from "../trust.js";
 import { Below } from "./below";
-import { enrolProof, makeKeys, readCode, renewProof } from "./device";
+import { Device } from "./identity";
 import { Link, type LinkState, type Talk } from "./link";
 import { Orders } from "./orders";
 import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from "./rules";
 import { Push } from "./push";
 import { Reports } from "./reports";
-import { Store, type Identity } from "./store";
-import { encode, Heard, hex, idIn, Said, VERSION, type Value } from "./wire";
+import type { Store } from "./store";
+import { Heard, hex, idIn, Said, type Value } from "./wire";
 
 const MOVED_MS = 400;
 const BAD_TICKET = 4102, EXPIRED = 4103, LOST = 4106, CLOCK = 4003;
@@ -23,8 +23,8 @@ export class Desk implements Talk {
   readonly link = ref<LinkState>("waiting");
   readonly stopped = ref<{ code: number; reason: string } | null>(null);
   readonly ready = ref(false); // it is known what this device keeps
-  readonly enrolled = ref(false);
-  readonly enrolling = ref(false);
+  readonly enrolled: Device["enrolled"];
+  readonly enrolling: Device["enrolling"];
   readonly nowMs = ref(Date.now());
   readonly sent = ref(new Set<string>()); // answers handed to this connection, by order
   readonly notBelieved = ref(0);
@@ -32,10 +32,10 @@ export class Desk implements Talk {
   readonly orders: Orders;
   readonly reports: Reports;
   readonly below = new Below((frame) => this.wire.say(frame));
-  readonly push = new Push((frame) => this.wire.say(frame), () => this.identity?.pushed, (pushed) => this.keepIdentity({ pushed }));
+  readonly push = new Push((frame) => this.wire.say(frame), () => this.device.pushed, (pushed) => this.device.keepPushed(pushed));
   onNew: (kept: Kept) => void = () => undefined;
 
-  private identity: Identity | null = null;
+  private readonly device: Device;
   private renewing = false; // the next connection begins with a renewal
   private skewMs = 0;
   private movedMs = 0; // when an order came beside others, and moved them
@@ -43,35 +43,27 @@ export class Desk implements Talk {
   private queue: Promise<void> = Promise.resolve();
   private readonly wire: Link;
 
-  constructor(private readonly store: Store, url: string) {
+  constructor(store: Store, url: string) {
     this.wire = new Link(url, this);
+    this.device = new Device(store);
+    this.enrolled = this.device.enrolled;
+    this.enrolling = this.device.enrolling;
     this.orders = new Orders(store, this.nowMs);
     this.reports = new Reports(store, (frame) => this.wire.live && this.wire.say(frame));
     setInterval(() => this.tick(), 1_000);
   }
 
   async start(): Promise<void> {
-    this.identity = await this.store.identity();
+    await this.device.load();
     await this.orders.load();
     await this.reports.start();
-    this.enrolled.value = (this.identity?.device.length ?? 0) > 0;
-    [this.enrolling.value, this.ready.value] = [this.identity !== null && !this.enrolled.value, true];
-    if (this.identity) this.wire.start();
+    this.ready.value = true;
+    if (!this.device.isBlank) this.wire.start();
   }
 
-  /* False when it is no code. The key is kept before the code is shown to anybody (section 8). */
+  /* False when it is no code. */
   async enrol(text: string): Promise<boolean> {
-    const code = readCode(text);
-    if (!code) return false;
-    const none = new Uint8Array(0);
-    const same = this.identity && hex(this.identity.code) === hex(code);
-    if (!same) {
-      this.identity = {
-        keys: await makeKeys(), code, device: none, number: -1, ticket: none, renewAtMs: 0, roots: [], latestMs: 0,
-      };
-      await this.store.keepIdentity(this.identity);
-    }
-    this.enrolling.value = true;
+    if (!(await this.device.prepare(text))) return false;
     this.stopped.value = null;
     this.wire.start();
     return true;
@@ -79,7 +71,7 @@ export class Desk implements Talk {
 
   /* Nobody was enrolled here, nor tried to: a code in the address may be taken at once. */
   get identityless(): boolean {
-    return this.identity === null;
+    return this.device.isBlank;
   }
 
   wake = (): void => this.wire.wake(); // a push message came: the connection may have died unnoticed
@@ -105,11 +97,8 @@ export class Desk implements Talk {
   // --- Talk
 
   async first(): Promise<Value> {
-    const me = this.identity as Identity;
-    if (!me.device.length) {
-      return [Said.enrol, VERSION, me.code, "ed25519", me.keys.public, await enrolProof(me.keys, me.code)];
-    }
-    return this.renewing ? this.renewal() : this.hello();
+    if (!this.enrolled.value) return this.device.enrolment();
+    return this.renewing ? this.device.renewal(this.now()) : this.hello();
   }
 
   changed(state: LinkState): void {
@@ -146,11 +135,15 @@ export class Desk implements Talk {
     else if (type === Heard.deliver && rest[0] instanceof Uint8Array) await this.deliver(rest[0]);
     else if (type === Heard.counted && rest[0] instanceof Uint8Array) await this.counted(hex(rest[0]), rest[1] as number);
     else if (type === Heard.stored && rest[1] instanceof Uint8Array) await this.reports.stored(hex(rest[1]));
-    else if (type === Heard.partStored && rest[1] instanceof Uint8Array) await this.reports.partStored(hex(rest[1]), rest[2] as number);
-    else if (type === Heard.subscribed) await this.push.stored();
+    else if (type === Heard.partStored && rest[1] instanceof Uint8Array) {
+      await this.reports.partStored(hex(rest[1]), rest[2] as number);
+    } else if (type === Heard.subscribed) await this.push.stored();
     else if (type === Heard.silent) this.below.heard(rest);
     else if (type === Heard.refused) await this.refused(rest);
-    else if (type === Heard.enrolled) await this.enrolledNow(rest);
+    else if (type === Heard.enrolled) {
+      await this.device.enrolledNow(rest);
+      this.wire.say(this.hello());
+    }
     else if (type === Heard.ticketed) await this.ticketed(rest);
   }
 
@@ -166,12 +159,12 @@ export class Desk implements Talk {
   }
 
   private async deliver(sealed: Bytes): Promise<void> {
-    const me = this.identity as Identity;
+    const { roots, latestMs } = this.device;
     try {
-      const { order, holder, approvers } = await verify(sealed, me.roots, Math.max(Date.now(), me.latestMs));
+      const { order, holder, approvers } = await verify(sealed, roots, Math.max(Date.now(), latestMs));
       const id = hex(order.id);
       if (!this.orders.find(id)) {
-        if (order.issued_ms > me.latestMs) await this.keepIdentity({ latestMs: order.issued_ms });
+        await this.device.believed(order.issued_ms);
         const kept: Kept = {
           id, order, holder, approvers, gotMs: Date.now(), touched: false, answer: null, answeredMs: 0, counted: null,
           late: false, gone: false,
@@ -203,19 +196,8 @@ export class Desk implements Talk {
     else if (code === "not_offered") await this.orders.change(id, { answer: this.orders.find(id)?.counted ?? null });
   }
 
-  private async enrolledNow([device, number, ticket, renewS, roots]: Value[]): Promise<void> {
-    await this.keepIdentity({
-      device: device as Bytes, number: number as number, ticket: ticket as Bytes,
-      roots: (roots as Value[]).map((root) => encode(root)), renewAtMs: Date.now() + Number(renewS) * 1000,
-    });
-    [this.enrolled.value, this.enrolling.value] = [true, false];
-    this.wire.say(this.hello());
-  }
-
-  private async ticketed([ticket, renewS]: Value[]): Promise<void> {
-    const renewAtMs = Date.now() + Number(renewS) * 1000;
-    if (!(ticket instanceof Uint8Array) || !ticket.length) return this.keepIdentity({ renewAtMs });
-    await this.keepIdentity({ ticket, renewAtMs });
+  private async ticketed(rest: Value[]): Promise<void> {
+    if (!(await this.device.ticketed(rest))) return;
     if (this.renewing) this.wire.say(this.hello());
     this.renewing = false;
   }
@@ -223,18 +205,11 @@ export class Desk implements Talk {
   // --- what the device says
 
   private hello(): Value {
-    return [Said.hello, VERSION, (this.identity as Identity).ticket, held(this.orders.kept.value, this.now())];
-  }
-
-  private async renewal(): Promise<Value> {
-    const me = this.identity as Identity, atMs = Math.round(Date.now() + this.skewMs);
-    return [Said.renew, VERSION, me.number, me.device, atMs, await renewProof(me.keys, me.number, me.device, atMs)];
+    return this.device.hello(held(this.orders.kept.value, this.now()));
   }
 
   private async renewIfDue(): Promise<void> {
-    if (!this.wire.live || !this.identity || Date.now() < this.identity.renewAtMs) return;
-    this.identity.renewAtMs = Date.now() + 60_000; // not again before it is answered
-    this.wire.say(await this.renewal());
+    if (this.wire.live && this.device.takeDue()) this.wire.say(await this.device.renewal(this.now()));
   }
 
   private sayAnswer(id: string): void {
@@ -254,17 +229,8 @@ export class Desk implements Talk {
   /* By the gateway's clock, as far as it was heard. */
   private now = (): number => Date.now() + this.skewMs;
 
-  // --- what is kept
-
-  private async keepIdentity(fields: Partial<Identity>): Promise<void> {
-    this.identity = { ...(this.identity as Identity), ...fields };
-    await this.store.keepIdentity(this.identity);
-  }
-
   private async forget(): Promise<void> {
-    await Promise.all([this.store.forgetAll(), this.push.forget()]);
-    this.identity = null;
+    await Promise.all([this.device.forget(), this.push.forget()]);
     [this.orders.kept.value, this.reports.all.value] = [[], []];
-    this.enrolled.value = this.enrolling.value = false;
   }
 }

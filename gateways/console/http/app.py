@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from csv import writer
 from typing import Any
@@ -47,12 +48,13 @@ HEADERS = {
 }
 
 
-def make_app(desk: Desk, watching: Watching, files: Mapping[str, bytes], proxied: bool) -> Litestar:
-    """`files` are the built pages by path, may be none."""
+def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, bytes]], proxied: bool) -> Litestar:
+    """`read` gives the built pages by path, may be none yet."""
 
     @asynccontextmanager
     async def watch(_: Litestar) -> AsyncIterator[None]:
         task = asyncio.create_task(watching.run())
+        task.add_done_callback(_stop_if_it_failed)
         try:
             yield
         finally:
@@ -62,7 +64,7 @@ def make_app(desk: Desk, watching: Watching, files: Mapping[str, bytes], proxied
 
     routes = [part.ROUTES for part in (sessions, orders, looking, live, exports)]
     return Litestar(
-        [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(files)],
+        [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],
         state=State({"desk": desk, "watching": watching, "proxied": proxied, "divisions_csv": csv_of(desk.places)}),
         lifespan=[watch],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
@@ -73,6 +75,13 @@ def make_app(desk: Desk, watching: Watching, files: Mapping[str, bytes], proxied
         ),
         logging_config=None,
     )
+
+
+def _stop_if_it_failed(task: asyncio.Task[None]) -> None:
+    """By a mistake of ours no stream moves any more: a console that is started again is better than old figures."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("console.watching_failed", error=repr(task.exception()))
+        signal.raise_signal(signal.SIGTERM)
 
 
 def csv_of(places: Divisions) -> str:

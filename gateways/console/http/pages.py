@@ -1,9 +1,12 @@
-"""The console's page and its files, as `make pages` built them; where they are not built, one sentence says so."""
+"""The console's page and its files, as `make pages` built them; until they are there, one sentence says so.
+
+Who asks for the page is served it as soon as it is built, whether the console was started before or after.
+"""
 
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 
 from litestar import Response, get
@@ -20,17 +23,35 @@ TYPES = {
 INDEX = "console.html"
 
 
-def routes(files: Mapping[str, bytes]) -> list[HTTPRouteHandler]:
+class Files:
+    """`read` gives all files by path, or none as long as they are not built."""
+
+    def __init__(self, read: Callable[[], Mapping[str, bytes]]) -> None:
+        self._read, self.data, self.tags = read, dict[str, bytes](), dict[str, str]()
+        self.look()
+
+    def look(self) -> None:
+        """Whether they are there now."""
+        if INDEX not in self.data:
+            self.data = dict(self._read())
+            self.tags = {name: _tag(data) for name, data in self.data.items()}
+
+
+def routes(read: Callable[[], Mapping[str, bytes]]) -> list[HTTPRouteHandler]:
     """`x.gz` among the files is x, compressed. Names below assets/ hold a hash of what is in them."""
+    kept = Files(read)
 
     @get(["/", "/{path:path}"], include_in_schema=False)
     async def page(request: Asked, path: str = "/") -> Response[bytes]:
         name = path.strip("/") or INDEX
+        if name == INDEX:
+            kept.look()
+        files = kept.data
         if name not in files or (kind := TYPES.get(name.rpartition(".")[2])) is None:
             raise _absent(name)
-        data, etag = files[name], tags[name]
-        kept = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
-        head = {"ETag": etag, "Cache-Control": kept, "Vary": "Accept-Encoding"}
+        data, etag = files[name], kept.tags[name]
+        age = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
+        head = {"ETag": etag, "Cache-Control": age, "Vary": "Accept-Encoding"}
         if etag in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=head)
         packed = files.get(f"{name}.gz")
@@ -38,8 +59,11 @@ def routes(files: Mapping[str, bytes]) -> list[HTTPRouteHandler]:
             return Response(packed, media_type=kind, headers=head | {"Content-Encoding": "gzip"})
         return Response(data, media_type=kind, headers=head)
 
-    tags = {name: f'"{b32encode(sha256(data).digest()[:10]).decode().lower()}"' for name, data in files.items()}
     return [page]
+
+
+def _tag(data: bytes) -> str:
+    return f'"{b32encode(sha256(data).digest()[:10]).decode().lower()}"'
 
 
 def _absent(name: str) -> NotFound:

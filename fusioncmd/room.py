@@ -1,0 +1,27 @@
+"""Whether a disk has room, asked before something is written that must not be there by half.
+
+A NATS server whose disk is full does not refuse: it says nothing. Who asks first gets a sentence at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from fusioncmd.errors import StorageFull
+
+DISK_ROOM_BYTES_MIN = 8 * 1024**2  # below, orders (but cancels) and rosters are refused: the rest is for answers
+
+
+def check_room(folder: Path) -> None:
+    """`StorageFull` when fewer than DISK_ROOM_BYTES_MIN are left for whoever writes in `folder`."""
+    if is_full(folder):
+        free_kib = shutil.disk_usage(folder).free // 1024
+        raise StorageFull(
+            f"The disk of {folder} is full ({free_kib:,} KiB left): nothing was written. Make room and try again.",
+            f"{folder} 所在磁盘已满（剩余 {free_kib:,} KiB），未写入任何内容；请清出空间后重试。",
+        )
+
+
+def is_full(folder: Path) -> bool:
+    return folder.exists() and shutil.disk_usage(folder).free < DISK_ROOM_BYTES_MIN

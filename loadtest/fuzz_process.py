@@ -1,0 +1,20 @@
+"""`python -m loadtest.fuzz_process WHAT FOLDER …`: libFuzzer around one target, for `fuzz`; it ends the process."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["fusioncmd.floor", "fusioncmd.voice", "gateways.radio"]):
+    from loadtest.fuzz_targets import TARGETS
+
+
+def main() -> None:
+    what, *given = sys.argv[1:]
+    atheris.Setup([sys.argv[0], *given], TARGETS[what]())
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
