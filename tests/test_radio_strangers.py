@@ -37,3 +37,13 @@ def test_who_failed_often_is_struck_for_a_while() -> None:
 def test_a_network_of_ipv6_is_one_address() -> None:
     assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
     assert network("fe80::1%eth0") == "fe80::" and network("192.0.2.9") == "192.0.2.9"
+
+
+def test_who_proved_themselves_is_heard_before_others_and_not_without_end() -> None:
+    strangers = Strangers(0.0)
+    strangers.proved("192.0.2.9", 5060, 0.0)
+    heard = sum(strangers.is_proven("192.0.2.9", 5060, n / 10_000) for n in range(10_000))
+    assert bounds.KNOWN_BURST < heard <= bounds.KNOWN_BURST + bounds.KNOWN_PER_S
+    assert not strangers.is_proven("192.0.2.9", 5061, 1.0)
+    strangers.tend(bounds.REGISTERED_S_MAX + 1.0)
+    assert not strangers._proven and not strangers.is_proven("192.0.2.9", 5060, 9_999.0)
