@@ -29,6 +29,7 @@ ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 LOST_ALL = "fc.trust.lost.*"
 RADIO_ALL, RADIO_RING_ALL = "fc.trust.radio.>", "fc.radio.ring.>"
+RADIO_SPEAK_ALL = "fc.radio.speak.>"
 RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
@@ -160,15 +161,6 @@ def floor(path: Path, talkgroup: str) -> str:
     return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
 
 
-def floor_of(path: Path) -> str:
-    """What the floors of its talkgroups begin with."""
-    return f"fc.floor.{path.dotted}"
-
-
-def voice_of(path: Path) -> str:
-    return f"fc.voice.{path.dotted}"
-
-
 def voice(path: Path, talkgroup: str) -> str:
     """RTP of a talkgroup, one publish per frame however many listen; not kept."""
     return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
@@ -177,6 +169,11 @@ def voice(path: Path, talkgroup: str) -> str:
 def beacon(path: Path) -> str:
     """That the node at `path` is there, and would arbitrate floors."""
     return f"fc.beacon.{path.dotted}"
+
+
+def radio_speak(path: Path) -> str:
+    """That an order is to be spoken, to the radio gateways of the node at `path`."""
+    return f"fc.radio.speak.{path.dotted}"
 
 
 def joined(gateway: str) -> str:

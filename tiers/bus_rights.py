@@ -55,7 +55,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *_below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        "fc.trust.radio.*", *_below(f"fc.radio.ring.{here.dotted}"),
+        "fc.trust.radio.*", *_below(f"fc.radio.ring.{here.dotted}"), subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *_below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
@@ -102,9 +102,11 @@ def _gateway_reads(name: str, api: str) -> tuple[str, ...]:
 
 
 def _radio(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The radio gateway: it reads the accounts of radios, tells of wrong secrets and who is there, and hears whom to
-    call. It is in the account of gateways, for the same reason."""
-    return (*RADIO_SAYS, *_radio_reads(user.name, GATEWAYS_JETSTREAM)), (*_below(f"fc.radio.ring.{user.path.dotted}"),)
+    """The radio gateway: it reads orders and accounts of radios, tells of wrong secrets and who is there, hears whom to
+    call and what to speak, and has callers' answers stored. It is in the account of gateways, for the same reason."""
+    reads = (*_radio_reads(user.name, GATEWAYS_JETSTREAM), *_gateway_reads(user.name, GATEWAYS_JETSTREAM))
+    hears = (*_below(f"fc.radio.ring.{user.path.dotted}"), subjects.radio_speak(user.path))
+    return (*RADIO_SAYS, subjects.receipt(user.name), *reads), hears
 
 
 def _radio_reads(name: str, api: str) -> tuple[str, ...]:

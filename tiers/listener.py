@@ -44,7 +44,7 @@ class Listener:
 
     async def run(self) -> None:
         """Until cancelled; what was heard by then is written."""
-        await self._bus.hear(f"{subjects.voice_of(self._node)}.*", self._hear)
+        await self._bus.hear(f"fc.voice.{self._node.dotted}.*", self._hear)
         await self._bus.hear(subjects.joined("*"), self._hear_joined)
         await asyncio.to_thread(self._store.prune)
         try:

@@ -62,7 +62,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
     found = list(beside(settings, own, [user for user in known if user.role in LINKED]))
     exports = [f'{{ service: "{subject}", accounts: ["{lent}"] }}' for subject in gateway_shares()]
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
-    exports += [lends(subjects.RADIO_RING_ALL, lent)]
+    exports += [lends(subject, lent) for subject in (subjects.RADIO_RING_ALL, subjects.RADIO_SPEAK_ALL)]
     exports += [lends(subject, one.name) for one in found for subject in one.hears]
     borrowed = [borrows(subject, one.name) for one in found for subject in one.says]
     imports = [
@@ -70,7 +70,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         for subject, theirs in gateway_shares().items()
     ]
     imports += [f'{{ stream: {{ account: "{own}", subject: "{inbox}" }} }}' for inbox in inboxes]
-    imports += [borrows(subjects.RADIO_RING_ALL, own)]
+    imports += [borrows(subject, own) for subject in (subjects.RADIO_RING_ALL, subjects.RADIO_SPEAK_ALL)]
     return f"""\
 {listening(settings)}\
 authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}

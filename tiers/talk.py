@@ -66,8 +66,8 @@ class Talk:
     async def _hear_all(self) -> None:
         for path in self._node.ancestors():
             await self._hear_beacon(path)
-            await self._bus.hear(f"{subjects.floor_of(path)}.*", self._floor)
-        await self._bus.hear(f"{subjects.floor_of(self._node)}.>", self._floor)
+            await self._bus.hear(f"fc.floor.{path.dotted}.*", self._floor)
+        await self._bus.hear(f"fc.floor.{self._node.dotted}.>", self._floor)
 
     async def _hear_beacon(self, path: Path) -> None:
         if path not in self._heard:

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
-from fusioncmd.access import Actor
-from fusioncmd.api.voice import SPAN_MS_MAX, Bursts, BurstsReply, Recording, RecordingReply
+from fusioncmd import ids, subjects
+from fusioncmd.access import Actor, check_places
+from fusioncmd.api.voice import SPAN_MS_MAX, Bursts, BurstsReply, Recording, RecordingReply, Speaking, SpeakOrder
 from fusioncmd.audit.entries import Entry, Recorder
+from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.voice.recorded import matches, may_hear
+from fusioncmd.voice.speak import Speak, encode
+from tiers.desk import Desk
 from tiers.recordings import Recordings
 from tiers.serving import Answer
 
@@ -19,11 +23,27 @@ from tiers.serving import Answer
 class VoiceDesk:
     """Of the recordings in the node's `data`, which another process writes (`talk.py`)."""
 
-    def __init__(self, data: FilePath, recorder: Recorder, clock: Callable[[], float]) -> None:
+    def __init__(self, bus: Bus, desk: Desk, data: FilePath, recorder: Recorder, clock: Callable[[], float]) -> None:
+        self._bus, self._desk = bus, desk
         self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {Bursts: self.bursts, Recording: self.recording}
+        return {Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak}
+
+    async def speak(self, question: SpeakOrder, who: Actor) -> Speaking:
+        """What is spoken is the order as it was signed; a clip is whoever's word who asks, and noted as theirs."""
+        order = self._desk.ledger.book.orders.get(question.order)
+        if order is None or self._desk.ledger.book.state(order, self._desk.now_ms) != "open":
+            raise NotFound("There is no such open order.", "没有这条有效指令。")
+        check_places(who, (order.node,))
+        how = "clip" if question.clip else "text"
+        details = {"what": "spoken", "order": ids.to_text(order.id), "where": " ".join(question.where), "how": how}
+        await self._recorder.record(
+            Entry(int(self._clock() * 1_000), who.name, "voice", question.where[0], details=details)
+        )
+        said = Speak(question.order, question.where, question.clip)
+        await self._bus.say(subjects.radio_speak(self._desk.node), encode(said))
+        return Speaking(question.where)
 
     async def bursts(self, question: Bursts, who: Actor) -> BurstsReply:
         if not 0 <= question.until_ms - question.from_ms <= SPAN_MS_MAX:

@@ -7,10 +7,12 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from fusioncmd.api.question import CodeOrNone, Question, Verbs
+from fusioncmd.messages import Id as Order
 from fusioncmd.messages import Millis
-from fusioncmd.voice.bounds import FOUND_MAX, RECORDING_BYTES_MAX, RECORDINGS_DAYS_MAX
+from fusioncmd.voice.bounds import CLIP_BYTES_MAX, FOUND_MAX, RECORDING_BYTES_MAX, RECORDINGS_DAYS_MAX
 from fusioncmd.voice.recorded import Id, Recorded
 
+Group = Annotated[str, Meta(pattern=r"\A[0-9]{2,12}(\.[A-Za-z][A-Za-z0-9_-]{0,31})?\Z")]
 SPAN_MS_MAX = RECORDINGS_DAYS_MAX * 86_400_000
 
 
@@ -45,4 +47,23 @@ class RecordingReply(Struct, frozen=True):
     ogg: Annotated[bytes, Meta(max_length=RECORDING_BYTES_MAX)]
 
 
-VERBS: Verbs = {Bursts: ("voice", BurstsReply), Recording: ("recording", RecordingReply)}
+class SpeakOrder(Question["Speaking"], frozen=True):
+    """`speak`: an open order is spoken in talkgroups, each `<code>` or `<code>.<name>`: its text by the engine that is
+    installed, or `clip`, a sound file. Who hears it answers by a key, which counts like any answer."""
+
+    order: Order
+    where: Annotated[tuple[Group, ...], Meta(min_length=1, max_length=16)]
+    clip: Annotated[bytes, Meta(max_length=CLIP_BYTES_MAX)] = b""
+
+
+class Speaking(Struct, frozen=True):
+    """It was told to the radio gateways of the node; the floor decides when it is heard."""
+
+    where: tuple[str, ...]
+
+
+VERBS: Verbs = {
+    Bursts: ("voice", BurstsReply),
+    Recording: ("recording", RecordingReply),
+    SpeakOrder: ("speak", Speaking),
+}

@@ -12,15 +12,15 @@ import msgspec
 import typer
 from rich.text import Text
 
-from fusioncmd.api.voice import Bursts, Recording
+from fusioncmd.api.voice import Bursts, Group, Recording, SpeakOrder
 from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.whole_file import whole_file
-from fusioncmd.errors import BadInput
-from fusioncmd.voice.bounds import FOUND_MAX
+from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.voice.bounds import CLIP_BYTES_MAX, FOUND_MAX
 from fusioncmd.voice.recorded import Recorded
-from fusioncmd.words import say
+from fusioncmd.words import reason, say
 
 DAY_MS = 86_400_000
 
@@ -32,6 +32,9 @@ _from = say("Local time, such as 2026-07-01T08:30 (a day ago).", "起始时间�
 _to = say("Local time (now).", "结束时间（本地）；默认现在。")
 _place = say("Of the talkgroup or of who spoke, or above.", "通话组或讲话人所在地，含下级。")
 _person = say("Their number, or part of their name.", "讲话人编号，或姓名的一部分。")
+_order = say("An id or its end, or `last`.", "指令编号或其末尾，或 last。")
+_where = say("A place, or a talkgroup of it.", "地点，或其通话组。")
+_clip = say("A sound file, instead of the text (40 KiB).", "以声音文件代替文本（40 KiB）。")
 _out = say("Where to (Ogg Opus).", "输出文件（Ogg Opus）。")
 
 
@@ -85,6 +88,58 @@ def get(
             shell.say_line(say(f"{target}: {one.name}, {_s(one)} s", f"{target}：{one.name}，{_s(one)} 秒"))
 
     shell.run(go(), as_json)
+
+
+@app.command(
+    help=say("Speak an open order in talkgroups; radios answer by key.", "在通话组播报有效指令；电台按键答复。")
+)
+def speak(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help=_order)],
+    where: Annotated[list[str], typer.Argument(metavar="PLACE[.GROUP]...", help=_where)],
+    clip: Annotated[Path | None, typer.Option("--clip", metavar="FILE", help=_clip)] = None,
+    nats: shell.NatsOption = shell.DEFAULT_NATS,
+    divisions: shell.DivisionsOption = None,
+    as_json: shell.JsonOption = False,
+) -> None:
+    """Speak an open order in talkgroups; radios answer by key."""
+
+    async def go() -> None:
+        groups = tuple(_group(each, divisions) for each in where)
+        sound = b"" if clip is None else _read(clip)
+        async with shell.commanding(nats) as commander:
+            question = SpeakOrder(await shell.order_id(order, commander), groups, sound)
+            told = await commander.ask(question)
+        if as_json:
+            shell.print_json({"where": told.where})
+        else:
+            shell.say_line(say(f"Spoken in {', '.join(told.where)}.", f"已交播报：{'、'.join(told.where)}。"))
+
+    shell.run(go(), as_json)
+
+
+def _group(text: str, divisions: Path | None) -> str:
+    """`44.01.06` is a place by its tokens, `440106.water` a talkgroup of one."""
+    place, _, name = (text, "", "") if text.replace(".", "").isdigit() else text.partition(".")
+    code = shell.code_of(place, divisions)
+    try:
+        return msgspec.convert(f"{code}.{name}" if name else code, Group)
+    except msgspec.ValidationError:
+        raise BadInput(f"{text[:60]!r} is no talkgroup.", f"“{text[:60]}”不是通话组。") from None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(CLIP_BYTES_MAX + 1)
+    except OSError as error:
+        en, zh = reason(error)
+        raise NotFound(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
+    if len(data) > CLIP_BYTES_MAX:
+        kib = CLIP_BYTES_MAX // 1024
+        raise BadInput(
+            f"{file} is larger than {kib} KiB: encode it as Opus.", f"{file} 超过 {kib} KiB：请以 Opus 编码。"
+        )
+    return data
 
 
 def _time(text: str, name: str) -> int:

@@ -18,6 +18,12 @@ TALKGROUPS_MAX = 1_024  # at one gateway process, or one node; reject: Unavailab
 READS_PER_TURN = 32  # packets of one leg in a turn: wait
 SILENT_MS = 300  # a burst that was not heard for so long lets another one be played
 STALE_MS = 1_000  # a frame so much later than others of its burst is news no more; shed
+CLIP_BYTES_MAX = 40 * 1024  # of a clip that an order is spoken by; reject: 13 s of Opus at 24 kbit/s
+SPEECH_S_MAX = 60  # of a spoken order; what is longer is cut
+SPEECH_MAKES_S_MAX = 20  # an engine that takes longer is ended; reject
+SPEAK_WITHIN_S = 60  # an order that did not get the floor of a talkgroup by then is not spoken there
+PLAYING_MAX = 64  # orders that are spoken at once by one gateway; reject
+ANSWER_WITHIN_S = 300  # after an order was heard, so long its digits are taken for an answer
 
 # Recordings.
 BURST_S_MAX = 120  # of one recording; what follows is a further one
@@ -27,5 +33,6 @@ RECORDINGS_DAYS_MAX = 180  # shed
 FOUND_MAX = 500  # rows of one reply: the rest is asked for by time
 RECORDING_BYTES_MAX = 4 * 1024**2  # of one file in a reply: 120 s at 256 kbit/s
 
+assert CLIP_BYTES_MAX * 4 // 3 < limits.API_REQUEST_BYTES_MAX
 assert RECORDING_BYTES_MAX < limits.API_REPLY_BYTES_MAX
 assert JITTER_MS_MAX < HANG_MS < BEFORE_MS_MAX

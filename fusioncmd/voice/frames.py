@@ -43,6 +43,7 @@ class VoiceFrame(Struct, frozen=True, tag="voice.1", array_like=True):
     speaker: Speaker
     opus: Annotated[bytes, Meta(max_length=OPUS_BYTES_MAX)]
     last: bool = False
+    order: Annotated[bytes, Meta(max_length=16)] = b""  # that it speaks: a key that is pressed then answers it
 
     @property
     def key(self) -> tuple[str, int]:

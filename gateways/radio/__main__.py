@@ -22,6 +22,9 @@ from fusioncmd.bus.port import TRUST, Bus
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
 from fusioncmd.logs import configure_logs
+from fusioncmd.machine_clock import machine_clock
+from fusioncmd.trust import ring
+from fusioncmd.trust.judge import Judge
 from fusioncmd.words import reason, sentence
 from gateways.radio.accounts import Accounts
 from gateways.radio.bounds import FAILURES_TOLD_EVERY_S
@@ -32,6 +35,7 @@ from gateways.radio.media import TalkgroupMedia
 from gateways.radio.sip_agent import Agent
 from gateways.radio.sip_reply import Flow
 from gateways.radio.speaking import Sip
+from gateways.radio.spoken import SpokenOrders
 
 log = structlog.get_logger("radio")
 
@@ -63,8 +67,12 @@ async def _run(given: argparse.Namespace) -> None:
     media = TalkgroupMedia(voice, f"{serves.code}-{users.TALK}", serves, address)
     gateway = Gateway(Sip(listener, _bracketed(address)), media, EchoMedia(address), accounts.held, places.__contains__)
     await media.start()
+    clock = machine_clock()
+    judge = Judge(ring.anchors(ring.folder_of(given.data)), clock)
+    orders = SpokenOrders(bus, given.name, serves, judge, media, clock)
     tail = await bus.tail(TRUST, accounts.fold, filters=(subjects.RADIO_ALL,))
     await tail.caught_up()
+    tails = [tail, *await orders.start()]
     await bus.hear(f"{subjects.radio_ring(serves)}", lambda subject, data: _ring(gateway, data))
     await bus.hear(f"{subjects.radio_ring(serves)}.>", lambda subject, data: _ring(gateway, data))
     try:
@@ -87,7 +95,9 @@ async def _run(given: argparse.Namespace) -> None:
             task.cancel()
     await listener.close()
     await media.stop()
-    await tail.stop()
+    await orders.stop()
+    for each in tails:
+        await each.stop()
     await bus.close()
     await voice.close()
 

@@ -24,10 +24,12 @@ PUSH, LIFT = "*", "#"
 
 
 class Leg:
-    """`ssrc` is ours, towards this peer."""
+    """`ssrc` is ours, towards this peer. Who has no `pair` of sockets listens to nothing."""
 
-    def __init__(self, call: CallUp, pair: Pair, ssrc: int, srtp: Srtp | None) -> None:
-        self.call, self.who, self.pair, self.ssrc, self.srtp = call.call, call.who, pair, ssrc, srtp
+    order = b""  # that it speaks
+
+    def __init__(self, call: CallUp, pair: Pair | None, ssrc: int, srtp: Srtp | None) -> None:
+        self.call, self.who, self._pair, self.ssrc, self.srtp = call.call, call.who, pair, ssrc, srtp
         self.button: Button = "voice" if call.offer.floor is None else "floor"
         name = (call.who.name or call.who.account)[:USER_CHARS_MAX]
         self.speaker = Speaker(call.who.number, call.who.node, name)
@@ -40,6 +42,11 @@ class Leg:
         self._keypad = dtmf.Keypad()
         self._activity, self._line = VoiceActivity(), DelayLine[Sound]()
         self._begin(call.offer)
+
+    @property
+    def pair(self) -> Pair:
+        assert self._pair is not None
+        return self._pair
 
     def change(self, changed: CallChanged) -> None:
         """A re-INVITE."""

@@ -10,28 +10,30 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from fusioncmd import subjects
 from fusioncmd.bus.port import Bus, Hearing
 from fusioncmd.bus.saying import Saying
-from fusioncmd.codes import Path, parse
-from fusioncmd.errors import BadInput, BadMessage, Problem, Unavailable
-from fusioncmd.floor import frames as floor_frames
+from fusioncmd.codes import Path
+from fusioncmd.errors import BadMessage, Problem, Unavailable
 from fusioncmd.floor.frames import Beacon
-from fusioncmd.floor.known import Beacons
 from fusioncmd.voice import joined, rtcp, rtp
-from fusioncmd.voice.bounds import LEGS_MAX, TALKGROUPS_MAX
+from fusioncmd.voice.bounds import LEGS_MAX, PLAYING_MAX, TALKGROUPS_MAX
 from gateways.radio.calls import CallChanged, CallDown, CallUp, LocalMedia, SrtpKeys
 from gateways.radio.leg import Leg
+from gateways.radio.nodes_heard import NodesHeard
+from gateways.radio.places import talkgroup_of
+from gateways.radio.player import Player
 from gateways.radio.sockets import PORTS, Address, Sockets
 from gateways.radio.srtp import Srtp, fresh_key
 from gateways.radio.talkgroup import Talkgroup
+from gateways.radio.tones import Tones
 
 log = structlog.get_logger("radio")
 
-MAIN = "main"  # the talkgroup of a place that is dialled by its code alone
 TICK_S = 0.01
 IDLE_TICKS = 20  # talkgroups in which nobody speaks are looked at so much more rarely
 JOINED_S = 1.0
@@ -45,28 +47,27 @@ class _Joined:
 
 class TalkgroupMedia:
     """`gateway` is unique among all gateways of the tree, such as 440106-radio-1; it serves the place `serves`.
-    `pressed` is told which other keys a caller pressed."""
+    `pressed` is told which other keys a caller pressed, and which order had been spoken there."""
 
     def __init__(
         self, bus: Bus, gateway: str, serves: Path, host: str, ports: tuple[int, int] = PORTS,
-        pressed: Callable[[Leg, str], None] = lambda leg, key: None,
     ) -> None:  # fmt: skip
         self._bus, self._gateway, self._serves, self._host = bus, gateway, serves, host
         self._saying, self._sockets = Saying(bus), Sockets(host, self._arrived, ports)
-        self.say, self.pressed = self._saying.say, pressed
+        self.say = self._saying.say
+        self.pressed: Callable[[Leg, str, bytes], None] = lambda leg, key, order: None
+        self._tones = Tones()
         self._groups: dict[str, _Joined] = {}
         self._legs: dict[int, tuple[Leg, Talkgroup]] = {}  # by descriptor of its pair
         self._calls: dict[str, Leg] = {}
-        self._beacons = Beacons()
-        self._hears_beacons: dict[str, Hearing] = {}
+        self._nodes = NodesHeard(bus, self._hear_node)
         self._ssrc = int.from_bytes(fresh_key()[:3], "big") << 8
         self._tasks: list[asyncio.Task[None]] = []
         self._changing = asyncio.Lock()  # calls come and go one after the other: the last one out ends the hearing
-        self.refused = 0  # packets and frames that are none
+        self.refused = self._playing = 0  # packets and frames that are none; orders that are spoken
 
     async def start(self) -> None:
-        for path in (*self._serves.ancestors(), self._serves):
-            await self._hear_beacon(path)
+        await self._nodes.listen(self._serves)
         self._sockets.start()
         self._tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self._run())]
 
@@ -115,12 +116,15 @@ class TalkgroupMedia:
         leg = self._calls.pop(call.call, None)
         if leg is None:
             return
-        _, group = self._legs.pop(leg.pair.fd)
-        group.leave(leg, _now_ms())
+        self._legs.pop(leg.pair.fd)[1].leave(leg, _now_ms())
         self._sockets.close(leg.pair)
+        await self._leave_empty()
+
+    async def _leave_empty(self) -> None:
+        """Nobody is in it any more, nor is spoken to: no link has to carry it for us."""
         async with self._changing:
-            if not group.legs and (left := self._groups.pop(f"{group.path.dotted}.{group.name}", None)) is not None:
-                for hearing in left.hearings:
+            for key in [key for key, each in self._groups.items() if not each.group.legs]:
+                for hearing in self._groups.pop(key).hearings:
                     await hearing.stop()
 
     def _local(self, leg: Leg, keys: SrtpKeys | None) -> LocalMedia:
@@ -128,7 +132,7 @@ class TalkgroupMedia:
         return LocalMedia(self._host, leg.pair.port, keys, floor)
 
     async def _group(self, where: str) -> Talkgroup:
-        path, name = self._place(where)
+        path, name = talkgroup_of(where, self._serves)
         key = f"{path.dotted}.{name}"
         if (known := self._groups.get(key)) is not None:
             return known.group
@@ -137,53 +141,45 @@ class TalkgroupMedia:
         group = Talkgroup(path, name, self._gateway, self._ssrc, int(time.time() * 1_000), self)
         self._ssrc += 1
         made = self._groups[key] = _Joined(group)
-        for beacon, ms in self._beacons.again():
+        for beacon, ms in self._nodes.beacons.again():
             group.beacon(beacon, ms)
-        lowest = max(path, self._serves, key=lambda each: each.tier)
-        for above in (*lowest.ancestors(), lowest):
-            await self._hear_beacon(above)
-        made.hearings.append(await self._bus.hear(subjects.floor(path, name), self._hear_floor))
-        made.hearings.append(await self._bus.hear(subjects.voice(path, name), self._hear_voice))
+        await self._nodes.listen(max(path, self._serves, key=lambda each: each.tier))
+        made.hearings.append(await self._bus.hear(subjects.floor(path, name), partial(self._hear, Talkgroup.floor)))
+        made.hearings.append(await self._bus.hear(subjects.voice(path, name), partial(self._hear, Talkgroup.voice)))
         self._say_joined()
         return group
 
-    def _place(self, where: str) -> tuple[Path, str]:
-        if where.startswith("person:"):
-            return self._serves, f"p{where.partition(':')[2]}"
-        code, _, name = where.partition(".")
-        path = parse(code)
-        if not path.covers(self._serves) and not self._serves.covers(path):
-            raise BadInput(
-                f"{path} is neither above nor below {self._serves}: its talkgroups are not heard here.",
-                f"{path} 既非 {self._serves} 的上级也非其下级，此处听不到其通话组。",
-            )
-        return path, name or MAIN
+    async def play(self, call: CallUp, packets: list[bytes], order: bytes) -> None:
+        """Speak an order in a talkgroup, once it has the floor. `Unavailable` when too many are spoken."""
+        if self._playing >= PLAYING_MAX:
+            raise Unavailable("Too many orders are spoken at once.", "同时播报的指令过多。")
+        async with self._changing:
+            group = await self._group(call.where)
+            self._ssrc += 1
+            self._playing += 1
+            group.join(Player(call, self._ssrc & 0xFFFFFFFF, packets, order, _now_ms(), self._played))
+
+    def _played(self, player: Player) -> None:
+        self._playing -= 1
+
+    def listeners(self, where: str) -> list[Leg]:
+        path, name = talkgroup_of(where, self._serves)
+        found = self._groups.get(f"{path.dotted}.{name}")
+        return [] if found is None else [leg for leg in found.group.legs.values() if leg.listens]
+
+    def beep(self, number: int, good: bool) -> None:
+        """A tone to the calls of that person: their answer counts, or it does not."""
+        for leg in self._calls.values():
+            if leg.who.number == number:
+                self._tones.begin(leg, good)
 
     # --- what comes
 
-    async def _hear_beacon(self, path: Path) -> None:
-        if path.code not in self._hears_beacons:
-            self._hears_beacons[path.code] = await self._bus.hear(subjects.beacon(path), self._hear_node)
+    def _hear_node(self, beacon: Beacon, now_ms: int) -> None:
+        for each in self._groups.values():
+            each.group.beacon(beacon, now_ms)
 
-    def _hear_node(self, subject: str, data: bytes) -> None:
-        try:
-            frame = floor_frames.decode(data)
-        except BadMessage:
-            self.refused += 1
-            return
-        if isinstance(frame, Beacon) and subject == subjects.beacon(parse(frame.node)):
-            now_ms = _now_ms()
-            self._beacons.hear(frame.node, now_ms)
-            for joined_group in self._groups.values():
-                joined_group.group.beacon(frame, now_ms)
-
-    def _hear_floor(self, subject: str, data: bytes) -> None:
-        self._hear(subject, data, Talkgroup.floor)
-
-    def _hear_voice(self, subject: str, data: bytes) -> None:
-        self._hear(subject, data, Talkgroup.voice)
-
-    def _hear(self, subject: str, data: bytes, what: Callable[[Talkgroup, bytes, int], None]) -> None:
+    def _hear(self, what: Callable[[Talkgroup, bytes, int], None], subject: str, data: bytes) -> None:
         found = self._groups.get(subject.split(".", 2)[2])
         try:
             if found is not None:
@@ -231,8 +227,12 @@ class TalkgroupMedia:
             for each in list(self._groups.values()):
                 if ticks % IDLE_TICKS == 0 or each.group.busy:
                     each.group.tick(now_ms)
+            for leg, packet in self._tones.due(now_ms):
+                if leg.call in self._calls:
+                    self.rtp(leg, packet)
             if ticks % int(JOINED_S / TICK_S) == 0:
                 self._say_joined()
+                await self._leave_empty()
 
     def _say_joined(self) -> None:
         said = joined.Joined(self._gateway, tuple(self._groups)[: joined.GROUPS_MAX])

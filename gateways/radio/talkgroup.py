@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
-from typing import Protocol
 
 from fusioncmd import subjects
 from fusioncmd.codes import Path
@@ -19,30 +18,20 @@ from fusioncmd.floor.messages import FloorMessage, Indicator, Kind, Source
 from fusioncmd.floor.participant import State
 from fusioncmd.floor.relay import Out, Relay
 from fusioncmd.voice import frames
-from fusioncmd.voice.bounds import HANG_MS
+from fusioncmd.voice.bounds import ANSWER_WITHIN_S, HANG_MS
 from fusioncmd.voice.frames import VoiceFrame
 from fusioncmd.voice.listening import Listening
 from fusioncmd.voice.rtp import HEADER_BYTES, VERSION, RtpPacket
 from gateways.radio.calls import Codec
 from gateways.radio.downlink import Body, Downlink
 from gateways.radio.leg import LIFT, PUSH, Leg
+from gateways.radio.player import Player
 from gateways.radio.uplink import Sound
+from gateways.radio.wire import Wire
 
 _FIRST = struct.Struct(">BBH")
 _REST = struct.Struct(">II")
 ASKING = (State.PENDING_REQUEST, State.QUEUED)
-
-
-class Wire(Protocol):
-    """What a talkgroup says: to a call by RTP or RTCP, to the bus, and which other keys were pressed."""
-
-    def rtp(self, leg: Leg, packet: bytearray) -> None: ...
-
-    def rtcp(self, leg: Leg, packet: bytes) -> None: ...
-
-    def say(self, subject: str, data: bytes) -> None: ...
-
-    def pressed(self, leg: Leg, key: str) -> None: ...
 
 
 class Talkgroup:
@@ -60,6 +49,7 @@ class Talkgroup:
         self._burst, self._granted = 0, ""  # of who speaks here: its number, and by which node's word
         self._spoke = self._own = ""  # the call that spoke here last, as `_burst`; and while it is heard
         self._last = Sound(-1, 0, b"")
+        self._order, self._answer_until_ms = b"", 0  # that was spoken here last
 
     @property
     def busy(self) -> bool:
@@ -138,7 +128,7 @@ class Talkgroup:
 
     def _key(self, leg: Leg, key: str, now_ms: int) -> None:
         if leg.button != "keys" or key not in (PUSH, LIFT):
-            self._wire.pressed(leg, key)
+            self._wire.pressed(leg, key, self._order if now_ms < self._answer_until_ms else b"")
         elif key == PUSH:
             leg.forget()
             self._participate(leg, leg.participant.press(leg.priority, now_ms), now_ms)
@@ -150,8 +140,6 @@ class Talkgroup:
     def _participate(self, leg: Leg, said: list[FloorMessage], now_ms: int) -> None:
         for message in said:
             self._out(self._relay.receive(leg.call, message, leg.priority, now_ms), now_ms)
-
-    # --- the bus says
 
     def beacon(self, beacon: Beacon, now_ms: int) -> None:
         self._relay.hear(beacon, now_ms)
@@ -167,6 +155,8 @@ class Talkgroup:
         frame = frames.decode(data)
         if not self._listening.hear(frame, self._relay.follows(now_ms), now_ms):
             return
+        if frame.order:
+            self._order, self._answer_until_ms = frame.order, now_ms + ANSWER_WITHIN_S * 1_000
         out = self._downlink.hear(frame, {*self._listeners}, now_ms)
         self._own = self._spoke if frame.key == (self._gateway, self._burst) else ""
         for body in out:
@@ -180,12 +170,24 @@ class Talkgroup:
                 self._by_voice(leg, False, now_ms)
             if leg.participant.state is not State.NO_PERMISSION:
                 self._participate(leg, leg.participant.tick(now_ms), now_ms)
+        for leg in [leg for leg in self.legs.values() if isinstance(leg, Player)]:
+            self._play(leg, now_ms)
         if self._speaking is not None:
             self._speak(self._speaking.uplink.due(now_ms))
         wanted = {*self._listeners}
         silent = self._listening.silent(now_ms)
         for body in self._downlink.rest(wanted) if silent else self._downlink.due(wanted, now_ms):
             self._fan(body)
+
+    def _play(self, player: Player, now_ms: int) -> None:
+        """What a player has is said on time, as soon as it has the floor; then it leaves."""
+        if self._speaking is player and self._relay.media(player.call, now_ms):
+            self._speak(player.uplink_of(now_ms))
+        elif player.participant.state is State.NO_PERMISSION and not player.done:
+            self._participate(player, player.participant.press(player.priority, now_ms), now_ms)
+        if player.done or now_ms >= player.until_ms:
+            self.leave(player, now_ms)
+            player.over(player)
 
     # --- what goes out
 
@@ -231,7 +233,7 @@ class Talkgroup:
     def _say(self, leg: Leg, sound: Sound, last: bool = False) -> None:
         frame = VoiceFrame(
             self._gateway, self._burst, sound.sequence, sound.timestamp, self._granted, leg.priority, leg.speaker,
-            sound.payload, last,
+            sound.payload, last, leg.order,
         )  # fmt: skip
         self._wire.say(self._subject[0], frames.encode(frame))
 
