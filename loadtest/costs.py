@@ -21,6 +21,7 @@ from fusioncmd import api, ids, subjects
 from fusioncmd.codes import Path as Code
 from fusioncmd.messages import ANSWERED, RECEIVED, SENT, Mark, Presence, Receipts, Report, Selector, encode
 from loadtest import harness, measure
+from loadtest.device_costs import add_devices
 from loadtest.harness import Running
 from loadtest.heartbeats import add_heartbeats
 from loadtest.measure import stored_bytes
@@ -61,6 +62,7 @@ async def run(given: argparse.Namespace) -> Result:
             await _evidence(tier, folder, campaign, result)
             await _reports(tier, folder, campaign, result)
             await _presence(tier, people, result)
+            await add_devices(tier, folder, people, result)
             held = [line.order.id for line in (await tier.commander.ask(api.Orders(2 * ORDERS))).lines]
             await add_heartbeats(tier, people, held, result)
             result.add("memory of the NATS server afterwards", measure.costs(tier.pids())["nats"].memory / 2**20, "MiB")

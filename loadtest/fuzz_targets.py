@@ -29,19 +29,19 @@ OFFER += b"a=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\na=cr
 class Believing(Agent):
     """Whoever says so is the account `a`: so that what comes after a proof is reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float) -> None:
         super().__init__(
             "44", b"k" * 32, lambda _: Secrets("0" * 64, ""), os.urandom, lambda _: "192.0.2.1:5060",
-            lambda _: "sip:gateway@192.0.2.1:5060", 0.0,
+            lambda _: "sip:gateway@192.0.2.1:5060", now_s,
         )  # fmt: skip
-        self._known[PEER.host, PEER.port] = float("inf")
+        self.strangers.proved(PEER.host, PEER.port, now_s)
 
     def _prove(self, *_: object) -> str:
         return "a"
 
 
 def sip() -> Target:
-    inputs, agent = 0, Believing()
+    inputs, agent = 0, Believing(0.0)
 
     def take(data: bytes) -> None:
         nonlocal inputs, agent
@@ -50,7 +50,7 @@ def sip() -> Target:
             for step in range(40):
                 agent.tick(inputs * STEP_S + step * STEP_S)
             assert len(agent.transactions) == 0 and len(agent.book) == 0, "something is kept for ever"
-            agent = Believing()
+            agent = Believing(inputs * STEP_S)
         agent.receive(data, PEER, inputs * STEP_S, 1_700_000_000_000)
         agent.tick(inputs * STEP_S)
         agent.out.clear()

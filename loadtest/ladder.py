@@ -50,8 +50,14 @@ async def main(given: argparse.Namespace) -> int:
     result.add("planning one step", min(plans) * 1000, "ms")
     result.add("a batch of 200, packed for the disk", batch_ms, "ms")
     result.add("a step's record", len(data), "B")
+    whole = climb.rungs[1]
+    whole.handed |= whole.chosen
+    whole.note("accepted", whole.handed)
+    whole.note("delivered", whole.handed)
+    reached = len(encode(Progress.of(bytes(16), 1, 0, whole)))
+    result.add("a step's record when everyone was reached, per person", reached / given.people, "B")
     if len(handed) != min(BATCHES * BATCH, len(climb.rungs[1].chosen)) or not rung.chosen <= people:
         result.failures.append("somebody is in two batches, or outside the audience")
-    if decode(Progress, data).rung().handed != climb.rungs[1].handed:
+    if decode(Progress, data).rung().handed != handed:
         result.failures.append("a record does not come back as it was written")
     return show(result, given.json)

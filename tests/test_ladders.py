@@ -7,6 +7,7 @@ from pyroaring import BitMap
 
 from fusioncmd import subjects
 from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.bus.port import LADDER
 from fusioncmd.errors import StorageFull, Unavailable
 from fusioncmd.ladder.wire import Notice, Taken, decode, encode
 from tests.test_desk import PEOPLE, Office
@@ -72,6 +73,20 @@ async def test_a_node_that_starts_again_reaches_nobody_twice_and_a_set_clock_mov
     await house.later(again, 30)
     assert again.kept[ORDER.id].climb.rungs[1].chosen == BitMap(PEOPLE)
     assert [entry.details["channel"] for entry in house.office.audit.entries] == ["sms", "superior"]
+
+
+async def test_what_ended_a_week_ago_leaves_the_disk_and_does_not_come_back() -> None:
+    house = House()
+    ladders = await house.start()
+    for seconds in (10, 20, 86_400):
+        await house.later(ladders, seconds)
+    assert ORDER.id in ladders.kept and [s.subject async for s in house.bus.read(LADDER) if s.data]
+    await house.later(ladders, 7 * 86_400)
+    assert not ladders.kept and not [s.subject async for s in house.bus.read(LADDER) if s.data]
+    house.office.now_ms += 8 * 86_400_000
+    again = await house.start()
+    await house.later(again, 60)
+    assert not again.kept and sorted(house.channel.got) == PEOPLE
 
 
 async def test_who_was_handed_over_to_a_process_that_died_is_unsure_and_not_handed_over_again(

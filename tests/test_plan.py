@@ -175,6 +175,7 @@ def test_figures_are_written_as_they_are_read() -> None:
         ({"delivered_s": 1, "confirmed_s": 1}, "need 4.3 cores and has one: .* by --confirmed-within 6s."),
         ({"people": 2_000_000, "descriptors": 512}, "by --descriptors"),
         ({"memory_gib": 6}, "a machine of 6 GiB has 3.8 to give: more --memory, or fewer days"),
+        ({"orders_per_day": 50, "keep_days": 9, "memory_gib": 512}, "has room for 266 orders, and 400"),
         ({"keep_days": 36_500, "memory_gib": 8_192}, "The stream of orders is full after 10,226 of them"),
     ],
 )  # fmt: skip

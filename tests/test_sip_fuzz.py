@@ -62,7 +62,7 @@ def test_whatever_comes_by_udp_the_agent_goes_on(data: bytes) -> None:
 def test_within_a_call_too(data: bytes) -> None:
     """The same bytes from somebody whose requests are all believed."""
     phone = Phone(agent())
-    phone.agent._known[phone.flow.host, phone.flow.port] = 1e9
+    phone.agent.strangers.proved(phone.flow.host, phone.flow.port, 0.0)
     phone.agent._prove = lambda *_: "radio-1"  # type: ignore[method-assign]
     phone.say(data)
     phone.pass_s(bounds.RINGING_S_MAX + 80.0, 20.0)

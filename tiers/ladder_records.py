@@ -51,6 +51,8 @@ class Records:
 
     async def read(self) -> None:
         async for stored in self._bus.read(LADDER):
+            if not stored.data:  # forgotten
+                continue
             try:
                 kind = stored.subject.split(".")[3]
                 if kind == "run":
@@ -77,6 +79,15 @@ class Records:
         for i, (progress, seq) in sorted(self._steps.pop(order.id, {}).items()):
             kept.climb.rungs[i], kept.seqs[i], kept.began_ms[i] = progress.rung(), seq, progress.at_ms
         return kept
+
+    async def forget(self, kept: Kept) -> None:
+        """What ended long ago leaves the disk, but for answers on behalf; that it ran last, so that it is finished."""
+        order = kept.order.id
+        gone = [subjects.told(order, number) for number in self.told.get(order, {})]
+        gone += [subjects.ladder_step(order, i) for i in kept.climb.rungs]
+        for subject in (*gone, subjects.ladder_running(order)):
+            await self._bus.store(subject, b"")
+        self.told.pop(order, None)
 
     async def note_time(self, kept: Kept, ran_ms: int) -> None:
         elapsed, order = kept.elapsed, kept.order.id

@@ -34,6 +34,7 @@ log = structlog.get_logger("ladders")
 
 EVERY_S = 1.0
 TIME_NOTED_EVERY_MS = 15_000
+FORGOTTEN_AFTER_MS = 7 * 86_400_000  # since the order ended, by the ladder's own time
 BATCHES_MAX = 5  # of a channel and step at a time
 
 
@@ -165,9 +166,13 @@ class Ladders:
     async def _tend(self, kept: Kept) -> None:
         for step in [*kept.said]:
             await self.records.write(kept, step)
-        if self.is_over(kept):
-            return
         ran_ms = self.ran_ms(kept)
+        if self.is_over(kept):
+            if ran_ms > kept.order.open_s * 1000 + FORGOTTEN_AFTER_MS:
+                await self.records.forget(kept)
+                del self.kept[kept.order.id]
+                self._passed.add(kept.order.id)
+            return
         while (i := kept.climb.due(ran_ms)) is not None:
             await self._begin(kept, i, ran_ms)
         if self.tell is not None:

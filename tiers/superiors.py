@@ -60,6 +60,8 @@ class Superiors:
         i = len(kept.climb.ladder.steps) - 1
         if kept.climb.ladder.steps[i].channel != SUPERIOR or (rung := kept.climb.rungs.get(i)) is None:
             return
+        for gone in self._assigned.keys() - self._ladders.kept.keys():
+            del self._assigned[gone]
         order, told = kept.order.id, self.told(kept.order.id)
         if order not in self._assigned:
             found = assign(rung.chosen, self._roster)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fusioncmd import limits
-from fusioncmd.plan.steps import Factor
+from fusioncmd.plan.steps import GIB, Factor
 
 Basis = Literal["measured", "derived", "assumed", "chosen", "bound"]
 BASES: dict[Basis, tuple[str, str]] = {
@@ -24,6 +24,7 @@ ALL = "python -m loadtest calldown --terminals 840000 --gateways 46 --swarm 46 -
 PART = "python -m loadtest calldown --terminals 200000 --gateways 12 --swarm 12 --rounds 1 --no-floor"
 USUAL = "python -m loadtest calldown"
 COSTS = "python -m loadtest costs"
+LADDER = "python -m loadtest ladder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ CARRY = Cost(
 )
 BATCH_NODE = Cost(50, "µs", "measured", "node: a batch", "节点：一批回执", COSTS, "receipts: node CPU per batch")
 BATCH_NATS = Cost(109, "µs", "measured", "NATS: a batch", "总线：一批回执", COSTS, "receipts: NATS CPU per batch")
+RENEW_NODE = Cost(290, "µs", "measured", "node: a ticket renewed", "节点：票据续期", COSTS, "node CPU per renewal")
+RENEW_NODE = Cost(290, "µs", "measured", "node: a ticket renewed", "节点：票据续期", COSTS, "node CPU per renewal")
+RENEW_NATS = Cost(45, "µs", "measured", "NATS: a ticket renewed", "总线：票据续期", COSTS, "NATS CPU per renewal")
 SEEN_NODE = Cost(
     20,
     "ns",
@@ -179,6 +183,11 @@ LEDGER_DISK = Cost(
 )
 REPORT_DISK = Cost(256, "B", "measured", "a report on disk", "磁盘上一条报告", COSTS, "report stream per report")
 ROSTER_DISK = Cost(36, "B", "measured", "roster stream: a person", "名册流：一人", COSTS, "roster stream per person")
+PUSH_DISK = Cost(
+    394, "B", "measured", "push stream: a device", "推送流：一台设备", COSTS, "push stream per subscription"
+)
+REACHED = "a step's record when everyone was reached, per person"
+LADDER_DISK = Cost(2.4, "B", "measured", "ladder: a person of a step", "升级阶梯：每级每人", LADDER, REACHED)
 RECEIPT = Cost(
     9.4,
     "B",
@@ -227,6 +236,9 @@ WINDOW = Cost(
     "deliveries on their way, a process",
     "每进程在途下发数",
     "FANOUT_UNANSWERED_MAX",
+)
+PICTURES = Cost(
+    limits.PICTURE_STREAM_BYTES_MAX / GIB, "GiB", "bound", "pictures kept", "保留的照片", "PICTURE_STREAM_BYTES_MAX"
 )
 PROCESSES = Cost(64, "", "bound", "gateway processes of one `up`", "一次 up 的网关进程数", "up --gateways")
 

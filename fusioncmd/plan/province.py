@@ -14,7 +14,18 @@ from fusioncmd.errors import BadInput
 from fusioncmd.plan import costs as c
 from fusioncmd.plan.asked import SECONDS_MAX, Asked, check
 from fusioncmd.plan.steps import GIB, Factor, Group, Step
-from fusioncmd.plan.storage import disk, disk_kept, gateway_memory, node_memory, orders_kept, orders_until_full, traffic
+from fusioncmd.plan.storage import (
+    HELD_DAYS,
+    disk,
+    disk_kept,
+    gateway_memory,
+    ladders_kept,
+    ladders_until_full,
+    node_memory,
+    orders_kept,
+    orders_until_full,
+    traffic,
+)
 
 REFERENCE_CORES, REFERENCE_MEMORY_GIB = 2, 24  # the machine on which the costs were measured
 
@@ -57,8 +68,10 @@ def plan_province(asked: Asked) -> Plan:
     )
     processes_by = _processes(asked, connected, worst.value + alive.value)
     processes = ceil(processes_by.value)
-    node = _core_cpu("node_cpu", asked, connected, processes, (c.FOLD, c.BATCH_NODE, c.SEEN_NODE), 1)
-    nats = _core_cpu("nats_cpu", asked, connected, processes, (c.CARRY, c.BATCH_NATS, c.SEEN_NATS), asked.replicas)
+    node = _core_cpu("node_cpu", asked, connected, processes, (c.FOLD, c.BATCH_NODE, c.SEEN_NODE, c.RENEW_NODE), 1)
+    nats = _core_cpu(
+        "nats_cpu", asked, connected, processes, (c.CARRY, c.BATCH_NATS, c.SEEN_NATS, c.RENEW_NATS), asked.replicas
+    )
     memory, memory_of_node = gateway_memory(asked, connected, processes), node_memory(asked)
     _check_node(asked, node, memory_of_node)
     sums = [Step(part.name, "cores", (Factor(part.value, "cores"),)) for part in (worst, node, nats)]
@@ -96,11 +109,10 @@ def _processes(asked: Asked, connected: int, cores: float) -> Group:
     return Group("processes", "", steps, "largest")
 
 
-def _core_cpu(
-    name: str, asked: Asked, connected: int, processes: int, costs: tuple[c.Cost, c.Cost, c.Cost], copies: int
-) -> Group:
+def _core_cpu(name: str, asked: Asked, connected: int, processes: int, costs: tuple[c.Cost, ...], copies: int) -> Group:
     """Cores of node or NATS while answers come in. A batch each 50 ms is the most that a gateway sends."""
-    evidence, batch, seen = (cost.factor for cost in costs)
+    evidence, batch, seen, renewal = (cost.factor for cost in costs)
+    soonest = Factor(limits.DEVICE_RENEW_AFTER_S[0], "s")
     people, servers = Factor(connected), (Factor(copies),) if copies > 1 else ()
     batches = (Factor(processes), Factor(1000 / limits.GATHER_MS_MAX, "/s"))
     steps = (
@@ -109,6 +121,7 @@ def _core_cpu(
         Step(
             "presence", "cores", (people, Factor(1 / limits.PRESENCE_EVERY_S, "/s"), seen, *servers), (c.LOAD.factor,)
         ),
+        Step("renewals", "cores", (people, renewal, *servers), (soonest, c.LOAD.factor)),
     )
     return Group(name, "cores", steps)
 
@@ -132,6 +145,7 @@ def _one_machine(asked: Asked, connected: int) -> tuple[Group, Group]:
         Step("back", "s", (people, c.CONNECT.factor), cores),
         Step("delivered", "s", (people, call, c.DELIVERED.factor), cores),
         Step("confirmed", "s", (people, call), cores),
+        Step("renewed", "s", (people, c.RENEW_NODE.factor), (c.LOAD.factor,)),
     )
     room = asked.descriptors - limits.DESCRIPTORS_SPARE
     alone = replace(asked, replicas=1)
@@ -160,6 +174,13 @@ def _check_node(asked: Asked, cpu: Group, memory: Group) -> None:
             f"{asked.memory_gib} GiB has {room_gib:.1f} to give: more --memory, or fewer days to --keep.",
             f"节点保留指令需 {memory.value / GIB:.1f} GiB，而 {asked.memory_gib} GiB 的机器可用 {room_gib:.1f} GiB："
             "请增大 --memory 或缩短 --keep。",
+        )
+    if ladders_kept(asked) > (room := ladders_until_full(asked)):
+        raise BadInput(
+            f"The stream of ladders has room for {room:,} orders, and {ladders_kept(asked):,} are kept in {HELD_DAYS} "
+            "days: plan for fewer --orders-per-day.",
+            f"升级阶梯流可容 {room:,} 条指令，而 {HELD_DAYS} 天内须保留 {ladders_kept(asked):,} 条："
+            "请减少 --orders-per-day。",
         )
     if orders_kept(asked) > (most := orders_until_full(asked)):
         days = int(most / asked.orders_per_day)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from math import ceil
 
 from fusioncmd import limits
+from fusioncmd.ladder.bounds import LADDER_STREAM_BYTES_MAX
+from fusioncmd.ladder.steps import NAMED, parse
 from fusioncmd.plan import costs as c
 from fusioncmd.plan.asked import Asked
 from fusioncmd.plan.steps import MIB, Factor, Group, Step
 
 HELD_DAYS = 8  # an order is open for a day, and a gateway holds it for seven more
 HELD_MIN = 256  # below so many a gateway forgets none; above, at twice those that it must hold (responder/board.py)
+LADDER_STEPS = len(parse(NAMED["standard"]).steps)  # each order climbs all of them
 LEDGER_FILES = 2  # each ledger file stands twice
 
 
@@ -26,6 +29,15 @@ def reports_of_order(asked: Asked) -> int:
 def orders_until_full(asked: Asked) -> int:
     """How many orders of this size the stream of orders takes: it forgets none."""
     return int(limits.CALL_STREAM_BYTES_MAX / (asked.people * c.AUDIENCE_DISK.plain))
+
+
+def ladders_kept(asked: Asked) -> int:
+    """Orders whose ladders a node still has: for as long as a gateway holds them, too."""
+    return min(orders_kept(asked), ceil(HELD_DAYS * asked.orders_per_day))
+
+
+def ladders_until_full(asked: Asked) -> int:
+    return int(LADDER_STREAM_BYTES_MAX / (LADDER_STEPS * asked.people * c.LADDER_DISK.plain))
 
 
 def gateway_memory(asked: Asked, connected: int, processes: int) -> Group:
@@ -49,6 +61,7 @@ def node_memory(asked: Asked) -> Group:
         Step("roster", "B", (people, c.PERSON.factor)),
         Step("orders", "B", (orders, people, c.ACCOUNT.factor)),
         Step("reports", "B", (orders, Factor(reports_of_order(asked)), c.REPORT.factor)),
+        Step("ladders", "B", (Factor(ladders_kept(asked)), Factor(LADDER_STEPS), people, c.LADDER_DISK.factor)),
     )
     return Group("node_memory", "B", steps)
 
@@ -84,9 +97,15 @@ def disk(asked: Asked) -> Group:
 
 
 def disk_kept(asked: Asked) -> Group:
-    """Of all orders that are kept, and the roster. Receipts and reports leave their streams within a minute."""
+    """Of all orders that are kept, the roster, and what devices gave. Receipts and reports leave their streams within a
+    minute, ladders a week after their order."""
+    people, copies = Factor(asked.people), Factor(asked.replicas)
+    ladders = (Factor(ladders_kept(asked)), Factor(LADDER_STEPS), people, c.LADDER_DISK.factor, copies)
     steps = (
         Step("orders", "B", (Factor(orders_kept(asked)), Factor(disk(asked).value / MIB, "MiB"))),
-        Step("roster", "B", (Factor(asked.people), c.ROSTER_DISK.factor, Factor(asked.replicas))),
+        Step("roster", "B", (people, c.ROSTER_DISK.factor, copies)),
+        Step("ladders", "B", ladders),
+        Step("subscriptions", "B", (people, c.PUSH_DISK.factor, copies)),
+        Step("pictures", "B", (c.PICTURES.factor, copies)),
     )
     return Group("disk_kept", "B", steps)

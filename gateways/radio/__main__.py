@@ -104,7 +104,8 @@ async def _run(given: argparse.Namespace) -> None:
 
 async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
     """Who is here, when it is another than before and each minute; and wrong secrets, for the audit."""
-    here_s = failures_s = time.monotonic()
+    here_s = looked_s = time.monotonic()
+    shed = 0
     while True:
         await asyncio.sleep(TELL_EVERY_S)
         now_s = time.monotonic()
@@ -114,13 +115,17 @@ async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
                 accounts = tuple(agent.registrar.accounts(now_s))
                 await bus.say(subjects.RADIO_HERE, radios.encode(radios.Here(name, accounts, gateway.calls)))
                 gateway.changed, here_s = False, now_s
-            if agent.failures and now_s - failures_s >= FAILURES_TOLD_EVERY_S:
+            if now_s - looked_s < FAILURES_TOLD_EVERY_S:
+                continue
+            looked_s = now_s
+            if agent.strangers.shed > shed or agent.failures:
+                log.warning("radio.shed", requests=agent.strangers.shed - shed, failed=agent.failures.total())
+                shed = agent.strangers.shed
+            if agent.failures:
                 worst = dict(agent.failures.most_common(radios.FAILURES_SHOWN_MAX))
                 told = radios.Failures(worst, agent.failures.total())
                 await bus.say(subjects.RADIO_FAILED, radios.encode(told))
                 agent.failures.clear()
-                failures_s = now_s
-                log.warning("radio.shed", shed=agent.strangers.shed, **agent.counts)
 
 
 def _ring(gateway: Gateway, data: bytes) -> None:

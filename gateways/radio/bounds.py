@@ -38,6 +38,8 @@ SESSION_S_MIN = 90  # 422
 RING_AT_ONCE_MAX = 512  # radios that one order to ring calls; shed and counted
 
 # Who has proven nothing. What is beyond is shed, and counted; the sender's SIP timers say it again.
+KNOWN_BURST = 400  # requests of one address and port that was proven; beyond it is one of the strangers
+KNOWN_PER_S = 200.0
 NONCE_S_MAX = 300  # then it is stale
 STRANGER_BURST = 60  # requests of one address (IPv6: a /64) that are answered without proof
 STRANGER_PER_S = 20.0

@@ -8,7 +8,7 @@ counted (`strangers.py`): a flood is shed before it is read.
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from hashlib import blake2b
@@ -48,7 +48,6 @@ class Agent:
         self.callee, self.caller = Callee(self.book), Caller(self.book)
         self.counts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()  # wrong secrets by address, since somebody took them
-        self._known: OrderedDict[tuple[str, int], float] = OrderedDict()  # address, port of who was proven → until when
         self._tended_s = now_s
 
     @property
@@ -61,7 +60,7 @@ class Agent:
 
     def receive(self, data: bytes, flow: Flow, now_s: float, now_ms: int) -> bool:
         """One message. Whether it was of somebody who proved themselves, now or before."""
-        proven = self._is_known(flow, now_s)
+        proven = self.strangers.is_proven(flow.host, flow.port, now_s)
         if not proven and not self._is_worth(data, flow, now_s, now_ms):
             return False
         try:
@@ -92,8 +91,7 @@ class Agent:
             self._tended_s = now_s
             self.caller.tick(now_s)
             self.registrar.tend(now_s)
-            while self._known and next(iter(self._known.values())) <= now_s:
-                self._known.popitem(last=False)
+            self.strangers.tend(now_s)
 
     def lost(self, flow: Flow, now_s: float) -> None:
         """A connection is gone: so are its radios, and its calls cannot be reached by it."""
@@ -117,9 +115,6 @@ class Agent:
         claim = _CLAIM.search(data)
         is_ours = claim is not None and self.digest.is_ours(claim[1].decode(), flow.host, now_ms)
         return (is_ours and not self.strangers.is_struck(flow.host, now_s)) or self.strangers.may_ask(flow.host, now_s)
-
-    def _is_known(self, flow: Flow, now_s: float) -> bool:
-        return self._known.get((flow.host, flow.port), 0.0) > now_s
 
     def _request(self, asked: Asked, flow: Flow, now_s: float, now_ms: int) -> bool:
         if self.transactions.known(asked, now_s) is not None and asked.method not in ("ACK", "CANCEL"):
@@ -146,10 +141,7 @@ class Agent:
         if asked.method not in ("INVITE", "REGISTER"):
             unsupported(asked)
         account = self._prove(asked, flow, now_s, now_ms)
-        self._known[flow.host, flow.port] = now_s + bounds.REGISTERED_S_MAX
-        self._known.move_to_end((flow.host, flow.port))
-        if len(self._known) > bounds.KNOWN_MAX:
-            self._known.popitem(last=False)
+        self.strangers.proved(flow.host, flow.port, now_s)
         unsupported(asked)
         self._check_room()
         if asked.method == "REGISTER":

@@ -42,6 +42,7 @@ class Strangers:
         self._all = Allowance(bounds.STRANGERS_BURST, bounds.STRANGERS_PER_S, now_s)
         self._asking: OrderedDict[str, Allowance] = OrderedDict()
         self._failing: OrderedDict[str, Allowance] = OrderedDict()
+        self._proven: OrderedDict[tuple[str, int], tuple[float, Allowance]] = OrderedDict()  # until when
         self.shed = 0
 
     def may_ask(self, host: str, now_s: float) -> bool:
@@ -53,6 +54,23 @@ class Strangers:
             return True
         self.shed += 1
         return False
+
+    def proved(self, host: str, port: int, now_s: float) -> None:
+        """Somebody there proved who they are: for an hour it is heard before others, also without proof."""
+        held = self._proven.pop((host, port), None)
+        allowance = held[1] if held is not None else Allowance(bounds.KNOWN_BURST, bounds.KNOWN_PER_S, now_s)
+        self._proven[host, port] = now_s + bounds.REGISTERED_S_MAX, allowance
+        if len(self._proven) > bounds.KNOWN_MAX:
+            self._proven.popitem(last=False)
+
+    def is_proven(self, host: str, port: int, now_s: float) -> bool:
+        """Whether it is, and has not asked too much."""
+        held = self._proven.get((host, port))
+        return held is not None and held[0] > now_s and held[1].take(now_s)
+
+    def tend(self, now_s: float) -> None:
+        while self._proven and next(iter(self._proven.values()))[0] <= now_s:
+            self._proven.popitem(last=False)
 
     def failed(self, host: str, now_s: float) -> None:
         """A wrong secret came from there."""

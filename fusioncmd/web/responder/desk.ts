@@ -7,6 +7,7 @@
 import { ref } from "vue";
 import { Untrusted, verify, type Bytes } from "../trust.js";
 import { Below } from "./below";
+import { Clock } from "./clock";
 import { Device } from "./identity";
 import { Link, type LinkState, type Talk } from "./link";
 import { Orders } from "./orders";
@@ -37,8 +38,8 @@ export class Desk implements Talk {
 
   private readonly device: Device;
   private renewing = false; // the next connection begins with a renewal
-  private skewMs = 0;
-  private movedMs = 0; // when an order came beside others, and moved them
+  private readonly clock = new Clock();
+  private movedMs = -MOVED_MS; // when an order came beside others, and moved them
   private doubts: Value[] = [];
   private queue: Promise<void> = Promise.resolve();
   private readonly wire: Link;
@@ -83,8 +84,8 @@ export class Desk implements Talk {
 
   async answer(kept: Kept, which: number): Promise<void> {
     const latest = this.orders.find(kept.id);
-    if (Date.now() - this.movedMs < MOVED_MS) return; // the finger was on its way to another place
-    if (!latest || !mayAnswer(latest, which) || this.now() >= overMs(latest.order)) return;
+    if (performance.now() - this.movedMs < MOVED_MS) return; // the finger was on its way to another place
+    if (!latest || !mayAnswer(latest, which) || this.clock.now() >= overMs(latest.order)) return;
     this.sent.value.delete(kept.id);
     await this.orders.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
     this.sayAnswer(kept.id);
@@ -98,7 +99,7 @@ export class Desk implements Talk {
 
   async first(): Promise<Value> {
     if (!this.enrolled.value) return this.device.enrolment();
-    return this.renewing ? this.device.renewal(this.now()) : this.hello();
+    return this.renewing ? this.device.renewal(this.clock.now()) : this.hello();
   }
 
   changed(state: LinkState): void {
@@ -110,7 +111,7 @@ export class Desk implements Talk {
 
   closed(code: number, reason: string): Advice | null {
     this.reports.unsent();
-    if (code === CLOCK && /^[0-9]{1,16}$/.test(reason)) this.skewMs = Number(reason) - Date.now();
+    if (code === CLOCK && /^[0-9]{1,16}$/.test(reason)) this.clock.heard(Number(reason));
     if ((code === EXPIRED || code === BAD_TICKET) && this.enrolled.value && !this.renewing) {
       this.renewing = true;
       return "retry";
@@ -148,7 +149,7 @@ export class Desk implements Talk {
   }
 
   private welcome(rest: Value[]): void {
-    if (typeof rest[1] === "number") this.skewMs = rest[1] - Date.now();
+    if (typeof rest[1] === "number") this.clock.heard(rest[1]);
     this.wire.welcome(Number(rest[2]) || 60);
     this.renewing = false;
     for (const doubt of this.doubts.splice(0)) this.wire.say(doubt);
@@ -161,7 +162,7 @@ export class Desk implements Talk {
   private async deliver(sealed: Bytes): Promise<void> {
     const { roots, latestMs } = this.device;
     try {
-      const { order, holder, approvers } = await verify(sealed, roots, Math.max(Date.now(), latestMs));
+      const { order, holder, approvers } = await verify(sealed, roots, this.clock.judged(latestMs));
       const id = hex(order.id);
       if (!this.orders.find(id)) {
         await this.device.believed(order.issued_ms);
@@ -169,7 +170,7 @@ export class Desk implements Talk {
           id, order, holder, approvers, gotMs: Date.now(), touched: false, answer: null, answeredMs: 0, counted: null,
           late: false, gone: false,
         };
-        if (this.orders.open.value.length) this.movedMs = Date.now();
+        if (this.orders.open.value.length) this.movedMs = performance.now();
         await this.orders.add(kept);
         if (this.orders.open.value.includes(kept)) this.onNew(kept);
       }
@@ -205,29 +206,27 @@ export class Desk implements Talk {
   // --- what the device says
 
   private hello(): Value {
-    return this.device.hello(held(this.orders.kept.value, this.now()));
+    return this.device.hello(held(this.orders.kept.value, this.clock.now()));
   }
 
   private async renewIfDue(): Promise<void> {
-    if (this.wire.live && this.device.takeDue()) this.wire.say(await this.device.renewal(this.now()));
+    if (this.wire.live && this.device.takeDue()) this.wire.say(await this.device.renewal(this.clock.now()));
   }
 
   private sayAnswer(id: string): void {
     const kept = this.orders.find(id);
-    if (!kept || kept.answer === null || !this.wire.live || this.now() >= overMs(kept.order)) return;
+    if (!kept || kept.answer === null || !this.wire.live || this.clock.now() >= overMs(kept.order)) return;
     if (this.wire.say([Said.answer, kept.order.id, kept.answer])) this.sent.value = new Set(this.sent.value).add(id);
   }
 
   private tick(): void {
-    this.nowMs.value = this.now();
+    if (this.clock.jumped() && !this.device.isBlank) this.wire.again(); // its welcome says what time it is
+    this.nowMs.value = this.clock.now();
     if (!this.wire.live) return;
     void this.renewIfDue();
     for (const one of this.orders.kept.value) if (waitsForCounted(one) && !this.sent.value.has(one.id)) this.sayAnswer(one.id);
     this.reports.sayAll();
   }
-
-  /* By the gateway's clock, as far as it was heard. */
-  private now = (): number => Date.now() + this.skewMs;
 
   private async forget(): Promise<void> {
     await Promise.all([this.device.forget(), this.push.forget()]);

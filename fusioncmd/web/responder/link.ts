@@ -60,7 +60,7 @@ export class Link {
     const socket = this.socket;
     if (socket?.readyState !== WebSocket.OPEN || socket.bufferedAmount > BUFFERED_BYTES_MAX) return false;
     socket.send(encode(frame));
-    this.saidMs = Date.now();
+    this.saidMs = performance.now();
     return true;
   }
 
@@ -78,7 +78,7 @@ export class Link {
   private connect(): void {
     if (this.socket) return;
     this.become("connecting");
-    this.openedMs = Date.now();
+    this.openedMs = performance.now();
     this.askedMs = 0;
     const socket = (this.socket = new WebSocket(this.url));
     socket.binaryType = "arraybuffer";
@@ -104,7 +104,7 @@ export class Link {
     this.socket = null;
     const what = this.talk.closed(code, reason) ?? advice(code);
     if (what === "stop") return this.become("stopped");
-    this.retryAtMs = Date.now() + pauseMs(what, reason, this.times, Math.random());
+    this.retryAtMs = performance.now() + pauseMs(what, reason, this.times, Math.random());
     this.times += 1;
     this.become("waiting");
   }
@@ -122,16 +122,16 @@ export class Link {
     if (this.live) this.ask();
     else if (this.state === "waiting") {
       this.times = 0;
-      this.retryAtMs = Math.min(this.retryAtMs, Date.now() + Math.random() * WAKE_MS_MAX);
+      this.retryAtMs = Math.min(this.retryAtMs, performance.now() + Math.random() * WAKE_MS_MAX);
     }
   }
 
   private ask(): void {
-    if (!this.askedMs && this.say([Said.alive])) this.askedMs = Date.now();
+    if (!this.askedMs && this.say([Said.alive])) this.askedMs = performance.now();
   }
 
   private tick(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (this.state === "waiting" && nowMs >= this.retryAtMs) this.connect();
     else if (this.state === "connecting" && nowMs - this.openedMs > OPENING_MS_MAX) this.lose();
     else if (this.state !== "live") return;

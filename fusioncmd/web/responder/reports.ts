@@ -37,7 +37,7 @@ export class Reports {
   }
 
   sayAll(): void {
-    for (const report of this.all.value) if (!report.done && Date.now() >= (this.dueMs.get(report.id) ?? 0)) this.sayOne(report);
+    for (const report of this.all.value) if (!report.done && performance.now() >= (this.dueMs.get(report.id) ?? 0)) this.sayOne(report);
   }
 
   /* The connection is lost: all of it is said again on the next one. */
@@ -50,7 +50,7 @@ export class Reports {
     const frame: Value = part
       ? [Said.picture, order, id, report.stored, part]
       : [Said.report, order, id, report.text, report.lat, report.lon, ...(report.parts.length ? [report.parts.length] : [])];
-    if (this.say(frame)) this.dueMs.set(report.id, Date.now() + LOST_MS);
+    if (this.say(frame)) this.dueMs.set(report.id, performance.now() + LOST_MS);
   }
 
   async partStored(id: string, part: number): Promise<void> {
@@ -68,7 +68,7 @@ export class Reports {
 
   async refused(id: string, code: string): Promise<void> {
     if (code === "busy" || code === "not_stored") {
-      this.dueMs.set(id, Date.now() + AGAIN_MS[0] + Math.random() * (AGAIN_MS[1] - AGAIN_MS[0]));
+      this.dueMs.set(id, performance.now() + AGAIN_MS[0] + Math.random() * (AGAIN_MS[1] - AGAIN_MS[0]));
     } else await this.drop(id);
   }
 
