@@ -71,6 +71,10 @@ class TalkgroupMedia:
         self._sockets.start()
         self._tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self._run())]
 
+    async def run(self) -> None:
+        """Until `stop`; what goes wrong in its tasks is raised here."""
+        await asyncio.gather(*self._tasks)
+
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -107,8 +111,7 @@ class TalkgroupMedia:
         if leg is None:
             raise Unavailable("There is no such call.", "没有该呼叫。")
         keys = _answered(call.offer.keys)
-        leg.srtp = None if keys is None else Srtp(keys)
-        leg.change(call)
+        leg.change(call, None if keys is None else Srtp(keys))
         self._legs[leg.pair.fd][1].changed()
         return self._local(leg, keys)
 
@@ -163,8 +166,7 @@ class TalkgroupMedia:
         self._playing -= 1
 
     def listeners(self, where: str) -> list[Leg]:
-        path, name = talkgroup_of(where, self._serves)
-        found = self._groups.get(f"{path.dotted}.{name}")
+        found = self._groups.get("{0.dotted}.{1}".format(*talkgroup_of(where, self._serves)))
         return [] if found is None else [leg for leg in found.group.legs.values() if leg.listens]
 
     def beep(self, number: int, good: bool) -> None:
