@@ -82,8 +82,7 @@ class TalkgroupMedia:
         self._sockets.stop()
 
     @property
-    def lost(self) -> int:
-        """Packets that the kernel or the bus did not take."""
+    def lost(self) -> int:  # packets that the kernel or the bus did not take
         return self._sockets.unsent + self._saying.shed
 
     # --- calls.Media
@@ -166,8 +165,9 @@ class TalkgroupMedia:
         self._playing -= 1
 
     def listeners(self, where: str) -> list[Leg]:
-        found = self._groups.get("{0.dotted}.{1}".format(*talkgroup_of(where, self._serves)))
-        return [] if found is None else [leg for leg in found.group.legs.values() if leg.listens]
+        path, name = talkgroup_of(where, self._serves)
+        found = self._groups.get(f"{path.dotted}.{name}")
+        return [leg for leg in found.group.legs.values() if leg.listens] if found else []
 
     def beep(self, number: int, good: bool) -> None:
         """A tone to the calls of that person: their answer counts, or it does not."""

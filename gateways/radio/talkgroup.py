@@ -57,8 +57,6 @@ class Talkgroup:
             return True
         return any(leg.participant.state is not State.NO_PERMISSION for leg in self.legs.values())
 
-    # --- calls
-
     def join(self, leg: Leg) -> None:
         self.legs[leg.call] = leg
         self.changed()
