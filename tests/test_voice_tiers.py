@@ -175,6 +175,14 @@ async def test_a_county_speaks_for_no_other_and_hears_none(tree: tuple[Node, Nod
     province, county, _ = tree
     above = await intrude(f"nats://127.0.0.1:{province.port}", users.seed_file(province.keys, "floor"))
     below = await intrude(f"nats://127.0.0.1:{county.port}", users.seed_file(county.keys, "floor"))
+    talker = await intrude(f"nats://127.0.0.1:{county.port}", users.seed_file(county.keys, "radio-1"))
+    for subject in (
+        "fc.beacon.44.01.06", "fc.joined.440106-radio-2", "fc.voice.44.02.main", "fc.floor.44.02.01.main",
+        "fc.receipt.radio-1", "fc.api.health", "fc.link.440106.up", "$JS.API.INFO", "fc.trust.lost.00",
+    ):  # fmt: skip
+        assert not await talker.publish(subject), subject
+    assert await talker.publish("fc.joined.440106-radio-1") and await talker.publish("fc.floor.44.main")
+    await talker.client.close()
     heard: list[str] = []
 
     async def took(message: mock.Mock) -> None:

@@ -87,7 +87,11 @@ async def _run(given: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("radio.ready", port=given.port, tls_port=given.tls_port, serves=str(serves), accounts=len(accounts.held))
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(listener.run()), tasks.create_task(_tell(bus, gateway, agent, given.name))]
+        running = [
+            tasks.create_task(listener.run()),
+            tasks.create_task(media.run()),
+            tasks.create_task(_tell(bus, gateway, agent, given.name)),
+        ]
         await stop.wait()
         await gateway.close()
         await asyncio.sleep(GOODBYE_S)

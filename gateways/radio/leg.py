@@ -48,8 +48,9 @@ class Leg:
         assert self._pair is not None
         return self._pair
 
-    def change(self, changed: CallChanged) -> None:
+    def change(self, changed: CallChanged, srtp: Srtp | None) -> None:
         """A re-INVITE."""
+        self.srtp = srtp
         self.button = "floor" if changed.offer.floor is not None else "voice" if self.button == "floor" else self.button
         self._begin(changed.offer)
 

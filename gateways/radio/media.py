@@ -71,6 +71,10 @@ class TalkgroupMedia:
         self._sockets.start()
         self._tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self._run())]
 
+    async def run(self) -> None:
+        """Until `stop`; what goes wrong in its tasks is raised here."""
+        await asyncio.gather(*self._tasks)
+
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -78,8 +82,7 @@ class TalkgroupMedia:
         self._sockets.stop()
 
     @property
-    def lost(self) -> int:
-        """Packets that the kernel or the bus did not take."""
+    def lost(self) -> int:  # packets that the kernel or the bus did not take
         return self._sockets.unsent + self._saying.shed
 
     # --- calls.Media
@@ -107,8 +110,7 @@ class TalkgroupMedia:
         if leg is None:
             raise Unavailable("There is no such call.", "没有该呼叫。")
         keys = _answered(call.offer.keys)
-        leg.srtp = None if keys is None else Srtp(keys)
-        leg.change(call)
+        leg.change(call, None if keys is None else Srtp(keys))
         self._legs[leg.pair.fd][1].changed()
         return self._local(leg, keys)
 
@@ -165,7 +167,7 @@ class TalkgroupMedia:
     def listeners(self, where: str) -> list[Leg]:
         path, name = talkgroup_of(where, self._serves)
         found = self._groups.get(f"{path.dotted}.{name}")
-        return [] if found is None else [leg for leg in found.group.legs.values() if leg.listens]
+        return [leg for leg in found.group.legs.values() if leg.listens] if found else []
 
     def beep(self, number: int, good: bool) -> None:
         """A tone to the calls of that person: their answer counts, or it does not."""

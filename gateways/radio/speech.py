@@ -12,7 +12,7 @@ import re
 import shlex
 from asyncio import subprocess
 
-from fusioncmd.errors import Unavailable
+from fusioncmd.errors import BadInput, Unavailable
 from fusioncmd.messages import Order
 from fusioncmd.voice import ogg
 from fusioncmd.voice.bounds import SPEECH_MAKES_S_MAX
@@ -34,12 +34,12 @@ def words_of(order: Order) -> str:
 async def spoken(text: str) -> list[bytes]:
     """Opus packets of 20 ms. `Unavailable` when there is no engine, or it fails."""
     voice = "cmn" if _HAN.search(text) else "en"
-    command = shlex.split(os.environ.get(VARIABLE, DEFAULT).replace("{voice}", voice))
+    command = shlex.split((os.environ.get(VARIABLE) or DEFAULT).replace("{voice}", voice))
     try:
         engine = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-    except (OSError, IndexError) as error:
+    except OSError as error:
         raise Unavailable(
             f"There is no speech engine: {error}. Install espeak-ng, or name one in {VARIABLE}.",
             f"没有语音合成引擎：{error}。请安装 espeak-ng，或用 {VARIABLE} 指定。",
@@ -53,4 +53,7 @@ async def spoken(text: str) -> list[bytes]:
         raise Unavailable("The speech engine takes too long.", "语音合成超时。") from None
     if engine.returncode:
         raise Unavailable(f"The speech engine fails ({engine.returncode}).", f"语音合成失败（{engine.returncode}）。")
-    return await asyncio.to_thread(ogg.from_clip, sound)
+    try:
+        return await asyncio.to_thread(ogg.from_clip, sound)
+    except BadInput:
+        raise Unavailable("The speech engine gives no sound.", "语音合成引擎没有输出声音。") from None

@@ -53,17 +53,16 @@ class Talkgroup:
 
     @property
     def busy(self) -> bool:
-        asks = any(leg.participant.state is not State.NO_PERMISSION for leg in self.legs.values())
-        return self._speaking is not None or self._downlink.busy or self._listening.now is not None or asks
-
-    # --- calls
+        if self._speaking is not None or self._downlink.busy or self._listening.now is not None:
+            return True
+        return any(leg.participant.state is not State.NO_PERMISSION for leg in self.legs.values())
 
     def join(self, leg: Leg) -> None:
         self.legs[leg.call] = leg
         self.changed()
         for one in self._relay.join(leg.call):
             if isinstance(one, Told):
-                self._tell(leg, one.message, 0)
+                self._tell(leg, one.message, floor_codec.encode(one.message), 0)
 
     def leave(self, leg: Leg, now_ms: int) -> None:
         self._out(self._relay.receive(leg.call, FloorMessage(Kind.RELEASE, leg.ssrc), leg.priority, now_ms), now_ms)
@@ -165,13 +164,13 @@ class Talkgroup:
     def tick(self, now_ms: int) -> None:
         """Each 10 ms while `busy`, else a few times a second."""
         self._out(self._relay.tick(now_ms), now_ms)
-        for leg in self.legs.values():
+        for leg in list(self.legs.values()):
             if leg.asked and now_ms - leg.sounded_ms > HANG_MS:  # a box that sends nothing while nobody speaks
                 self._by_voice(leg, False, now_ms)
             if leg.participant.state is not State.NO_PERMISSION:
                 self._participate(leg, leg.participant.tick(now_ms), now_ms)
-        for leg in [leg for leg in self.legs.values() if isinstance(leg, Player)]:
-            self._play(leg, now_ms)
+            if isinstance(leg, Player):
+                self._play(leg, now_ms)
         if self._speaking is not None:
             self._speak(self._speaking.uplink.due(now_ms))
         wanted = {*self._listeners}
@@ -198,13 +197,14 @@ class Talkgroup:
         self._settle(now_ms)
         for one in out:
             if isinstance(one, Told):
+                packet = floor_codec.encode(one.message)
                 for leg in list(self.legs.values()):
                     if one.to in (None, leg.call) and leg.call != one.but:
-                        self._tell(leg, one.message, now_ms)
+                        self._tell(leg, one.message, packet, now_ms)
 
-    def _tell(self, leg: Leg, message: FloorMessage, now_ms: int) -> None:
+    def _tell(self, leg: Leg, message: FloorMessage, packet: bytes, now_ms: int) -> None:
         if leg.button == "floor":
-            self._wire.rtcp(leg, floor_codec.encode(message))
+            self._wire.rtcp(leg, packet)
         elif leg.participant.state is not State.NO_PERMISSION:
             self._participate(leg, leg.participant.receive(message, now_ms), now_ms)
 
