@@ -47,6 +47,7 @@ class Listener:
         self._made = UDP_LINK
         self._strangers: deque[tuple[bytes, Flow]] = deque()
         self._turn: asyncio.Handle | None = None
+        self._came = 0  # messages since strangers were heard
         self.counts: Counter[str] = Counter()
 
     @property
@@ -100,6 +101,7 @@ class Listener:
     def take(self, data: bytes, flow: Flow) -> bool:
         """Whether it was of somebody who proved themselves. What strangers ask waits, some of it between two looks at
         the sockets: a call's messages, and its sound, do not wait behind a flood."""
+        self._came += 1
         now_s, now_ms = self.now_s, int(self._clock() * 1000)
         weight = self.agent.weigh(data, flow, now_s, now_ms)
         if weight is None:
@@ -117,8 +119,10 @@ class Listener:
         return proven
 
     def _hear_strangers(self) -> None:
+        """Fewer, the more came since: where cores are busy, sockets are emptied first."""
         now_s, now_ms = self.now_s, int(self._clock() * 1000)
-        for _ in range(min(len(self._strangers), bounds.STRANGERS_AT_ONCE)):
+        room, self._came = max(1, bounds.STRANGERS_AT_ONCE - self._came), 0
+        for _ in range(min(len(self._strangers), room)):
             data, flow = self._strangers.popleft()
             self.agent.read(data, flow, False, now_s, now_ms)
         self.flush()
