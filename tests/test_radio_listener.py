@@ -28,10 +28,12 @@ async def running_listener() -> AsyncIterator[Running]:
     running = Running()
     await running.open("127.0.0.1", running.port, None, None)
     task = asyncio.create_task(running.run())
-    yield running
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await running.close()
+    try:
+        yield running
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await running.close()
 
 
 def played(story: Callable[[Running], Awaitable[None]]) -> None:

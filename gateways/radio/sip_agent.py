@@ -140,7 +140,7 @@ class Agent:
             if call is None:
                 raise Refused(481)
             unsupported(asked)
-            self._check_room()
+            self._check_room(asked.method)
             self.callee.within(call, asked, flow, now_s)
             return False
         if asked.method == "OPTIONS":
@@ -153,15 +153,15 @@ class Agent:
         account = self._prove(asked, flow, now_s, now_ms)
         self.strangers.proved(flow.host, flow.port, now_s)
         unsupported(asked)
-        self._check_room()
+        self._check_room(asked.method)
         if asked.method == "REGISTER":
             self._register(asked, flow, account, now_s, now_ms)
         else:
             self.callee.invited(asked, flow, account, now_s)
         return True
 
-    def _check_room(self) -> None:
-        if self.transactions.full:
+    def _check_room(self, method: str) -> None:
+        if self.transactions.is_full(method):
             raise Refused(503, fields=[("Retry-After", "10")])
 
     def _prove(self, asked: Asked, flow: Flow, now_s: float, now_ms: int) -> str:
