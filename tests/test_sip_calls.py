@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateways.radio import bounds
 from gateways.radio.sip_events import Changed, Over
-from tests.sip_phone import LOCAL, OFFER, Phone, agent, called, status, up, value
+from gateways.radio.sip_transactions import Server
+from tests.sip_phone import LOCAL, OFFER, REG, Phone, agent, called, status, up, value
 
 
 def test_a_call_is_asked_for_taken_confirmed_and_ended_by_the_radio() -> None:
@@ -115,3 +116,25 @@ def test_an_interval_that_is_too_short_is_refused() -> None:
     phone = Phone(agent())
     [answer] = phone.proven("INVITE", body=OFFER, fields=("Supported: timer", "Session-Expires: 30"))
     assert status(answer) == 422 and value(answer, "Min-SE") == "90"
+
+
+def test_an_update_changes_a_call_or_only_keeps_it_up() -> None:
+    phone = Phone(agent())
+    invited = up(phone)
+    [kept] = phone.say(phone.request("UPDATE", to_tag=phone.their_tag))
+    assert status(kept) == 200 and phone.agent.events == []
+    assert phone.say(phone.request("UPDATE", body=OFFER + "a=inactive\r\n", to_tag=phone.their_tag)) == []
+    changed = phone.agent.events.pop()
+    assert isinstance(changed, Changed) and not changed.offer.media.receive
+    phone.agent.callee.accept(invited.call, LOCAL, phone.now_s)
+    [answer] = phone.take()
+    assert status(answer) == 200 and "a=inactive" in answer and phone.pass_s(40.0) == []
+    assert len(phone.agent.book) == 1
+
+
+def test_calls_have_room_while_registrations_storm() -> None:
+    phone = Phone(agent())
+    for n in range(bounds.TRANSACTIONS_MAX * 3 // 4):
+        phone.agent.transactions._servers[str(n),] = Server()
+    assert [status(a) for a in phone.proven("REGISTER", **REG)] == [503]
+    assert [status(a) for a in phone.proven("INVITE", body=OFFER)] == [100]

@@ -29,7 +29,7 @@ CONTACT_CHARS_MAX = 512  # 400
 KNOWN_MAX = 131_072  # addresses and ports of who proved themselves; shed, who was proven longest ago
 
 # Calls.
-TRANSACTIONS_MAX = 16_384  # 503
+TRANSACTIONS_MAX = 65_536  # 503; over UDP each lives 32 s after its answer, so 1,500 registrations a second fit
 CALLS_MAX = 4_096  # 503
 CALLS_PER_ACCOUNT_MAX = 4  # 486
 RINGING_S_MAX = 60  # of a call that nobody takes: 408, and CANCEL to who rings
@@ -45,6 +45,8 @@ STRANGER_BURST = 60  # requests of one address (IPv6: a /64) that are answered w
 STRANGER_PER_S = 20.0
 STRANGERS_BURST = 3_000  # of all together; the second half is for addresses that have asked little
 STRANGERS_PER_S = 6_000.0  # some 40 % of a core
+STRANGERS_WAITING_MAX = 1_024  # requests that wait while others are heard; shed, the oldest
+STRANGERS_AT_ONCE = 16  # of them, between two looks at the sockets: some 1 ms
 FAILURES_BURST = 30  # wrong secrets of one address that are answered
 FAILURES_PER_S = 0.5
 ADDRESSES_MAX = 16_384  # known by such counts; shed, who was not heard for longest

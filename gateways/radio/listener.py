@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -45,6 +45,9 @@ class Listener:
         self._connections: dict[int, Connection] = {}
         self._by_host: Counter[str] = Counter()
         self._made = UDP_LINK
+        self._strangers: deque[tuple[bytes, Flow]] = deque()
+        self._turn: asyncio.Handle | None = None
+        self._came = 0  # messages since strangers were heard
         self.counts: Counter[str] = Counter()
 
     @property
@@ -96,9 +99,35 @@ class Listener:
                 self._heard(event)
 
     def take(self, data: bytes, flow: Flow) -> bool:
-        proven = self.agent.receive(data, flow, self.now_s, int(self._clock() * 1000))
+        """Whether it was of somebody who proved themselves. What strangers ask waits, some of it between two looks at
+        the sockets: a call's messages, and its sound, do not wait behind a flood."""
+        self._came += 1
+        now_s, now_ms = self.now_s, int(self._clock() * 1000)
+        weight = self.agent.weigh(data, flow, now_s, now_ms)
+        if weight is None:
+            return False
+        if weight == "stranger":
+            self._strangers.append((data, flow))
+            if len(self._strangers) > bounds.STRANGERS_WAITING_MAX:
+                self._strangers.popleft()
+                self.agent.strangers.shed += 1
+            if self._turn is None:
+                self._turn = asyncio.get_running_loop().call_soon(self._hear_strangers)
+            return False
+        proven = self.agent.read(data, flow, weight == "proven", now_s, now_ms)
         self.flush()
         return proven
+
+    def _hear_strangers(self) -> None:
+        """Fewer, the more came since: where cores are busy, sockets are emptied first."""
+        now_s, now_ms = self.now_s, int(self._clock() * 1000)
+        room, self._came = max(1, bounds.STRANGERS_AT_ONCE - self._came), 0
+        for _ in range(min(len(self._strangers), room)):
+            data, flow = self._strangers.popleft()
+            self.agent.read(data, flow, False, now_s, now_ms)
+        self.flush()
+        again = asyncio.get_running_loop().call_soon(self._hear_strangers) if self._strangers else None
+        self._turn = again
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for it."""

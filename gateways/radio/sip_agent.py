@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from hashlib import blake2b
+from typing import Literal
 
 from gateways.radio import bounds
 from gateways.radio.sip_book import Book
-from gateways.radio.sip_checks import ALLOW, EXTENSIONS, SDP, Asked, Refused, read, read_response, unsupported
+from gateways.radio.sip_checks import ALLOW, EXTENSIONS, SDP, Asked, Refused, read_response, unsupported
+from gateways.radio.sip_checks import read as checked
 from gateways.radio.sip_digest import Digest, Secrets, Stale, Wrong
 from gateways.radio.sip_events import Event, Over, Registered
 from gateways.radio.sip_message import Fields, Request, Response, parse, render_response
@@ -29,6 +31,7 @@ from gateways.radio.strangers import Strangers
 
 _CLAIM = re.compile(rb"\r\nAuthorization[ \t]*+:[^\r\n]*?nonce=\"([A-Za-z0-9_=-]{16,64})\"", re.I)
 TEND_EVERY_S = 1.0
+Weight = Literal["proven", "claim", "stranger"] | None
 
 
 class Agent:
@@ -59,10 +62,23 @@ class Agent:
         return self.book.events
 
     def receive(self, data: bytes, flow: Flow, now_s: float, now_ms: int) -> bool:
-        """One message. Whether it was of somebody who proved themselves, now or before."""
-        proven = self.strangers.is_proven(flow.host, flow.port, now_s)
-        if not proven and not self._is_worth(data, flow, now_s, now_ms):
-            return False
+        """One message, at once. Whether it was of somebody who proved themselves, now or before."""
+        weight = self.weigh(data, flow, now_s, now_ms)
+        return weight is not None and self.read(data, flow, weight == "proven", now_s, now_ms)
+
+    def weigh(self, data: bytes, flow: Flow, now_s: float, now_ms: int) -> Weight:
+        """What it is worth, before it is read: of an address and port that were proven; with a nonce that we made for
+        its address; a stranger's, as far as those are heard; or nothing, and it is shed."""
+        if self.strangers.is_proven(flow.host, flow.port, now_s):
+            return "proven"
+        claim = _CLAIM.search(data)
+        is_ours = claim is not None and self.digest.is_ours(claim[1].decode(), flow.host, now_ms)
+        if is_ours and not self.strangers.is_struck(flow.host, now_s):
+            return "claim"
+        return "stranger" if self.strangers.may_ask(flow.host, now_s) else None
+
+    def read(self, data: bytes, flow: Flow, proven: bool, now_s: float, now_ms: int) -> bool:
+        """As `receive`, of what was weighed."""
         try:
             message = parse(data)
         except BadSyntax:
@@ -73,7 +89,7 @@ class Agent:
             return proven
         asked: Asked | None = None
         try:
-            asked = read(message)
+            asked = checked(message)
             return self._request(asked, flow, now_s, now_ms) or proven
         except Refused as refused:
             self._refuse(message, asked, flow, refused)
@@ -110,12 +126,6 @@ class Agent:
 
     # --- what comes
 
-    def _is_worth(self, data: bytes, flow: Flow, now_s: float, now_ms: int) -> bool:
-        """Who shows a nonce that we made for their address is heard; others as far as strangers are."""
-        claim = _CLAIM.search(data)
-        is_ours = claim is not None and self.digest.is_ours(claim[1].decode(), flow.host, now_ms)
-        return (is_ours and not self.strangers.is_struck(flow.host, now_s)) or self.strangers.may_ask(flow.host, now_s)
-
     def _request(self, asked: Asked, flow: Flow, now_s: float, now_ms: int) -> bool:
         if self.transactions.known(asked, now_s) is not None and asked.method not in ("ACK", "CANCEL"):
             return False
@@ -130,7 +140,7 @@ class Agent:
             if call is None:
                 raise Refused(481)
             unsupported(asked)
-            self._check_room()
+            self._check_room(asked.method)
             self.callee.within(call, asked, flow, now_s)
             return False
         if asked.method == "OPTIONS":
@@ -143,15 +153,15 @@ class Agent:
         account = self._prove(asked, flow, now_s, now_ms)
         self.strangers.proved(flow.host, flow.port, now_s)
         unsupported(asked)
-        self._check_room()
+        self._check_room(asked.method)
         if asked.method == "REGISTER":
             self._register(asked, flow, account, now_s, now_ms)
         else:
             self.callee.invited(asked, flow, account, now_s)
         return True
 
-    def _check_room(self) -> None:
-        if self.transactions.full:
+    def _check_room(self, method: str) -> None:
+        if self.transactions.is_full(method):
             raise Refused(503, fields=[("Retry-After", "10")])
 
     def _prove(self, asked: Asked, flow: Flow, now_s: float, now_ms: int) -> str:

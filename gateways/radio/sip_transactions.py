@@ -48,6 +48,7 @@ class Server(Timed):
     tag: str = ""
     status: int = 0
     confirmed: bool = False
+    method: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,9 +81,9 @@ class Transactions:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    @property
-    def full(self) -> bool:
-        return len(self) >= bounds.TRANSACTIONS_MAX
+    def is_full(self, method: str = "") -> bool:
+        """The last quarter is not for registrations: calls go on while they storm."""
+        return len(self) >= bounds.TRANSACTIONS_MAX * (3 if method == "REGISTER" else 4) // 4
 
     # --- requests that come
 
@@ -101,7 +102,7 @@ class Transactions:
         return server
 
     def begin(self, asked: Asked, flow: Flow, tag: str) -> Server:
-        server = Server(key=key_of(asked), asked=asked, flow=reply_flow(asked, flow), tag=tag)
+        server = Server(key=key_of(asked), asked=asked, flow=reply_flow(asked, flow), tag=tag, method=asked.method)
         self._servers[server.key] = server
         return server
 
@@ -119,11 +120,12 @@ class Transactions:
         if status < 200:
             return
         server.wait_s = T1_S
-        if server.asked.method == "INVITE":
+        if server.method == "INVITE":
             server.until_s = now_s + GIVE_UP_S
             server.again_s = now_s + T1_S if status < 300 or not server.flow.reliable else _NEVER
         else:
             server.until_s = now_s + (LATER_S if server.flow.reliable else GIVE_UP_S)
+            server.asked = None  # type: ignore[assignment]  # only its answer is said again: there are many of these
         self._schedule(server)
 
     def confirm(self, server: Server) -> None:
@@ -204,7 +206,7 @@ class Transactions:
         timed.again_s = timed.until_s = _NEVER
         if isinstance(timed, Server):
             self._servers.pop(timed.key, None)
-            if timed.asked.method == "INVITE" and 200 <= timed.status < 300 and not timed.confirmed:
+            if timed.method == "INVITE" and 200 <= timed.status < 300 and not timed.confirmed:
                 self.unconfirmed.append(timed)
         elif isinstance(timed, Client):
             self._clients.pop((timed.branch, timed.method), None)

@@ -131,7 +131,7 @@ class Callee:
         said = [*self._book.ours(call), *fields, DESCRIBED]
         self._book.transactions.answer(call.server, 200, said, now_s, call.described)
         call.ring_until_s = NEVER
-        if call.server.asked.method == "INVITE":
+        if call.server.method == "INVITE":
             call.state = "answered"
         else:
             call.server = None

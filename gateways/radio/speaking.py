@@ -34,7 +34,7 @@ class Sip:
     def invite(self, account: str, name: str, user: str, extra: Fields) -> str:
         """The call, or nothing where that account has no radio here. `name` is in quotes."""
         contacts = self._agent.registrar.contacts(account, self._listener.now_s)
-        if not contacts or self._agent.transactions.full:
+        if not contacts or self._agent.transactions.is_full():
             return ""
         caller = (name, f"sip:{user}@{self._address}")
         call = self._agent.caller.invite(account, contacts[0], caller, extra, self._listener.now_s)
