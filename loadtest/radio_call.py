@@ -15,7 +15,8 @@ from fusioncmd import radios
 PACKET_S = 0.02
 CHANGE_S = 0.25
 ANSWER_S_MAX = 5.0
-LATE_S = 0.06
+LATE_S = 0.06  # a jitter buffer would have dropped it
+LOST_S = 1.0
 SAY_AGAIN_S = 0.5
 
 
@@ -69,7 +70,7 @@ class Call:
 
     def told(self) -> tuple[list[float], int, int, int]:
         """Seconds of each change; packets that were sent, that came late, and that did not come back."""
-        flying = sum(time.monotonic() - at_s < LATE_S for at_s in self._sent_s.values())
+        flying = sum(time.monotonic() - at_s < LOST_S for at_s in self._sent_s.values())
         return self._changes, self._sent, self._late, self._sent - self._back - flying
 
     async def _talk(self) -> None:

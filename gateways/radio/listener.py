@@ -45,7 +45,8 @@ class Listener:
         self._connections: dict[int, Connection] = {}
         self._by_host: Counter[str] = Counter()
         self._made = UDP_LINK
-        self._strangers: deque[tuple[bytes, Flow]] = deque()
+        self._seldom: deque[tuple[bytes, Flow]] = deque()  # strangers who wait; of addresses that asked little
+        self._often: deque[tuple[bytes, Flow]] = deque()  # … and of others, who are heard after those
         self._turn: asyncio.Handle | None = None
         self._came = 0  # messages since strangers were heard
         self.counts: Counter[str] = Counter()
@@ -53,6 +54,11 @@ class Listener:
     @property
     def now_s(self) -> float:
         return self._monotonic()
+
+    @property
+    def waiting(self) -> int:
+        """Strangers whose requests were not read yet."""
+        return len(self._seldom) + len(self._often)
 
     async def open(self, host: str, port: int, tls_port: int | None, context: ssl.SSLContext | None) -> None:
         """`OSError` where a port is not to be had."""
@@ -106,10 +112,11 @@ class Listener:
         weight = self.agent.weigh(data, flow, now_s, now_ms)
         if weight is None:
             return False
-        if weight == "stranger":
-            self._strangers.append((data, flow))
-            if len(self._strangers) > bounds.STRANGERS_WAITING_MAX:
-                self._strangers.popleft()
+        if weight == "seldom" or weight == "often":
+            line = self._seldom if weight == "seldom" else self._often
+            line.append((data, flow))
+            if len(line) > bounds.STRANGERS_WAITING_MAX:
+                line.popleft()
                 self.agent.strangers.shed += 1
             if self._turn is None:
                 self._turn = asyncio.get_running_loop().call_soon(self._hear_strangers)
@@ -122,11 +129,11 @@ class Listener:
         """Fewer, the more came since: where cores are busy, sockets are emptied first."""
         now_s, now_ms = self.now_s, int(self._clock() * 1000)
         room, self._came = max(1, bounds.STRANGERS_AT_ONCE - self._came), 0
-        for _ in range(min(len(self._strangers), room)):
-            data, flow = self._strangers.popleft()
+        for _ in range(min(self.waiting, room)):
+            data, flow = (self._seldom or self._often).popleft()
             self.agent.read(data, flow, False, now_s, now_ms)
         self.flush()
-        again = asyncio.get_running_loop().call_soon(self._hear_strangers) if self._strangers else None
+        again = asyncio.get_running_loop().call_soon(self._hear_strangers) if self.waiting else None
         self._turn = again
 
     def admit(self, connection: Connection) -> bool:

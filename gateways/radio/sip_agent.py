@@ -31,7 +31,7 @@ from gateways.radio.strangers import Strangers
 
 _CLAIM = re.compile(rb"\r\nAuthorization[ \t]*+:[^\r\n]*?nonce=\"([A-Za-z0-9_=-]{16,64})\"", re.I)
 TEND_EVERY_S = 1.0
-Weight = Literal["proven", "claim", "stranger"] | None
+Weight = Literal["proven", "claim", "seldom", "often"] | None
 
 
 class Agent:
@@ -68,14 +68,14 @@ class Agent:
 
     def weigh(self, data: bytes, flow: Flow, now_s: float, now_ms: int) -> Weight:
         """What it is worth, before it is read: of an address and port that were proven; with a nonce that we made for
-        its address; a stranger's, as far as those are heard; or nothing, and it is shed."""
+        its address; a stranger's, who asks seldom or often, as far as those are heard; or nothing, and it is shed."""
         if self.strangers.is_proven(flow.host, flow.port, now_s):
             return "proven"
         claim = _CLAIM.search(data)
         is_ours = claim is not None and self.digest.is_ours(claim[1].decode(), flow.host, now_ms)
         if is_ours and not self.strangers.is_struck(flow.host, now_s):
             return "claim"
-        return "stranger" if self.strangers.may_ask(flow.host, now_s) else None
+        return self.strangers.may_ask(flow.host, now_s)
 
     def read(self, data: bytes, flow: Flow, proven: bool, now_s: float, now_ms: int) -> bool:
         """As `receive`, of what was weighed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
+from typing import Literal
 
 from gateways.radio import bounds
 
@@ -45,15 +46,15 @@ class Strangers:
         self._proven: OrderedDict[tuple[str, int], tuple[float, Allowance]] = OrderedDict()  # until when
         self.shed = 0
 
-    def may_ask(self, host: str, now_s: float) -> bool:
+    def may_ask(self, host: str, now_s: float) -> Literal["seldom", "often"] | None:
         """A request without proof. First its address pays, so that one address takes nothing from the others; and where
-        what is there for all runs low, only an address is heard that has asked little."""
+        what is there for all runs low, only an address is heard that has asked little: `seldom`."""
         own = _of(self._asking, host, bounds.STRANGER_BURST, bounds.STRANGER_PER_S, now_s)
         seldom = own.left(now_s) > bounds.STRANGER_BURST / 2
         if own.take(now_s) and (seldom or self._all.left(now_s) > bounds.STRANGERS_BURST / 2) and self._all.take(now_s):
-            return True
+            return "seldom" if seldom else "often"
         self.shed += 1
-        return False
+        return None
 
     def proved(self, host: str, port: int, now_s: float) -> None:
         """Somebody there proved who they are: for an hour it is heard before others, also without proof."""
