@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,7 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
@@ -133,17 +135,20 @@ def module_of(path: Path) -> str:
     return relative(path).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
-def imports(path: Path) -> set[str]:
+MODULES = {module_of(path) for path in SOURCES}
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Modules that a file imports when it is loaded, in full."""
-    modules = {module_of(p) for p in SOURCES}
     found: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= inner & modules or {node.module}
-    return found
+            found |= inner & MODULES or {node.module}
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("path", SOURCES + TESTS, ids=relative)
