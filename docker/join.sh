@@ -37,8 +37,7 @@ await() {
 
 [ -e "$tls/server.pem" ] || fusioncmd tls init --node "$TIER_NODE" --host "$TIER_NAME"
 hand "$tls/ca.pem" "$TIER_NODE.ca.pem"
-cp "$tls/ca.pem" "$tls/trusted.pem"
-set -- --tls-cert "$tls/server.pem" --tls-key "$tls/server.key" --tls-ca "$tls/trusted.pem" "$@"
+set -- --tls-cert "$tls/server.pem" --tls-key "$tls/server.key" --tls-ca "$tls/ca.pem" "$@"
 
 if [ -n "${TIER_ABOVE:-}" ]; then
   if [ ! -e "$FUSIONCMD_DATA/above" ]; then
@@ -48,8 +47,8 @@ if [ -n "${TIER_ABOVE:-}" ]; then
     fusioncmd nodes take "$join/$TIER_NODE.joined.json"
   fi
   await "$TIER_ABOVE.ca.pem"
-  cat "$join/$TIER_ABOVE.ca.pem" >> "$tls/trusted.pem"
-  set -- --parent "${TIER_PARENT:?}" "$@"
+  cp "$join/$TIER_ABOVE.ca.pem" "$tls/above.pem"
+  set -- --parent "${TIER_PARENT:?}" --parent-ca "$tls/above.pem" "$@"
 elif [ ! -e "$FUSIONCMD_DATA/keys/anchors/root.grants" ]; then # and not by root.key, which belongs in a safe
   fusioncmd keys init --node "$TIER_NODE"
 fi
