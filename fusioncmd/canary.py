@@ -20,7 +20,9 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import bounds
 from fusioncmd.messages import Code
 
-Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+COUNT_MAX = (1 << 63) - 1
+AGE_MS_MAX = 1 << 40  # 34 years; what is older is said to be so old
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 Fault = Literal["deaf", "cut", "mute"]  # mute: what is up carries nothing
 _BEFORE = bytes(8)  # an order's id begins with its time (ids.py); none is of 1970
 
@@ -38,7 +40,7 @@ class Branch(Struct, frozen=True, array_like=True):
 
     code: Code
     state: Fault
-    age_ms: Count
+    age_ms: Annotated[int, Meta(ge=0, le=AGE_MS_MAX)]
     by: Code
     gateway: Annotated[str, Meta(max_length=64)] = ""
 

@@ -81,6 +81,23 @@ async def test_what_is_looked_for_in_a_long_audit_is_found_in_bounded_parts(
     assert found == [n + 1 for n in range(34, -1, -1) if n % 3 == 1] and (strange, asked) == (1, 4)
 
 
+async def test_a_flood_in_the_audit_is_shown_in_parts_of_which_each_fits_a_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = MemoryBus()
+    await written(bus, [range(first, first + 100) for first in range(0, 4_000, 100)])
+    desk, found, before = desk_of(bus, tmp_path), [], None
+    for most in (100, 500, 350, 1):
+        reply = await desk.find(api.AuditFind(deed="order", before=before, limit=most), CHIEF)
+        assert most <= len(reply.lines) < most + 100  # whole pages
+        found += [line.number for line in reply.lines]
+        before = reply.before
+    monkeypatch.setattr(audit_desk.limits, "AUDIT_REPLY_BYTES_MAX", 10)
+    reply = await desk.find(api.AuditFind(before=before), CHIEF)
+    assert len(reply.lines) == 100 and found[-1] == reply.lines[0].number + 1
+    assert found == [n + 1 for n in range(3_999, -1, -1) if n % 3 == 1][: len(found)]
+
+
 async def test_a_chain_that_holds_is_proved_as_far_as_its_head_reaches(tmp_path: Path) -> None:
     bus = MemoryBus()
     tip = await written(bus, [[0, 1], [2]])

@@ -1,4 +1,5 @@
-"""What NATS itself refuses the radio gateway: all but the accounts of radios, whom to call, and what it tells."""
+"""What NATS itself refuses the radio gateway: all but accounts, orders and whose keys ended, whom to call, and what it
+tells: who is there, wrong secrets, and answers by key under its own name."""
 
 from __future__ import annotations
 
@@ -10,10 +11,13 @@ from tests.intruder import KeyedServer, intrude
 from tests.nats_server import until
 
 NOT_OF_A_RADIO = {
-    "an account of its own": "fc.trust.radio.00", "an order": "fc.call.44.01.06", "receipts": "fc.receipt.radio",
-    "that radios are called": "fc.radio.ring.44.01.06", "a question of commanders": "fc.api.ring-radios",
+    "an account of its own": "fc.trust.radio.00", "an order": "fc.call.44.01.06",
+    "another's receipts": "fc.receipt.gw-1", "that radios are called": "fc.radio.ring.44.01.06",
+    "a question of commanders": "fc.api.ring-radios",
     "devices": "$JS.API.CONSUMER.CREATE.FC_TRUST.radio-device.fc.trust.device.>",
-    "revocations": "fc.js.CONSUMER.CREATE.FC_TRUST.radio-revocation.fc.trust.revocation.>",
+    "proposals": "fc.js.CONSUMER.CREATE.FC_TRUST.radio-proposal.fc.trust.proposal.>",
+    "more than revocations": "fc.js.CONSUMER.CREATE.FC_TRUST.radio-revocation.fc.trust.>",
+    "who is here": "fc.presence.radio", "a report": "fc.report.44.01.06.001", "a device": "fc.api.enrol",
     "the inbox of the node": "_INBOX.node.x",
 }  # fmt: skip
 
@@ -38,6 +42,7 @@ async def test_the_radio_gateway_reads_accounts_and_hears_whom_to_call_and_nothi
         intruder = await intrude(server.url, server.key("radio"))
         for what, subject in NOT_OF_A_RADIO.items():
             assert not await intruder.publish(subject), what
+        assert await intruder.publish("fc.receipt.radio"), "answers by key"
         for heard in ("fc.>", "fc.radio.>", "fc.api.>", "fc.call.>", ">"):
             assert not await intruder.hear(heard), heard
         for each in (intruder.client, radio, node):

@@ -8,6 +8,8 @@ from pyroaring import BitMap
 from fusioncmd import ids, subjects
 from fusioncmd.bus.port import CALL, Stored
 from fusioncmd.canary import (
+    AGE_MS_MAX,
+    COUNT_MAX,
     Branch,
     Canary,
     Flight,
@@ -19,15 +21,17 @@ from fusioncmd.canary import (
     pack,
     unpack,
 )
+from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import bounds
 from fusioncmd.messages import ANSWERED, Receipts, encode
-from fusioncmd.pulse import Beat
+from fusioncmd.pulse import Beat, Pulse
 from fusioncmd.pulse import pack as pack_beat
 from fusioncmd.pulse import unpack as unpack_beat
 from gateways.responder.aviary import Aviary
 from gateways.responder.gather import Gather, marks
 from tests.worlds import judge
+from tiers.branches import Branches, Link
 from tiers.ledger import Ledger
 
 LOST_S = 30.0
@@ -176,6 +180,24 @@ def test_a_beat_bears_as_many_branches_as_its_bound_and_the_highest_of_them() ->
     with pytest.raises(BadMessage):
         unpack_beat(pack_beat(Beat(1, 2, 3, b"", Word(0, 9, (*told, told[0])))))
     assert unpack_beat(pack_beat(Beat(1, 2, 3))[:-1].replace(b"\x96", b"\x95", 1)).word is None  # an older node's
+
+
+def test_what_a_node_below_says_of_its_branches_keeps_no_node_above_from_being_heard() -> None:
+    now_s, below = 1_000.0, ("440106", "440103")
+    links = {
+        p: Link(p, None, Pulse(1, now_s), "", "", Trail(LOST_S))  # type: ignore[arg-type]  # nothing is exchanged
+        for p in ("44", *below)
+    }
+    own = Branches(Path("4401"), "44", links, Flight(now_s, LOST_S), lambda: 1.79e9, lambda: now_s)
+    for code in below:
+        own.hear(links[code], Word(0, 0, (Branch(f"{code}001", "cut", AGE_MS_MAX, code),), COUNT_MAX), now_s)
+    now_s += 2
+    word = own.word_to(links["44"], now_s)
+    assert len(word.below) == 2 and word.more == COUNT_MAX
+    assert unpack_beat(pack_beat(Beat(1, 2, 3, b"", word))).word == word
+    assert all(line.since_ms > 0 for line in own.cuts())
+    with pytest.raises(BadMessage):
+        unpack_beat(pack_beat(Beat(1, 2, 3, b"", Word(0, 0, (Branch("440106", "cut", AGE_MS_MAX + 1, "4401"),)))))
 
 
 class Publisher:

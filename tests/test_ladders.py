@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from pathlib import Path
+
 import pytest
 from pyroaring import BitMap
 
 from fusioncmd import subjects
+from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.memory import MemoryBus
-from fusioncmd.bus.port import LADDER
+from fusioncmd.bus.port import LADDER, RECEIPT
+from fusioncmd.codes import Path as Place
 from fusioncmd.errors import StorageFull, Unavailable
-from fusioncmd.ladder.wire import Notice, Taken, decode, encode
+from fusioncmd.ladder.wire import Heard, Inbound, Notice, Outcomes, Taken, decode, encode
+from tests.nats_server import until
 from tests.test_desk import PEOPLE, Office
-from tests.worlds import make_order
+from tests.worlds import NODE_KEY, NOW_MS, OFFICES, make_order
 from tiers import channel_asks
+from tiers.ladder_desk import LadderDesk
 from tiers.ladders import Ladders
+from tiers.recording import Recording
 
 ORDER = make_order(1, ladder="sms 10 answered; superior 20 answered; exercise")
 
@@ -141,3 +150,40 @@ async def test_a_channel_that_is_not_there_delays_no_later_step_and_health_says_
     await house.later(ladders, 20)
     kept = ladders.kept[ORDER.id]
     assert len(kept.climb.rungs) == 2 and "sms" in ladders.problems and not kept.climb.rungs[0].handed
+
+
+async def test_what_comes_back_while_a_node_starts_is_said_again_and_counts_then(tmp_path: Path) -> None:
+    house = House()
+    house.office = Office(house.bus).issued(ORDER, meant=PEOPLE[:1])
+    before = await house.start()
+    await house.later(before, 10)
+    number = house.channel.got[0]
+    phone = house.office.roster.person(number).phone
+    recorder = Recording(
+        house.bus, Place("44"), lambda: NODE_KEY, OFFICES.anchors, lambda: NOW_MS / 1000, head_file(tmp_path)
+    )
+    desk = LadderDesk(
+        house.bus, house.office.desk, recorder, tmp_path, lambda: house.mono_s, bytes(32), BitMap,
+    )  # fmt: skip
+    read, may_read = desk._ladders.records.read, asyncio.Event()
+
+    async def slowly() -> None:
+        await may_read.wait()
+        await read()
+
+    desk._ladders.records.read = slowly  # type: ignore[method-assign]
+
+    async def told(subject: str, said: Inbound | Outcomes) -> Heard:
+        return decode(Heard, await house.bus.ask(subject, encode(said), 5))
+
+    wrote, arrived = Inbound("sms", phone, "1"), Outcomes(ORDER.id, 0, "delivered", (number,))
+    running = await desk.start()
+    for subject, said in ((subjects.CHANNEL_INBOUND, wrote), (subjects.CHANNEL_OUTCOMES, arrived)):
+        assert await told(subject, said) == Heard(False, "again")
+    may_read.set()
+    await until(lambda: desk._ladders.begun)
+    assert (await told(subjects.CHANNEL_OUTCOMES, arrived)).counted
+    assert (await told(subjects.CHANNEL_INBOUND, wrote)).counted and (await house.bus.edge(RECEIPT)).last == 1
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

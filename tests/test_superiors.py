@@ -211,6 +211,7 @@ async def test_a_list_is_for_whom_it_is_meant_and_so_are_answers_from_it() -> No
     for ticket, order, number in ((other, ORDER.id, named), (mine, ORDER.id, PROVINCE), (mine, make_id(9), named)):
         with pytest.raises(Forbidden):
             told.holder_for(asked.AnswerBelow(ticket, order, number, 0))
+    assert [*ladders.records.told] == [ORDER.id]  # what a terminal makes up takes no room
     with pytest.raises(BadTicket):
         await told.below(asked.Below((mine[:-1] + b"x",)), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,22 @@ def test_a_line_that_was_cut_off_with_the_machine_costs_no_other(tmp_path: Path)
     (index,) = tmp_path.glob("voice/*/index")
     index.write_bytes(index.read_bytes() * 2 + b'{"id":"20')
     assert len(store.found(0, NOW_MS * 2, lambda _: True, 10)) == 2
+    store.write(burst(NOW_MS + 1))
+    assert len(store.found(0, NOW_MS * 2, lambda _: True, 10)) == 3
+
+
+def test_what_the_disk_takes_by_parts_is_whole_and_orders_have_the_last_of_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, real = Recordings(tmp_path), os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:100]))
+    store.write(burst())
+    (one,) = store.found(0, NOW_MS * 2, lambda _: True, 10)
+    assert ogg.read(store.read(one.id)[1])[0] == SOUND[:10]
+    store.free_bytes_min = 1 << 62
+    with pytest.raises(OSError, match="for orders and answers"):
+        store.write(burst(NOW_MS + 1))
+    assert len([*tmp_path.glob("voice/*/*")]) == 2
 
 
 def test_the_oldest_hours_go_by_size_and_by_age(tmp_path: Path) -> None:

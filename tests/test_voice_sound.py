@@ -16,7 +16,7 @@ from fusioncmd.floor.known import Beacons
 from fusioncmd.floor.sides import Nodes
 from fusioncmd.voice import ogg
 from fusioncmd.voice.activity import LOOKBACK_MS, DelayLine, VoiceActivity, level_db
-from fusioncmd.voice.bounds import HANG_MS, JITTER_FRAMES_MAX, JITTER_MS_MAX
+from fusioncmd.voice.bounds import CLIP_BYTES_MAX, HANG_MS, JITTER_FRAMES_MAX, JITTER_MS_MAX, SPEECH_S_MAX
 from fusioncmd.voice.codecs import G711, Law, OpusDecoder, OpusEncoder, Resampler, as_numbers
 from fusioncmd.voice.frames import Speaker, VoiceFrame, silence_like
 from fusioncmd.voice.jitter import Frame, JitterBuffer
@@ -118,6 +118,12 @@ def test_a_recording_holds_the_packets_as_they_were_and_who_spoke() -> None:
         ogg.read(b"OggS, but not at all")
     with pytest.raises(BadInput):
         ogg.from_clip(b"")
+
+
+def test_a_clip_of_few_bytes_takes_no_more_room_than_its_time_is_bounded() -> None:
+    packet = silence_like(OpusEncoder().encode(tone(440, 40, 48_000))[0])
+    clip = ogg.write([packet] * (50 * SPEECH_S_MAX + 100), {})
+    assert len(clip) < CLIP_BYTES_MAX and len(ogg.from_clip(clip)) == 50 * SPEECH_S_MAX
 
 
 def test_a_voice_begins_after_onset_and_ends_after_the_hang_time() -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from fusioncmd import api, subjects
+from fusioncmd import api, limits, subjects
 from fusioncmd.access import Actor, check_places
 from fusioncmd.audit import chain, heads
 from fusioncmd.audit.entries import Entry
@@ -52,28 +52,36 @@ class AuditDesk:
         end = min(question.before or edge.last + 1, edge.last + 1)
         begin, least = end, max(edge.first, end - SCAN_PAGES_MAX)
         lines: list[api.AuditLine] = []
-        strange, window = 0, 32  # a page or two holds what a screen shows; who looks for what is rare goes on in leaps
-        while begin > least and len(lines) < question.limit:
+        strange, size_bytes, window = (
+            0,
+            0,
+            32,
+        )  # a page or two holds what a screen shows; who looks for what is rare goes on in leaps
+        while begin > least and len(lines) < question.limit and size_bytes <= limits.AUDIT_REPLY_BYTES_MAX:
             begin, until = max(least, begin - window), begin
-            found: list[api.AuditLine] = []
+            found: list[tuple[int, int, list[api.AuditLine]]] = []
             async for stored in self._bus.read(AUDIT, from_seq=begin):
                 if stored.seq >= until:
                     break
                 if stored.subject != self._subject:
                     continue
                 try:
-                    found += _matching(chain.claimed(stored.data), question)
+                    if some := [*_matching(chain.claimed(stored.data), question)]:
+                        found.append((stored.seq, len(stored.data), some))
                 except Untrusted:
                     strange += 1
-            lines += found[::-1]
+            while found and len(lines) < question.limit and size_bytes <= limits.AUDIT_REPLY_BYTES_MAX:
+                until, page_bytes, some = found.pop()
+                lines += some[::-1]
+                size_bytes += page_bytes
+            begin = until if found else begin  # what was found before it is for the next question
             window *= 4
         return api.AuditFound(tuple(lines), begin if begin > edge.first else None, strange)
 
     async def prove(self, question: api.AuditProve, who: Actor) -> api.AuditProved:
         check_places(who, (self._node.code,))
         if self._walking is None or (question.anew and self._walking.done()):
-            self._begun_ms, self._read = self._judge.now_ms, 0
-            self._stored = (await self._bus.edge(AUDIT)).last
+            self._begun_ms, self._read, self._stored = self._judge.now_ms, 0, 0
             self._walking = asyncio.create_task(self._walk(), name="audit proof")
         await asyncio.wait({self._walking}, timeout=PROOF_WAIT_S)
         if not self._walking.done():
@@ -86,6 +94,7 @@ class AuditDesk:
         )
 
     async def _walk(self) -> Proof:
+        self._stored = (await self._bus.edge(AUDIT)).last
         believed = await believe(self._bus, self._judge.anchors)
         if kept := self._kept.read():
             believed.heads.append(heads.read(kept, believed.anchors, believed.revocations, self._judge.now_ms))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fusioncmd import api
-from fusioncmd.canary import Branch, Flight, Trail, Word, gravest
+from fusioncmd.canary import AGE_MS_MAX, COUNT_MAX, Branch, Flight, Trail, Word, gravest
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange.exchange import Exchange
@@ -50,7 +50,8 @@ class Branches:
             return Word(said=self.flight.number)
         found = self._below(now_s)
         told = gravest(found)
-        return Word(0, self.flight.answered_above, told, len(found) - len(told) + self._more())
+        more = min(len(found) - len(told) + self._more(), COUNT_MAX)  # or the node above could read none of it
+        return Word(0, self.flight.answered_above, told, more)
 
     def hear(self, link: Link, word: Word, now_s: float) -> None:
         """`BadMessage` for a node that speaks of what does not lie below it."""
@@ -126,7 +127,7 @@ class Branches:
             state, since_s = self._state(link, now_s)
             waited_ms = _age_ms(now_s, link.word_s)
             below = [] if state == "cut" else [
-                Branch(b.code, b.state, b.age_ms + waited_ms, b.by, b.gateway) for b in link.word.below
+                Branch(b.code, b.state, min(b.age_ms + waited_ms, AGE_MS_MAX), b.by, b.gateway) for b in link.word.below
             ]  # fmt: skip
             if state != "up" and not (state == "mute" and any(b.code == link.peer == b.by for b in below)):
                 found.append(Branch(link.peer, state, _age_ms(now_s, since_s), own))
@@ -166,4 +167,4 @@ class Branches:
 
 
 def _age_ms(now_s: float, since_s: float) -> int:
-    return max(0, int((now_s - since_s) * 1000))
+    return min(max(0, int((now_s - since_s) * 1000)), AGE_MS_MAX)

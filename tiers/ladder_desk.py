@@ -172,9 +172,11 @@ class LadderDesk:
     # --- channels
 
     def _told(self, take: Callable[[bytes], Awaitable[Heard]]) -> Callable[[bytes], Awaitable[bytes]]:
-        """No reply while it is not on disk: then it is said again."""
+        """Said again while it is not on disk, or while a node that was just started does not know yet what it sent."""
 
         async def answer(data: bytes) -> bytes:
+            if not self._ladders.begun:
+                return encode(Heard(False, "again"))
             try:
                 return encode(await take(data))
             except BadMessage as problem:

@@ -59,6 +59,7 @@ class Ladders:
         self._passed: set[bytes] = set()  # orders without a ladder
         self.problems: dict[str, tuple[str, str]] = {}
         self.ready = False  # what is stored has been read
+        self.begun = False  # and what ran when the node ended runs on
         self._adopting = asyncio.Lock()
         self._handing: dict[Channel, asyncio.Task[None]] = {}
 
@@ -94,6 +95,7 @@ class Ladders:
                 log.warning("ladders.another_wrote", order=order.id.hex())
             except Unavailable as problem:
                 self.problems["ladders"] = f"A ladder waits: {problem.en}", f"升级阶梯在等待：{problem.zh}"
+        self.begun = True
         wanted: dict[Channel, list[tuple[Kept, int]]] = {}
         for kept in self.kept.values():
             for i in [] if self.is_over(kept) else kept.climb.open_steps(self.standing(kept.order)):

@@ -6,12 +6,14 @@ written after its file. What goes, goes by the hour, the oldest first.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fusioncmd import limits
 from fusioncmd.errors import NotFound
 from fusioncmd.voice import ogg, recorded
 from fusioncmd.voice.bounds import RECORDING_BYTES_MAX, RECORDINGS_BYTES_MAX, RECORDINGS_DAYS_MAX
@@ -33,15 +35,18 @@ class Recordings:
         self, data: Path, clock: Callable[[], float] = time.time,
         bytes_max: int = RECORDINGS_BYTES_MAX, days_max: int = RECORDINGS_DAYS_MAX,
     ) -> None:  # fmt: skip
-        self._folder, self._clock = folder_of(data), clock
+        self._folder, self._clock, self.free_bytes_min = folder_of(data), clock, limits.DISK_FREE_BYTES_MIN
         self._bytes_max, self._days_max = bytes_max, days_max
         self._written = 0
 
     def write(self, ended: Ended) -> None:
-        """On disk when it returns. Raises OSError, and nothing of it is in the index then."""
+        """On disk when it returns. Raises OSError, and nothing of it is in the index then: also where the disk has
+        room for little more than orders and answers, which come first."""
         one = ended.recorded
         if not ended.packets:
             return
+        if shutil.disk_usage(self._folder.parent).free < self.free_bytes_min:
+            raise OSError(errno.ENOSPC, "the room that is left is for orders and answers")
         tags = {
             "TITLE": f"{one.place} {one.group}", "ARTIST": one.name, "DATE": _date(one.at_ms),
             "COMMENT": f"{one.node} {one.gateway} {one.granted} {one.priority}",
@@ -49,7 +54,7 @@ class Recordings:
         hour = self._folder / one.id[:10]
         hour.mkdir(parents=True, exist_ok=True, mode=0o700)
         _store(hour / f"{one.id}.ogg", ogg.write(ended.packets, tags), os.O_TRUNC)
-        _store(hour / INDEX, recorded.line(one), os.O_APPEND)
+        _store(hour / INDEX, b"\n" + recorded.line(one), os.O_APPEND)  # the line before may have been cut off
         self._written += 1
         if self._written % PRUNE_EVERY == 0:
             self.prune()
@@ -97,9 +102,12 @@ class Recordings:
 
 
 def _store(file: Path, data: bytes, how: int) -> None:
+    """All of it: a disk that fills up takes a part without a word."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | how, 0o600)
     try:
-        os.write(descriptor, data)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -112,7 +112,8 @@ def speak(
         if as_json:
             shell.print_json({"where": told.where})
         else:
-            shell.say_line(say(f"Spoken in {', '.join(told.where)}.", f"已交播报：{'、'.join(told.where)}。"))
+            at = ", ".join(told.where), "、".join(told.where)
+            shell.say_line(say(f"Handed to the radio gateways, for {at[0]}.", f"已交电台网关播报：{at[1]}。"))
 
     shell.run(go(), as_json)
 

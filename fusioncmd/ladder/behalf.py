@@ -17,7 +17,7 @@ class Behalf:
         self._numbers: dict[bytes, BitMap] = {}
 
     def add(self, said: OnBehalf) -> None:
-        self.check_room(said.order)
+        """What is on disk; whether there is room is asked before it is stored."""
         self._given.setdefault(said.order, {})[said.number] = said
         self._numbers[said.order] = self.numbers(said.order) | BitMap([said.number])
 

@@ -13,10 +13,12 @@ import av
 from av.audio.stream import AudioStream
 
 from fusioncmd.errors import BadInput
+from fusioncmd.voice.bounds import SPEECH_S_MAX
 from fusioncmd.voice.codecs import OpusEncoder
 from fusioncmd.voice.frames import CLOCK_HZ, opus_samples
 
 _TIME_BASE = Fraction(1, CLOCK_HZ)
+_CLIP_BYTES_MAX = 2 * CLOCK_HZ * SPEECH_S_MAX  # of samples
 
 
 def write(packets: Iterable[bytes], tags: Mapping[str, str]) -> bytes:
@@ -49,16 +51,17 @@ def read(data: bytes) -> tuple[list[bytes], dict[str, str]]:
 
 
 def from_clip(data: bytes) -> list[bytes]:
-    """Opus packets of a sound file of any form that is read here (WAV, MP3, Ogg …), from its first track. Raises
-    BadInput."""
+    """Opus packets of a sound file of any form that is read here (WAV, MP3, Ogg …), from its first track; of what is
+    longer than SPEECH_S_MAX, that: a few kilobytes of silence may be hours. Raises BadInput."""
+    samples = bytearray()
     try:
         with av.open(io.BytesIO(data), "r") as container:
             sound = av.AudioResampler("s16", "mono", CLOCK_HZ)
-            samples = b"".join(
-                bytes(part.planes[0])[: 2 * part.samples]
-                for frame in container.decode(audio=0)
-                for part in sound.resample(frame)
-            )
+            for frame in container.decode(audio=0):
+                for part in sound.resample(frame):
+                    samples += bytes(part.planes[0])[: 2 * part.samples]
+                if len(samples) >= _CLIP_BYTES_MAX:
+                    break
     except (av.FFmpegError, IndexError) as error:
         raise BadInput(f"Not a sound file: {error}.", f"不是声音文件：{error}。") from None
-    return OpusEncoder().encode(samples)
+    return OpusEncoder().encode(bytes(samples[:_CLIP_BYTES_MAX]))

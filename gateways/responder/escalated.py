@@ -47,9 +47,10 @@ class Escalated:
 
     def here(self, fd: int, ticket: Ticket) -> None:
         """Somebody was let in."""
+        if ticket.number in self._holders:
+            self._forget([ticket.number])
         if NAMES.isdisjoint(ticket.roles):
             return
-        self._forget([ticket.number])
         if len(self._holders) < bounds.SUPERIORS_ASKED_MAX:
             self._holders[ticket.number] = fd, ticket
         else:
