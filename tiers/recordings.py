@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.errors import NotFound
-from fusioncmd.voice import ogg, recorded
+from fusioncmd.voice import recorded
 from fusioncmd.voice.bounds import RECORDING_BYTES_MAX, RECORDINGS_BYTES_MAX, RECORDINGS_DAYS_MAX
 from fusioncmd.voice.recorded import HOUR_MS, Recorded
 from tiers.bursts import Ended
@@ -42,6 +42,8 @@ class Recordings:
     def write(self, ended: Ended) -> None:
         """On disk when it returns. Raises OSError, and nothing of it is in the index then: also where the disk has
         room for little more than orders and answers, which come first."""
+        from fusioncmd.voice import ogg  # heavy, and a node that finds recordings writes none
+
         one = ended.recorded
         if not ended.packets:
             return
