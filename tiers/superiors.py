@@ -168,17 +168,17 @@ class Superiors:
             told = self.told(order).get(number) if number in numbers else None
             if told is not None and told.tried[-1] == TERMINAL:
                 await self._noted(told)
-        found: list[asked.SilentList] = []
+        found: list[tuple[Kept, int, BitMap]] = []
         for order, kept in sorted(self._ladders.kept.items(), reverse=True):
             if self._ladders.is_over(kept):
                 continue
             met = self._met(kept)
             for number, told in self.told(order).items():
-                if sum(len(one.people) for one in found) >= bounds.SILENT_REPLY_PEOPLE_MAX:
-                    return asked.BelowReply(tuple(found))
                 if number in numbers and (left := bitmap_from(told.people) - met):
-                    found.append(self._list(kept, number, left))
-        return asked.BelowReply(tuple(found))
+                    found.append((kept, number, left))
+        found = found[: bounds.SILENT_REPLY_LISTS_MAX]
+        named = min(bounds.SILENT_NAMED_MAX, bounds.SILENT_REPLY_PEOPLE_MAX // max(1, len(found)))
+        return asked.BelowReply(tuple(self._list(*one, named) for one in found))
 
     async def _noted(self, told: Told) -> None:
         try:
@@ -186,9 +186,9 @@ class Superiors:
         except Unavailable as problem:  # the terminal shows it all the same; asked again, it is written then
             log.warning("ladders.not_stored", problem=problem.en)
 
-    def _list(self, kept: Kept, number: int, left: BitMap) -> asked.SilentList:
+    def _list(self, kept: Kept, number: int, left: BitMap, named: int) -> asked.SilentList:
         order, people = kept.order, []
-        for one in islice(left & self._roster.everyone, bounds.SILENT_NAMED_MAX):
+        for one in islice(left & self._roster.everyone, named):
             person = self._roster.person(one)
             people.append(asked.SilentPerson(one, person.name, person.phone, person.place))
         return asked.SilentList(
