@@ -216,20 +216,6 @@ async def test_a_list_is_for_whom_it_is_meant_and_so_are_answers_from_it() -> No
         await told.below(asked.Below((mine[:-1] + b"x",)), None)
 
 
-async def test_many_lists_at_one_gateway_share_its_names_and_none_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    house = House((BOSS, "superior-town"), (COUNTY, "superior-county"))
-    house.office = office_with((BOSS, "superior-town"), (COUNTY, "superior-county"), bus=house.bus)
-    house.office.issued(ORDER, meant=[n for n in PEOPLE if n not in (BOSS, COUNTY) and town_of(n) < 2])
-    house.here = BitMap([BOSS, COUNTY])
-    ladders, told = await house.start()
-    await house.climb(ladders)
-    until_s = house.office.now_ms // 1000 + 60
-    both = asked.Below(tuple(tickets.mint(Ticket(n, "440103001001", (), until_s), KEY) for n in (BOSS, COUNTY)))
-    monkeypatch.setattr(bounds, "SILENT_REPLY_PEOPLE_MAX", 2)
-    lists = (await told.below(both, None)).lists
-    assert {one.holder: (one.count, len(one.people)) for one in lists} == {BOSS: (3, 1), COUNTY: (3, 1)}
-
-
 async def test_an_order_that_a_node_below_took_climbs_there_and_only_those_above_it_are_told_here() -> None:
     house = House((BOSS, "superior-town"), (PROVINCE, "superior-province"), taken_by="4401")
     house.office = office_with((BOSS, "superior-town"), (PROVINCE, "superior-province"), bus=house.bus).issued(

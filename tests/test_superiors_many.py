@@ -1,0 +1,28 @@
+"""Many superiors at one gateway: each is told how many are silent, and the names are shared."""
+
+from __future__ import annotations
+
+import pytest
+from pyroaring import BitMap
+
+from fusioncmd import tickets
+from fusioncmd.api import escalation as asked
+from fusioncmd.ladder import bounds
+from fusioncmd.roster.numbers import town_of
+from fusioncmd.tickets import Ticket
+from tests.test_desk import PEOPLE
+from tests.test_superiors import BOSS, COUNTY, KEY, ORDER, House, office_with
+
+
+async def test_many_lists_at_one_gateway_share_its_names_and_none_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House((BOSS, "superior-town"), (COUNTY, "superior-county"))
+    house.office = office_with((BOSS, "superior-town"), (COUNTY, "superior-county"), bus=house.bus)
+    house.office.issued(ORDER, meant=[n for n in PEOPLE if n not in (BOSS, COUNTY) and town_of(n) < 2])
+    house.here = BitMap([BOSS, COUNTY])
+    ladders, told = await house.start()
+    await house.climb(ladders)
+    until_s = house.office.now_ms // 1000 + 60
+    both = asked.Below(tuple(tickets.mint(Ticket(n, "440103001001", (), until_s), KEY) for n in (BOSS, COUNTY)))
+    monkeypatch.setattr(bounds, "SILENT_REPLY_PEOPLE_MAX", 2)
+    lists = (await told.below(both, None)).lists
+    assert {one.holder: (one.count, len(one.people)) for one in lists} == {BOSS: (3, 1), COUNTY: (3, 1)}
