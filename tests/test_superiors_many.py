@@ -7,6 +7,7 @@ from pyroaring import BitMap
 
 from fusioncmd import tickets
 from fusioncmd.api import escalation as asked
+from fusioncmd.errors import NotReady
 from fusioncmd.ladder import bounds
 from fusioncmd.roster.numbers import town_of
 from fusioncmd.tickets import Ticket
@@ -26,3 +27,13 @@ async def test_many_lists_at_one_gateway_share_its_names_and_none_is_withdrawn(m
     monkeypatch.setattr(bounds, "SILENT_REPLY_PEOPLE_MAX", 2)
     lists = (await told.below(both, None)).lists
     assert {one.holder: (one.count, len(one.people)) for one in lists} == {BOSS: (3, 1), COUNTY: (3, 1)}
+
+
+async def test_a_node_that_was_just_started_ends_no_list_and_refuses_no_answer_for_good() -> None:
+    house = House((COUNTY, "superior-county"))
+    ladders, told = await house.start()
+    ladders.begun = False  # as before its first round
+    with pytest.raises(NotReady):
+        await told.below(asked.Below(()), None)
+    with pytest.raises(NotReady):
+        told.holder_for(asked.AnswerBelow(b"", ORDER.id, BOSS, 0))

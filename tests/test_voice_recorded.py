@@ -141,7 +141,7 @@ async def test_nobody_hears_what_is_of_another_place_and_who_hears_is_noted(tmp_
     store, noted = Recordings(tmp_path), Noted()
     store.write(burst(place="44", node="440106001"))
     store.write(burst(NOW_MS + 1, place="440104", node="440104002", name="别处"))
-    desk = VoiceDesk(None, None, tmp_path, noted, lambda: 0.0)  # type: ignore[arg-type]
+    desk = VoiceDesk(None, None, tmp_path, b"", noted, lambda: 0.0)  # type: ignore[arg-type]
     county = Actor("county", frozenset({"commander"}), Place("440106"))
     reply = await desk.bursts(Asked(NOW_MS - 10, NOW_MS + 10), county)
     assert [one.name for one in reply.bursts] == ["陈村长"] and not reply.more

@@ -19,7 +19,7 @@ from fusioncmd import api, subjects, tickets
 from fusioncmd.api import escalation as asked
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
-from fusioncmd.errors import BusDown, Forbidden, Unavailable
+from fusioncmd.errors import BusDown, Forbidden, NotReady, Unavailable
 from fusioncmd.ladder import bounds
 from fusioncmd.ladder.steps import SUPERIOR, Channel
 from fusioncmd.ladder.superiors import assign, words_for
@@ -163,6 +163,7 @@ class Superiors:
 
     async def below(self, request: asked.Below, _: object) -> asked.BelowReply:
         """For gateways: those who are left, of each superior who is connected."""
+        self._check_begun()
         numbers = BitMap([tickets.check(one, self._key, self._now_ms() / 1000).number for one in request.tickets])
         for number, order in request.noted:
             told = self.told(order).get(number) if number in numbers else None
@@ -179,6 +180,11 @@ class Superiors:
         found = found[: bounds.SILENT_REPLY_LISTS_MAX]
         named = min(bounds.SILENT_NAMED_MAX, bounds.SILENT_REPLY_PEOPLE_MAX // max(1, len(found)))
         return asked.BelowReply(tuple(self._list(*one, named) for one in found))
+
+    def _check_begun(self) -> None:
+        """A node that was just started does not know yet who was told: no list is over, no answer wrong."""
+        if not self._ladders.begun:
+            raise NotReady("The node is still reading its ladders; try again.", "节点仍在加载升级阶梯，请稍后重试。")
 
     async def _noted(self, told: Told) -> None:
         try:
@@ -197,6 +203,7 @@ class Superiors:
 
     def holder_for(self, request: asked.AnswerBelow) -> str:
         """The name of who asks, and was told of that person; `Forbidden` to anybody else."""
+        self._check_begun()
         number = tickets.check(request.ticket, self._key, self._now_ms() / 1000).number
         told = self.told(request.order).get(number)
         if told is None or request.number not in bitmap_from(told.people):
