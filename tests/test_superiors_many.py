@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from pyroaring import BitMap
 
 from fusioncmd import tickets
 from fusioncmd.api import escalation as asked
+from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.errors import NotReady
 from fusioncmd.ladder import bounds
 from fusioncmd.roster.numbers import town_of
 from fusioncmd.tickets import Ticket
+from gateways.responder.escalated import Escalated
 from tests.test_desk import PEOPLE
 from tests.test_superiors import BOSS, COUNTY, KEY, ORDER, House, office_with
 
@@ -37,3 +41,11 @@ async def test_a_node_that_was_just_started_ends_no_list_and_refuses_no_answer_f
         await told.below(asked.Below(()), None)
     with pytest.raises(NotReady):
         told.holder_for(asked.AnswerBelow(b"", ORDER.id, BOSS, 0))
+
+
+def test_who_comes_back_without_the_role_is_no_superior_any_more() -> None:
+    gateway = Escalated(MemoryBus(), SimpleNamespace(fd_of={}), lambda n, frame: None, KEY, lambda: 0.0)  # type: ignore[arg-type]
+    gateway.here(5, Ticket(COUNTY, "440103001001", ("superior-county",), 60))
+    assert [*gateway._holders] == [COUNTY]
+    gateway.here(5, Ticket(COUNTY, "440103001001", (), 60))  # by the same descriptor
+    assert not gateway._holders
