@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fusioncmd import api, subjects
+from fusioncmd import api, limits, subjects
 from fusioncmd.access import Actor
 from fusioncmd.audit import chain, heads
 from fusioncmd.audit.chain import Tip
@@ -92,7 +92,7 @@ async def test_a_flood_in_the_audit_is_shown_in_parts_of_which_each_fits_a_reply
         assert most <= len(reply.lines) < most + 100  # whole pages
         found += [line.number for line in reply.lines]
         before = reply.before
-    monkeypatch.setattr(audit_desk.limits, "AUDIT_REPLY_BYTES_MAX", 10)
+    monkeypatch.setattr(limits, "AUDIT_REPLY_BYTES_MAX", 10)
     reply = await desk.find(api.AuditFind(before=before), CHIEF)
     assert len(reply.lines) == 100 and found[-1] == reply.lines[0].number + 1
     assert found == [n + 1 for n in range(3_999, -1, -1) if n % 3 == 1][: len(found)]

@@ -142,9 +142,10 @@ async def test_radios_are_listed_by_the_page_and_who_is_here_is_said() -> None:
     page = await counter.radios.list(asked.Radios(limit=3), CHIEF)
     rest = await counter.radios.list(asked.Radios(after=page.next or "", limit=3), CHIEF)
     assert [one.account for one in (*page.lines, *rest.lines)] == [f"duty-{n}" for n in range(5)] and rest.next is None
-    assert [one.account for one in page.lines if one.here] == ["duty-2"]
+    assert [one.account for one in page.lines if one.here] == ["duty-2"] and counter.radios.gateways == 1
     counter.now_ms += 200_000  # its gateway has not been heard since
     assert not any(one.here for one in (await counter.radios.list(asked.Radios(), CHIEF)).lines)
+    assert counter.radios.gateways == 0  # who has an order spoken now is told so
 
 
 async def test_to_ring_is_told_to_gateways_and_in_the_audit() -> None:

@@ -42,5 +42,9 @@ async def test_a_subscription_is_stored_found_and_forgotten() -> None:
     last = await bus.last(subjects.push(Path(towns[1]), second, b""))
     assert last is not None and decode(Subscription, last.data).endpoint.endswith("/4")
 
+    await bus.store(subjects.push(Path(towns[0]), first, b"device-1"), b"")  # that device is lost
+    assert known.with_push == BitMap([first, second])
+    assert [t.address.count("endpoint") for t in await known.of("push", BitMap([first]))] == [1]
+
     await known.forget_push(first)
     assert known.with_push == BitMap([second]) and await known.of("push", BitMap([first])) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,13 +13,16 @@ from fusioncmd.access import Actor
 from fusioncmd.api.voice import Bursts as Asked
 from fusioncmd.api.voice import Recording
 from fusioncmd.audit.entries import Entry
+from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.codes import Path as Place
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.voice import ogg
 from fusioncmd.voice.bounds import RECORDING_MAX
 from fusioncmd.voice.codecs import OpusEncoder
 from fusioncmd.voice.frames import Speaker, VoiceFrame
+from tests.nats_server import until
 from tiers.bursts import ENDED_MS, Bursts, Ended
+from tiers.listener import Listener
 from tiers.recordings import Recordings
 from tiers.voice_desk import VoiceDesk
 
@@ -141,7 +146,7 @@ async def test_nobody_hears_what_is_of_another_place_and_who_hears_is_noted(tmp_
     store, noted = Recordings(tmp_path), Noted()
     store.write(burst(place="44", node="440106001"))
     store.write(burst(NOW_MS + 1, place="440104", node="440104002", name="别处"))
-    desk = VoiceDesk(None, None, tmp_path, noted, lambda: 0.0)  # type: ignore[arg-type]
+    desk = VoiceDesk(None, None, tmp_path, b"", noted, lambda: 0.0)  # type: ignore[arg-type]
     county = Actor("county", frozenset({"commander"}), Place("440106"))
     reply = await desk.bursts(Asked(NOW_MS - 10, NOW_MS + 10), county)
     assert [one.name for one in reply.bursts] == ["陈村长"] and not reply.more
@@ -158,3 +163,15 @@ async def test_nobody_hears_what_is_of_another_place_and_who_hears_is_noted(tmp_
     ]
     with pytest.raises(BadInput):
         await desk.bursts(Asked(NOW_MS, NOW_MS - 1), province)
+
+
+async def test_a_folder_that_cannot_be_looked_through_keeps_no_voice_from_being_heard(tmp_path: Path) -> None:
+    listener = Listener(MemoryBus(), Place("44"), tmp_path, lambda: NOW_MS / 1_000, lambda: 0.0)
+    (tmp_path / "voice" / "2026010100").mkdir(parents=True)
+    (tmp_path / "voice" / "2026010100" / "x.ogg").symlink_to("nowhere")
+    running = asyncio.create_task(listener.run())
+    await until(lambda: listener.failed or running.done())
+    assert not running.done()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

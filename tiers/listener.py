@@ -46,7 +46,11 @@ class Listener:
         """Until cancelled; what was heard by then is written."""
         await self._bus.hear(f"fc.voice.{self._node.dotted}.*", self._hear)
         await self._bus.hear(subjects.joined("*"), self._hear_joined)
-        await asyncio.to_thread(self._store.prune)
+        try:
+            await asyncio.to_thread(self._store.prune)
+        except OSError as error:  # floors are arbitrated all the same
+            self.failed += 1
+            log.error("talk.not_pruned", error=str(error))
         try:
             while True:
                 await asyncio.sleep(LOOK_S)

@@ -121,6 +121,7 @@ class Node:
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
+        self.voice.gateways = lambda: self.radios.gateways
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""

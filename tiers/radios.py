@@ -151,6 +151,12 @@ class RadioDesk:
         now_s = self._clock()
         return frozenset().union(*(accounts for accounts, at_s in self._here.values() if now_s - at_s < HERE_S))
 
+    @property
+    def gateways(self) -> int:
+        """Radio gateways that are there."""
+        now_s = self._clock()
+        return sum(now_s - at_s < HERE_S for _, at_s in self._here.values())
+
     def _told_here(self, subject: str, data: bytes) -> None:
         try:
             told = radios.decode(Here, data)

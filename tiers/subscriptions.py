@@ -7,10 +7,11 @@ time: people stand in it by town, as batches do.
 from __future__ import annotations
 
 import asyncio
+from zlib import crc32
 
 import msgspec
 import structlog
-from pyroaring import BitMap
+from pyroaring import BitMap, BitMap64
 
 from fusioncmd import subjects
 from fusioncmd.bus.port import PUSH, Bus, Stored
@@ -25,6 +26,7 @@ from fusioncmd.roster.numbers import town_of
 log = structlog.get_logger("ladders")
 
 READ_S_MAX = 5.0
+DEVICE_BITS = 12  # of a subject's checksum, beside the person's number
 
 
 class Addresses:
@@ -33,6 +35,7 @@ class Addresses:
     def __init__(self, bus: Bus, roster: Roster) -> None:
         self._bus, self._roster = bus, roster
         self.with_push = BitMap()
+        self._devices = BitMap64()  # of one person several: a lost one ends no other's
         self.bad = 0
 
     async def begin(self) -> None:
@@ -102,7 +105,14 @@ class Addresses:
             self.bad += 1
             log.error("ladders.bad_subscription", subject=stored.subject)
             return
-        (self.with_push.add if stored.data else self.with_push.discard)(number)
+        device = number << DEVICE_BITS | crc32(stored.subject.encode()) & (1 << DEVICE_BITS) - 1
+        if stored.data:
+            self._devices.add(device)
+            self.with_push.add(number)
+            return
+        self._devices.discard(device)
+        if not self._devices.range_cardinality(number << DEVICE_BITS, number + 1 << DEVICE_BITS):
+            self.with_push.discard(number)
 
 
 def _number(subject: str) -> int:

@@ -19,7 +19,7 @@ from fusioncmd import api, subjects, tickets
 from fusioncmd.api import escalation as asked
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
-from fusioncmd.errors import BusDown, Forbidden, Unavailable
+from fusioncmd.errors import BusDown, Forbidden, NotReady, Unavailable
 from fusioncmd.ladder import bounds
 from fusioncmd.ladder.steps import SUPERIOR, Channel
 from fusioncmd.ladder.superiors import assign, words_for
@@ -163,22 +163,28 @@ class Superiors:
 
     async def below(self, request: asked.Below, _: object) -> asked.BelowReply:
         """For gateways: those who are left, of each superior who is connected."""
+        self._check_begun()
         numbers = BitMap([tickets.check(one, self._key, self._now_ms() / 1000).number for one in request.tickets])
         for number, order in request.noted:
             told = self.told(order).get(number) if number in numbers else None
             if told is not None and told.tried[-1] == TERMINAL:
                 await self._noted(told)
-        found: list[asked.SilentList] = []
+        found: list[tuple[Kept, int, BitMap]] = []
         for order, kept in sorted(self._ladders.kept.items(), reverse=True):
             if self._ladders.is_over(kept):
                 continue
             met = self._met(kept)
             for number, told in self.told(order).items():
-                if sum(len(one.people) for one in found) >= bounds.SILENT_REPLY_PEOPLE_MAX:
-                    return asked.BelowReply(tuple(found))
                 if number in numbers and (left := bitmap_from(told.people) - met):
-                    found.append(self._list(kept, number, left))
-        return asked.BelowReply(tuple(found))
+                    found.append((kept, number, left))
+        found = found[: bounds.SILENT_REPLY_LISTS_MAX]
+        named = min(bounds.SILENT_NAMED_MAX, bounds.SILENT_REPLY_PEOPLE_MAX // max(1, len(found)))
+        return asked.BelowReply(tuple(self._list(*one, named) for one in found))
+
+    def _check_begun(self) -> None:
+        """A node that was just started does not know yet who was told: no list is over, no answer wrong."""
+        if not self._ladders.begun:
+            raise NotReady("The node is still reading its ladders; try again.", "节点仍在加载升级阶梯，请稍后重试。")
 
     async def _noted(self, told: Told) -> None:
         try:
@@ -186,9 +192,9 @@ class Superiors:
         except Unavailable as problem:  # the terminal shows it all the same; asked again, it is written then
             log.warning("ladders.not_stored", problem=problem.en)
 
-    def _list(self, kept: Kept, number: int, left: BitMap) -> asked.SilentList:
+    def _list(self, kept: Kept, number: int, left: BitMap, named: int) -> asked.SilentList:
         order, people = kept.order, []
-        for one in islice(left & self._roster.everyone, bounds.SILENT_NAMED_MAX):
+        for one in islice(left & self._roster.everyone, named):
             person = self._roster.person(one)
             people.append(asked.SilentPerson(one, person.name, person.phone, person.place))
         return asked.SilentList(
@@ -197,6 +203,7 @@ class Superiors:
 
     def holder_for(self, request: asked.AnswerBelow) -> str:
         """The name of who asks, and was told of that person; `Forbidden` to anybody else."""
+        self._check_begun()
         number = tickets.check(request.ticket, self._key, self._now_ms() / 1000).number
         told = self.told(request.order).get(number)
         if told is None or request.number not in bitmap_from(told.people):

@@ -42,6 +42,7 @@ class VoiceDesk:
     ) -> None:
         self._bus, self._desk, self._key = bus, desk, key
         self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
+        self.gateways: Callable[[], int] = lambda: 0  # of radios, that are there
 
     def answers(self) -> dict[type[Any], Answer]:
         return {Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak, TalkPass: self.talk_pass}
@@ -59,7 +60,7 @@ class VoiceDesk:
         )
         said = Speak(question.order, question.where, question.clip)
         await self._bus.say(subjects.radio_speak(self._desk.node), encode(said))
-        return Speaking(question.where)
+        return Speaking(question.where, self.gateways())
 
     async def talk_pass(self, question: TalkPass, who: Actor) -> Passed:
         now_s = int(self._clock())

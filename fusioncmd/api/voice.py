@@ -58,9 +58,11 @@ class SpeakOrder(Question["Speaking"], frozen=True):
 
 
 class Speaking(Struct, frozen=True):
-    """It was told to the radio gateways of the node; the floor decides when it is heard."""
+    """It was told to the radio gateways of the node; the floor decides when it is heard. `gateways`: how many of them
+    have said lately that they are there; of one that is, the node knows a minute after its own start at the latest."""
 
     where: tuple[str, ...]
+    gateways: int = 0
 
 
 class TalkPass(Question["Passed"], frozen=True):

@@ -35,6 +35,10 @@ _person = say("Their number, or part of their name.", "讲话人编号，或姓�
 _order = say("An id or its end, or `last`.", "指令编号或其末尾，或 last。")
 _where = say("A place, or a talkgroup of it.", "地点，或其通话组。")
 _clip = say("A sound file, instead of the text (40 KiB).", "以声音文件代替文本（40 KiB）。")
+_nobody = say(
+    "No radio gateway of this node has said so far that it is there: it may be spoken to nobody.",
+    "本节点尚无电台网关报告在线：可能无人听到播报。",
+)
 _out = say("Where to (Ogg Opus).", "输出文件（Ogg Opus）。")
 
 
@@ -110,10 +114,12 @@ def speak(
             question = SpeakOrder(await shell.order_id(order, commander), groups, sound)
             told = await commander.ask(question)
         if as_json:
-            shell.print_json({"where": told.where})
+            shell.print_json({"where": told.where, "gateways": told.gateways})
         else:
             at = ", ".join(told.where), "、".join(told.where)
             shell.say_line(say(f"Handed to the radio gateways, for {at[0]}.", f"已交电台网关播报：{at[1]}。"))
+            if not told.gateways:
+                shell.err.print(_nobody, style="bold red", soft_wrap=True)
 
     shell.run(go(), as_json)
 

@@ -25,10 +25,13 @@ SUPERIORS_MAX = 4_096  # of one order; beyond, `ladder --names` has the rest, an
 SUPERIORS_ASKED_MAX = 256  # connected at one gateway process; shed, the rest: push or SMS reaches them
 SILENT_NAMED_MAX = 40  # people by name in one list; the rest by count
 SILENT_SMS_NAMED_MAX = 8
-SILENT_REPLY_PEOPLE_MAX = 1_024  # in one reply; shed: the lists of the oldest orders
+SILENT_REPLY_LISTS_MAX = 512  # in one reply to a gateway; shed: those of the oldest orders
+SILENT_REPLY_PEOPLE_MAX = 1_024  # by name in one such reply, shared among its lists; the rest by count
 TOLD_SHOWN_MAX = 200
 UNREACHED_NAMED_MAX = 5_000  # people without a live channel that a preview names
 
 assert 3 * limits.AUDIENCE_BYTES_MAX > LADDER_BYTES_MAX > limits.AUDIENCE_BYTES_MAX
 assert NOTICE_PEOPLE_MAX * ADDRESS_CHARS_MAX < LADDER_BYTES_MAX
+assert SILENT_REPLY_LISTS_MAX <= SILENT_REPLY_PEOPLE_MAX
+assert SILENT_REPLY_LISTS_MAX * limits.TEXT_CHARS_MAX * 5 + SILENT_REPLY_PEOPLE_MAX * 1_024 < limits.API_REPLY_BYTES_MAX
 assert NOTICE_PEOPLE_MAX <= CHANNEL_WAITING_MAX < CHANNEL_OUTCOMES_MAX

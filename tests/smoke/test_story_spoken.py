@@ -46,7 +46,7 @@ def test_an_order_is_spoken_and_answered_by_a_key_and_the_answer_counts(
         radio.dial(f"sip:{TOWN}@{sip}")
         radio.do("mute")
         rest(2.0)
-        assert province.ask("voice", "speak", order["id"], TOWN) == {"where": [TOWN]}
+        assert province.ask("voice", "speak", order["id"], TOWN) == {"where": [TOWN], "gateways": 1}
         log = province.data / "logs" / "radio.log"
         until(lambda: "radio.speaks" in log.read_text("utf-8"))
         rest(1.0)
