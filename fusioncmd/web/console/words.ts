@@ -65,3 +65,6 @@ export function span(ms: number | null): string {
 
 /* A while after the fact: 0.4 s, 9.8 s, 3:07 */
 export const after = (ms: number | null): string => (ms !== null && ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : span(ms));
+
+/* The time alone while it is of the last day. */
+export const since = (ms: number, now_ms: number): string => (now_ms - ms < 86_400_000 ? clock(ms) : moment(ms));
