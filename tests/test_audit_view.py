@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fusioncmd.audit.chain import Tip
 from fusioncmd.audit.entries import Deed, Entry
+from fusioncmd.audit.proof import Proof, elsewhere
 from fusioncmd.cli.audit_view import Line, entry_lines
 
 
@@ -19,3 +21,11 @@ def test_logins_in_a_row_are_one_line_and_nothing_else_is() -> None:
     _, *rows = [line.plain for line in entry_lines([*logins, *others, *refused])]
     assert [row.split()[0] for row in rows] == ["3", "4", "5", "6", "7", "8", "9"]
     assert "×3" in rows[0] and not any("×" in row for row in rows[1:])
+
+
+def test_an_audit_of_which_a_link_brought_only_the_head_is_not_called_broken() -> None:
+    here, below = Proof("44", 1, Tip("44"), 0, 9, None), Proof("4401", 1, Tip("4401"), 0, 0, None)
+    assert elsewhere([here, below], {""}) == [below]
+    assert elsewhere([here, below], {"4401"}) == [], "who has kept its head, or asks for it, is told that it is gone"
+    gone = Proof("44", 1, Tip("44"), 0, 0, None)
+    assert elsewhere([gone, below], {""}) == [], "no audit at all is here"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from fusioncmd import api, ids
+from fusioncmd.audit.entries import Deed
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
 from fusioncmd.ladder.steps import NAMED
 from fusioncmd.messages import Selector
@@ -39,6 +42,14 @@ def test_a_draft_crosses_with_its_ids_as_text() -> None:
 def test_the_page_offers_the_ladders_that_have_a_name() -> None:
     page = (WEB / "console" / "draft.ts").read_text("utf-8")
     assert all(f'"{name}", "{ladder}"' in page for name, ladder in NAMED.items())
+
+
+def test_the_page_offers_each_deed_of_the_audit_and_has_a_word_for_it() -> None:
+    page = (WEB / "console" / "words.ts").read_text("utf-8")
+    (offered,) = re.findall(r"DEEDS = (\[.*?\]);", page)
+    assert sorted(json.loads(offered)) == sorted(get_args(Deed))
+    words = page.partition("deedWord")[2].partition("[deed]")[0]
+    assert all(f"{deed}: say(" in words for deed in get_args(Deed))
 
 
 @pytest.mark.parametrize(

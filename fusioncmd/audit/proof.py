@@ -7,7 +7,7 @@ where that is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +42,13 @@ class Proof:
     signed_pages: int  # as far as a signed head reaches that holds
     stored: int  # messages that were there
     broken: Break | None
+
+
+def elsewhere(proofs: Sequence[Proof], named: Collection[str]) -> list[Proof]:
+    """Those whose audit lies on the bus of their own node: only a head came from there, by a link, while the audit of
+    another node is here. Not of `named` nodes, which are asked for, or whose head somebody kept."""
+    here = any(proof.stored for proof in proofs)
+    return [proof for proof in proofs if here and not proof.stored and proof.node not in named]
 
 
 class Walk:

@@ -17,10 +17,12 @@ from fusioncmd.audit import chain
 from fusioncmd.audit.entries import Deed
 from fusioncmd.audit.head_file import HeadFile, head_file
 from fusioncmd.audit.heads import Head
+from fusioncmd.audit.proof import elsewhere
 from fusioncmd.cli import shell
 from fusioncmd.cli.audit_stream import Believed, believe, pages, prove
 from fusioncmd.cli.audit_view import (
     Line,
+    elsewhere_sentence,
     entry_lines,
     entry_map,
     head_map,
@@ -104,24 +106,26 @@ def verify(
         async with shell.connect(nats) as bus:
             believed = await believe(bus, ring.anchors(_folder(keys_folder, code, divisions)))
             own = head_file(_data(code, divisions)).read()  # the node's own copy, where this is its machine
-            if own:
-                believed.hear(own)
-            for file in head or []:
-                believed.hear(_read(file))
+            kept = [believed.hear(data) for data in (*([own] if own else []), *map(_read, head or []))]
             cut_at = [believed.hear(_read(file)) for file in after or []]
             believed.heads = [one for one in believed.heads if one not in cut_at]
             proofs = await prove(bus, code, believed, cut_at)
+        away = elsewhere(proofs, {code, *(one.node for one in (*kept, *cut_at))})
+        proofs = [proof for proof in proofs if proof not in away]
         if not proofs and not believed.refused:
             raise NotFound("There is no audit on this bus.", "该总线上没有审计。")
         refused = [say(f"What lies at {at} is no signed head. {why.en}", f"{at} 处不是签名链头。{why.zh}")
                    for at, why in believed.refused]  # fmt: skip
         if as_json:
-            shell.print_json({"audits": [proof_map(proof) for proof in proofs], "refused": refused})
+            shell.print_json({"audits": [proof_map(proof) for proof in proofs], "refused": refused,
+                              "elsewhere": [proof.node for proof in away]})  # fmt: skip
         else:
             for proof in proofs:
                 shell.out.print(proof_sentence(proof), style="" if proof.broken is None else "bold red", soft_wrap=True)
                 if said := unsigned_sentence(proof):
                     shell.say_line(said)
+            for proof in away:
+                shell.say_line(elsewhere_sentence(proof.node))
             for said in refused:
                 shell.out.print(said, style="bold red", soft_wrap=True)
         return not refused and all(proof.broken is None for proof in proofs)

@@ -118,6 +118,13 @@ def unsigned_sentence(proof: Proof) -> str:
     )
 
 
+def elsewhere_sentence(node: str) -> str:
+    return say(
+        f"The audit of {node} lies on its own node, and only its signed head is here. Prove it there.",
+        f"{node} 的审计在其本节点上，此处仅有其签名链头；请在该节点验证。",
+    )
+
+
 def proof_map(proof: Proof) -> dict[str, Any]:
     return {
         "node": proof.node, "holds": proof.broken is None, "begins": proof.begins, "pages": proof.tip.pages,

@@ -156,4 +156,5 @@ def _show(lines: list[api.ReportLine], total: int) -> None:
     more = (
         "" if len(lines) == total else say(f", {len(lines):,} shown; --limit shows more", f"，显示 {len(lines):,} 条")
     )
-    shell.say_line(say(f"{total:,} reports{more}", f"共 {total:,} 条报告{more}"))
+    noun = "report" if total == 1 else "reports"
+    shell.say_line(say(f"{total:,} {noun}{more}", f"共 {total:,} 条报告{more}"))

@@ -103,7 +103,7 @@ def test_what_people_write_is_read_and_everyone_meant_is_a_line_of_a_spreadsheet
     read = tier.cli("reports", name)
     assert "=水深一米" in read.out and flood[0]["name"] in read.out and "23.12910, 113.26440" in read.out
     whole = tier.cli("report", name)
-    assert "1 reported" in whole.out and "1 reports" in whole.out and whole.code == 0
+    assert "1 reported" in whole.out and "1 report\n" in whole.out and whole.code == 0
 
     table = tier.cli("report", name, "--csv")
     rows = list(csv.DictReader(io.StringIO(table.out.removeprefix("\ufeff"))))

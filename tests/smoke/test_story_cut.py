@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import threading
 import time
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from playwright.sync_api import expect
 
 from fusioncmd.terminal import Close, Ticketed
 from loadtest.link.link import Link
+from tests.browser import built, chromium
+from tests.smoke.console_page import by_key
 from tests.smoke.handset import Closed, Handset
 from tests.smoke.test_story_device import Owner, refused
 from tests.smoke.test_story_tiers import answered, import_people, people_of, tickets
@@ -75,7 +79,7 @@ class Tree(NamedTuple):
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
     folder = tmp_path_factory.mktemp("tree")
-    with Node(folder, "44", None, OFTEN) as province:
+    with Node(folder, "44", None, OFTEN, console=True) as province:
         approve(folder, province, "44", "4401")
         with Node(folder, "4401", province.links_port, OFTEN) as city, Turning(city.links_port) as link:
             approve(folder, city, "4401", COUNTY)
@@ -127,6 +131,26 @@ def test_a_county_that_is_cut_off_commands_its_own_and_agrees_afterwards(tree: T
         assert time.monotonic() - healed_s < 30
         until(lambda: cuts(province, before) == [] == cuts(county, before), 10.0)
         assert device.orders_by_now() == [] and other.orders_by_now() == ["Above."]  # each once
+
+
+def test_the_console_names_what_is_cut_since_when_and_what_was_known(tree: Tree) -> None:
+    built("console")
+    call(tree.province, "44", "Where are you?")
+    with chromium() as browser:
+        page = by_key(tree.province, browser.new_context(locale="en-GB"))
+        bar = page.locator(".bar-cut")
+        expect(bar).to_have_count(0)
+        tree.link.cut()
+        try:
+            known = r"天河区 \(440106\) cut from 广州市 \(4401\) since \d\d:\d\d:\d\d, last known: 0 of 3 answered"
+            expect(bar.locator(".branch")).to_have_text(re.compile(known), timeout=20_000)
+            page.get_by_role("button", name="中文").click()
+            expect(bar.locator(".branch")).to_contain_text("起链路中断，此前所知：应到 3，已答复 0")
+            bar.locator("summary").click()
+            expect(bar.locator(".problem")).to_contain_text("4401 至 440106 的链路已中断")
+        finally:
+            tree.link.heal()
+        expect(bar).to_have_count(0, timeout=20_000)
 
 
 def test_a_gateway_that_delivers_nothing_is_named_two_tiers_above(tree: Tree) -> None:

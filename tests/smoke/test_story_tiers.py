@@ -68,6 +68,9 @@ def test_the_province_calls_a_village_and_hears_its_answer(tmp_path: Path) -> No
             until(lambda: nodes[-1].ask("orders")["orders"][0]["order"]["msg_type"] == "cancel", 10.0)
         with Handset(village.terminals, three) as late:  # nothing that ended is shown, and each open order once
             assert sorted(late.orders_by_now()) == sorted(f"From {code}." for code in CHAIN[1:])
+        # Heads of audits go over links, pages do not: each is proved where it lies, and no other is called broken.
+        until(lambda: set(CHAIN[1:]) <= set(province.here("audit", "verify", "--json").json["elsewhere"]), 20.0)
+        assert province.here("audit", "verify").code == 0
 
 
 def test_a_node_that_nobody_approved_is_not_let_in(tmp_path: Path) -> None:

@@ -16,11 +16,14 @@ FAST = {"FUSIONCMD_SNAPSHOT_EVERY_S": "0.5"}
 class Node(TierProcess):
     """`up` with a port for nodes below; `parent` is where its link goes, directly or through an emulated one."""
 
-    def __init__(self, folder: Path, code: str, parent: int | None = None, more: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, code: str, parent: int | None = None, more: dict[str, str] | None = None,
+        console: bool = False,
+    ) -> None:  # fmt: skip
         self.code, self.links_port = code, free_port()
         above = ["--parent", f"127.0.0.1:{parent}"] if parent else []
         own = ("--node", code, "--links-port", self.links_port, "--gateways", 1, *above)
-        super().__init__(folder / code, *own, more=more)
+        super().__init__(folder / code, *own, more=more, console=console)
 
     def link(self, peer: str) -> str | None:
         """How the link to `peer` is."""

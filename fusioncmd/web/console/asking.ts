@@ -25,7 +25,10 @@ export interface StepLine {
 }
 export interface Tally {
   line: OrderLine; now_ms: number; total: Row; below: Row[]; outside: number; problems: string[]; steps: StepLine[];
+  cut?: CutLine[]; // none from a node of an older version, as `problems_zh`
 }
+/* `by`: the node that tells, of the link to `code`; where they are one, of `gateway` or the order stream there. */
+export interface CutLine { code: string; state: "cut" | "deaf" | "mute"; since_ms: number; by: string; gateway: string }
 export interface Ladder { ladder: string; runs_s: number; over: boolean; steps: StepLine[]; problems: string[] }
 export interface Person {
   number: number; id: string; name: string; phone: string; place: string; place_name: string; roles: string[];
@@ -58,7 +61,9 @@ export interface AuditProved {
   broken: [en: string, zh: string] | null;
 }
 export interface Roles { lines: { name: string; people: number }[]; total: number }
-export interface Health { node: string; now_ms: number; people: number | null; reachable: number | null; problems: string[] }
+export interface Health {
+  node: string; now_ms: number; people: number | null; reachable: number | null; problems: string[]; problems_zh?: string[];
+}
 
 /* Why not, in both languages. */
 export class Problem extends Error {

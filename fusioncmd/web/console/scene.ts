@@ -5,7 +5,7 @@
 
 import { computed, reactive, ref, shallowRef, watch } from "vue";
 import {
-  type Course, get, type Health, type IssuedOrder, type OrderLine, type PastCourse, type Point, Problem, type Proposal, type ReportLine,
+  type Course, type CutLine, get, type Health, type IssuedOrder, type OrderLine, type PastCourse, type Point, Problem, type Proposal, type ReportLine,
   type Reports, type Row, type StepLine, type Tally, who,
 } from "./asking";
 import { above, belowOf, places, trail, within } from "./places";
@@ -26,6 +26,7 @@ export const health = shallowRef<Health | null>(null);
 export const curve = shallowRef<Point[]>([]);
 export const past = shallowRef<{ courses: PastCourse[]; median: Point[] }>({ courses: [], median: [] });
 export const steps = shallowRef<StepLine[]>([]); // of the ladder, those that have begun and the next
+export const cuts = shallowRef<CutLine[]>([]); // branches that carry nothing, as the newest tally of the outermost place tells
 export const reports = shallowRef<ReportLine[]>([]);
 export const reportsTotal = ref(0);
 export const trouble = shallowRef<Problem | null>(null);
@@ -66,6 +67,7 @@ function heard(node: string, tally: Tally): void {
       if (curve.value.length > CURVE_POINTS_MAX) void readCourse();
     }
     steps.value = tally.steps;
+    cuts.value = tally.cut ?? [];
     if (!performance.getEntriesByName("figures").length) performance.mark("figures"); // what `loadtest console` waits for
     if (reported > reportsTotal.value) void readReports();
   }
@@ -142,6 +144,7 @@ export function choose(id: string | null): void {
   curve.value = [];
   past.value = { courses: [], median: [] };
   steps.value = [];
+  cuts.value = [];
   line.value = orders.value.find((one) => one.order.id === id) ?? null;
   chosen.value = id;
   raise();
