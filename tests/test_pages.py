@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from fusioncmd import limits
+from fusioncmd.pages import source_of, with_talk
 from gateways.responder.pages import POLICY, Pages
 from tests.terminals import World, a_world
 
@@ -41,7 +42,7 @@ def test_each_file_is_answered_whole_with_its_type_and_the_headers_that_keep_it_
     head, body = asked(Pages(FILES), "/?from=link")
     assert head[0] == "HTTP/1.1 200 OK" and body == FILES["responder.html"]
     assert "Content-Type: text/html; charset=utf-8" in head and f"Content-Length: {len(body)}" in head
-    assert f"Content-Security-Policy: {POLICY}" in head and "X-Content-Type-Options: nosniff" in head
+    assert f"Content-Security-Policy: {POLICY % ''}" in head and "X-Content-Type-Options: nosniff" in head
     assert "unsafe" not in POLICY and "default-src 'none'" in POLICY
     assert "Cache-Control: no-cache" in head
     head, body = asked(Pages(FILES), "/assets/responder-abc.js")
@@ -117,3 +118,13 @@ async def test_whoever_does_not_read_costs_a_place_among_few_and_no_terminal_one
     world.monotonic_s += limits.HANDSHAKE_S_MAX + 1
     world.engine.sweep()
     assert len(world.engine.descriptors()) == 1
+
+
+def test_a_page_is_told_where_talkgroups_are_and_may_go_there_and_its_worker_is_another_then() -> None:
+    page = b'<meta name="talk" content="" />'
+    built = {"responder.html": page, "responder.html.gz": gzip.compress(page), "sw.js": b"self"}
+    told = with_talk(built, ":8703")
+    head, body = asked(Pages(told, reaches=source_of(":8703")), "/", Accept_Encoding="gzip")
+    assert b'content=":8703"' in gzip.decompress(body) and told["sw.js"] != built["sw.js"]
+    assert any("connect-src 'self' *:8703;" in line for line in head)
+    assert source_of("https://talk.example:1/x/") == "https://talk.example:1"

@@ -21,13 +21,16 @@ MAY_IMPORT = {
     "loadtest": {"fusioncmd", "tiers", "gateways", "loadtest"},
 }
 ONE_FILE_PER_LIBRARY = {
+    "aioice": {"gateways/video/rtc.py"},
+    "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
     "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
         for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions")
-    },
+    }
+    | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},
     "jwt": {"fusioncmd/accounts/oidc.py", "gateways/channels/push_crypto.py"},
     "http_ece": {"gateways/channels/push_crypto.py"},
@@ -43,7 +46,7 @@ ONE_FILE_PER_LIBRARY = {
     "pylibsrtp": {"gateways/radio/srtp.py"},
     "fontTools": {"gateways/console/fonts.py"},
     "reportlab": {"gateways/console/pdf.py"},
-    "uvicorn": {"gateways/console/__main__.py"},
+    "uvicorn": {"gateways/console/__main__.py", "gateways/video/__main__.py"},
     "wsproto": {"gateways/responder/odd.py"},
 }
 PURE = (
@@ -64,7 +67,8 @@ PURE = (
     "gateways/radio/player.py", "gateways/radio/tones.py", "fusioncmd/voice/recorded.py", "fusioncmd/api/voice.py",
     "tiers/bursts.py",
     "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
-    "gateways/radio/uplink.py", "tiers/floors.py",
+    "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
+    "gateways/video/guard.py", "gateways/video/who.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/api/course.py", "fusioncmd/api/roles.py",

@@ -36,7 +36,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
-        "channels": _channels, "radio": _radio, "talk": _talk, "floor": _floor,
+        "channels": _channels, "radio": _radio, "talk": _talk, "floor": _floor, "video": _video,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -113,6 +113,13 @@ def _radio_reads(name: str, api: str) -> tuple[str, ...]:
     consumer = name if name == "*" else fixed_name(name, (subjects.RADIO_ALL,))
     create = f"{api}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{subjects.RADIO_ALL}"
     return f"{api}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, api)
+
+
+def _video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The gateway of browsers: it reads whose devices are lost. Their voice is another user's."""
+    consumer = fixed_name(user.name, (subjects.LOST_ALL,))
+    create = f"{GATEWAYS_JETSTREAM}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{subjects.LOST_ALL}"
+    return (f"{GATEWAYS_JETSTREAM}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, GATEWAYS_JETSTREAM)), ()
 
 
 def gateway_shares() -> dict[str, str]:

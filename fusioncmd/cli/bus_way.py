@@ -90,7 +90,9 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
     return Way(ca=ca, keys=None if open_bus else folder, open=open_bus)
 
 
-def make_users(data: Path, node: str, gateways: int, radio: bool = False, voice: bool = False) -> None:
+def make_users(
+    data: Path, node: str, gateways: int, radio: bool = False, voice: bool = False, video: bool = False
+) -> None:
     """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
     users.ensure(folder, users.NODE, "node", node)
@@ -102,7 +104,10 @@ def make_users(data: Path, node: str, gateways: int, radio: bool = False, voice:
     if radio:
         users.ensure(folder, users.RADIO, "radio", node)
         users.ensure(folder, users.TALK, "talk", node)
-    if radio or voice:
+    if video:
+        users.ensure(folder, users.VIDEO, "video", node)
+        users.ensure(folder, users.BROWSERS, "talk", node)
+    if radio or voice or video:
         users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fusioncmd.cli.tier import Console, Tier
+from fusioncmd.cli.console_way import Console
+from fusioncmd.cli.tier import Tier
 from fusioncmd.errors import BadInput
 from fusioncmd.networks import LOOPBACK, is_loopback, read_networks
 from fusioncmd.pages import is_built

@@ -18,9 +18,11 @@ from fusioncmd.bus import users
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
 from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
+from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.cli.radio_way import Radio, listens
+from fusioncmd.cli.video_way import Video
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
 from fusioncmd.ladder.config import FILE
@@ -34,19 +36,6 @@ READY_S_MAX = 60.0
 LOOK_EVERY_S = 0.1
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 STARTS_MAX = 3  # a child that ended so often before the tier was ready will not get better
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """Where the commander's console listens; `proxied`: TLS is in front of it."""
-
-    host: str
-    port: int
-    proxied: bool
-
-    @property
-    def url(self) -> str:
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +61,7 @@ class Tier:
     console: Console | None = None
     radio: Radio | None = None
     voice: bool = False  # talkgroups, also where no radio comes in
+    video: Video | None = None
 
     @property
     def nats_url(self) -> str:
@@ -101,24 +91,28 @@ class Tier:
         yield "node", [*python, "tiers", *own, *above, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
+        talk = ["--talk", self.video.at] if self.video else []
         for i in range(1, self.gateways + 1):
             listen = ["--host", self.host, "--port", str(self.port), *behind]
             name = f"responder-{i}"
-            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common, *push]
+            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common, *push, *talk]
             yield name, [*python, "gateways.responder", *serve, *self._login(name)]
         if self.console is not None:
             listen = ["--host", self.console.host, "--port", str(self.console.port)]
             behind = ["--proxied"] if self.console.proxied else []
             polygons = self.data / "counties.geojson"
             counties = ["--counties", str(polygons)] if polygons.exists() else []
-            own = ["--nats", self.nats_url, *listen, *behind, *places, *counties]
+            own = ["--nats", self.nats_url, *listen, *behind, *places, *counties, *talk]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
-        if self.voice or self.radio is not None:
+        if self.voice or self.radio is not None or self.video is not None:
             own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
             yield "talk", [*python, "tiers.talk", *own]
         if self.radio is not None:
             own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
             yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
+        if self.video is not None:
+            own = ["--serve", self.node, "--nats", self.nats_url, *self.video.options(), *common, *places]
+            yield "video", [*python, "gateways.video", *own, *self._login(users.VIDEO)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -143,7 +137,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None, tier.voice)
+        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None, tier.voice, tier.video is not None)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
@@ -200,7 +194,7 @@ async def _until_answered(tier: Tier) -> None:
 
 def _answering(tier: Tier) -> list[tuple[str, int]]:
     """What the node does not know of, and is there when its port answers."""
-    return [(one.host, one.port) for one in (tier.console, tier.radio) if one is not None]
+    return [(one.host, one.port) for one in (tier.console, tier.radio, tier.video) if one is not None]
 
 
 def _check_ports(tier: Tier) -> None:

@@ -20,6 +20,7 @@ from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.radio_way import radio_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
+from fusioncmd.cli.video_way import video_of
 from fusioncmd.errors import Unavailable
 from fusioncmd.words import reason, say
 
@@ -72,6 +73,9 @@ def up(
     radio_host: options.RadioHostOption = "127.0.0.1",
     radio_tls: options.RadioTlsOption = None,
     voice: options.VoiceOption = False,
+    video: options.VideoOption = None,
+    video_host: options.VideoHostOption = "127.0.0.1",
+    video_url: options.VideoUrlOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
@@ -89,6 +93,7 @@ def up(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
+            video_of(video_host, video, video_url),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -133,6 +138,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.say_line(say(f"  console    {tier.console.url}", f"  指挥台  {tier.console.url}"))
     if tier.radio:
         shell.say_line(say(f"  radios     {tier.radio.url}", f"  电台  {tier.radio.url}"))
+    if tier.video:
+        shell.say_line(say(f"  talk       {tier.video.url} (browsers)", f"  通话  {tier.video.url}（浏览器）"))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

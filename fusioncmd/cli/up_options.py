@@ -122,6 +122,17 @@ VoiceOption = Annotated[
         help=say("Arbitrate and record talkgroups, also without radios here.", "无本地电台时也裁决并录制通话组。"),
     ),
 ]
+VideoOption = Annotated[
+    int | None, _port("Port where browsers join talkgroups (HTTP; sound by UDP); without it they cannot.",
+                      "浏览器加入通话组的端口（HTTP，语音走 UDP）；不指定则不启用。")
+]  # fmt: skip
+VideoHostOption = Annotated[
+    str, _option("ADDRESS", "Where browsers' sound comes in: an address of this machine.", "浏览器语音接入地址。")
+]  # fmt: skip
+VideoUrlOption = Annotated[
+    str | None, _option("URL", "What pages reach that port by, where a proxy with TLS is in front.",
+                        "前置 TLS 代理时，页面访问该端口所用的地址。")
+]  # fmt: skip
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip

@@ -64,9 +64,7 @@ async def _run(given: argparse.Namespace) -> None:
     os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
-    engine = Engine(
-        listener, descriptors_max, peers=Peers(proxies), pages=Pages(_page_files(pages.folder_of("responder")))
-    )
+    engine = Engine(listener, descriptors_max, peers=Peers(proxies), pages=_pages(given.talk))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, clock)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.push_key = given.push_key
@@ -93,6 +91,11 @@ async def _run(given: argparse.Namespace) -> None:
     await _say_goodbye(engine)
     await asyncio.gather(*(tail.stop() for tail in tails))
     await bus.close()
+
+
+def _pages(talk: str) -> Pages:
+    files = _page_files(pages.folder_of("responder"))
+    return Pages(pages.with_talk(files, talk), reaches=pages.source_of(talk)) if talk else Pages(files)
 
 
 def _page_files(folder: Traversable, below: str = "") -> dict[str, bytes]:
@@ -162,6 +165,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--bus-key", type=Path, help="NAME.nk: this gateway's key of the bus")
     parser.add_argument("--push-key", type=bytes.fromhex, default=b"", help="what devices subscribe with, as hex")
+    parser.add_argument("--talk", default="", metavar=":PORT|URL", help="where pages join talkgroups")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()
     configure_logs()

@@ -20,12 +20,12 @@ TYPES = {
 }
 # CSP level 3. `self` stands for the WebSocket of the same origin, too; pictures that a person has chosen are blobs.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'%s; "
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 COMMON = (
     "Connection: close\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-    f"Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: {POLICY}\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
 )
 FOR_EVER, ASKED_AGAIN = "public, max-age=31536000, immutable", "no-cache"
 HASHED = "/assets/"  # names there hold a hash of what is in them
@@ -40,15 +40,18 @@ class _Page(NamedTuple):
 
 
 class Pages:
-    """`files` by their path below the page's folder; `x.gz` is x, compressed. `index` is what / names."""
+    """`files` by their path below the page's folder; `x.gz` is x, compressed. `index` is what / names; `reaches` what
+    else its scripts may connect to."""
 
-    def __init__(self, files: Mapping[str, bytes] | None = None, index: str = "responder.html") -> None:
+    def __init__(
+        self, files: Mapping[str, bytes] | None = None, index: str = "responder.html", reaches: str = ""
+    ) -> None:
         self._pages: dict[str, _Page] = {}
-        files = files or {}
+        files, policy = files or {}, POLICY % (reaches and f" {reaches}")
         for name, data in files.items():
             if (kind := TYPES.get(name.rpartition(".")[2])) is not None:
                 path = "/" if name == index else f"/{name}"
-                self._pages[path] = _made(path, kind, data, files.get(f"{name}.gz"))
+                self._pages[path] = _made(path, kind, data, files.get(f"{name}.gz"), policy)
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -74,10 +77,10 @@ class Pages:
 NO_PAGES = Pages()
 
 
-def _made(path: str, kind: str, data: bytes, gzipped: bytes | None) -> _Page:
+def _made(path: str, kind: str, data: bytes, gzipped: bytes | None, policy: str) -> _Page:
     etag = f'"{b32encode(sha256(data).digest()[:10]).decode().lower()}"'
     kept = f"Cache-Control: {FOR_EVER if path.startswith(HASHED) else ASKED_AGAIN}\r\nETag: {etag}\r\n"
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{COMMON}{kept}"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{COMMON}Content-Security-Policy: {policy}\r\n{kept}"
     if gzipped is not None:
         head += "Vary: Accept-Encoding\r\n"
     plain = f"{head}Content-Length: {len(data)}\r\n\r\n".encode()

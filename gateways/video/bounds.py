@@ -1,0 +1,23 @@
+"""Every bound of the WebRTC gateway, per process, with its unit and outcome. Pure.
+
+Outcomes as in `fusioncmd/limits.py`: *reject* (an HTTP status), *shed* (dropped and counted), *disconnect*.
+"""
+
+from fusioncmd import limits
+
+SESSIONS_MAX = 512  # reject: 503
+SESSIONS_PER_PERSON_MAX = 4  # disconnect: the oldest
+OPENING_MAX = 32  # offers that are being answered: reject, 503
+OFFER_BYTES_MAX = 16 * 1024  # reject: 413
+OFFER_MEDIA_MAX = 2  # one of audio, one of data: reject, 400
+CANDIDATES_MAX = 32  # in one offer: reject, 400
+BEARER_CHARS_MAX = 1_024  # reject: 401
+CONNECT_S_MAX = 15  # from the answer until sound and floor are there: disconnect
+WAITING_MAX = 64  # datagrams of one session that were not looked at yet: shed, the newest
+UNSENT_BYTES_MAX = 64 * 1024  # that the kernel did not take of one session: shed
+FLOOR_WAITING_BYTES_MAX = 16 * 1024  # floor messages that a browser does not take: disconnect
+FLOOR_BURST, FLOOR_PER_S = 40, 20.0  # floor messages of one browser: shed
+CONNECTIONS_MAX = 1_024  # of HTTP: 503
+
+assert limits.FLOOR_BYTES_MAX < FLOOR_WAITING_BYTES_MAX
+assert OPENING_MAX < SESSIONS_MAX < CONNECTIONS_MAX
