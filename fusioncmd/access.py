@@ -16,7 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import devices, escalation, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
-from fusioncmd.api.voice import Bursts, Recording, SpeakOrder
+from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
 from fusioncmd.messages import Selector
@@ -94,6 +94,7 @@ RULES: dict[type[Any], Rule] = {
     Bursts: Rule(WATCHING, lambda question: (question.place,) if question.place else ()),
     Recording: Rule(WATCHING),
     SpeakOrder: Rule(COMPOSING, lambda question: [where.partition(".")[0] for where in question.where]),
+    TalkPass: Rule(COMPOSING),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

@@ -28,7 +28,7 @@ ONE_FILE_PER_LIBRARY = {
     "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
-        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions")
+        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk")
     }
     | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},

@@ -120,7 +120,7 @@ class Node:
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
-        self.voice = VoiceDesk(bus, self.desk, data, self.recorder, self._clock)
+        self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""

@@ -1,4 +1,5 @@
-"""What a node answers of recordings: which bursts there are, and one to be heard. Who heard it is in the audit."""
+"""What a node answers of voice: which bursts were kept, and one to be heard; an order that is to be spoken; and who may
+join talkgroups in a browser."""
 
 from __future__ import annotations
 
@@ -7,28 +8,43 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
-from fusioncmd import ids, subjects
+from fusioncmd import ids, passes, subjects
 from fusioncmd.access import Actor, check_places
-from fusioncmd.api.voice import SPAN_MS_MAX, Bursts, BurstsReply, Recording, RecordingReply, Speaking, SpeakOrder
+from fusioncmd.api.voice import (
+    SPAN_MS_MAX,
+    Bursts,
+    BurstsReply,
+    Passed,
+    Recording,
+    RecordingReply,
+    Speaking,
+    SpeakOrder,
+    TalkPass,
+)
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.voice.bounds import USER_CHARS_MAX
 from fusioncmd.voice.recorded import matches, may_hear
 from fusioncmd.voice.speak import Speak, encode
 from tiers.desk import Desk
 from tiers.recordings import Recordings
 from tiers.serving import Answer
 
+STAYS_S = 3_600  # then the page asks for the next one
+
 
 class VoiceDesk:
-    """Of the recordings in the node's `data`, which another process writes (`talk.py`)."""
+    """Of the recordings in the node's `data`, which another process writes (`talk.py`). `key` makes tickets."""
 
-    def __init__(self, bus: Bus, desk: Desk, data: FilePath, recorder: Recorder, clock: Callable[[], float]) -> None:
-        self._bus, self._desk = bus, desk
+    def __init__(
+        self, bus: Bus, desk: Desk, data: FilePath, key: bytes, recorder: Recorder, clock: Callable[[], float]
+    ) -> None:
+        self._bus, self._desk, self._key = bus, desk, key
         self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak}
+        return {Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak, TalkPass: self.talk_pass}
 
     async def speak(self, question: SpeakOrder, who: Actor) -> Speaking:
         """What is spoken is the order as it was signed; a clip is whoever's word who asks, and noted as theirs."""
@@ -44,6 +60,12 @@ class VoiceDesk:
         said = Speak(question.order, question.where, question.clip)
         await self._bus.say(subjects.radio_speak(self._desk.node), encode(said))
         return Speaking(question.where)
+
+    async def talk_pass(self, question: TalkPass, who: Actor) -> Passed:
+        now_s = int(self._clock())
+        until_s = min(who.until_s or now_s + STAYS_S, now_s + STAYS_S)
+        made = passes.Pass(who.name[:USER_CHARS_MAX], who.path.code, now_s + passes.SHOWN_WITHIN_S, until_s)
+        return Passed(passes.mint(made, self._key))
 
     async def bursts(self, question: Bursts, who: Actor) -> BurstsReply:
         if not 0 <= question.until_ms - question.from_ms <= SPAN_MS_MAX:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from fusioncmd import limits
 from fusioncmd.api.question import CodeOrNone, Question, Verbs
 from fusioncmd.messages import Id as Order
 from fusioncmd.messages import Millis
@@ -62,7 +63,18 @@ class Speaking(Struct, frozen=True):
     where: tuple[str, ...]
 
 
+class TalkPass(Question["Passed"], frozen=True):
+    """`talk-pass`: who is logged in may join talkgroups in a browser, as themselves; the gateway is shown this."""
+
+
+class Passed(Struct, frozen=True):
+    """A `passes.Pass`, to be shown within a minute."""
+
+    talk_pass: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
+
+
 VERBS: Verbs = {
+    TalkPass: ("talk-pass", Passed),
     Bursts: ("voice", BurstsReply),
     Recording: ("recording", RecordingReply),
     SpeakOrder: ("speak", Speaking),

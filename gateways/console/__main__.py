@@ -61,7 +61,7 @@ async def _run(given: argparse.Namespace) -> None:
     bus = await open_bus(given.nats, "console", wait_s=BUS_WAIT_S, key=given.bus_key, ca=given.tls_ca)
     desk = Desk(bus, places)
     watching = Watching(desk, asyncio.get_running_loop().time)
-    app = make_app(desk, watching, lambda: with_counties(built_pages(), given.counties), given.proxied)
+    app = make_app(desk, watching, lambda: with_counties(built_pages(), given.counties), given.proxied, given.talk)
     config = uvicorn.Config(
         app, host=given.host, port=given.port, loop="none", http="h11", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=2, lifespan="on",
@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--proxied", action="store_true", help="a proxy with TLS is in front: cookies are kept to TLS")
     parser.add_argument("--divisions", type=Path, help="another province's CSV of code,name")
     parser.add_argument("--counties", type=Path, help="the map's own polygons, as GeoJSON")
+    parser.add_argument("--talk", default="", metavar=":PORT|URL", help="where pages join talkgroups")
     parser.add_argument("--bus-key", type=Path, help="NAME.nk: the console's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     given = parser.parse_args()

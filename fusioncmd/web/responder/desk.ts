@@ -15,7 +15,7 @@ import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from
 import { Push } from "./push";
 import { Reports } from "./reports";
 import type { Store } from "./store";
-import { Heard, hex, idIn, Said, type Value } from "./wire";
+import { base64url, Heard, hex, idIn, placeIn, Said, type Value } from "./wire";
 
 const MOVED_MS = 400;
 const BAD_TICKET = 4102, EXPIRED = 4103, LOST = 4106, CLOCK = 4003;
@@ -73,6 +73,15 @@ export class Desk implements Talk {
   /* Nobody was enrolled here, nor tried to: a code in the address may be taken at once. */
   get identityless(): boolean {
     return this.device.isBlank;
+  }
+
+  /* What proves who speaks in a talkgroup, and of which place they are. */
+  get ticketText(): string {
+    return base64url(this.device.ticket);
+  }
+
+  get place(): string {
+    return placeIn(this.device.ticket);
   }
 
   wake = (): void => this.wire.wake(); // a push message came: the connection may have died unnoticed

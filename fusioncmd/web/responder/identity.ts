@@ -35,6 +35,10 @@ export class Device {
     return this.known.latestMs;
   }
 
+  get ticket(): Bytes {
+    return this.known.ticket;
+  }
+
   /* Where push messages are taken, as far as the gateway has it on disk. */
   get pushed(): Identity["pushed"] {
     return this.me?.pushed;

@@ -179,3 +179,17 @@ export function makeId(nowMs: number, chance: Uint8Array): Bytes {
   id.set(chance.subarray(0, 10), 6);
   return id;
 }
+
+export const base64url = (bytes: Uint8Array): string =>
+  btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+
+/* The place of whom a ticket is for; empty where none can be read. Its last 16 bytes are the gateway's to check. */
+export function placeIn(ticket: Bytes): string {
+  try {
+    const shown = decode(ticket.slice(0, -16));
+    return Array.isArray(shown) && typeof shown[2] === "string" ? shown[2] : "";
+  } catch (error) {
+    if (error instanceof Unreadable) return "";
+    throw error;
+  }
+}

@@ -26,9 +26,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from fusioncmd import __version__
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Problem
+from fusioncmd.pages import source_of
 from gateways.console import bounds
 from gateways.console.desk import Desk
-from gateways.console.http import exports, live, looking, orders, pages, sessions
+from gateways.console.http import exports, live, looking, orders, pages, sessions, talk
 from gateways.console.http.asking import Asked
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 from gateways.console.watching import Watching
@@ -38,7 +39,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
-        "connect-src 'self'; worker-src 'self' blob:; font-src 'self'; base-uri 'none'; form-action 'none'; "
+        "connect-src 'self'%s; worker-src 'self' blob:; font-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -48,8 +49,10 @@ HEADERS = {
 }
 
 
-def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, bytes]], proxied: bool) -> Litestar:
-    """`read` gives the built pages by path, may be none yet."""
+def make_app(
+    desk: Desk, watching: Watching, read: Callable[[], Mapping[str, bytes]], proxied: bool, talk_at: str = ""
+) -> Litestar:
+    """`read` gives the built pages by path, may be none yet; `talk_at`: where talkgroups are (`:PORT` or a URL)."""
 
     @asynccontextmanager
     async def watch(_: Litestar) -> AsyncIterator[None]:
@@ -62,14 +65,23 @@ def make_app(desk: Desk, watching: Watching, read: Callable[[], Mapping[str, byt
             with suppress(asyncio.CancelledError):
                 await task
 
-    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports)]
+    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk)]
+    policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(
         [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],
-        state=State({"desk": desk, "watching": watching, "proxied": proxied, "divisions_csv": csv_of(desk.places)}),
+        state=State(
+            {
+                "desk": desk,
+                "watching": watching,
+                "proxied": proxied,
+                "talk": talk_at,
+                "divisions_csv": csv_of(desk.places),
+            }
+        ),
         lifespan=[watch],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
         request_max_body_size=bounds.BODY_BYTES_MAX,
-        response_headers=HEADERS,
+        response_headers=HEADERS | {"Content-Security-Policy": policy},
         openapi_config=OpenAPIConfig(
             "fusioncmd", __version__, path="/schema", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),

@@ -1,0 +1,113 @@
+"""A responder's phone and a radio in one talkgroup: each is heard by the other, and the page says who speaks."""
+
+from __future__ import annotations
+
+import array
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser import chromium, device, violations
+from tests.nats_server import free_port
+from tests.sip_programs import Baresip, need_programs, rest
+from tests.smoke.conftest import filled
+from tests.smoke.phone_page import ask, enrolled
+from tests.tier_process import TierProcess, until
+
+# What the page's connection is: only so can be asked what came in by it.
+KEEP = """(() => {
+  const Real = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real {
+    constructor(...given) { super(...given); window.connection = this; }
+  };
+})()"""
+HEARD = """async () => {
+  let found = {packets: 0, energy: 0};
+  (await window.connection.getStats()).forEach((one) => {
+    if (one.type === "inbound-rtp") found = {packets: one.packetsReceived, energy: one.totalAudioEnergy};
+  });
+  return found;
+}"""
+
+
+@pytest.fixture(scope="session")
+def radio_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def tier(tmp_path_factory: pytest.TempPathFactory, radio_port: int) -> Iterator[TierProcess]:
+    need_programs()
+    folder = tmp_path_factory.mktemp("talk")
+    with filled(folder, "--radio", radio_port, "--video", free_port(), console=True) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def handheld(flood: list[dict[str, Any]]) -> Iterator[BrowserContext]:
+    with chromium("--use-fake-device-for-media-stream") as browser, device(browser) as context:
+        context.grant_permissions(["microphone"])
+        context.add_init_script(KEEP)
+        yield context
+
+
+@pytest.fixture
+def radio(tier: TierProcess, tmp_path: Path, radio_port: int, person: dict[str, Any]) -> Iterator[Baresip]:
+    """In the talkgroup of the person's town; it says nothing yet."""
+    town = person["place"][:9]
+    secret = str(ask(tier, "radios", "add", "patrol", "--md5", "--place", town)["secret"])
+    with Baresip(tmp_path / "radio", "patrol", secret, f"127.0.0.1:{radio_port}") as one:
+        until(lambda: ask(tier, "radios", "list")["radios"][0]["here"])
+        one.dial(f"sip:{town}@127.0.0.1:{radio_port}")
+        one.do("mute")
+        yield one
+
+
+def joined(page: Page) -> Page:
+    page.get_by_role("button", name="Join the talkgroup").click()
+    expect(page.locator(".talk-who")).to_have_text("Nobody speaks", timeout=15_000)
+    return page
+
+
+def spoken(page: Page, seconds: float) -> None:
+    """Press, speak once the floor is there, let go; a tier that has just started grants it after a few seconds."""
+    button = page.locator(".push")
+    button.hover()
+    page.mouse.down()
+    expect(page.locator(".talk-who")).to_have_text("Speak now", timeout=10_000)
+    rest(seconds)
+    page.mouse.up()
+    expect(page.locator(".talk-who")).to_have_text("Nobody speaks")
+
+
+def loud_s(file: Path) -> float:
+    """Seconds of `file`, in steps of 100 ms, in which something is heard."""
+    with wave.open(str(file)) as opened:
+        samples = array.array("h", opened.readframes(opened.getnframes()))[:: opened.getnchannels()]
+        step = opened.getframerate() // 10
+    return sum(max(samples[at : at + step]) > 500 for at in range(0, len(samples) - step, step)) / 10
+
+
+def test_a_phone_and_a_radio_hear_each_other(
+    tier: TierProcess, handheld: BrowserContext, person: dict[str, Any], radio: Baresip
+) -> None:
+    page = joined(enrolled(tier, handheld, person))
+    spoken(page, 3.0)
+    before = page.evaluate(HEARD)
+    radio.do("mute")  # from now on its tone is heard
+    expect(page.locator(".talk-who")).to_have_text("patrol speaks", timeout=10_000)
+    rest(1.0)
+    after = page.evaluate(HEARD)
+    assert after["packets"] - before["packets"] >= 30 and after["energy"] > before["energy"] + 0.001
+    page.locator(".push").hover()
+    page.mouse.down()
+    expect(page.locator(".talk-who")).to_have_text("You are number 1 in the queue")
+    page.mouse.up()
+    expect(page.locator(".talk-who")).to_have_text("patrol speaks")
+    radio.hang_up()
+    assert 0.5 <= loud_s(next(radio.folder.glob("*-dec.wav"))) <= 4.0
+    assert violations(page) == []
