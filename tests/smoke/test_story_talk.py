@@ -15,6 +15,7 @@ from tests.browser import chromium, device, violations
 from tests.nats_server import free_port
 from tests.sip_programs import Baresip, need_programs, rest
 from tests.smoke.conftest import filled
+from tests.smoke.console_page import by_key
 from tests.smoke.phone_page import ask, enrolled
 from tests.tier_process import TierProcess, until
 
@@ -59,9 +60,10 @@ def handheld(flood: list[dict[str, Any]]) -> Iterator[BrowserContext]:
 def radio(tier: TierProcess, tmp_path: Path, radio_port: int, person: dict[str, Any]) -> Iterator[Baresip]:
     """In the talkgroup of the person's town; it says nothing yet."""
     town = person["place"][:9]
-    secret = str(ask(tier, "radios", "add", "patrol", "--md5", "--place", town)["secret"])
-    with Baresip(tmp_path / "radio", "patrol", secret, f"127.0.0.1:{radio_port}") as one:
-        until(lambda: ask(tier, "radios", "list")["radios"][0]["here"])
+    name = f"patrol-{person['number']}"
+    secret = str(ask(tier, "radios", "add", name, "--md5", "--place", town)["secret"])
+    with Baresip(tmp_path / "radio", name, secret, f"127.0.0.1:{radio_port}") as one:
+        until(lambda: any(each["here"] and each["account"] == name for each in ask(tier, "radios", "list")["radios"]))
         one.dial(f"sip:{town}@127.0.0.1:{radio_port}")
         one.do("mute")
         yield one
@@ -99,7 +101,7 @@ def test_a_phone_and_a_radio_hear_each_other(
     spoken(page, 3.0)
     before = page.evaluate(HEARD)
     radio.do("mute")  # from now on its tone is heard
-    expect(page.locator(".talk-who")).to_have_text("patrol speaks", timeout=10_000)
+    expect(page.locator(".talk-who")).to_have_text(f"{radio.account} speaks", timeout=10_000)
     rest(1.0)
     after = page.evaluate(HEARD)
     assert after["packets"] - before["packets"] >= 30 and after["energy"] > before["energy"] + 0.001
@@ -107,7 +109,26 @@ def test_a_phone_and_a_radio_hear_each_other(
     page.mouse.down()
     expect(page.locator(".talk-who")).to_have_text("You are number 1 in the queue")
     page.mouse.up()
-    expect(page.locator(".talk-who")).to_have_text("patrol speaks")
+    expect(page.locator(".talk-who")).to_have_text(f"{radio.account} speaks")
     radio.hang_up()
     assert 0.5 <= loud_s(next(radio.folder.glob("*-dec.wav"))) <= 4.0
     assert violations(page) == []
+
+
+def test_a_commander_speaks_to_a_town_from_the_console(
+    tier: TierProcess, handheld: BrowserContext, radio_port: int, radio: Baresip
+) -> None:
+    page = by_key(tier, handheld)
+    page.get_by_role("button", name="Talk", exact=True).click()
+    joined(page)
+    radio.hang_up()
+    radio.dial(f"sip:44@127.0.0.1:{radio_port}")
+    radio.do("mute")
+    spoken(page, 1.5)
+    page.locator(".push").focus()
+    page.keyboard.down("Space")
+    expect(page.locator(".talk-who")).to_have_text("Speak now")
+    page.keyboard.up("Space")
+    expect(page.locator(".talk-who")).to_have_text("Nobody speaks")
+    radio.hang_up()
+    assert loud_s(max(radio.folder.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)) >= 0.3
