@@ -127,6 +127,7 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
             {
                 "ready": True, "node": tier.node, "nats": tier.nats_url, "terminals": address(tier),
                 "proxied": bool(tier.proxies), "data": tier.data, "console": tier.console.url if tier.console else None,
+                "talk": tier.video.url if tier.video else None,
             }
         )  # fmt: skip
         return

@@ -1,0 +1,42 @@
+"""What NATS itself refuses the gateway of browsers: all but whose devices are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fusioncmd.bus.nats import open_bus
+from fusioncmd.bus.port import TRUST, Stored
+from tests.intruder import KeyedServer, intrude
+from tests.nats_server import until
+
+NOT_OF_BROWSERS = {
+    "a loss of its own": "fc.trust.lost.00", "an order": "fc.call.44.01.06", "receipts": "fc.receipt.video",
+    "that radios are called": "fc.radio.ring.44.01.06", "a question of commanders": "fc.api.talk-pass",
+    "devices": "fc.js.CONSUMER.CREATE.FC_TRUST.video-device.fc.trust.device.>",
+    "all of the trust stream": "fc.js.CONSUMER.CREATE.FC_TRUST.video", "the inbox of the node": "_INBOX.node.x",
+}  # fmt: skip
+
+
+async def test_the_gateway_of_browsers_reads_losses_and_nothing_else(tmp_path: Path) -> None:
+    server = KeyedServer(tmp_path, ("node", "node", "440106"), ("video", "video", "440106"))
+    try:
+        node = await open_bus(server.url, "node", key=server.key("node"))
+        await node.ensure_streams()
+        video = await open_bus(server.url, "video", key=server.key("video"), gateway=True)
+        read = list[Stored]()
+        tail = await video.tail(TRUST, read.append, filters=("fc.trust.lost.*",))
+        await tail.caught_up()
+        await node.store("fc.trust.radio.61", b"an account")
+        await node.store("fc.trust.lost.00", b"a loss")
+        await until(lambda: read)
+        assert [stored.data for stored in read] == [b"a loss"]
+        intruder = await intrude(server.url, server.key("video"))
+        for what, subject in NOT_OF_BROWSERS.items():
+            assert not await intruder.publish(subject), what
+        for heard in ("fc.>", "fc.trust.>", "fc.api.>", "fc.call.>", "fc.voice.>", ">"):
+            assert not await intruder.hear(heard), heard
+        await tail.stop()
+        for each in (intruder.client, video, node):
+            await each.close()
+    finally:
+        server.stop()
