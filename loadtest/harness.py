@@ -16,9 +16,9 @@ from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.cli.bus_way import OWN, Way
+from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.radio_way import Radio
-from fusioncmd.cli.tier import Console
 from fusioncmd.cli.up import Tier, run_tier
 from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions

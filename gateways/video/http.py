@@ -33,7 +33,7 @@ def make_app(talking: Talking, doorman: Doorman, running: Callable[[], Any]) -> 
         return doorman.admit(request.headers.get("authorization", ""), time.time())
 
     @post("/talk/{where:str}", status_code=201)
-    async def join(request: Asked, where: str) -> Response[str]:
+    async def join(request: Asked) -> Response[str]:
         """Into a talkgroup, `<code>` or `<code>.<group>`."""
         guest = guest_of(request)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != SDP:
@@ -42,12 +42,12 @@ def make_app(talking: Talking, doorman: Doorman, running: Callable[[], Any]) -> 
             offer = (await request.body()).decode()
         except UnicodeDecodeError:
             raise BadMessage("The SDP offer is not UTF-8.", "SDP 邀约不是 UTF-8。") from None
-        browser, answer = await talking.open(guest, where, offer)
+        browser, answer = await talking.open(guest, request.path_params["where"], offer)
         return Response(answer, media_type=SDP, headers={"Location": f"/session/{browser.ident}"})
 
     @delete("/session/{ident:str}", status_code=200)
-    async def leave(request: Asked, ident: str) -> None:
-        talking.end(talking.find(ident, guest_of(request)))
+    async def leave(request: Asked) -> None:
+        talking.end(talking.find(request.path_params["ident"], guest_of(request)))
 
     @get("/health")
     async def health() -> dict[str, int]:

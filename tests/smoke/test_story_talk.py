@@ -69,6 +69,11 @@ def radio(tier: TierProcess, tmp_path: Path, radio_port: int, person: dict[str, 
         yield one
 
 
+def bursts(tier: TierProcess, person: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was kept of the talkgroup of the person's town."""
+    return list(ask(tier, "voice", "find", "--place", person["place"][:9])["bursts"])
+
+
 def joined(page: Page) -> Page:
     page.get_by_role("button", name="Join the talkgroup").click()
     expect(page.locator(".talk-who")).to_have_text("Nobody speaks", timeout=15_000)
@@ -111,6 +116,8 @@ def test_a_phone_and_a_radio_hear_each_other(
     page.mouse.up()
     expect(page.locator(".talk-who")).to_have_text(f"{radio.account} speaks")
     radio.hang_up()
+    said = until(lambda: [one for one in bursts(tier, person) if one["number"] == person["number"]])
+    assert said[0]["lasts_ms"] >= 2_000 and said[0]["name"].endswith(f" {person['number']}")
     assert 0.5 <= loud_s(next(radio.folder.glob("*-dec.wav"))) <= 4.0
     assert violations(page) == []
 
