@@ -92,7 +92,7 @@ def spoken(page: Page, seconds: float) -> None:
 
 
 def loud_s(file: Path) -> float:
-    """Seconds of `file`, in steps of 100 ms, in which something is heard: Chromium's microphone beeps twice a second."""
+    """Seconds of `file`, in steps of 100 ms, in which something is heard: that microphone beeps twice a second."""
     with wave.open(str(file)) as opened:
         samples = array.array("h", opened.readframes(opened.getnframes()))[:: opened.getnchannels()]
         step = opened.getframerate() // 10
