@@ -92,11 +92,11 @@ def spoken(page: Page, seconds: float) -> None:
 
 
 def loud_s(file: Path) -> float:
-    """Seconds of `file`, in steps of 100 ms, in which something is heard."""
+    """Seconds of `file`, in steps of 100 ms, in which something is heard: that microphone beeps twice a second."""
     with wave.open(str(file)) as opened:
         samples = array.array("h", opened.readframes(opened.getnframes()))[:: opened.getnchannels()]
         step = opened.getframerate() // 10
-    return sum(max(samples[at : at + step]) > 500 for at in range(0, len(samples) - step, step)) / 10
+    return sum(max(samples[at : at + step]) > 200 for at in range(0, len(samples) - step, step)) / 10
 
 
 def test_a_phone_and_a_radio_hear_each_other(
@@ -138,4 +138,4 @@ def test_a_commander_speaks_to_a_town_from_the_console(
     page.keyboard.up("Space")
     expect(page.locator(".talk-who")).to_have_text("Nobody speaks")
     radio.hang_up()
-    assert loud_s(max(radio.folder.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)) >= 0.3
+    assert loud_s(max(radio.folder.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)) >= 0.2

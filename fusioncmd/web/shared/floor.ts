@@ -43,7 +43,7 @@ export function read(data: ArrayBuffer): FloorMessage | null {
   const view = new DataView(data);
   if (view.byteLength < HEADER || view.byteLength % 4 || view.getUint8(1) !== APP || view.getUint32(8) !== NAME) return null;
   const first = view.getUint8(0);
-  if (first >> 5 !== 4) return null; // version 2, no padding
+  if (first >> 5 !== 4 || (view.getUint16(2) + 1) * 4 !== view.byteLength) return null; // version 2, no padding, whole
   const found: FloorMessage = { kind: first & 15, ack: (first & 16) !== 0, cause: null, position: null, party: null };
   for (let at = HEADER; at + 2 <= view.byteLength; ) {
     const number = view.getUint8(at), long = number >= 192;
