@@ -68,12 +68,6 @@ class VoiceDesk:
         made = passes.Pass(who.name[:USER_CHARS_MAX], who.path.code, now_s + passes.SHOWN_WITHIN_S, until_s)
         return Passed(passes.mint(made, self._key))
 
-    async def talk_pass(self, question: TalkPass, who: Actor) -> Passed:
-        now_s = int(self._clock())
-        until_s = min(who.until_s or now_s + STAYS_S, now_s + STAYS_S)
-        made = passes.Pass(who.name[:USER_CHARS_MAX], who.path.code, now_s + passes.SHOWN_WITHIN_S, until_s)
-        return Passed(passes.mint(made, self._key))
-
     async def bursts(self, question: Bursts, who: Actor) -> BurstsReply:
         if not 0 <= question.until_ms - question.from_ms <= SPAN_MS_MAX:
             raise BadInput("The time ends before it begins, or is too long.", "结束时间早于开始时间，或时段过长。")

@@ -75,16 +75,6 @@ class Passed(Struct, frozen=True):
     talk_pass: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
 
 
-class TalkPass(Question["Passed"], frozen=True):
-    """`talk-pass`: who is logged in may join talkgroups in a browser, as themselves; the gateway is shown this."""
-
-
-class Passed(Struct, frozen=True):
-    """A `passes.Pass`, to be shown within a minute."""
-
-    talk_pass: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
-
-
 VERBS: Verbs = {
     TalkPass: ("talk-pass", Passed),
     Bursts: ("voice", BurstsReply),
