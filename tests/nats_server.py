@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import shutil
 import socket
 import subprocess
@@ -27,14 +28,18 @@ from tiers.nats_config import NatsSettings, listening
 from tiers.nats_server import server_binary
 
 READY_S_MAX = 20.0
+FREE_PORTS = range(10_240, 20_000)
 POLL_S = 0.01
 T = TypeVar("T")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that no connection is given meanwhile, nor sound: below those of the kernel and of RTP. Whoever tests beside us
+    draws, too, from so many that two rarely draw the same."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.choice(FREE_PORTS)))
+            return int(probe.getsockname()[1])
 
 
 def wait_for_jetstream(port: int) -> None:
