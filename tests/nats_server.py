@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def free_port() -> int:
-    """One that no connection is given meanwhile, nor sound: below those of the kernel and of RTP. Whoever tests beside us
+    """One that no connection and no sound is given meanwhile: below those of the kernel and of RTP. Who tests beside us
     draws, too, from so many that two rarely draw the same."""
     while True:
         with socket.socket() as probe, contextlib.suppress(OSError):
