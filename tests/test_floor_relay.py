@@ -62,6 +62,21 @@ def test_a_gateway_says_again_that_it_speaks_and_gives_up_what_nobody_answers() 
     assert told(waiting.tick(UNANSWERED_MS)) == [(Kind.DENY, Denied.NO_RESOURCES)]
 
 
+def test_who_was_granted_the_floor_and_does_not_speak_is_told_again_a_few_times() -> None:
+    """Somebody in the queue asks for nothing again: a Floor Granted that was lost would be lost for good."""
+    relay, ask = asking()
+    said = [(10, *one) for one in told(relay.answer(granted("44", ask), 10))]
+    for ms in range(100, SERVER.t1_ms, 100):
+        relay.hear(Beacon("44"), ms)
+        for one in (out := relay.tick(ms)):
+            if isinstance(one, Ask):
+                relay.answer(granted("44", one), ms + 1)
+        said += [(ms, *one) for one in told(out)]
+    assert said == [(ms, Kind.GRANTED, None) for ms in (10, 1_100, 2_100, 3_100)]
+    spoken = holding()
+    assert (Kind.GRANTED, None) not in [one for ms in range(100, HOLD_MS, 100) for one in told(spoken.tick(ms))]
+
+
 def test_a_gateway_lets_go_of_who_fell_silent() -> None:
     relay = holding()
     for ms in range(100, SERVER.t1_ms, 100):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fusioncmd.floor.messages import FloorMessage
+from fusioncmd.floor.timers import SERVER
 
 
 @dataclass(slots=True)
@@ -20,11 +21,18 @@ class Burst:
     asked: str | None = None  # which node
     granted: FloorMessage | None = None  # it speaks
     until_ms: int = 0  # the grant
+    told: int = 0  # how often it was granted
+    spoke: bool = False
     position: int | None = None  # as told last
 
     @property
     def holding(self) -> bool:
         return self.granted is not None
+
+    def is_told_again(self, now_ms: int) -> bool:
+        """T20: who waited may not have heard Floor Granted, as long as no RTP comes."""
+        due = self.holding and not self.spoke and self.told <= SERVER.c20
+        return due and now_ms - self.began_ms >= self.told * SERVER.t20_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Relay:
             if len(self._refusing) < limits.FLOOR_ASKING_MAX:
                 self._refusing.setdefault(participant, None)
             return False
-        self._holder.heard_ms = now_ms
+        self._holder.heard_ms, self._holder.spoke = now_ms, True
         return True
 
     def join(self, participant: str) -> Out:
@@ -133,8 +133,10 @@ class Relay:
                 out += self._lose(burst, Kind.REVOKE, Revoked.OTHER, now_ms)
             elif not burst.holding and now_ms - burst.heard_ms >= UNANSWERED_MS:
                 out += self._lose(burst, Kind.DENY, Denied.NO_RESOURCES, now_ms)
-            elif burst.asked != follows or now_ms - burst.asked_ms >= (ASK_MS if burst.holding else WAIT_MS):
-                out += self._ask(burst, follows, now_ms)
+            else:
+                out += self._tell_granted(burst) if burst.is_told_again(now_ms) else []
+                if burst.asked != follows or now_ms - burst.asked_ms >= (ASK_MS if burst.holding else WAIT_MS):
+                    out += self._ask(burst, follows, now_ms)
         return out
 
     def _revoke_refused(self, now_ms: int) -> Out:
@@ -172,7 +174,11 @@ class Relay:
             out = self._lose(before, Kind.REVOKE, Revoked.PRE_EMPTED, now_ms)
         burst.granted, burst.until_ms, burst.began_ms, burst.heard_ms = message, until_ms, now_ms, now_ms
         self._holder = burst
-        return [*out, Told(message, burst.participant), *self._ask(burst, self.follows(now_ms), now_ms)]
+        return [*out, *self._tell_granted(burst), *self._ask(burst, self.follows(now_ms), now_ms)]
+
+    def _tell_granted(self, burst: Burst) -> Out:
+        burst.told += 1
+        return [] if burst.granted is None else [Told(burst.granted, burst.participant)]
 
     def _to_all(self, answer: Answer, message: FloorMessage, now_ms: int) -> Out:
         if answer.node != self.follows(now_ms):
