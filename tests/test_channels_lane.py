@@ -38,6 +38,7 @@ class Node:
         if self.deaf:
             return encode(Heard(False, "again"))
         said = decode(Outcomes, data)
+        assert said.channel == "sms"
         self.heard += [(said.outcome, number) for number in said.numbers]
         return encode(Heard(True))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fusioncmd.errors import StorageFull
-from fusioncmd.exchange import bounds, items
+from fusioncmd.exchange import items
 from fusioncmd.exchange.items import Family
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
@@ -71,12 +71,10 @@ def test_a_node_whose_key_had_ended_is_not_believed_and_noise_is_refused() -> No
             known.add(data)
 
 
-def test_losses_are_bounded_and_one_that_was_just_said_is_not_said_again() -> None:
+def test_losses_are_bounded_and_one_that_is_held_takes_no_room() -> None:
     known = losses(2)
     for number in (1, 2):
         known.add(state(missing(number=number), PROVINCE))
     with pytest.raises(StorageFull, match="2 losses are kept"):
         known.add(state(missing(number=3), PROVINCE))
     known.add(state(missing(number=2), PROVINCE))  # which is held
-    assert known.just_said(1, NOW_MS) and not known.just_said(3, NOW_MS)
-    assert not known.just_said(1, NOW_MS + bounds.LOSS_AGAIN_MS)

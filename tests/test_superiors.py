@@ -145,7 +145,7 @@ async def test_a_superior_gets_one_message_whatever_fails_or_starts_again() -> N
     assert [text.count("、") for text in fresh.to(COUNTY)] == [3] and "4 人" in fresh.to(COUNTY)[0]
     restarted, told = await fresh.start()
     await fresh.later(restarted, 60)
-    await told.note(ORDER.id, "failed", [COUNTY])  # there is no other way to them
+    await told.note(ORDER.id, "sms", "failed", [COUNTY])  # there is no other way to them
     await fresh.later(restarted, 60)
     assert len(fresh.to(COUNTY)) == 1
 

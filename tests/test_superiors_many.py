@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from fusioncmd import tickets
 from fusioncmd.api import escalation as asked
 from fusioncmd.bus.memory import MemoryBus
+from fusioncmd.codes import Path
 from fusioncmd.errors import NotReady
 from fusioncmd.ladder import bounds
 from fusioncmd.roster.numbers import town_of
@@ -49,3 +50,20 @@ def test_who_comes_back_without_the_role_is_no_superior_any_more() -> None:
     assert [*gateway._holders] == [COUNTY]
     gateway.here(5, Ticket(COUNTY, "440103001001", (), 60))  # by the same descriptor
     assert not gateway._holders
+
+
+async def test_what_an_earlier_way_says_late_is_not_the_fate_of_the_last_one() -> None:
+    house = House((COUNTY, "superior-county"))
+    house.here = BitMap([COUNTY])
+    ladders, told = await house.start()
+    await house.climb(ladders)  # to the terminal, which says nothing
+    await told.note(ORDER.id, "terminal", "failed", [COUNTY])
+    await house.later(ladders, 2)
+    assert len(house.to(COUNTY)) == 1
+    await told.note(ORDER.id, "sms", "accepted", [COUNTY])
+    for way in ("terminal", "push"):
+        await told.note(ORDER.id, way, "failed", [COUNTY])
+    (line,) = told.lines(ladders.kept[ORDER.id], Path("44"))
+    assert (line.channel, line.fate) == ("sms", "accepted")
+    await told.note(ORDER.id, "sms", "failed", [COUNTY])  # as a receipt says
+    assert told.told(ORDER.id)[COUNTY].fate == "failed"

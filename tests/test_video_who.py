@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from gateways.radio.calls import Caller
 from gateways.responder.lost import LostDevices
 from gateways.video import bounds
 from gateways.video.http import make_app
-from gateways.video.talking import Talking
+from gateways.video.talking import Browser, Talking
 from gateways.video.who import Doorman, check_branch
 
 KEY, NOW_S = bytes(32), 1_790_000_000
@@ -105,6 +106,13 @@ async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page
             told: dict[str, Any] = answer.json()
             assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*"), (where, told)
             assert told["en"] and told["zh"]
+        guest = everybody.admit(good["authorization"], NOW_S)
+        here = talking.browsers["11"] = Browser("11", replace(guest, until_s=NOW_S + 1), "44", None, 0)  # type: ignore[arg-type]
+        theirs = {"authorization": shown(expires_s=1 << 40)}
+        for headers, status, until_s in ((theirs, 404, NOW_S + 1), (good, 204, LATER_S), (theirs, 404, LATER_S)):
+            assert (await page.post("/session/11", headers=headers)).status_code == status
+            assert here.guest.until_s == until_s
+        del talking.browsers["11"]
         gone = await page.delete("/session/00", headers=good)
         assert gone.status_code == 404
         assert (await page.get("/health")).json() == {"browsers": 0, "refused": 0}

@@ -196,7 +196,7 @@ class LadderDesk:
         if kept.climb.rungs[said.step].note(said.outcome, BitMap(said.numbers)):
             kept.said.add(said.step)
         if kept.climb.ladder.steps[said.step].channel == SUPERIOR:
-            await self._superiors.note(said.order, said.outcome, said.numbers)
+            await self._superiors.note(said.order, said.channel, said.outcome, said.numbers)
         if said.gone:
             for number in said.numbers:
                 await self._ladders.addresses.forget_push(number)

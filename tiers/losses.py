@@ -34,9 +34,8 @@ class Elsewhere:
         notices.on("missing", self._fold)
 
     async def tell(self, number: int, at_ms: int, by: str) -> None:
-        """On this node's disk, from which links take it; each tier above and below ends what it enrolled."""
-        if self._losses.just_said(number, at_ms):
-            return
+        """On this node's disk, from which links take it; each tier above and below ends what it enrolled. Told each
+        time: nobody here knows whether a stolen code enrolled elsewhere since it was told last."""
         self._losses.check_room()
         missing = Missing(number, self._roster.towns[town_of(number)], at_ms, by)
         data = state(missing, self._own())

@@ -141,11 +141,11 @@ class Superiors:
         self._begun_s[said.order, said.number] = self._monotonic()
         log.info("ladders.superior", order=said.order.hex(), ways=said.tried, fate=said.fate)
 
-    async def note(self, order: bytes, fate: Outcome, numbers: Iterable[int]) -> None:
-        """What became of it."""
+    async def note(self, order: bytes, way: str, fate: Outcome, numbers: Iterable[int]) -> None:
+        """What became of it by that way. Said late, or again, of an earlier one, it is not the last one's fate."""
         for number in numbers:
             told = self.told(order).get(number)
-            if told is not None and told.fate not in (fate, "delivered"):
+            if told is not None and told.tried[-1] == way and told.fate not in (fate, "delivered"):
                 await self._write(structs.replace(told, fate=fate))
 
     # --- what is asked
@@ -188,7 +188,7 @@ class Superiors:
 
     async def _noted(self, told: Told) -> None:
         try:
-            await self.note(told.order, "delivered", [told.number])
+            await self.note(told.order, TERMINAL, "delivered", [told.number])
         except Unavailable as problem:  # the terminal shows it all the same; asked again, it is written then
             log.warning("ladders.not_stored", problem=problem.en)
 

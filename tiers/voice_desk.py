@@ -31,7 +31,8 @@ from tiers.desk import Desk
 from tiers.recordings import Recordings
 from tiers.serving import Answer
 
-STAYS_S = 3_600  # then the page asks for the next one
+STAYS_S = 300  # the page asks for the next one each minute; who is logged out gets none
+HOLDERS_MAX = 1_024  # whose pass is known to hold; beyond, each pass goes into the audit
 
 
 class VoiceDesk:
@@ -42,6 +43,7 @@ class VoiceDesk:
     ) -> None:
         self._bus, self._desk, self._key = bus, desk, key
         self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
+        self._holders: dict[bytes | str, int] = {}  # by session or name, until when (since 1970) the last pass holds
         self.gateways: Callable[[], int] = lambda: 0  # of radios, that are there
 
     def answers(self) -> dict[type[Any], Answer]:
@@ -63,8 +65,17 @@ class VoiceDesk:
         return Speaking(question.where, self.gateways())
 
     async def talk_pass(self, question: TalkPass, who: Actor) -> Passed:
-        now_s = int(self._clock())
+        """In the audit before it holds; one that follows another while that holds is the same stay."""
+        now_s, holder = int(self._clock()), who.session or who.name
         until_s = min(who.until_s or now_s + STAYS_S, now_s + STAYS_S)
+        self._holders = {one: held_s for one, held_s in self._holders.items() if held_s > now_s}
+        if holder not in self._holders:
+            details = {"what": "talk pass", "until": str(until_s)}
+            await self._recorder.record(
+                Entry(int(self._clock() * 1_000), who.name, "voice", who.path.code, details=details)
+            )
+        if holder in self._holders or len(self._holders) < HOLDERS_MAX:
+            self._holders[holder] = until_s
         made = passes.Pass(who.name[:USER_CHARS_MAX], who.path.code, now_s + passes.SHOWN_WITHIN_S, until_s)
         return Passed(passes.mint(made, self._key))
 

@@ -70,7 +70,7 @@ class TalkPass(Question["Passed"], frozen=True):
 
 
 class Passed(Struct, frozen=True):
-    """A `passes.Pass`, to be shown within a minute."""
+    """A `passes.Pass`, to be shown within a minute; who came in by it stays five, and is kept by the next one."""
 
     talk_pass: Annotated[bytes, Meta(max_length=limits.TICKET_BYTES_MAX)]
 

@@ -29,7 +29,6 @@ CANARY_GATEWAYS_MAX = 1_024  # whose answers a node expects; shed, who was not h
 CANARY_GATEWAY_KEPT_S = 600.0  # so long a gateway that is gone is missed
 BELOW_TOLD_MAX = 128  # what does not carry below, as a node says it upwards and shows it; shed, the lowest, and counted
 LOSSES_MAX = 65_536  # of people's devices, that tiers tell each other; reject: they have to be ended at each tier
-LOSS_AGAIN_MS = 60_000  # said again within it, a loss is said already
 STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 
 assert CANARIES_FLYING_MAX > 2 * CANARY_LOST_AFTER and CANARY_KEPT_S > CANARY_LOST_AFTER * CANARY_EVERY_S

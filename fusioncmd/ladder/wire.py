@@ -109,14 +109,15 @@ class Taken(Struct, frozen=True, tag="taken.1", tag_field="kind"):
 
 
 class Outcomes(Struct, frozen=True, tag="outcomes.1", tag_field="kind"):
-    """What became of people that were handed over; said again until the node confirms it. `gone`: these have no such
-    address any more."""
+    """What became of people that were handed over to `channel`; said again until the node confirms it. `gone`: these
+    have no such address any more."""
 
     order: Id
     step: StepIndex
     outcome: Outcome
     numbers: Annotated[tuple[Number, ...], Meta(max_length=bounds.OUTCOMES_PEOPLE_MAX)]
     gone: bool = False
+    channel: Annotated[str, Meta(max_length=16)] = ""
 
 
 class Inbound(Struct, frozen=True, tag="inbound.1", tag_field="kind"):

@@ -45,7 +45,6 @@ class Losses:
     def __init__(self, judge: Judge, losses_max: int = bounds.LOSSES_MAX) -> None:
         self._judge, self._max = judge, losses_max
         self.held: dict[bytes, bytes] = {}
-        self._last_ms: dict[int, int] = {}
 
     def read(self, data: bytes) -> Missing:
         """What a node of that town, or above it, stated while its key was good; `Untrusted` for anything else."""
@@ -69,7 +68,6 @@ class Losses:
         if key not in self.held:
             self.check_room()
         self.held[key] = data
-        self._last_ms[missing.number] = max(missing.at_ms, self._last_ms.get(missing.number, 0))
 
     def check_room(self) -> None:
         if len(self.held) >= self._max:
@@ -77,10 +75,6 @@ class Losses:
                 f"{self._max:,} losses are kept for other tiers, and no more: end these devices there.",
                 f"供其他层级的挂失记录已达 {self._max:,} 条上限，请在相应层级吊销设备。",
             )
-
-    def just_said(self, number: int, now_ms: int) -> bool:
-        """Asked again, as after a reply that was lost."""
-        return now_ms - self._last_ms.get(number, 0) < bounds.LOSS_AGAIN_MS
 
 
 def key_of(missing: Missing, data: bytes) -> bytes:

@@ -119,4 +119,4 @@ class Lane:
         outcome: Outcome = (
             "accepted" if result.fate == "accepted" else "unsure" if result.fate == "unsure" else "failed"
         )
-        self._telling.note(errand.notice.order, errand.notice.step, outcome, errand.number, gone)
+        self._telling.note(self.channel, errand.notice.order, errand.notice.step, outcome, errand.number, gone)

@@ -10,6 +10,7 @@ from fusioncmd import subjects
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import Problem
 from fusioncmd.ladder import bounds
+from fusioncmd.ladder.steps import Channel
 from fusioncmd.ladder.wire import Heard, Inbound, Outcome, Outcomes, decode, encode
 
 log = structlog.get_logger("channels")
@@ -21,18 +22,21 @@ AGAIN = "again"
 class Telling:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._waiting: dict[tuple[bytes, int, Outcome, bool], list[int]] = {}
+        self._waiting: dict[tuple[bytes, int, Outcome, bool, Channel], list[int]] = {}
         self._inbound = 0
 
     @property
     def full(self) -> bool:
         return sum(map(len, self._waiting.values())) >= bounds.CHANNEL_OUTCOMES_MAX
 
-    def note(self, order: bytes, step: int, outcome: Outcome, number: int, gone: bool = False) -> None:
-        self._waiting.setdefault((order, step, outcome, gone), []).append(number)
+    def note(
+        self, channel: Channel, order: bytes, step: int, outcome: Outcome, number: int, gone: bool = False
+    ) -> None:
+        self._waiting.setdefault((order, step, outcome, gone, channel), []).append(number)
 
     def delivered(self, order: bytes, step: int, number: int) -> None:
-        self.note(order, step, "delivered", number)
+        """An SMS: of the others nobody says so."""
+        self.note("sms", order, step, "delivered", number)
 
     async def run(self) -> None:
         while True:
@@ -41,10 +45,11 @@ class Telling:
 
     async def flush(self) -> None:
         for key, numbers in [*self._waiting.items()]:
-            order, step, outcome, gone = key
+            order, step, outcome, gone, channel = key
             part = numbers[: bounds.OUTCOMES_PEOPLE_MAX]
+            said = Outcomes(order, step, outcome, tuple(part), gone, channel)
             try:
-                heard = await self._tell(subjects.CHANNEL_OUTCOMES, Outcomes(order, step, outcome, tuple(part), gone))
+                heard = await self._tell(subjects.CHANNEL_OUTCOMES, said)
             except Problem as problem:
                 log.warning("channels.node_does_not_answer", problem=problem.en)
                 return
@@ -59,8 +64,8 @@ class Telling:
             return False
         self._inbound += 1
         try:
-            said = Inbound(channel, address[:32], text[:2_000])
-            heard = await self._tell(subjects.CHANNEL_INBOUND, said)
+            wrote = Inbound(channel, address[:32], text[:2_000])
+            heard = await self._tell(subjects.CHANNEL_INBOUND, wrote)
         except Problem as problem:
             log.warning("channels.node_does_not_answer", problem=problem.en)
             return False

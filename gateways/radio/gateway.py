@@ -105,7 +105,7 @@ class Gateway:
             self._sip.hang_up(ident)
             self._over(Over(ident, 0))
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)  # `_done` has them
 
     # --- calls
 
@@ -204,15 +204,34 @@ class Gateway:
         self._work[call] = [piece]
         task = asyncio.create_task(self._do(call), name=f"call {call}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._done(call, task))
 
     async def _do(self, call: str) -> None:
         work = self._work[call]
-        try:
-            while work:
-                await work.pop(0)()
-        finally:
-            del self._work[call]
+        while work:
+            await work.pop(0)()
+        del self._work[call]
+
+    def _done(self, call: str, task: asyncio.Task[None]) -> None:
+        """A mistake of ours costs this call, and nothing else: what it still has to do, as to close, is done."""
+        self._tasks.discard(task)
+        left = self._work.pop(call, [])  # nothing, where all was done
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("radio.call_failed", call=call, exc_info=error)
+        self.counts["ended by a mistake"] += 1
+        for piece in left:
+            self._then(call, piece)
+        self._fail(call)
+
+    def _fail(self, call: str) -> None:
+        """End it at the radio, and close what was opened. What waits for it finds no leg, or closes it."""
+        if (leg := self._legs.get(call)) is None:
+            return
+        self._sip.refuse(call, 500)  # what it asked
+        self._sip.hang_up(call)  # and it, when it was accepted before
+        leg.carried = True  # nobody knows how far it came
+        self._over(Over(call, 500))
 
 
 def caller_of(radio: Radio) -> Caller:

@@ -1,5 +1,6 @@
 """The signalling of browsers by HTTP, as WHIP has it (RFC 9725): an SDP offer is POSTed, its answer comes back, and the
-session's own address is DELETEd. Pages come from another port: CORS is open, because nothing here hangs on a cookie.
+session's own address is DELETEd, or POSTed to with the next token. Pages come from another port: CORS is open, because
+nothing here hangs on a cookie.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ def make_app(talking: Talking, doorman: Doorman, running: Callable[[], Any]) -> 
         browser, answer = await talking.open(guest, request.path_params["where"], offer)
         return Response(answer, media_type=SDP, headers={"Location": f"/session/{browser.ident}"})
 
+    @post("/session/{ident:str}", status_code=204)
+    async def stay(request: Asked) -> None:
+        """Shown before its token ends, the next one keeps a session."""
+        talking.stay(request.path_params["ident"], guest_of(request))
+
     @delete("/session/{ident:str}", status_code=200)
     async def leave(request: Asked) -> None:
         talking.end(talking.find(request.path_params["ident"], guest_of(request)))
@@ -59,7 +65,7 @@ def make_app(talking: Talking, doorman: Doorman, running: Callable[[], Any]) -> 
             yield
 
     return Litestar(
-        [join, leave, health],
+        [join, stay, leave, health],
         lifespan=[lifespan],
         cors_config=CORSConfig(
             allow_origins=["*"], allow_methods=["POST", "DELETE"], allow_headers=["authorization", "content-type"],

@@ -110,6 +110,12 @@ class Talking:
             raise NotFound("There is no such session.", "没有该会话。")
         return browser
 
+    def stay(self, ident: str, guest: Guest) -> None:
+        """As long as a later token of the same person says, and not shorter than before."""
+        browser = self.find(ident, guest)
+        if guest.until_s > browser.guest.until_s:
+            browser.guest = guest
+
     def end(self, browser: Browser) -> None:
         if self.browsers.pop(browser.ident, None) is None:
             return

@@ -16,7 +16,8 @@ from gateways.video.bounds import BEARER_CHARS_MAX
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """`device` is a responder's, empty where it is none; nobody stays beyond `until_s` (since 1970)."""
+    """`device` is a responder's, empty where it is none; nobody stays beyond `until_s` (since 1970),
+    unless the next token is shown by then."""
 
     caller: Caller
     device: bytes

@@ -13,7 +13,7 @@ export interface Way {
   bearer: () => Promise<string>;
 }
 
-const TICK_MS = 250, OPEN_MS_MAX = 15_000;
+const TICK_MS = 250, OPEN_MS_MAX = 15_000, STAY_MS = 60_000;
 export type Joined = "out" | "joining" | "in";
 
 /* Where the gateway is; null where this tier has none. */
@@ -38,6 +38,7 @@ export class Talking {
   private bearer = "";
   private microphone: MediaStreamTrack | null = null;
   private timer = 0;
+  private staying = 0;
   private packets = 0;
   private down = false; // the button
   private readonly ssrc = crypto.getRandomValues(new Uint32Array(1))[0] as number;
@@ -63,6 +64,7 @@ export class Talking {
   async leave(): Promise<void> {
     const { session, connection, bearer } = this;
     clearInterval(this.timer);
+    clearInterval(this.staying);
     this.microphone?.stop();
     [this.session, this.connection, this.channel, this.microphone] = [null, null, null, null];
     [this.participant, this.down, this.joined.value] = [new Participant(), false, "out"];
@@ -113,7 +115,17 @@ export class Talking {
     connection.onconnectionstatechange = () =>
       ["failed", "closed"].includes(connection.connectionState) && this.connection === connection && this.lost();
     this.timer = setInterval(() => void this.tick(), TICK_MS);
+    this.staying = setInterval(() => void this.stay().catch(() => undefined), STAY_MS); // tried again, until the gateway ends it
     this.joined.value = "in";
+  }
+
+  /* The gateway keeps nobody beyond the token that it was shown; who is logged out gets no other one. */
+  private async stay(): Promise<void> {
+    const { session } = this;
+    const bearer = await this.way.bearer();
+    if (!session || session !== this.session) return;
+    this.bearer = bearer;
+    await fetch(session, { method: "POST", headers: { Authorization: `Bearer ${bearer}` } });
   }
 
   private lost(): void {
