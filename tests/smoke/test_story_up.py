@@ -55,7 +55,8 @@ def test_children_that_are_killed_are_started_again_and_nothing_that_was_stored_
             assert f"{name} ended (SIGKILL) and is started again; its log: {tier.data}/logs/{name}.log" in said
         pids = descendants(tier.process.pid)
         assert tier.stop(signal.SIGKILL) == -signal.SIGKILL
-        assert pids and not any(map(alive, pids))
+        assert pids
+        until(lambda: not any(map(alive, pids)))  # the kernel tells one after the other
     with TierProcess(tmp_path, "--gateways", 1) as tier, Handset(tier.terminals, ticket) as device:
         assert device.order("Remember.").status == "exercise"
         assert tier.ask("watch", issued["id"], "--once")["total"]["by_answer"] == [1]
