@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -18,7 +19,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.cli.bus_way import own_way
 from fusioncmd.errors import BadInput, BusDown, BusRefused, Conflict, NotFound
 from tests.nats_server import free_port, insist
-from tests.tier_process import PROGRAM, environment, run
+from tests.tier_process import PROGRAM, environment, run, until
 from tiers.nats_config import NatsSettings, render
 from tiers.nats_server import server_binary
 
@@ -47,9 +48,16 @@ def secured(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     """The port of a server with TLS on 127.0.0.2, and the key of a user."""
     folder = tmp_path_factory.mktemp("secured")
     process, port = serve(folder, HOST, made)
+    until(lambda: listens(port))
     yield port, users.seed_file(folder, "node")
     process.kill()
     process.wait()
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection((HOST, port), timeout=5):
+        return True
+    return False
 
 
 async def test_over_tls_the_bus_does_all_that_it_does(made: Path, secured: tuple[int, Path]) -> None:
