@@ -1,11 +1,10 @@
 """What lets a commander's browser into talkgroups: made by the node for who is logged in, shown to a gateway. Pure.
 
-As a ticket (`tickets.py`), and with the same key: a MessagePack array, followed by a 16-byte BLAKE2b tag (RFC 7693).
+A MessagePack array and its tag, as a ticket is, with the same key (`tickets.py`).
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from hmac import compare_digest
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from msgspec import Meta, Struct
 from fusioncmd import limits
 from fusioncmd.errors import BadTicket
 from fusioncmd.messages import Code
-from fusioncmd.tickets import TAG_BYTES, ExpiredTicket
+from fusioncmd.tickets import TAG_BYTES, ExpiredTicket, tag
 from fusioncmd.voice.bounds import USER_CHARS_MAX
 
 SHOWN_WITHIN_S = 60  # it is made to be shown at once
@@ -37,13 +36,13 @@ _decoder = msgspec.msgpack.Decoder(Pass)
 
 def mint(made: Pass, key: bytes) -> bytes:
     payload = _encode(made)
-    return payload + _tag(payload, key)
+    return payload + tag(payload, key)
 
 
 def check(data: bytes, key: bytes, now_s: float) -> Pass:
     """The pass that `data` proves, at `now_s`; `BadTicket`, or `ExpiredTicket`, otherwise."""
     payload = data[:-TAG_BYTES]
-    if len(data) > limits.TICKET_BYTES_MAX or not compare_digest(data[-TAG_BYTES:], _tag(payload, key)):
+    if len(data) > limits.TICKET_BYTES_MAX or not compare_digest(data[-TAG_BYTES:], tag(payload, key)):
         raise BadTicket("The pass is not one of ours.", "通行凭证无效：不是本系统签发。")
     try:
         found = _decoder.decode(payload)
@@ -52,7 +51,3 @@ def check(data: bytes, key: bytes, now_s: float) -> Pass:
     if found.expires_s <= now_s:
         raise ExpiredTicket("The pass has expired.", "通行凭证已过期。")
     return found
-
-
-def _tag(payload: bytes, key: bytes) -> bytes:
-    return blake2b(payload, digest_size=TAG_BYTES, key=key).digest()

@@ -41,13 +41,13 @@ _decoder = msgspec.msgpack.Decoder(Ticket)
 
 def mint(ticket: Ticket, key: bytes) -> bytes:
     payload = _encode(ticket)
-    return payload + _tag(payload, key)
+    return payload + tag(payload, key)
 
 
 def check(data: bytes, key: bytes, now_s: float) -> Ticket:
     """The ticket that `data` proves, at `now_s`; `BadTicket`, or `ExpiredTicket`, otherwise."""
     payload = data[:-TAG_BYTES]
-    if len(data) > limits.TICKET_BYTES_MAX or not compare_digest(data[-TAG_BYTES:], _tag(payload, key)):
+    if len(data) > limits.TICKET_BYTES_MAX or not compare_digest(data[-TAG_BYTES:], tag(payload, key)):
         raise BadTicket("The ticket is not one of ours.", "票据无效：不是本系统签发。")
     try:
         ticket = _decoder.decode(payload)
@@ -70,5 +70,6 @@ def from_text(text: str) -> bytes:
         raise BadTicket("The ticket is not base 64.", "票据不是 base64 文本。") from None
 
 
-def _tag(payload: bytes, key: bytes) -> bytes:
+def tag(payload: bytes, key: bytes) -> bytes:
+    """What proves `payload` to whoever has `key`: 16 bytes."""
     return blake2b(payload, digest_size=TAG_BYTES, key=key).digest()

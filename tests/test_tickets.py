@@ -81,7 +81,7 @@ def test_a_ticket_expires() -> None:
 def test_a_signed_ticket_that_makes_no_sense_is_refused_all_the_same(fields: object) -> None:
     payload = msgspec.msgpack.encode(fields)
     with pytest.raises(BadTicket, match="cannot be read"):
-        check(payload + tickets._tag(payload, KEY), KEY, NOW_S)
+        check(payload + tickets.tag(payload, KEY), KEY, NOW_S)
 
 
 @given(st.text(max_size=60))

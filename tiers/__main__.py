@@ -6,18 +6,14 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
-
-import uvloop
 
 from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.errors import BadInput, Problem
+from fusioncmd.errors import BadInput
 from fusioncmd.exchange import bounds
-from fusioncmd.logs import configure_logs
 from fusioncmd.machine_clock import machine_clock
-from fusioncmd.words import sentence
+from fusioncmd.programs import run_program
 from tiers.node import Node
 
 BUS_WAIT_S = 30.0
@@ -57,12 +53,7 @@ def main() -> None:
     often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
     parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
     parser.add_argument("--second-person-above", type=int, default=limits.SECOND_PERSON_PEOPLE, metavar="PEOPLE")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -8,21 +8,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 import time
 from pathlib import Path as FilePath
 
 import structlog
-import uvloop
 
 from fusioncmd import subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path, parse
-from fusioncmd.errors import Problem
-from fusioncmd.logs import configure_logs
-from fusioncmd.words import sentence
+from fusioncmd.programs import run_program
 from tiers.floors import Floors
 from tiers.listener import Listener
 
@@ -101,12 +97,7 @@ def main() -> None:
     parser.add_argument("--data", type=FilePath, required=True)
     parser.add_argument("--bus-key", type=FilePath, help="floor.nk: this process's key of the bus")
     parser.add_argument("--tls-ca", type=FilePath, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -5,21 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.errors import Problem
 from fusioncmd.ladder.config import FILE, Channels
 from fusioncmd.ladder.settings import read_settings, secret
-from fusioncmd.logs import configure_logs
-from fusioncmd.words import sentence
+from fusioncmd.programs import run_program
 from gateways.channels.http import PushSender, WebhookSender
 from gateways.channels.lane import Lane
 from gateways.channels.push_crypto import Vapid
@@ -74,12 +70,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help=f"the folder with {FILE}")
     parser.add_argument("--bus-key", type=Path, help="channels.nk: this process's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

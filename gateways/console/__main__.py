@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,16 +11,15 @@ from pathlib import Path
 import msgspec
 import structlog
 import uvicorn
-import uvloop
 from msgspec import Struct
 
 from fusioncmd import divisions, limits
 from fusioncmd.bus.nats import open_bus
-from fusioncmd.errors import BadInput, Problem
-from fusioncmd.logs import configure_logs
+from fusioncmd.errors import BadInput
 from fusioncmd.networks import is_loopback
 from fusioncmd.pages import folder_of, is_built
-from fusioncmd.words import reason, sentence
+from fusioncmd.programs import run_program
+from fusioncmd.words import reason
 from gateways.console import bounds
 from gateways.console.desk import Desk
 from gateways.console.http.app import make_app
@@ -126,14 +124,7 @@ def main() -> None:
     parser.add_argument("--talk", default="", metavar=":PORT|URL", help="where pages join talkgroups")
     parser.add_argument("--bus-key", type=Path, help="NAME.nk: the console's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

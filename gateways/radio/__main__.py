@@ -8,12 +8,10 @@ import contextlib
 import os
 import signal
 import ssl
-import sys
 import time
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from fusioncmd import codes, divisions, keys, radios, subjects
 from fusioncmd.bus import users
@@ -21,11 +19,11 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import TRUST, Bus
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Problem, Unavailable
-from fusioncmd.logs import configure_logs
 from fusioncmd.machine_clock import machine_clock
+from fusioncmd.programs import run_program
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
-from fusioncmd.words import reason, sentence
+from fusioncmd.words import reason
 from gateways.radio.accounts import Accounts
 from gateways.radio.bounds import FAILURES_TOLD_EVERY_S
 from gateways.radio.echo import EchoMedia
@@ -186,14 +184,7 @@ def main() -> None:
     parser.add_argument("--divisions", type=Path)
     parser.add_argument("--bus-key", type=Path, help="radio.nk: this process's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

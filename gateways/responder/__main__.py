@@ -9,26 +9,23 @@ import gc
 import os
 import re
 import signal
-import sys
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from fusioncmd import codes, keys, limits, pages, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
-from fusioncmd.errors import BadInput, Problem, Unavailable
-from fusioncmd.logs import configure_logs
+from fusioncmd.errors import BadInput, Unavailable
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
+from fusioncmd.programs import run_program
 from fusioncmd.terminal import Close
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
-from fusioncmd.words import sentence
 from gateways.responder.aviary import Aviary
 from gateways.responder.engine import Engine
 from gateways.responder.gateway import Gateway
@@ -167,14 +164,7 @@ def main() -> None:
     parser.add_argument("--push-key", type=bytes.fromhex, default=b"", help="what devices subscribe with, as hex")
     parser.add_argument("--talk", default="", metavar=":PORT|URL", help="where pages join talkgroups")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-import uvloop
 
 from fusioncmd import codes, divisions, keys, limits, subjects
 from fusioncmd.bus import users
@@ -21,9 +19,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import TRUST, Stored
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.devices import BadEnrolment
-from fusioncmd.errors import Problem
-from fusioncmd.logs import configure_logs
-from fusioncmd.words import sentence
+from fusioncmd.programs import run_program
 from gateways.responder.lost import KEPT_S, LostDevices
 from gateways.video import bounds
 from gateways.video.http import make_app
@@ -99,14 +95,7 @@ def main() -> None:
     parser.add_argument("--divisions", type=Path)
     parser.add_argument("--bus-key", type=Path, help="video.nk: this process's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
-    given = parser.parse_args()
-    configure_logs()
-    try:
-        uvloop.run(_run(given))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Problem as problem:
-        sys.exit(sentence(problem))
+    run_program(_run(parser.parse_args()))
 
 
 if __name__ == "__main__":
