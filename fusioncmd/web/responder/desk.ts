@@ -97,7 +97,7 @@ export class Desk implements Talk {
     if (!latest || !mayAnswer(latest, which) || this.clock.now() >= overMs(latest.order)) return;
     this.sent.value.delete(kept.id);
     await this.orders.change(kept.id, { answer: which, answeredMs: Date.now(), touched: true });
-    this.sayAnswer(kept.id);
+    if (!this.sent.value.has(kept.id)) this.sayAnswer(kept.id); // a tick may have said it while it was being stored
   }
 
   touch(kept: Kept): void {
