@@ -5,13 +5,9 @@ The tokens after the kind spell the administrative path, so a subscription to a 
 
 from __future__ import annotations
 
-import re
-
 from fusioncmd.codes import Path, parse
-from fusioncmd.errors import BadInput
 
 ROOT = "fc"
-_TALKGROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 CALL_ALL = "fc.call.>"
 AUDIENCE_ALL = "fc.audience.>"
@@ -156,36 +152,9 @@ def link_beat_down(code: str) -> str:
     return f"fc.link.{code}.beaten"
 
 
-def floor(path: Path, talkgroup: str) -> str:
-    """Who may speak in a talkgroup of the node at `path`; not kept."""
-    return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
-
-
-def voice(path: Path, talkgroup: str) -> str:
-    """RTP of a talkgroup, one publish per frame however many listen; not kept."""
-    return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
-
-
-def beacon(path: Path) -> str:
-    """That the node at `path` is there, and would arbitrate floors."""
-    return f"fc.beacon.{path.dotted}"
-
-
 def radio_speak(path: Path) -> str:
     """That an order is to be spoken, to the radio gateways of the node at `path`."""
     return f"fc.radio.speak.{path.dotted}"
-
-
-def joined(gateway: str) -> str:
-    """Which talkgroups somebody listens to through that gateway, each second; it crosses no link."""
-    return f"fc.joined.{gateway}"
-
-
-def talkgroup_of(subject: str) -> tuple[Path, str]:
-    """The place and the name that a `fc.floor` or `fc.voice` subject spells. Raises BadInput."""
-    _, _, place = subject.split(".", 2)
-    path, _, name = place.rpartition(".")
-    return parse(path), _token(name)
 
 
 def ladder_running(order: bytes) -> str:
@@ -229,16 +198,6 @@ def api(verb: str) -> str:
 def calls_heard_at(path: Path) -> list[str]:
     """What a gateway that serves `path` listens to: orders to any ancestor, to itself, and to anything below."""
     return [*(call(above) for above in path.ancestors()), call(path), f"{call(path)}.>"]
-
-
-def _token(talkgroup: str) -> str:
-    """A talkgroup's name as one token: a letter first, so that it is never taken for a place below."""
-    if not _TALKGROUP.fullmatch(talkgroup):
-        raise BadInput(
-            "A talkgroup is named by a letter and up to 31 letters, digits, - or _.",
-            "通话组名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
-        )
-    return talkgroup
 
 
 def path_of(subject: str) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fusioncmd import subjects
 from fusioncmd.codes import parse
 from fusioncmd.errors import BadInput
+from fusioncmd.voice import subjects
 
 
 def test_a_floor_and_a_voice_are_named_by_place_and_talkgroup() -> None:

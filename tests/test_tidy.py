@@ -118,6 +118,8 @@ PURE = (
     "fusioncmd/trust/revocations.py", "tiers/problems.py",
     "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
+    "tiers/link_rights.py", "fusioncmd/video/subjects.py",
+    "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/voice/subjects.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS = {"tiers/folding.py", "tiers/serving.py"}  # the only places that may catch Exception

@@ -13,12 +13,12 @@ from unittest import mock
 
 import pytest
 
-from fusioncmd import subjects
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.codes import parse
 from fusioncmd.floor.messages import Kind
 from fusioncmd.floor.timers import RETURN_MS
+from fusioncmd.voice import subjects
 from gateways.radio.media import TalkgroupMedia
 from tests.intruder import intrude
 from tests.lines import Line

@@ -16,6 +16,8 @@ from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from tiers import link_rights
+from tiers.link_rights import below, says_down, says_up
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
@@ -35,8 +37,8 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     """Every user hears its own inbox, and nobody else's. The node of a cluster may also change its streams, because it
     has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
     make = {
-        "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": _link,
-        "channels": _channels, "radio": _radio, "talk": _talk, "floor": _floor, "video": _video,
+        "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
+        "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -51,14 +53,14 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
 def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     here = user.path
     publish = (
-        *_below(subjects.call(here)), "fc.audience.*", *_below(subjects.roster(here)), *_below(subjects.report(here)),
-        *_below(subjects.audit(here)),
+        *below(subjects.call(here)), "fc.audience.*", *below(subjects.roster(here)), *below(subjects.report(here)),
+        *below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        "fc.trust.radio.*", *_below(f"fc.radio.ring.{here.dotted}"), subjects.radio_speak(here),
+        "fc.trust.radio.*", *below(f"fc.radio.ring.{here.dotted}"), subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
-        *_below(subjects.audit_head(here)), "fc.account.*",
-        subjects.LADDER_ALL, *_below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
+        *below(subjects.audit_head(here)), "fc.account.*",
+        subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -79,8 +81,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     says = (
-        subjects.receipt(user.name), subjects.presence(user.name), *_below(subjects.report(user.path)),
-        f"fc.picture.{user.path.dotted}.>", *_below(f"fc.push.{user.path.dotted}"),
+        subjects.receipt(user.name), subjects.presence(user.name), *below(subjects.report(user.path)),
+        f"fc.picture.{user.path.dotted}.>", *below(f"fc.push.{user.path.dotted}"),
     )  # fmt: skip
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
@@ -105,7 +107,7 @@ def _radio(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The radio gateway: it reads orders and accounts of radios, tells of wrong secrets and who is there, hears whom to
     call and what to speak, and has callers' answers stored. It is in the account of gateways, for the same reason."""
     reads = (*_radio_reads(user.name, GATEWAYS_JETSTREAM), *_gateway_reads(user.name, GATEWAYS_JETSTREAM))
-    hears = (*_below(f"fc.radio.ring.{user.path.dotted}"), subjects.radio_speak(user.path))
+    hears = (*below(f"fc.radio.ring.{user.path.dotted}"), subjects.radio_speak(user.path))
     return (*RADIO_SAYS, subjects.receipt(user.name), *reads), hears
 
 
@@ -136,7 +138,7 @@ def gateway_shares() -> dict[str, str]:
 def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command line on the node's own machine: it loads the roster, reads it for tickets, and proves the audit."""
     reads = (subject for stream in (ROSTER, AUDIT, TRUST) for subject in _reads(stream))
-    return (subjects.api(">"), *_below(subjects.roster(user.path)), *reads), ()
+    return (subjects.api(">"), *below(subjects.roster(user.path)), *reads), ()
 
 
 def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -146,48 +148,6 @@ def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (subjects.api(">"),), ()
-
-
-def _talk(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The voice of a gateway's terminals, in the account of links: nothing is kept there, and nobody is asked."""
-    beacons = (*map(subjects.beacon, user.path.ancestors()), *_below(subjects.beacon(user.path)))
-    return (*_talkgroups(user), subjects.joined(f"{user.serves}-{user.name}")), (*_talkgroups(user), *beacons)
-
-
-def _floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Who arbitrates floors and records voice at a node."""
-    talkgroups, own = _talkgroups(user), subjects.beacon(user.path)
-    beacons = (*map(subjects.beacon, user.path.ancestors()), *_below(own))
-    return (*talkgroups, own), (*talkgroups, *beacons, subjects.joined("*"))
-
-
-def _link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The NATS server of a node below: it says what comes up from there and hears what goes down, and voice of the
-    talkgroups above it and below, as far as somebody there listens; nothing else."""
-    talkgroups = _talkgroups(user)
-    up = (*says_up(user.serves), *talkgroups, *_below(subjects.beacon(user.path)))
-    return up, (*says_down(user.serves), *talkgroups, *map(subjects.beacon, user.path.ancestors()))
-
-
-def _talkgroups(user: BusUser) -> tuple[str, ...]:
-    """Voice and floors of the places above, and of the user's own and all below."""
-    return tuple(
-        subject
-        for kind in ("voice", "floor")
-        for subject in (
-            *(f"fc.{kind}.{path.dotted}.*" for path in user.path.ancestors()), f"fc.{kind}.{user.path.dotted}.>",
-        )
-    )  # fmt: skip
-
-
-def says_up(code: str) -> tuple[str, ...]:
-    """What the node at `code` says to the one above."""
-    return subjects.link_up(code), subjects.link_beat_up(code)
-
-
-def says_down(code: str) -> tuple[str, ...]:
-    """What it is told from above."""
-    return subjects.link_down(code), subjects.link_beat_down(code)
 
 
 def _reads(stream: StreamSpec) -> tuple[str, ...]:
@@ -200,7 +160,3 @@ def _reads(stream: StreamSpec) -> tuple[str, ...]:
 
 def _keeps(stream: StreamSpec, name: str, api: str = JETSTREAM) -> tuple[str, ...]:
     return f"{api}.CONSUMER.DELETE.{stream.name}.{name}", f"{FLOW}.{stream.name}.{name}.>"
-
-
-def _below(subject: str) -> tuple[str, str]:
-    return subject, f"{subject}.>"

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fusioncmd import subjects
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.floor import frames
@@ -18,6 +17,7 @@ from fusioncmd.floor.frames import Ask, Beacon, Frame
 from fusioncmd.floor.known import Beacons
 from fusioncmd.floor.seat import Seat
 from fusioncmd.floor.timers import BEACON_MS, SERVER
+from fusioncmd.voice import subjects
 from fusioncmd.voice.bounds import TALKGROUPS_MAX
 
 IDLE_MS = 500  # seats at which nobody speaks or waits are looked at so often

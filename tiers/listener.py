@@ -12,11 +12,10 @@ from pathlib import Path as FilePath
 
 import structlog
 
-from fusioncmd import subjects
 from fusioncmd.bus.port import Bus, Hearing
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput
-from fusioncmd.voice import frames, joined
+from fusioncmd.voice import frames, joined, subjects
 from fusioncmd.voice.bounds import TALKGROUPS_MAX
 from tiers.bursts import Bursts, Ended
 from tiers.recordings import Recordings

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from fusioncmd.bus.users import BusUser
-from tiers.bus_rights import rights_of, says_down, says_up
+from tiers.bus_rights import rights_of
+from tiers.link_rights import says_down, says_up
 
 LINK_S_MAX = 10  # for a node below to say who it is; NATS would wait two seconds, a satellite needs more
 PARENT_SEED = "FUSIONCMD_PARENT_SEED"  # the environment variable with the key for the node above

@@ -13,12 +13,12 @@ from pathlib import Path as FilePath
 
 import structlog
 
-from fusioncmd import subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path, parse
 from fusioncmd.programs import run_program
+from fusioncmd.voice import subjects
 from tiers.floors import Floors
 from tiers.listener import Listener
 

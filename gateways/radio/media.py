@@ -14,13 +14,12 @@ from functools import partial
 
 import structlog
 
-from fusioncmd import subjects
 from fusioncmd.bus.port import Bus, Hearing
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage, Problem, Unavailable
 from fusioncmd.floor.frames import Beacon
-from fusioncmd.voice import joined, rtcp, rtp
+from fusioncmd.voice import joined, rtcp, rtp, subjects
 from fusioncmd.voice.bounds import LEGS_MAX, PLAYING_MAX, TALKGROUPS_MAX
 from gateways.radio.calls import CallChanged, CallDown, CallUp, LocalMedia, SrtpKeys
 from gateways.radio.leg import Leg

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fusioncmd import subjects
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput
 from fusioncmd.floor import frames
 from fusioncmd.floor.frames import Beacon
 from fusioncmd.floor.known import Beacons
+from fusioncmd.voice import subjects
 
 
 class NodesHeard:

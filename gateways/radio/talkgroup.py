@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from fusioncmd import subjects
 from fusioncmd.codes import Path
 from fusioncmd.floor import codec as floor_codec
 from fusioncmd.floor import frames as floor_frames
@@ -17,7 +16,7 @@ from fusioncmd.floor.frames import Answer, Beacon
 from fusioncmd.floor.messages import FloorMessage, Indicator, Kind, Source
 from fusioncmd.floor.participant import State
 from fusioncmd.floor.relay import Out, Relay
-from fusioncmd.voice import frames
+from fusioncmd.voice import frames, subjects
 from fusioncmd.voice.bounds import ANSWER_WITHIN_S, HANG_MS
 from fusioncmd.voice.frames import VoiceFrame
 from fusioncmd.voice.listening import Listening

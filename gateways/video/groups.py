@@ -9,13 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from fusioncmd import subjects
 from fusioncmd.bus.port import Bus, Hearing
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage, Unavailable
 from fusioncmd.floor.frames import Beacon
-from fusioncmd.voice import joined
+from fusioncmd.voice import joined, subjects
 from fusioncmd.voice.bounds import TALKGROUPS_MAX
 from gateways.radio.leg import Leg
 from gateways.radio.nodes_heard import NodesHeard

@@ -1,0 +1,64 @@
+"""NATS subjects of video: what a source is, its packets, what is asked of it, and what is put before everybody. Pure.
+
+A source belongs to a place: `fc.video.<path>.<source>.<rtp, what or ask>`. Nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fusioncmd.codes import Path, parse
+from fusioncmd.errors import BadInput
+
+_SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+SHOWN = "shown"  # the source that a place puts before everybody below: another one's packets, said again
+
+
+def packets(path: Path, source: str) -> str:
+    """RTP and RTCP of a source, several to a message (bundle.py)."""
+    return f"fc.video.{path.dotted}.{_token(source)}.rtp"
+
+
+def what(path: Path, source: str) -> str:
+    """What a source is (source.py), each `SAID_S`."""
+    return f"fc.video.{path.dotted}.{_token(source)}.what"
+
+
+def ask(path: Path, source: str) -> str:
+    """What a gateway with viewers asks of it: a new picture, a rate (source.py)."""
+    return f"fc.video.{path.dotted}.{_token(source)}.ask"
+
+
+def sources_heard_at(path: Path) -> list[str]:
+    """What whoever serves `path` listens to, to know all sources that can reach it: those of the places above, of
+    its own, and of all below."""
+    above = [f"fc.video.{each.dotted}.*.what" for each in path.ancestors()]
+    below = [f"fc.video.{path.dotted}{'.*' * depth}.*.what" for depth in range(6 - path.tier)]
+    return [*above, *below]
+
+
+def show(path: Path) -> str:
+    """Which source the node at `path` puts before everybody below, each `SAID_S` while it does; to its gateway."""
+    return f"fc.show.{path.dotted}"
+
+
+def roll(path: Path) -> str:
+    """Which place the node at `path` calls in its roll, each `SAID_S` while it does; to everybody below."""
+    return f"fc.roll.{path.dotted}"
+
+
+def source_of(subject: str) -> tuple[Path, str]:
+    """The place and the name that a `fc.video` subject spells. Raises BadInput."""
+    place, _, _ = subject.removeprefix("fc.video.").rpartition(".")
+    path, _, name = place.rpartition(".")
+    return parse(path), _token(name)
+
+
+def _token(source: str) -> str:
+    """A source's name as one token: a letter first, so that it is never taken for a place below."""
+    if not _SOURCE.fullmatch(source):
+        raise BadInput(
+            "A source of video is named by a letter and up to 31 letters, digits, - or _.",
+            "视频源名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
+        )
+    return source

@@ -1,0 +1,47 @@
+"""NATS subjects of talkgroups: floor, voice, and who is there to arbitrate. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from fusioncmd.codes import Path, parse
+from fusioncmd.errors import BadInput
+
+_TALKGROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+def floor(path: Path, talkgroup: str) -> str:
+    """Who may speak in a talkgroup of the node at `path`; not kept."""
+    return f"fc.floor.{path.dotted}.{_token(talkgroup)}"
+
+
+def voice(path: Path, talkgroup: str) -> str:
+    """RTP of a talkgroup, one publish per frame however many listen; not kept."""
+    return f"fc.voice.{path.dotted}.{_token(talkgroup)}"
+
+
+def beacon(path: Path) -> str:
+    """That the node at `path` is there, and would arbitrate floors."""
+    return f"fc.beacon.{path.dotted}"
+
+
+def joined(gateway: str) -> str:
+    """Which talkgroups somebody listens to through that gateway, each second; it crosses no link."""
+    return f"fc.joined.{gateway}"
+
+
+def talkgroup_of(subject: str) -> tuple[Path, str]:
+    """The place and the name that a `fc.floor` or `fc.voice` subject spells. Raises BadInput."""
+    _, _, place = subject.split(".", 2)
+    path, _, name = place.rpartition(".")
+    return parse(path), _token(name)
+
+
+def _token(talkgroup: str) -> str:
+    """A talkgroup's name as one token: a letter first, so that it is never taken for a place below."""
+    if not _TALKGROUP.fullmatch(talkgroup):
+        raise BadInput(
+            "A talkgroup is named by a letter and up to 31 letters, digits, - or _.",
+            "通话组名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
+        )
+    return talkgroup

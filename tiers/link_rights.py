@@ -1,0 +1,72 @@
+"""What each user of the account of links may publish and hear: nodes below, and who carries voice and video. Pure."""
+
+from __future__ import annotations
+
+from fusioncmd import subjects
+from fusioncmd.bus.users import BusUser
+from fusioncmd.video.subjects import roll, show
+from fusioncmd.voice import subjects as talk_subjects
+
+
+def talk(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The voice and video of a gateway's terminals: nothing is kept there, and nobody is asked."""
+    beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
+    says = (*_talkgroups(user), *_video_says(user), talk_subjects.joined(f"{user.serves}-{user.name}"))
+    return says, (*_talkgroups(user), *_video_hears(user), *beacons)
+
+
+def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who arbitrates floors and records voice and video at a node."""
+    talkgroups, own = _talkgroups(user), talk_subjects.beacon(user.path)
+    beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(own))
+    return (*talkgroups, *_video_says(user), own), (
+        *talkgroups, *_video_hears(user), *beacons, talk_subjects.joined("*"),
+    )  # fmt: skip
+
+
+def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The NATS server of a node below: it says what comes up from there and hears what goes down, and voice of the
+    talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
+    talkgroups = _talkgroups(user)
+    up = (*says_up(user.serves), *talkgroups, *_video_says(user), *below(talk_subjects.beacon(user.path)))
+    down = (*says_down(user.serves), *talkgroups, *_video_hears(user))
+    return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))
+
+
+def _talkgroups(user: BusUser) -> tuple[str, ...]:
+    """Voice and floors of the places above, and of the user's own and all below."""
+    return tuple(
+        subject
+        for kind in ("voice", "floor")
+        for subject in (
+            *(f"fc.{kind}.{path.dotted}.*" for path in user.path.ancestors()), f"fc.{kind}.{user.path.dotted}.>",
+        )
+    )  # fmt: skip
+
+
+def _video_says(user: BusUser) -> tuple[str, ...]:
+    """Sources of the own place and below, and what is put before those below; of sources above, only asks."""
+    asks = (f"fc.video.{path.dotted}.*.ask" for path in user.path.ancestors())
+    return (*asks, f"fc.video.{user.path.dotted}.>", *below(show(user.path)), *below(roll(user.path)))
+
+
+def _video_hears(user: BusUser) -> tuple[str, ...]:
+    above = list(user.path.ancestors())
+    sources = (f"fc.video.{path.dotted}.*.{what}" for path in above for what in ("rtp", "what"))
+    put = (subject for path in above for subject in (show(path), roll(path)))
+    own = (f"fc.video.{user.path.dotted}.>", *below(show(user.path)), *below(roll(user.path)))
+    return (*sources, *put, *own)
+
+
+def says_up(code: str) -> tuple[str, ...]:
+    """What the node at `code` says to the one above."""
+    return subjects.link_up(code), subjects.link_beat_up(code)
+
+
+def says_down(code: str) -> tuple[str, ...]:
+    """What it is told from above."""
+    return subjects.link_down(code), subjects.link_beat_down(code)
+
+
+def below(subject: str) -> tuple[str, str]:
+    return subject, f"{subject}.>"
