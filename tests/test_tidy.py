@@ -121,7 +121,10 @@ PURE = (
     "tiers/link_rights.py", "fusioncmd/video/subjects.py",
     "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/voice/subjects.py",
     "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
-    "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py",
+    "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
+    "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",
+    "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
+    "gateways/video/upstream.py", "gateways/video/viewer.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS = {"tiers/folding.py", "tiers/serving.py"}  # the only places that may catch Exception
