@@ -29,8 +29,9 @@ PICTURES_BURST, PICTURES_PER_S = 4, 0.5  # new pictures that one viewer has aske
 NARROW_MS = 3_000.0  # of a rate told that is below half of the source's: its way is full
 PATIENT_MS = 10_000.0  # so long such a viewer waits for a keyframe that others want; then it asks
 TOLD_MS = 5_000.0  # what a viewer can receive is known for so long after it said so
-STALE_PACKETS = 32  # of one SSRC that are all too old: it has begun anew
+STALE_PACKETS = 300  # of one SSRC in a row that are no news: it has begun anew
 
 assert HISTORY_PACKETS & (HISTORY_PACKETS - 1) == 0 and SEEN_PACKETS & (SEEN_PACKETS - 1) == 0
 assert ASKED_MS_MAX <= HISTORY_MS and KEYFRAME_S * 1_000 < REPORT_MS < SAID_S * 1_000 < SILENT_S * 1_000
+assert MISSING_MAX < STALE_PACKETS < HISTORY_PACKETS
 assert SOURCE_BITS_PER_S_MIN < SOURCE_BITS_PER_S_MAX

@@ -15,6 +15,7 @@ from gateways.video.media_bounds import AGAIN_BURST, AGAIN_PER_S, CATCH_UP_PACKE
 from gateways.video.stream import Batch, Entry, Flow
 
 _DRAWN = 64  # how much closer together timestamps are of what is caught up with
+_OLD = 10  # part of a second, of what is caught up with: what is not that old keeps its timestamps
 _pack = HEADER.pack
 
 
@@ -178,7 +179,8 @@ class Outgoing:
             self.wants = True
             return False
         self.wants = not flow.whole
-        self._go_on(opening[0][0], flow.highest, flow.stamp)
+        old = ahead(flow.stamp, opening[0][2], 32) > flow.track.rate // _OLD
+        self._go_on(opening[0][0], flow.highest if old else 0, flow.stamp)
         self._opening, self._at, self._behind = opening, 0, True
         return True
 

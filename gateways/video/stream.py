@@ -75,11 +75,10 @@ class Flow:
         sequence = self.highest + step
         at = sequence & _MASK
         known = self._history[at]
-        if known is not None and known[0] >= sequence:
+        self._stale = 0 if step > 0 else self._stale + 1
+        if step <= -HISTORY_PACKETS or (known is not None and known[0] >= sequence):
             self.doubled += 1
-            self._stale += 1
             return None
-        self._stale = 0
         entry = (sequence, second & 0x80, stamp, data[HEADER_BYTES:])
         self._history[at], self._times[at] = entry, now_ms
         self.packets += 1
@@ -188,12 +187,12 @@ class Stream:
             if flow is None or data[0] != PLAIN or len(data) < HEADER_BYTES:
                 self.refused += 1
                 continue
+            if flow.stale:
+                flow = self.flows[ssrc] = Flow(flow.track)
+                batches.pop(ssrc, None)
             highest, first = flow.highest, flow.packets == 0
             entry = flow.put(data, now_ms)
             if entry is None:
-                if flow.stale:
-                    self.flows[ssrc] = Flow(flow.track)
-                    batches.pop(ssrc, None)
                 continue
             if (batch := batches.get(ssrc)) is None:
                 batch = batches[ssrc] = Batch(flow, now_ms)

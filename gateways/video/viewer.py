@@ -18,8 +18,8 @@ class Viewer:
     """`picture` and `sound` as its session agreed; None: it did not. `cname` binds the two (RFC 3550, 6.5.1)."""
 
     __slots__ = (
-        "_asked_ms", "_cname", "_narrow_ms", "_patient_ms", "_pictures", "_reported", "_said_ms", "_told_ms", "bits_per_s", "ended",
-        "lost", "picture", "refused", "rtt_ms", "sound", "stopped",
+        "_asked_ms", "_cname", "_narrow_ms", "_patient_ms", "_pictures", "_reported", "_said_ms", "_told_ms",
+        "bits_per_s", "ended", "lost", "picture", "refused", "rtt_ms", "sound", "stopped",
     )  # fmt: skip
 
     def __init__(self, picture: Outgoing | None, sound: Outgoing | None, cname: bytes) -> None:
@@ -57,7 +57,7 @@ class Viewer:
             self.stopped += 1
 
     def asks(self, now_ms: float) -> bool:
-        """Whether it needs a new keyframe (`Stream.want`). Who stopped as its way is narrow does not trouble the rest."""
+        """Whether it needs a new keyframe (`Stream.want`). Whose way is narrow does not trouble the rest with that."""
         picture = self.picture
         if picture is None or not picture.wants or now_ms < self._patient_ms:
             return False
