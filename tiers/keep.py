@@ -1,7 +1,7 @@
 """`python -m tiers.keep`: the recorder of a tier's video.
 
-A process of its own, so that a disk that is slow delays neither floors nor orders. It speaks to the bus, and to the node
-by the folder `video` of its data.
+A process of its own, so that a disk that is slow delays neither floors nor orders. It speaks to the bus, and to the
+node by the folder `video` of its data.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Keeper:
 
     def __init__(self, store: KeptStore, folder: Path, origin: str, now_ms: float) -> None:
         self._store, self._folder, self._origin = store, folder, origin
-        self._wanted = Wanted()
+        self._began_ms = now_ms
         self._known: dict[Key, tuple[Source, float]] = {}  # and when it was heard last
         self.sources: dict[Key, KeptSource] = {}
         self._pruned_ms = self._said_ms = 0.0
@@ -97,7 +97,6 @@ class Keeper:
             self.sources[key].is_now(source)
 
     def _choose(self, wanted: Wanted, now_ms: float) -> None:
-        self._wanted = wanted
         for key, one in list(self.sources.items()):
             left = not wanted.chose(*key) and not self._is_live(key, now_ms) and now_ms - self._last(key) > LEFT_MS
             if not wanted.wants(*key) or left:
@@ -118,8 +117,8 @@ class Keeper:
         return now_ms - self._last(key) <= SILENT_S * 1_000
 
     def _last(self, key: Key) -> float:
-        """When it was heard last; long ago, where it was not."""
-        return self._known[key][1] if key in self._known else -LEFT_MS
+        """When it was heard last; at the start, it is as if each had been right before."""
+        return self._known[key][1] if key in self._known else self._began_ms
 
     def _say(self, now_ms: float) -> None:
         problems = []

@@ -186,8 +186,8 @@ class Part(NamedTuple):
 
 
 def cut(target: Path, parts: Sequence[Part], codec: str, from_ms: int, until_ms: int, label: str) -> int:
-    """One file from the segments, which are in their order and of one codec: from `from_ms`, shown to the millisecond by
-    an edit list though it begins with the keyframe before, until before `until_ms`. Moments of the file are moments of
+    """One file from the segments, in their order and of one codec: from `from_ms`, shown to the millisecond by an
+    edit list though it begins with the keyframe before, until before `until_ms`. Moments of the file are moments of
     the wall clock; what is missing stands still. Returns when it begins: later where nothing was kept, and of VP8, at
     the keyframe before. Raises BadInput where there is nothing to show."""
     form = FORM[codec]
