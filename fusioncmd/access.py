@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation, radios
+from fusioncmd.api import devices, escalation, kept, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
@@ -69,6 +69,10 @@ def _issuing(question: api.Issue) -> Roles:
     return COMMANDING if claimed(question.sealed)[0].msg_type == "alert" else COMPOSING
 
 
+def _keeping(question: kept.KeepFootage) -> Roles:
+    return COMPOSING if question.what else WATCHING
+
+
 def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
@@ -95,6 +99,12 @@ RULES: dict[type[Any], Rule] = {
     Recording: Rule(WATCHING),
     SpeakOrder: Rule(COMPOSING, lambda question: [where.partition(".")[0] for where in question.where]),
     TalkPass: Rule(COMPOSING),
+    kept.Footage: Rule(WATCHING, _place),
+    kept.FootageCut: Rule(WATCHING, _place),
+    kept.FootagePart: Rule(WATCHING),
+    kept.FootageProof: Rule(WATCHING),
+    kept.PinFootage: Rule(COMPOSING, _place),
+    kept.KeepFootage: Rule(_keeping, lambda question: [what.partition(".")[0] for what in question.what]),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

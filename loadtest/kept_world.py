@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fusioncmd.video import rtcp
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.h264 import staple
+from fusioncmd.video.kept import Segment
 from fusioncmd.video.packet import build
 from fusioncmd.video.source import VIDEO_RATE, VIDEO_TYPE, Source, Track
 from tiers.keeper import Heard, Keeper
@@ -127,7 +128,7 @@ class World:
             if size != file.stat().st_size:
                 os.truncate(file, size)
         for file in sizes:
-            if not any(row.id == file.stem for row in self.store.rows(file.parent.name) if hasattr(row, "sha256")):
+            if not any(isinstance(row, Segment) and row.id == file.stem for row in self.store.rows(file.parent.name)):
                 with file.open("ab") as opened:
                     opened.write((b"\0\0\x10\0moof" + random.randbytes(900))[: random.randrange(900)])
 

@@ -32,6 +32,12 @@ def folder_of(data: Path) -> Path:
     return data / "video"
 
 
+def copies_of(data: Path) -> list[Path]:
+    """Folders of what nodes below recorded, one for each."""
+    folder = data / "video-copies"
+    return sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+
+
 class KeptStore:
     """Blocking: to be called beside the loop. `folder` holds the hours; pins are those of the node's `data`."""
 

@@ -39,6 +39,7 @@ from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
+from tiers.kept_desk import KeptDesk
 from tiers.ladder_desk import LadderDesk
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
@@ -96,7 +97,7 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems),
+                lambda: (*self.logins.problems(), *self.ladders.problems, *self.kept.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -121,6 +122,7 @@ class Node:
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
+        self.kept = KeptDesk(self.desk, data, self.recorder, self._clock)
         self.voice.gateways = lambda: self.radios.gateways
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
@@ -165,7 +167,7 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        climbing = await self.ladders.start()
+        climbing, keeping = await self.ladders.start(), asyncio.create_task(self.kept.run(), name="kept")
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -175,6 +177,7 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
         climbing.cancel()
+        keeping.cancel()
         await self.snapshot()
         self._checks.close()
 
@@ -232,4 +235,5 @@ class Node:
             **self.devices.answers(),
             **self.radios.answers(),
             **self.voice.answers(),
+            **self.kept.answers(),
         }

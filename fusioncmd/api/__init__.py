@@ -11,6 +11,7 @@ from fusioncmd.api import (
     devices,
     escalation,
     health,
+    kept,
     keys,
     logins,
     proposals,
@@ -100,4 +101,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
+    **kept.VERBS,
 }  # fmt: skip

@@ -162,6 +162,11 @@ COMMANDS = {
         "What was said in talkgroups: find it, and hear it again.",
         "通话录音：查找与回放。",
     ),
+    "video": (
+        "kept:app",
+        "Video that was recorded: find it, fetch it, keep it.",
+        "视频录像：查找、取出、锁定。",
+    ),
     "plan": (
         "plan:plan",
         "How many gateways, nodes and machines so many people need.",

@@ -163,6 +163,15 @@ def repair(path: Path) -> Looked | None:
     return Looked(label, round(spans[-1].ms + each_ms), len(data), hashlib.sha256(data).hexdigest(), sound)
 
 
+def label_of(path: Path) -> bytes:
+    """Raises BadInput."""
+    try:
+        with av.open(str(path)) as container:
+            return (container.metadata.get("comment") or container.metadata.get("COMMENT") or "").encode()
+    except (av.FFmpegError, OSError):
+        raise BadInput(f"{path} is no video that can be read.", f"{path} 不是可读的视频文件。") from None
+
+
 class _Packet(NamedTuple):
     picture: bool
     ms: float
