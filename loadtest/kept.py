@@ -1,7 +1,8 @@
-"""`python -m loadtest kept`: a day of video is recorded, with gaps and kills: every second is kept, or said to be missing.
+"""`python -m loadtest kept`: a day of video is recorded, with gaps and kills: each second is kept, or stated missing.
 
-Simulated time, the real recorder and its files (loadtest/kept_world.py). Then each file is read back: every picture lies
-at the moment at which it was taken, its digest is the index's, and what the index says of each second is what happened.
+Simulated time, the real recorder and its files (loadtest/kept_world.py). Then each file is read back: every picture
+lies at the moment at which it was taken, its digest is the index's, and what the index says of each second is what
+happened.
 """
 
 from __future__ import annotations

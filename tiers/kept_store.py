@@ -19,8 +19,7 @@ from fusioncmd import limits
 from fusioncmd.errors import NotFound
 from fusioncmd.video import kept
 from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX
-from fusioncmd.video.kept import Missing, Pin, Row, Segment, Shed
-from fusioncmd.video.mp4 import FORM, repair
+from fusioncmd.video.kept import FORM, Missing, Pin, Row, Segment, Shed
 from fusioncmd.voice.recorded import HOUR_MS, hour_of
 from tiers.recordings import store
 
@@ -132,6 +131,8 @@ class KeptStore:
         return held
 
     def _mend(self, hour: str, known: list[Row]) -> None:
+        from fusioncmd.video.mp4 import repair  # heavy, and a node that finds what was kept mends nothing
+
         done = {row.id for row in known if isinstance(row, Segment)}
         for file in sorted((self.folder / hour).glob("*.*")):
             if file.stem in done or file.suffix[1:] not in FORM.values():

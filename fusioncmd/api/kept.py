@@ -26,8 +26,8 @@ class Footage(Question["FootageReply"], frozen=True):
 
 
 class FootageLine(Struct, frozen=True):
-    """One source for one stretch. `cause` is empty where it was kept, with `bytes` in `segments`; else why it is missing
-    (`kept.CAUSES`). `lost`: packets that did not come. `off_ms`: how far its clock was wrong, where that was so."""
+    """One source for one stretch. `cause` is empty where it was kept, with `bytes` in `segments`; else why it is
+    missing (`kept.CAUSES`). `lost`: packets that did not come. `off_ms`: how far its clock was wrong, where it was."""
 
     node: Code
     source: Name

@@ -62,6 +62,7 @@ class Tier:
     radio: Radio | None = None
     voice: bool = False  # talkgroups, also where no radio comes in
     video: Video | None = None
+    keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
 
     @property
     def nats_url(self) -> str:
@@ -107,6 +108,9 @@ class Tier:
         if self.voice or self.radio is not None or self.video is not None:
             own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
             yield "talk", [*python, "tiers.talk", *own]
+        if self.video is not None and self.keep[0]:
+            own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
+            yield "keep", [*python, "tiers.keep", *own, "--gib", str(self.keep[0]), "--days", str(self.keep[1])]
         if self.radio is not None:
             own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
             yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]

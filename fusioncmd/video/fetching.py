@@ -18,8 +18,8 @@ from fusioncmd.api.kept import FootageCut, FootageLine, FootagePart
 from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.messages import Code, Millis
 from fusioncmd.video.keeping_bounds import CUT_SEGMENTS_MAX
-from fusioncmd.video.kept import Digest, Id, Name, Segment
-from fusioncmd.video.mp4 import FORM, Part, cut, label_of
+from fusioncmd.video.kept import FORM, Digest, Id, Name, Segment
+from fusioncmd.video.mp4 import Part, cut, label_of
 
 Ask = Callable[[Any], Awaitable[Any]]
 

@@ -22,6 +22,7 @@ Id = Annotated[str, Meta(pattern=r"\A[0-9]{10}-[0-9]{7}-[0-9a-f]{8}\Z")]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=32)]
 Cause = Literal["silent", "gap", "keyframe", "clock", "down", "room", "behind", "shed"]
+FORM = {"H264": "mp4", "VP8": "webm"}  # by codec: the form of files, and how they are called
 CAUSES: dict[str, tuple[str, str]] = {
     "silent": ("the source sent nothing", "视频源无信号"),
     "gap": ("packets were lost", "传输丢包"),

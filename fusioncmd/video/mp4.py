@@ -6,6 +6,7 @@ take. Each fragment is on disk before the next one begins.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -21,10 +22,10 @@ from av.container import InputContainer, OutputContainer
 from fusioncmd.errors import BadInput
 from fusioncmd.video.boxes import whole
 from fusioncmd.video.keeping_bounds import FRAGMENT_MS, PICTURE_MS_MAX
+from fusioncmd.video.kept import FORM
 from fusioncmd.video.source import AUDIO_RATE, VIDEO_RATE
 from fusioncmd.voice import ogg
 
-FORM = {"H264": "mp4", "VP8": "webm"}  # by codec: the form, and how files are called
 _CODEC = {"H264": "h264", "VP8": "vp8"}
 _PICTURE, _SOUND, _MS = Fraction(1, VIDEO_RATE), Fraction(1, AUDIO_RATE), Fraction(1, 1_000)
 _NOW = {"flush_packets": "1", "max_interleave_delta": "1"}
@@ -114,10 +115,8 @@ class Writer:
 
     def give_up(self) -> None:
         """It could not be written further: what is whole of it stays."""
-        try:
+        with contextlib.suppress(av.FFmpegError, OSError):  # it said so before
             self._container.close()
-        except (av.FFmpegError, OSError):
-            pass  # it said so before
         self._file.close()
 
     def _do(self, step: Any) -> None:
@@ -250,5 +249,5 @@ def _lead_in(parts: Sequence[Part], from_ms: int, until_ms: int) -> Iterator[_Pa
                 held = [item]
             elif item.picture and held:
                 held.append(item)
-    if not begun:
+    if not begun and held and from_ms - held[-1].ms <= PICTURE_MS_MAX:
         yield from held
