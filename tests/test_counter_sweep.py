@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import devices, escalation, radios, voice
+from fusioncmd.api import devices, escalation, kept, radios, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -39,7 +39,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     escalation.Below((b"ticket",)), escalation.AnswerBelow(b"ticket", ALERT.id, PEOPLE[0], 0), radios.Radios(),
     radios.AddRadio("mallory", "0" * 64, "0" * 32), radios.RemoveRadio("radio-1"), radios.RingRadios("4401"),
     voice.SpeakOrder(ALERT.id, ("4401",)), voice.Bursts(0, 1), voice.Recording("1790000000-0000001-00000001"),
-    voice.TalkPass(),
+    voice.TalkPass(), kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1), kept.FootagePart("1790000000-0000001-00000001"),
+    kept.FootageProof("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ ONE_FILE_PER_LIBRARY = {
     "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
-    "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
+    "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py", "fusioncmd/video/mp4.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
         for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk")
@@ -120,6 +120,8 @@ PURE = (
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
     "tiers/link_rights.py", "fusioncmd/video/subjects.py",
     "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/voice/subjects.py",
+    "fusioncmd/video/boxes.py", "fusioncmd/video/copying.py", "fusioncmd/video/keeping.py", "fusioncmd/video/kept.py",
+    "fusioncmd/video/keeping_bounds.py", "fusioncmd/video/wall.py", "fusioncmd/api/kept.py",
     "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
     "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",

@@ -10,23 +10,17 @@ import av
 import msgspec
 import pytest
 
-from fusioncmd.errors import BadInput
-from fusioncmd.video import boxes, rtcp
-from fusioncmd.video.bundle import pack
+from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.video import boxes
 from fusioncmd.video.kept import Ended, Missing, Pin, Row, Segment, Shed, is_pinned, line, pins, rows, stretches
 from fusioncmd.video.mp4 import Part, Writer, cut, repair
-from fusioncmd.video.source import Source, Track
 from fusioncmd.video.units import Depacketiser
 from fusioncmd.video.wall import FAR_MS, Wall
 from loadtest.kept import day
 from loadtest.output import Result
+from tests.kept_recordings import KEY, T0, play, record, recorder
 from tests.video_frames import encoded, flat
-from tiers.keeper import Heard, Keeper
-from tiers.kept_store import KeptStore, folder_of
-from tiers.kept_wanted import Wanted, write
-
-T0 = 1_795_000_000_000
-KEY = ("440106001", "cam1")
+from tiers.kept_store import KeptStore
 
 
 def segment(begin: int, end: int, ident: str = "2026111811-0000001-00000000", **more: object) -> Segment:
@@ -69,25 +63,6 @@ def test_a_clock_that_jumps_moves_no_picture() -> None:
     wall.report(2, 0, T0 + 3_000.0 + 86_400_000, T0 + 3_050.0)  # its sound stays with its picture
     assert abs(wall.at(2, 48_000, 48_000, T0 + 4_050) - T0 - 4_010) < 1
     assert wall.at(1, 90_000, 270_000 + 90 * 2 * int(FAR_MS), T0 + 3_060) == T0 + 3_060
-
-
-def recorder(data: Path, now_ms: float, chosen: str = "440106001") -> tuple[KeptStore, Keeper]:
-    write(folder_of(data), Wanted(chosen=(chosen,)))
-    store = KeptStore(data, folder_of(data), lambda: now_ms / 1_000)
-    return store, Keeper(store, folder_of(data), "4401", now_ms)
-
-
-def play(keeper: Keeper, codec: str, from_ms: int, frames: list[list[bytes]]) -> int:
-    """Frames each 40 ms, and a sender report with the first; returns when they end."""
-    what = Source(*KEY, "门口", "camera", "g", 1, (Track(codec, 9),))  # type: ignore[arg-type]
-    keeper.work([what], [], 0, from_ms)
-    stamp = int.from_bytes(frames[0][0][4:8], "big")
-    for i, frame in enumerate(frames):
-        packets = list(frame)
-        if i == 0:
-            packets.insert(0, rtcp.build([rtcp.SenderReport(9, rtcp.to_ntp(from_ms), stamp, 0, 0)]))
-        keeper.work([what], [Heard(KEY, each, from_ms + i * 34) for each in pack(packets)], 0, from_ms + i * 34)
-    return from_ms + len(frames) * 34
 
 
 @pytest.mark.parametrize(("codec", "form"), [("H264", "mp4"), ("VP8", "webm")])
@@ -161,7 +136,40 @@ def test_a_segment_that_was_torn_is_whole_up_to_its_last_fragment(tmp_path: Path
 
 
 def test_boxes_of_any_bytes_are_looked_at_in_bounds() -> None:
-    random = Random(3)
+    random, data = Random(3), b""
+
+    def read(at: int, count: int) -> bytes:
+        return data[at : at + count]
+
     for _ in range(300):
         data = random.randbytes(random.randrange(64))
-        assert boxes.whole(lambda at, n: data[at : at + n], len(data)) == 0
+        assert boxes.whole(read, len(data)) == 0
+
+
+def test_the_oldest_goes_first_never_what_is_pinned_and_the_index_says_so(tmp_path: Path) -> None:
+    store, found = record(tmp_path, (0, 5_000, 10_000, 15_000))
+    store.pin(Pin("4401", "", T0, T0 + 1_000, True, "wang", T0))
+    size = found[0].bytes
+    few = KeptStore(tmp_path, store.folder, lambda: T0 / 1_000 + 20, bytes_max=size * 5 // 2 + 8_000)
+    assert few.prune() == 2 and not few.full
+    assert [few.file(one).exists() for one in found] == [True, False, False, True]
+    gone = [row for row in few.between(T0, T0 + 20_000) if isinstance(row, Shed)]
+    assert [(row.id, row.why) for row in gone] == [(one.id, "bytes") for one in found[1:3]]
+    with pytest.raises(NotFound, match="was shed"):
+        few.find(found[1].id)
+    old = KeptStore(tmp_path, store.folder, lambda: T0 / 1_000 + 40 * 86_400, days_max=30)
+    assert old.prune() == 1 and old.find(found[0].id)
+    few.free_bytes_min = 1 << 62  # a disk that is full, whatever is done
+    assert few.prune() == 0 and few.full
+    with pytest.raises(OSError, match="for orders and answers"):
+        few.place(found[0].id, "H264")
+
+
+def test_what_the_disk_does_not_take_is_missing_for_want_of_room(tmp_path: Path) -> None:
+    store, keeper = recorder(tmp_path, T0)
+    store.free_bytes_min = 1 << 62
+    end_ms = play(keeper, "H264", T0, encoded("H264"))
+    assert store.full
+    keeper.end(end_ms)
+    known = stretches(store.between(T0, end_ms), T0, end_ms)
+    assert {one.cause for one in known} == {"room"}, known

@@ -26,6 +26,7 @@ from fusioncmd.video.bounds import KEYFRAME_S, SAID_S
 from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX, WAITING_BYTES_MAX
 from fusioncmd.video.source import Ask, Source, decode, encode
 from tiers.keeper import Heard, Keeper, Key, Wants
+from tiers.kept_copies import Copies
 from tiers.kept_store import KeptStore, folder_of
 
 log = structlog.get_logger("keep")
@@ -47,6 +48,7 @@ class Keep:
         self.store = KeptStore(data, folder, clock, bytes_max, days_max)
         self.keeper = Keeper(self.store, folder, node.code, self._now_ms())
         self._saying = Saying(bus)
+        self.copies = Copies(bus, self._saying, node, data, self.store, clock, bytes_max // 2, days_max)
         self._said: dict[Key, Source] = {}
         self._heard: list[Heard] = []
         self._waiting = self._shed = 0  # bytes; messages
@@ -56,18 +58,20 @@ class Keep:
     async def run(self, stop: asyncio.Event) -> None:
         for depth in range(6 - self._node.tier):
             await self._bus.hear(f"fc.video.{self._node.dotted}{'.*' * depth}.*.what", self._hear_what)
-        saying = asyncio.create_task(self._saying.run())
+        tasks = {asyncio.create_task(self._saying.run()), asyncio.create_task(self.copies.run())}
         log.info("keep.ready", node=self._node.code)
         try:
-            while not stop.is_set() and not saying.done():
+            while not stop.is_set() and not any(task.done() for task in tasks):
                 await self._follow(await self._turn())
                 await asyncio.sleep(TURN_S)
             await asyncio.to_thread(self.keeper.end, self._now_ms())
         finally:
-            saying.cancel()
-            await asyncio.wait({saying})
-        if not saying.cancelled():
-            saying.result()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
 
     async def _turn(self) -> Wants:
         said, heard, shed = [*self._said.values()], self._heard, self._shed

@@ -20,7 +20,8 @@ from tiers.kept_wanted import State, Wanted
 
 log = structlog.get_logger("keep")
 Key = tuple[str, str]  # of a source: its node's code, its name
-PRUNE_EVERY_MS = 30_000
+PRUNE_EVERY_MS, FULL_EVERY_MS = 30_000, 2_000
+ROOM_BYTES = 16 * 1024**2  # made beyond what must be there, where the disk was full
 SAID_EVERY_MS = 5_000
 SHOWN = "shown"  # another source's packets, said again: that one is kept
 
@@ -67,9 +68,9 @@ class Keeper:
                 found.hear(each.bundle, each.at_ms)
         for one in self.sources.values():
             one.tick(now_ms)
-        if now_ms - self._pruned_ms >= PRUNE_EVERY_MS or self._store.full:
+        if abs(now_ms - self._pruned_ms) >= (FULL_EVERY_MS if self._store.full else PRUNE_EVERY_MS):
             self._pruned_ms = now_ms
-            if gone := self._store.prune():
+            if gone := self._store.prune(ROOM_BYTES if self._store.full else 0):
                 log.warning("keep.shed", segments=gone)
         if abs(now_ms - self._said_ms) >= SAID_EVERY_MS:
             self._said_ms = now_ms

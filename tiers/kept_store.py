@@ -31,6 +31,10 @@ def folder_of(data: Path) -> Path:
     return data / "video"
 
 
+def folder_of_copies(data: Path, code: str) -> Path:
+    return data / "video-copies" / code
+
+
 def copies_of(data: Path) -> list[Path]:
     """Folders of what nodes below recorded, one for each."""
     folder = data / "video-copies"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -39,24 +40,29 @@ async def prove(ask: Callable[[Any], Awaitable[Any]], file: Path) -> Proved:
     """Raises NotFound, BadInput for a file that is not what was recorded, and the node's Problem."""
     from fusioncmd.video.fetching import fetch, read_label  # PyAV is heavy
 
-    try:
-        given = hashlib.sha256(file.read_bytes()).digest()
-    except OSError as error:
-        en, zh = reason(error)
-        raise NotFound(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
+    given = await asyncio.to_thread(_digest, file)
     label = read_label(file)
     audited = await _audited(ask, label.segments)
     question = FootageCut(label.node, label.source, label.from_ms, label.until_ms)
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
         made = await fetch(ask, question, Path(folder), again)
-        same = hashlib.sha256(again.read_bytes()).digest() == given
+        same = await asyncio.to_thread(_digest, again) == given
     if not same or tuple((one.id, one.sha256) for one in made.segments) != label.segments:
         raise BadInput(
             f"{file} is not what was recorded: made again from the segments, it is another file.",
             f"{file} 与录制内容不符：由片段重新合成的文件与之不同。",
         )
     return Proved(len(label.segments), audited)
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest()
+    except OSError as error:
+        en, zh = reason(error)
+        raise NotFound(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
 
 
 async def _audited(ask: Callable[[Any], Awaitable[Any]], segments: tuple[tuple[str, str], ...]) -> int | None:

@@ -157,7 +157,7 @@ class Keeping:
 
     def _wait(self, at_ms: float) -> list[Act]:
         """Pictures come, and none that one can begin with."""
-        if self._cause == "keyframe":
+        if self._cause in ("keyframe", "room", "behind"):
             return []
         acts = self._missing(round(at_ms), self._cause)
         self._cause = "keyframe"
