@@ -39,8 +39,9 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     escalation.Below((b"ticket",)), escalation.AnswerBelow(b"ticket", ALERT.id, PEOPLE[0], 0), radios.Radios(),
     radios.AddRadio("mallory", "0" * 64, "0" * 32), radios.RemoveRadio("radio-1"), radios.RingRadios("4401"),
     voice.SpeakOrder(ALERT.id, ("4401",)), voice.Bursts(0, 1), voice.Recording("1790000000-0000001-00000001"),
-    voice.TalkPass(), kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1), kept.FootagePart("1790000000-0000001-00000001"),
-    kept.FootageProof("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
+    voice.TalkPass(), kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1),
+    kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
+    kept.FootageProof("1790000000-0000001-00000001"),
 )  # fmt: skip
 
 

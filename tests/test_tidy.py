@@ -25,10 +25,15 @@ ONE_FILE_PER_LIBRARY = {
     "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
-    "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py", "fusioncmd/video/mp4.py"},
+    "av": {
+        "fusioncmd/voice/codecs.py",
+        "fusioncmd/voice/ogg.py",
+        "fusioncmd/video/mp4.py",
+        "fusioncmd/video/cutting.py",
+    },
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
-        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk")
+        for name in ("app", "asking", "exports", "kept", "live", "looking", "orders", "pages", "sessions", "talk")
     }
     | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},

@@ -7,6 +7,7 @@ it was.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import json
@@ -52,6 +53,7 @@ class Copies:
         self._numbers = itertools.count(time.time_ns() // 1_000_000)
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._answering: set[asyncio.Task[None]] = set()
+        self._new = asyncio.Event()  # a recorder is heard that was not before
         self.fetched = 0  # segments
 
     async def run(self) -> None:
@@ -63,7 +65,10 @@ class Copies:
             while True:
                 self._saying.say(subjects.kept_said(self._node), encode(Here(self._node.code)))
                 await self._follow()
-                await asyncio.sleep(HERE_S)
+                self._new.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HERE_S):
+                        await self._new.wait()
         finally:
             for task in (*self._fetching.values(), *self._answering):
                 task.cancel()
@@ -88,6 +93,8 @@ class Copies:
             return
         if isinstance(said, Here):
             if subject == subjects.kept_said(parse(said.code)) and len(self._below) < BELOW_MAX:
+                if said.code not in self._below:
+                    self._new.set()
                 self._below[said.code] = time.monotonic()
         elif isinstance(said, Rows | Bytes) and (told := self._asked.get(said.number)) is not None and not told.done():
             told.set_result(said)
