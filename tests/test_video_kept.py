@@ -172,3 +172,11 @@ def test_what_the_disk_does_not_take_is_missing_for_want_of_room(tmp_path: Path)
     keeper.end(end_ms)
     known = stretches(store.between(T0, end_ms), T0, end_ms)
     assert {one.cause for one in known} == {"room"}, known
+
+
+def test_a_recorder_that_is_killed_before_it_kept_anything_owes_the_time_since_it_was_to(tmp_path: Path) -> None:
+    recorder(tmp_path, T0, ("440106001.cam1",))[1].work([], [], 0, T0)
+    store, again = recorder(tmp_path, T0 + 50_000, ("440106001.cam1",))
+    again.end(T0 + 51_000)
+    known = stretches(store.between(T0, T0 + 51_000), T0, T0 + 51_000)
+    assert [(one.end_ms - T0, one.cause) for one in known] == [(50_000, "down"), (51_000, "silent")]

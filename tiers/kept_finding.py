@@ -12,7 +12,7 @@ from fusioncmd.api.kept import FootageLine, FootageSegments
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.video import kept
 from fusioncmd.video.keeping_bounds import CUT_SEGMENTS_MAX, SEGMENT_MS_MAX
-from fusioncmd.video.kept import Ended, Missing, Pin, Row, Segment, Shed
+from fusioncmd.video.kept import Began, Ended, Missing, Pin, Row, Segment, Shed
 from tiers.kept_store import KeptStore, copies_of, folder_of
 
 
@@ -44,7 +44,7 @@ class Finding:
                             here.add(row.id)
                     case Shed():
                         gone.add(row.id)
-                    case Missing() | Ended():
+                    case Missing() | Began() | Ended():
                         if row.node.startswith(node) and source in ("", row.source):
                             found.setdefault((row.node, row.source), []).append(row)
         for one in known.values():

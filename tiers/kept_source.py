@@ -14,7 +14,7 @@ from fusioncmd.errors import BadMessage
 from fusioncmd.video import h264, rtcp, vp8
 from fusioncmd.video.bundle import is_rtcp, unpack
 from fusioncmd.video.keeping import Act, Begin, End, Gone, Keeping, Put
-from fusioncmd.video.kept import Cause, Ended, Missing, Segment, id_of
+from fusioncmd.video.kept import Began, Cause, Ended, Missing, Segment, id_of
 from fusioncmd.video.mp4 import Writer
 from fusioncmd.video.packet import read
 from fusioncmd.video.source import Source, Track
@@ -40,6 +40,8 @@ class KeptSource:
         self._size = (0, 0)
         self._parameters: object = None
         self.bad = 0  # messages that were none
+        if cause == "silent":
+            self._row(Began(node, name, self._keeping.done_ms))
         self._do(self._keeping.resumed(now_ms))
 
     @property
@@ -185,7 +187,7 @@ class KeptSource:
         self._store.full = True
         self._keeping.failed(at_ms, "room")
 
-    def _row(self, row: Missing | Ended) -> None:
+    def _row(self, row: Missing | Began | Ended) -> None:
         try:
             self._store.append(row)
         except OSError as error:

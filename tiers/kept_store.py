@@ -128,6 +128,8 @@ class KeptStore:
                         | Missing(node=node, source=source, end_ms=end_ms)
                     ):
                         held[node, source] = end_ms
+                    case kept.Began(node=node, source=source, at_ms=at_ms):
+                        held[node, source] = at_ms
                     case kept.Ended(node=node, source=source):
                         held.pop((node, source), None)
                     case Shed():

@@ -17,9 +17,10 @@ from msgspec import Meta, Struct
 from fusioncmd.api.kept import FootageCut, FootageLine, FootagePart
 from fusioncmd.errors import BadInput, BadMessage
 from fusioncmd.messages import Code, Millis
+from fusioncmd.video.cutting import Part, cut
 from fusioncmd.video.keeping_bounds import CUT_SEGMENTS_MAX
 from fusioncmd.video.kept import FORM, Digest, Id, Name, Segment
-from fusioncmd.video.mp4 import Part, cut, label_of
+from fusioncmd.video.mp4 import label_of
 
 Ask = Callable[[Any], Awaitable[Any]]
 

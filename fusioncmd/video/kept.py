@@ -65,6 +65,14 @@ class Missing(Struct, frozen=True, tag="missing.1"):
     cause: Cause
 
 
+class Began(Struct, frozen=True, tag="began.1"):
+    """From `at_ms` on it is to be kept."""
+
+    node: Code
+    source: Name
+    at_ms: Millis
+
+
 class Ended(Struct, frozen=True, tag="ended.1"):
     """From `at_ms` on it is not to be kept any more."""
 
@@ -97,7 +105,7 @@ class Pin(Struct, frozen=True, tag="pin.1"):
     at_ms: Millis
 
 
-Row = Segment | Missing | Ended | Shed
+Row = Segment | Missing | Began | Ended | Shed
 _row: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _pin = msgspec.json.Decoder(Pin)
 
@@ -126,7 +134,7 @@ def hour_of_row(row: Row) -> str:
     match row:
         case Segment(id=ident) | Shed(id=ident):
             return ident[:10]
-        case Missing(begin_ms=at_ms) | Ended(at_ms=at_ms):
+        case Missing(begin_ms=at_ms) | Began(at_ms=at_ms) | Ended(at_ms=at_ms):
             return hour_of(at_ms)
 
 

@@ -1,4 +1,4 @@
-"""Segments and cuts as files, by PyAV: packets as they came, neither decoded nor encoded.
+"""Segments as files, by PyAV: packets as they came, neither decoded nor encoded.
 
 H.264 and Opus are fragmented MP4 (ISO/IEC 14496-12, 8.8), VP8 and Opus are WebM, which MP4 as FFmpeg writes it does not
 take. Each fragment is on disk before the next one begins.
@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -21,19 +21,18 @@ from av.container import InputContainer, OutputContainer
 
 from fusioncmd.errors import BadInput
 from fusioncmd.video.boxes import whole
-from fusioncmd.video.keeping_bounds import FRAGMENT_MS, PICTURE_MS_MAX
+from fusioncmd.video.keeping_bounds import FRAGMENT_MS
 from fusioncmd.video.kept import FORM
 from fusioncmd.video.source import AUDIO_RATE, VIDEO_RATE
 from fusioncmd.voice import ogg
 
 _CODEC = {"H264": "h264", "VP8": "vp8"}
-_PICTURE, _SOUND, _MS = Fraction(1, VIDEO_RATE), Fraction(1, AUDIO_RATE), Fraction(1, 1_000)
+PICTURE, SOUND = Fraction(1, VIDEO_RATE), Fraction(1, AUDIO_RATE)
 _NOW = {"flush_packets": "1", "max_interleave_delta": "1"}
 _SEGMENT = {
     "mp4": {"movflags": "empty_moov+delay_moov+default_base_moof", "frag_duration": str(FRAGMENT_MS * 1_000), **_NOW},
     "webm": {"live": "1", "cluster_time_limit": str(FRAGMENT_MS), **_NOW},
 }
-_CUT = {"mp4": {"movflags": "faststart", "avoid_negative_ts": "disabled"}, "webm": {}}
 
 
 @cache
@@ -80,7 +79,7 @@ class Writer:
         self._container: OutputContainer = av.open(self._file, "w", format=form, options=_SEGMENT[form])
         self._container.metadata["comment"] = label
         self._streams: list[Any] = [
-            self._container.add_mux_stream(_CODEC[codec], width=size[0], height=size[1], time_base=_PICTURE)
+            self._container.add_mux_stream(_CODEC[codec], width=size[0], height=size[1], time_base=PICTURE)
         ]
         if sound:
             with av.open(io.BytesIO(_opus())) as pattern:
@@ -93,7 +92,7 @@ class Writer:
         track = 0 if picture else 1
         if track >= len(self._streams):
             return
-        base = _PICTURE if picture else _SOUND
+        base = PICTURE if picture else SOUND
         stamp = max(round(ms * (1 / base) / 1_000), self._last[track] + 1)
         self._last[track] = stamp
         packet = av.Packet(data)
@@ -150,7 +149,7 @@ def repair(path: Path) -> Looked | None:
                 os.fsync(opened.fileno())
     try:
         with av.open(str(path)) as container:
-            spans = [packet for packet in _packets(container) if packet.picture]
+            spans = [packet for packet in packets(container) if packet.picture]
             if not spans:
                 return None
             label = container.metadata.get("comment") or container.metadata["COMMENT"]
@@ -171,83 +170,16 @@ def label_of(path: Path) -> bytes:
         raise BadInput(f"{path} is no video that can be read.", f"{path} 不是可读的视频文件。") from None
 
 
-class _Packet(NamedTuple):
+class Kept(NamedTuple):
     picture: bool
     ms: float
     key: bool
     data: bytes
 
 
-def _packets(container: InputContainer) -> Iterator[_Packet]:
+def packets(container: InputContainer) -> Iterator[Kept]:
     for packet in container.demux():
         if packet.size and packet.pts is not None and not packet.is_corrupt:
             assert packet.time_base is not None
             ms = float(packet.pts * packet.time_base * 1_000)
-            yield _Packet(packet.stream.type == "video", ms, packet.is_keyframe, bytes(packet))
-
-
-class Part(NamedTuple):
-    """A segment's file, and when it begins (ms since 1970)."""
-
-    path: Path
-    begin_ms: int
-
-
-def cut(target: Path, parts: Sequence[Part], codec: str, from_ms: int, until_ms: int, label: str) -> int:
-    """One file from the segments, in their order and of one codec: from `from_ms`, shown to the millisecond by an
-    edit list though it begins with the keyframe before, until before `until_ms`. Moments of the file are moments of
-    the wall clock; what is missing stands still. Returns when it begins: later where nothing was kept, and of VP8, at
-    the keyframe before. Raises BadInput where there is nothing to show."""
-    form = FORM[codec]
-    items = list(_lead_in(parts, from_ms, until_ms))
-    if not any(item.picture for item in items):
-        raise BadInput("Nothing was kept of that time.", "该时段没有录像。")
-    zero_ms = from_ms if form == "mp4" else min(items[0].ms, from_ms)
-    with av.open(str(target), "w", format=form, options=_CUT[form]) as out:
-        out.metadata["comment"] = label
-        streams = [_like(out, parts, kind) for kind in ("video", "audio")]
-        last, final = [-(1 << 62)] * 2, max(i for i, item in enumerate(items) if item.picture)
-        for i, item in enumerate(items):
-            track = 0 if item.picture else 1
-            base = _MS if form == "webm" else _PICTURE if item.picture else _SOUND
-            stamp = max(round((item.ms - zero_ms) * (1 / base) / 1_000), last[track] + 1)
-            packet = av.Packet(item.data)
-            packet.stream, packet.time_base, packet.is_keyframe = streams[track], base, item.key
-            packet.pts = packet.dts = last[track] = stamp
-            if i == final:
-                packet.duration = max(1, round(min(until_ms - item.ms, PICTURE_MS_MAX) * (1 / base) / 1_000))
-            out.mux(packet)
-    return max(from_ms, round(items[0].ms)) if form == "mp4" else round(zero_ms)
-
-
-def _like(out: OutputContainer, parts: Sequence[Part], kind: str) -> Any:
-    """A track as the first segment has that has one."""
-    for part in parts:
-        with av.open(str(part.path)) as container:
-            for stream in container.streams:
-                if stream.type == kind:
-                    return out.add_stream_from_template(stream)
-    return None
-
-
-def _lead_in(parts: Sequence[Part], from_ms: int, until_ms: int) -> Iterator[_Packet]:
-    """Packets with their wall-clock time, from the last keyframe at or before `from_ms` on."""
-    held: list[_Packet] = []  # until the time comes: since the last keyframe
-    begun = False
-    for part in parts:
-        with av.open(str(part.path)) as container:
-            found = [item._replace(ms=item.ms + part.begin_ms) for item in _packets(container)]
-        for item in sorted(found, key=lambda one: (one.ms, not one.picture)):
-            if item.ms >= until_ms:
-                continue
-            if not begun and item.ms > from_ms and (held or (item.picture and item.key)):
-                begun = True
-                yield from held
-            if begun:
-                yield item
-            elif item.picture and item.key:
-                held = [item]
-            elif item.picture and held:
-                held.append(item)
-    if not begun and held and from_ms - held[-1].ms <= PICTURE_MS_MAX:
-        yield from held
+            yield Kept(packet.stream.type == "video", ms, packet.is_keyframe, bytes(packet))
