@@ -15,7 +15,7 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.accounts.oidc import provider_in
+from fusioncmd.accounts.provider import provider_in
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import Bus
