@@ -103,9 +103,9 @@ def test_what_is_written_outlives_the_network_the_session_and_the_page(own: Tier
     desk.set_offline(True)
     tick(page, "深圳市")
     expect(page.locator("[role=alert]")).to_contain_text("what you wrote is kept")
-    desk.set_offline(False)
-    desk.clear_cookies()
     tick(page, "珠海市")
+    desk.clear_cookies()
+    desk.set_offline(False)  # the page asks again by itself, and hears that it is logged in no more
     expect(page.locator(".login")).to_contain_text("Nothing that you wrote is lost")
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     type_password(page)
