@@ -61,7 +61,7 @@ def page_of(browser: Browser, gateway: Gateway) -> Page:
     context: BrowserContext = browser.new_context()
     page = context.new_page()
     page.goto(f"{gateway.url}/health")
-    page.evaluate(SCRIPT)
+    page.evaluate(f"{SCRIPT}; 0")
     return page
 
 
