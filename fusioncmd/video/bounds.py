@@ -11,3 +11,5 @@ SAID_S = 2.0  # a source says again what it is
 SILENT_S = 6.0  # a source that did not is gone; also an order to show one
 ASK_BYTES_MAX = 256  # of what a watching gateway asks of a source; reject
 KEYFRAME_S = 0.5  # a source is asked for a new picture at most so often, whoever wants one
+WAIT_MS = 400.0  # for a packet that is missing, by whoever puts frames together; then it is lost
+WAITING_MAX = 512  # packets held for that; then it is lost
