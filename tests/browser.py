@@ -74,7 +74,7 @@ def device(browser: Browser, lang: str = "en-GB", **how: Any) -> Iterator[Browse
         yield context
     finally:
         context.close()
-    assert failures == []
+    assert failures == [], failures
 
 
 def _is_failure(kind: str, text: str) -> bool:
