@@ -103,6 +103,6 @@ def test_a_county_is_seen_at_the_city_through_another_gateway_within_a_second(
     until(lambda: county.get("sources")[0]["viewers"] == 2)
     assert city.get("health").items() >= {"viewers": 2, "watched": 1, "publishers": 0, "shed": 0}.items()
 
-    publisher.context.close()
+    assert publisher.evaluate("(token) => leave(token)", county.bearer("chen")) == 200
     until(lambda: state(viewer) in ENDED and state(late) in ENDED)
     assert city.get("sources") == []
