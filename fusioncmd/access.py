@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation, radios
+from fusioncmd.api import cameras, devices, escalation, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
@@ -51,6 +51,7 @@ WATCHING: Roles = frozenset({"commander", "duty_officer", "auditor"})
 COMPOSING: Roles = frozenset({"commander", "duty_officer"})
 COMMANDING: Roles = frozenset({"commander"})
 ADMINISTERING: Roles = frozenset({"administrator"})
+SEEING_TO: Roles = ADMINISTERING | COMMANDING  # what a commander may change too
 AUDITING: Roles = frozenset({"auditor", "administrator"})
 
 
@@ -115,6 +116,9 @@ RULES: dict[type[Any], Rule] = {
     radios.Radios: Rule(ANYONE, _place),
     radios.RemoveRadio: Rule(ADMINISTERING),
     radios.RingRadios: Rule(COMPOSING, _place),
+    cameras.AddCamera: Rule(SEEING_TO, lambda question: (question.path,) if question.path else ()),
+    cameras.Cameras: Rule(ANYONE, _place),
+    cameras.RemoveCamera: Rule(SEEING_TO),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -25,6 +25,7 @@ ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 LOST_ALL = "fc.trust.lost.*"
 RADIO_ALL, RADIO_RING_ALL = "fc.trust.radio.>", "fc.radio.ring.>"
+CAMERA_ALL, CAMERAS_HERE = "fc.trust.camera.>", "fc.camera.here"
 RADIO_SPEAK_ALL = "fc.radio.speak.>"
 RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
@@ -102,6 +103,11 @@ def lost(device: bytes) -> str:
 def radio(account: str) -> str:
     """The account of a radio; last per account."""
     return f"fc.trust.radio.{account.encode().hex()}"
+
+
+def camera(name: str) -> str:
+    """A camera or drone of this tier; last per name."""
+    return f"fc.trust.camera.{name.encode().hex()}"
 
 
 def radio_ring(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import devices, escalation, radios, voice
+from fusioncmd.api import cameras, devices, escalation, radios, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -38,6 +38,7 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     api.AddAccount(name="mallory", roles=("administrator",), path="44", password=PASSWORD),
     escalation.Below((b"ticket",)), escalation.AnswerBelow(b"ticket", ALERT.id, PEOPLE[0], 0), radios.Radios(),
     radios.AddRadio("mallory", "0" * 64, "0" * 32), radios.RemoveRadio("radio-1"), radios.RingRadios("4401"),
+    cameras.AddCamera("gate-1", url="rtsp://192.0.2.1/"), cameras.Cameras(), cameras.RemoveCamera("gate-1"),
     voice.SpeakOrder(ALERT.id, ("4401",)), voice.Bursts(0, 1), voice.Recording("1790000000-0000001-00000001"),
     voice.TalkPass(),
 )  # fmt: skip

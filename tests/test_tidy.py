@@ -24,7 +24,12 @@ ONE_FILE_PER_LIBRARY = {
     "aioice": {"gateways/video/rtc.py"},
     "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
-    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
+    "cryptography": {
+        "fusioncmd/trust/signatures.py",
+        "fusioncmd/tls.py",
+        "fusioncmd/ladder/vapid.py",
+        "fusioncmd/locked.py",
+    },
     "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
@@ -92,6 +97,9 @@ PURE = (
     "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",
     "loadtest/checker.py", "loadtest/swarm/orders.py", "loadtest/swarm/record.py", "loadtest/swarm/wire.py",
     "loadtest/link/packets.py", "loadtest/link/quantities.py", "loadtest/link/schedule.py", "loadtest/link/shaper.py",
+    "fusioncmd/locked.py", "fusioncmd/camera_urls.py", "fusioncmd/cameras.py", "fusioncmd/api/cameras.py",
+    "gateways/camera/bounds.py", "gateways/camera/coming.py", "gateways/camera/command.py", "gateways/camera/life.py",
+    "gateways/camera/signs.py", "gateways/camera/troubles.py",
     "fusioncmd/radios.py", "fusioncmd/api/radios.py", "gateways/radio/accounts.py", "gateways/radio/bounds.py",
     "gateways/radio/calls.py", "gateways/radio/dialling.py", "gateways/radio/sip_agent.py",
     "gateways/radio/sip_book.py", "gateways/radio/sip_checks.py", "gateways/radio/sip_dialog.py",

@@ -32,6 +32,7 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
 from tiers.audit_desk import AuditDesk
+from tiers.cameras import CameraDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
 from tiers.course_desk import CourseDesk
@@ -120,6 +121,7 @@ class Node:
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
+        self.cameras = CameraDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
         self.voice.gateways = lambda: self.radios.gateways
 
@@ -155,6 +157,7 @@ class Node:
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         await self.radios.start()
+        await self.cameras.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._snapshots.begin_anew(self._folding.begun_anew)
@@ -231,5 +234,6 @@ class Node:
             **self._keys.answers(),
             **self.devices.answers(),
             **self.radios.answers(),
+            **self.cameras.answers(),
             **self.voice.answers(),
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fusioncmd.api import (
     calling,
+    cameras,
     course,
     devices,
     escalation,
@@ -99,5 +100,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
-    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
+    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
 }  # fmt: skip
