@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadInput
+from fusioncmd.voice.faults import Totals
 
 ACCOUNT = r"[A-Za-z][A-Za-z0-9_-]{0,29}"  # a letter first: it is never taken for a code that is dialled
 SECRET_BYTES = 15  # 120 bits, 24 characters
@@ -55,11 +56,12 @@ class Failures(Struct, frozen=True, array_like=True, tag="radio-failures.1"):
 
 
 class Here(Struct, frozen=True, array_like=True, tag="radios-here.1"):
-    """The accounts that have a radio at one gateway now, and in how many calls they are."""
+    """The accounts that have a radio at one gateway now, in how many calls they are, and what failed there."""
 
     gateway: Annotated[str, Meta(max_length=64)]
     accounts: Annotated[tuple[Account, ...], Meta(max_length=ACCOUNTS_MAX)]
     calls: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    faults: Totals = {}
 
 
 class Ring(Struct, frozen=True, array_like=True, tag="radio-ring.1"):

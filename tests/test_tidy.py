@@ -65,7 +65,7 @@ PURE = (
     "fusioncmd/voice/jitter.py", "fusioncmd/voice/listening.py", "fusioncmd/voice/rtcp.py", "fusioncmd/voice/rtp.py",
     "fusioncmd/voice/joined.py", "fusioncmd/voice/speak.py", "gateways/radio/places.py", "gateways/radio/wire.py",
     "gateways/radio/player.py", "gateways/radio/tones.py", "fusioncmd/voice/recorded.py", "fusioncmd/api/voice.py",
-    "tiers/bursts.py",
+    "tiers/bursts.py", "fusioncmd/voice/faults.py",
     "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
     "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
     "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py",

@@ -16,6 +16,7 @@ from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from fusioncmd.voice import subjects as talk_subjects
 from tiers import link_rights
 from tiers.link_rights import below, says_down, says_up
 
@@ -75,6 +76,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.PRESENCE_ALL,
         *CHANNELS_SAY,
         *RADIO_SAYS,
+        talk_subjects.faults(here),
         *links,
     )
 

@@ -51,6 +51,7 @@ from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 from tiers.snapshots import Snapshots
 from tiers.voice_desk import VoiceDesk
+from tiers.voice_faults import VoiceFaults
 
 log = structlog.get_logger("node")
 
@@ -96,7 +97,7 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems),
+                lambda: (*self.logins.problems(), *self.ladders.problems, *self.voice_faults.said()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -120,6 +121,8 @@ class Node:
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
+        self.voice_faults = VoiceFaults(bus, self.desk.node, monotonic)
+        self.radios.faults = self.voice_faults.told
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
         self.voice.gateways = lambda: self.radios.gateways
 
@@ -155,6 +158,7 @@ class Node:
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
         await self.radios.start()
+        await self.voice_faults.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._snapshots.begin_anew(self._folding.begun_anew)

@@ -21,6 +21,7 @@ from fusioncmd.errors import BadInput, Conflict, NotFound
 from fusioncmd.radios import Failures, Here, Radio, Ring
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust.notices import Notices
+from fusioncmd.voice.faults import Kind
 from tiers.serving import Answer
 
 log = structlog.get_logger("radios")
@@ -39,6 +40,7 @@ class RadioDesk:
         self._bus, self._roster, self._key, self._audit, self._clock = bus, roster, key, audit, clock
         self._held: dict[str, tuple[Radio, int]] = {}  # by account, also those that were removed; and the sequence
         self._here: dict[str, tuple[frozenset[str], float]] = {}  # by gateway
+        self.faults: Callable[[str, dict[Kind, int]], None] = lambda who, totals: None
         notices.on("radio", self.fold)
 
     async def start(self) -> None:
@@ -165,6 +167,7 @@ class RadioDesk:
             return
         if told.gateway in self._here or len(self._here) < 64:
             self._here[told.gateway] = frozenset(told.accounts), self._clock()
+            self.faults(told.gateway, told.faults)
 
     def _failed(self, subject: str, data: bytes) -> None:
         try:
