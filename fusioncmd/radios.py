@@ -25,6 +25,7 @@ ACCOUNT = r"[A-Za-z][A-Za-z0-9_-]{0,29}"  # a letter first: it is never taken fo
 SECRET_BYTES = 15  # 120 bits, 24 characters
 ACCOUNTS_MAX = 65_536  # of one node; reject
 FAILURES_SHOWN_MAX = 64  # addresses in one message; the others as one count
+RING_ACCOUNTS_MAX = 1_024  # in one message; what is more goes in further ones
 _TAG_BYTES = 16
 
 Account = Annotated[str, Meta(pattern=rf"\A{ACCOUNT}\Z")]
@@ -65,12 +66,14 @@ class Here(Struct, frozen=True, array_like=True, tag="radios-here.1"):
 
 
 class Ring(Struct, frozen=True, array_like=True, tag="radio-ring.1"):
-    """Call the radios of `path` and below, or those `accounts`, into the talkgroup `where`, for `by`."""
+    """Call the radios of `path` and below, or those `accounts`, into the talkgroup `where`, for `by`. `end`: instead,
+    end calls that are in it, of those accounts, or all."""
 
     path: Code
-    accounts: Annotated[tuple[Account, ...], Meta(max_length=1_024)]
+    accounts: Annotated[tuple[Account, ...], Meta(max_length=RING_ACCOUNTS_MAX)]
     where: Annotated[str, Meta(max_length=64)]
     by: Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
+    end: bool = False
 
 
 Told = Failures | Here | Ring

@@ -103,6 +103,11 @@ def radio(account: str) -> str:
     return f"fc.trust.radio.{account.encode().hex()}"
 
 
+def talkgroup(slot: int) -> str:
+    """A temporary talkgroup; last per slot."""
+    return f"fc.trust.talkgroup.{slot}"
+
+
 def radio_ring(path: Path) -> str:
     """That radios of the place are to be called together; heard by radio gateways, not kept."""
     return f"fc.radio.ring.{path.dotted}"

@@ -70,6 +70,7 @@ PURE = (
     "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
     "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py",
     "gateways/video/sources.py", "gateways/video/who.py",
+    "fusioncmd/voice/groups.py", "fusioncmd/api/talkgroups.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/api/course.py", "fusioncmd/api/roles.py",

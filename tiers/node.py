@@ -50,6 +50,7 @@ from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 from tiers.snapshots import Snapshots
+from tiers.talkgroups import TalkgroupDesk
 from tiers.voice_desk import VoiceDesk
 from tiers.voice_faults import VoiceFaults
 
@@ -123,7 +124,11 @@ class Node:
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
         self.voice_faults = VoiceFaults(bus, self.desk.node, monotonic)
         self.radios.faults = self.voice_faults.told
+        self.talkgroups = TalkgroupDesk(
+            bus, self._roster, self.radios, ticket_key, self.recorder, self._clock, self._notices
+        )  # fmt: skip
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
+        self.voice.groups_of = self.talkgroups.of
         self.voice.gateways = lambda: self.radios.gateways
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
@@ -178,6 +183,7 @@ class Node:
                 except TimeoutError:
                     await self.snapshot()
                     await self._keys.tend()
+                    await self.talkgroups.tend()
         climbing.cancel()
         await self.snapshot()
         self._checks.close()
@@ -236,4 +242,5 @@ class Node:
             **self.devices.answers(),
             **self.radios.answers(),
             **self.voice.answers(),
+            **self.talkgroups.answers(),
         }
