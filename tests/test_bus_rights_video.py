@@ -36,6 +36,7 @@ async def test_the_gateway_of_browsers_reads_losses_and_nothing_else(tmp_path: P
 
         for asked in ("fc.api.missed", "fc.api.missed-recording"):
             await node.serve(asked, served)
+            await node.edge(TRUST)  # a round trip: the server knows who serves
             assert await video.ask(asked, b"ab", 5.0) == b"ba"
         intruder = await intrude(server.url, server.key("video"))
         for what, subject in NOT_OF_BROWSERS.items():
