@@ -18,6 +18,7 @@ from fusioncmd.api import (
     radios,
     records,
     roles,
+    talkgroups,
     voice,
 )  # fmt: skip
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
@@ -101,4 +102,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
+    **talkgroups.VERBS,
 }  # fmt: skip
