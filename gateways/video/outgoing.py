@@ -13,6 +13,7 @@ from fusioncmd.video import rtcp
 from fusioncmd.video.packet import HEADER, PLAIN, ahead
 from gateways.video.media_bounds import (
     AGAIN_BURST,
+    AGAIN_PACKETS,
     AGAIN_PER_S,
     CATCH_UP_PACKETS,
     CATCH_UP_PART,
@@ -153,10 +154,12 @@ class Outgoing:
             if self._again < 1:
                 break
             mine = last + ahead(number, last & 0xFFFF, 16)
+            if not last - AGAIN_PACKETS < mine <= last:
+                continue
             for piece in reversed(self._pieces):
                 sequence = mine - piece.shift
                 if piece.first <= sequence <= piece.last:
-                    if mine <= last and (entry := flow.again(sequence, now_ms)) is not None:
+                    if (entry := flow.again(sequence, now_ms)) is not None:
                         self._again -= 1
                         out.append(self._made(entry, piece))
                     break
