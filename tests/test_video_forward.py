@@ -124,6 +124,9 @@ def test_what_the_source_lost_comes_late_into_its_place() -> None:
     out += took(one, stream.put([bus(2), bus(4)], 50))
     assert numbers(out)[3:] == [65_532, 65_534]
     assert took(one, stream.put([bus(2)], 60)) == [], "nor twice"
+    for number in range(6, 1_106, 100):
+        took(one, stream.put([bus(number + i) for i in range(100)], 60))
+    assert took(one, stream.put([bus(5)], 1_000)) == [], "SRTP would refuse it"
 
 
 def test_what_a_viewer_lost_is_sent_again_from_what_is_kept_and_no_more_than_is_allowed() -> None:

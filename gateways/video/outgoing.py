@@ -211,11 +211,13 @@ class Outgoing:
     def _late(self, batch: Batch) -> list[bytes]:
         out: list[bytes] = []
         taken: list[Entry] = []
+        oldest = self._next - AGAIN_PACKETS
         for entry in batch.entries:
             for piece in reversed(self._pieces):
                 if piece.first <= entry[0] <= piece.last:
-                    out.append(self._made(entry, piece))
-                    taken.append(entry)
+                    if entry[0] + piece.shift >= oldest:
+                        out.append(self._made(entry, piece))
+                        taken.append(entry)
                     break
         self._sent(taken, out, batch.at_ms)
         return out
