@@ -15,8 +15,8 @@ from fusioncmd.codes import Path, parse
 from fusioncmd.errors import Forbidden, NotFound, Unavailable
 from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
 from gateways.video.heard import Heard
 from gateways.video.publisher import About, Publisher
 from gateways.video.shown import Shown

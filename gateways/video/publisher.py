@@ -21,8 +21,8 @@ from fusioncmd.video.bounds import SAID_S
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.packet import MARKER
 from fusioncmd.video.source import VIDEO_TYPE, Ask, Source, Track, decode, encode
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
 from gateways.video.negotiation import Choice, published
 from gateways.video.rtc import Session
 from gateways.video.sources import address_of
