@@ -43,7 +43,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats_streams.py",
         "fusioncmd/bus/nats_tail.py",
     },
-    "pylibsrtp": {"gateways/radio/srtp.py"},
+    "pylibsrtp": {"gateways/radio/srtp.py", "gateways/video/sending.py"},
     "fontTools": {"gateways/console/fonts.py"},
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py", "gateways/video/__main__.py"},

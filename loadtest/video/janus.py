@@ -138,7 +138,7 @@ class Janus:
         await loop.sock_sendall(self._socket, json.dumps(words | {"transaction": name}).encode())
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
-                said = await future
+                said: dict[str, Any] = await future
         except TimeoutError:
             raise Unavailable("Janus does not answer.", "Janus 没有应答。") from None
         finally:
@@ -164,8 +164,9 @@ def _modules() -> Path | None:
 
 async def _until_there(process: asyncio.subprocess.Process, pipe: Path, log: Path) -> None:
     async with asyncio.timeout(START_S_MAX):
-        while process.returncode is None and not pipe.exists():
+        while process.returncode is None and not os.path.exists(pipe):  # noqa: ASYNC240
             await asyncio.sleep(0.05)
     if process.returncode is not None:
-        said = log.read_text("utf-8", "replace").strip()[-300:]
+        said = await asyncio.to_thread(log.read_text, "utf-8", "replace")
+        said = said.strip()[-300:]
         raise Unavailable(f"Janus does not start: {said}", f"Janus 无法启动：{said}")
