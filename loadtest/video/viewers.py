@@ -1,7 +1,7 @@
 """`python -m loadtest.video.viewers`: a process of viewers of the video benchmark.
 
-Words on standard input, each answered with a line of JSON: `open COUNT janus PIPE`, `open COUNT whep URL TOKEN`,
-`exact`, `count`, `clear`, `status`, `delays`.
+Words on standard input, each answered with a line of JSON: `open COUNT janus PIPE`, `open COUNT whep URL TOKENS` (a
+file of one a line, for each viewer another), `exact`, `count`, `clear`, `status`, `delays`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ OPENING_MAX = 5  # sessions that shake hands at the same time
 SIGNAL_S_MAX = 30.0
 
 
-def by_whep(http: httpx.AsyncClient, url: str, token: str) -> Signal:
+def by_whep(http: httpx.AsyncClient, url: str, tokens: Path) -> Signal:
+    left = iter(tokens.read_text("utf-8").split())
+
     async def signal(peer: Peer) -> None:
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/sdp"}
+        headers = {"authorization": f"Bearer {next(left)}", "content-type": "application/sdp"}
         came = await http.post(url, content=await peer.offer("recvonly"), headers=headers)
         if came.status_code != 201:
             said = came.text[:200]
@@ -71,8 +73,8 @@ async def serve(address: str) -> None:
                         janus = Janus(str(Path(pipe)))
                         await janus.begin()
                         await _open(viewing, by_janus(janus), int(many))
-                    case ["open", many, "whep", url, token]:
-                        await _open(viewing, by_whep(http, url, token), int(many))
+                    case ["open", many, "whep", url, tokens]:
+                        await _open(viewing, by_whep(http, url, Path(tokens)), int(many))
                     case ["exact" | "count" as how]:
                         viewing.exact = how == "exact"
                     case ["clear"]:
