@@ -91,8 +91,8 @@ async def busy(row: Row, served: Served, source: Worker, address: str, *, viewer
 
 async def _opened(served: Served, clients: list[Worker], here: int, many: int) -> None:
     """So many viewers, of whom some are here."""
-    for i, client in enumerate(clients):
-        share = (many + i) // CLIENTS - (here + i) // CLIENTS
+    shares = [(many + i) // CLIENTS - (here + i) // CLIENTS for i in range(CLIENTS)]
+    for client, share in zip(clients, shares, strict=True):
         if share:
             await told(client, served.watch(share, here))
             here += share
