@@ -94,10 +94,7 @@ class Depacketiser:
             self._next = sequence + 1
             data, at_ms = self._waiting.pop(sequence)
             self._take(data, at_ms, out)
-        if self._marks:
-            self._lost += len(self._parts)
-            self._parts = []
-        self._end(out, self._at_ms)
+        self._unmarked(out, self._at_ms)
         return out
 
     def _gap(self, packets: int) -> None:
@@ -114,7 +111,7 @@ class Depacketiser:
             self._first = header.timestamp
         stamp = self._first + self._stamps.count(header.timestamp)
         if self._parts and stamp != self._stamp:
-            self._end(out, at_ms)
+            self._unmarked(out, at_ms)
         self._stamp = stamp
         if not self._whole:
             if not self._begins(data, header.begin, header.end):
@@ -127,6 +124,13 @@ class Depacketiser:
             self._end(out, at_ms)
         elif len(self._parts) >= FRAME_PACKETS_MAX:
             self._gap(0)
+
+    def _unmarked(self, out: list[Unit], at_ms: float) -> None:
+        """Its last packet did not say that it is that: it did not come, where that is the custom of this source."""
+        if self._marks:
+            self._gap(0)
+            self._whole = True  # up to here
+        self._end(out, at_ms)
 
     def _end(self, out: list[Unit], at_ms: float) -> None:
         if not self._parts:
