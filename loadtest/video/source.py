@@ -50,15 +50,18 @@ class Pace:
 
 class Playing:
     """Repeats the clip in a thread of its own, `speed` times as fast, until it is stopped; asked for a new picture,
-    it begins again. `send` is given a packet, `report` an RTCP compound."""
+    it begins again. `send` is given a packet and gives back what went out, `again` is given that once more, `report`
+    an RTCP compound."""
 
     def __init__(
-        self, send: Callable[[bytes], None], report: Callable[[bytes], None] | None, ssrc: int, payload_type: int
-    ) -> None:
+        self, send: Callable[[bytes], bytes], again: Callable[[bytes], None], report: Callable[[bytes], None] | None,
+        ssrc: int, payload_type: int,
+    ) -> None:  # fmt: skip
+        self._resend = again
         self._send, self._report, self._ssrc, self._type = send, report, ssrc, payload_type
         self._frames = clip.made()
         self._pace = Pace(self._frames)
-        self.sent, self.pictures_asked = 0, 0
+        self.sent = self.resent = self.pictures_asked = 0
         self.wanted = threading.Event()  # a new picture
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,7 +82,8 @@ class Playing:
     def again(self, sequences: tuple[int, ...]) -> None:
         for sequence in sequences:
             if (packet := self._kept.get(sequence)) is not None:
-                self._send(packet)
+                self._resend(packet)
+                self.resent += 1
 
     def _play(self, speed: float) -> None:
         began, reported = time.monotonic(), 0.0
@@ -102,8 +106,7 @@ class Playing:
     def _turn(self, packets: list[bytearray], ticks: int) -> None:
         for packet in packets:
             clip.fill(packet, self.sent, ticks, self._ssrc, self._type, self.sent, time.time_ns())
-            data = bytes(packet)
-            self._send(data)
+            data = self._send(bytes(packet))
             if self._report is not None:
                 self._kept[self.sent & 0xFFFF] = data
                 if len(self._kept) > KEPT:
@@ -122,11 +125,12 @@ def plain(port: int) -> Playing:
     there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     there.connect(("127.0.0.1", port))
 
-    def send(packet: bytes) -> None:
+    def send(packet: bytes) -> bytes:
         with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
             there.send(packet)
+        return packet
 
-    return Playing(send, None, PLAIN_SSRC, VIDEO_TYPE)
+    return Playing(send, _nothing, None, PLAIN_SSRC, VIDEO_TYPE)
 
 
 async def whip(url: str, token: str) -> Playing:
@@ -143,17 +147,27 @@ async def whip(url: str, token: str) -> Playing:
     address, there = peer.address, peer.socket
     sending = threading.Lock()  # one SRTP context
 
-    def send(packet: bytes) -> None:
-        with sending, contextlib.suppress(BlockingIOError):
-            there.sendto(peer.protect(packet), address)
+    def again(sealed: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):
+            there.sendto(sealed, address)
+
+    def send(packet: bytes) -> bytes:
+        with sending:
+            sealed: bytes = peer.protect(packet)
+        again(sealed)
+        return sealed
 
     def report(packet: bytes) -> None:
         with sending, contextlib.suppress(BlockingIOError):
             there.sendto(peer.protect_rtcp(packet), address)
 
-    playing = Playing(send, report, peer.ssrc, peer.payload_type)
+    playing = Playing(send, again, report, peer.ssrc, peer.payload_type)
     asyncio.get_running_loop().add_reader(there.fileno(), _heed, peer, playing)
     return playing
+
+
+def _nothing(_: bytes) -> None:
+    """Nobody asks again for what is sent plain."""
 
 
 def _heed(peer: Peer, playing: Playing) -> None:
@@ -192,7 +206,7 @@ async def serve(address: str) -> None:
         except Problem as problem:
             reply = {"problem": sentence(problem)}
         if playing is not None:
-            reply |= {"sent": playing.sent, "pictures_asked": playing.pictures_asked}
+            reply |= {"sent": playing.sent, "resent": playing.resent, "pictures_asked": playing.pictures_asked}
         print(json.dumps(reply | {"cpu_s": cpu_s()}), flush=True)
 
 
