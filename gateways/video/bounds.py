@@ -22,7 +22,7 @@ UNSENT_BYTES_MAX = 64 * 1024  # that the kernel did not take of one session: she
 FLOOR_WAITING_BYTES_MAX = 16 * 1024  # floor messages that a browser does not take: disconnect
 FLOOR_BURST, FLOOR_PER_S = 40, 20.0  # floor messages of one browser: shed
 CONNECTIONS_MAX = 2_048  # of HTTP: 503
-BUNDLE_WAITS_S = 0.005  # a packet, at most, for others of its frame
+BUNDLE_WAITS_S = 0.002  # a packet, at most, for others of its frame
 UNWATCHED_S = 2.0  # a source that nobody watches any more is heard so much longer
 
 assert limits.FLOOR_BYTES_MAX < FLOOR_WAITING_BYTES_MAX

@@ -1,7 +1,8 @@
 """`python -m loadtest.video.viewers`: a process of viewers of the video benchmark.
 
 Words on standard input, each answered with a line of JSON: `open COUNT janus PIPE`, `open COUNT whep URL TOKENS` (a
-file of one a line, for each viewer another), `exact`, `count`, `clear`, `status`, `delays`.
+file of one a line, for each viewer another), `open COUNT attacked URL TOKENS`, `attack SECONDS`, `exact`, `count`,
+`clear`, `status`, `delays`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
+import socket
 import sys
 from pathlib import Path
 
@@ -18,15 +21,18 @@ from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.words import sentence
 from loadtest.floor_process import cpu_s
+from loadtest.video import hostile
 from loadtest.video.janus import Janus
 from loadtest.video.peer import Peer, listen_at
 from loadtest.video.viewing import Signal, Viewing
 
 OPENING_MAX = 5  # sessions that shake hands at the same time
 SIGNAL_S_MAX = 30.0
+_PORT = re.compile(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host")
 
 
-def by_whep(http: httpx.AsyncClient, url: str, tokens: Path) -> Signal:
+def by_whep(http: httpx.AsyncClient, url: str, tokens: Path, attacked: bool = False) -> Signal:
+    """`attacked`: somebody else is there before our first datagram."""
     left = iter(tokens.read_text("utf-8").split())
 
     async def signal(peer: Peer) -> None:
@@ -35,6 +41,10 @@ def by_whep(http: httpx.AsyncClient, url: str, tokens: Path) -> Signal:
         if came.status_code != 201:
             said = came.text[:200]
             raise Unavailable(f"WHEP is refused: {came.status_code} {said}", f"WHEP 被拒绝：{came.status_code} {said}")
+        if attacked and (port := _PORT.search(came.text)) is not None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as somebody:
+                for data in hostile.before_connecting():
+                    somebody.sendto(data, (port[1], int(port[2])))
         await peer.accept(came.text)
 
     return signal
@@ -75,6 +85,12 @@ async def serve(address: str) -> None:
                         await _open(viewing, by_janus(janus), int(many))
                     case ["open", many, "whep", url, tokens]:
                         await _open(viewing, by_whep(http, url, Path(tokens)), int(many))
+                    case ["open", many, "attacked", url, tokens]:
+                        await _open(viewing, by_whep(http, url, Path(tokens), attacked=True), int(many))
+                    case ["attack", seconds]:
+                        targets = [(one.peer.address, one.ssrc) for one in viewing.viewers]
+                        sent = await asyncio.to_thread(hostile.attack, targets, address, float(seconds))
+                        reply = {"hostile": sent}
                     case ["exact" | "count" as how]:
                         viewing.exact = how == "exact"
                     case ["clear"]:

@@ -79,6 +79,7 @@ class Viewing:
             "lost": sum(one.lost for one in gaps), "late": sum(one.late for one in gaps),
             "again": sum(one.again for one in gaps), "strange": self.strange,
             "unread": sum(viewer.drops() - viewer.dropped for viewer in self.viewers),
+            "silent": sum(not one.came for one in gaps),
             "profiles": sorted({viewer.peer.profile for viewer in self.viewers}),
         }  # fmt: skip
 
