@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import devices, escalation, radios
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -58,6 +59,14 @@ def _place(question: Any) -> tuple[str, ...]:
     return (question.node,) if question.node else ()
 
 
+def _within(question: BeginRoll) -> tuple[str, ...]:
+    return (question.within,) if question.within else ()
+
+
+def _place_called(question: TurnRoll) -> tuple[str, ...]:
+    return (question.place,) if question.place else ()
+
+
 def _draft(question: api.Compose) -> tuple[str, ...]:
     draft = question.draft
     named = (draft.node,) if draft.node else ()
@@ -95,6 +104,13 @@ RULES: dict[type[Any], Rule] = {
     Recording: Rule(WATCHING),
     SpeakOrder: Rule(COMPOSING, lambda question: [where.partition(".")[0] for where in question.where]),
     TalkPass: Rule(COMPOSING),
+    Video: Rule(WATCHING, _place),
+    Rolls: Rule(WATCHING),
+    RollReport: Rule(WATCHING),
+    ShowSource: Rule(COMMANDING),
+    HideSource: Rule(COMMANDING),
+    BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
+    TurnRoll: Rule(COMMANDING, _place_called),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

@@ -50,6 +50,7 @@ from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 from tiers.snapshots import Snapshots
+from tiers.video_desk import VideoDesk
 from tiers.voice_desk import VoiceDesk
 
 log = structlog.get_logger("node")
@@ -122,6 +123,7 @@ class Node:
         self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
         self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
         self.voice.gateways = lambda: self.radios.gateways
+        self.video = VideoDesk(self.desk, data, self.recorder, self._clock)
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -166,6 +168,7 @@ class Node:
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
         climbing = await self.ladders.start()
+        showing = asyncio.create_task(self.video.run())
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -175,6 +178,7 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
         climbing.cancel()
+        showing.cancel()
         await self.snapshot()
         self._checks.close()
 
@@ -232,4 +236,5 @@ class Node:
             **self.devices.answers(),
             **self.radios.answers(),
             **self.voice.answers(),
+            **self.video.answers(),
         }

@@ -17,6 +17,7 @@ from fusioncmd.api import (
     radios,
     records,
     roles,
+    video,
     voice,
 )  # fmt: skip
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
@@ -100,4 +101,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
+    **video.VERBS,
 }  # fmt: skip

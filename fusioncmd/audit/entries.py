@@ -27,6 +27,7 @@ Deed = Literal[
     "ladder",
     "radio",
     "voice",
+    "video",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 
