@@ -1,7 +1,8 @@
 """`python -m loadtest fuzz`: what strangers send, invented and bent by libFuzzer, and no parser may fail over it.
 
 Coverage-guided (atheris, a development extra), from the torture messages of RFC 4475 on: `--what` is one of sip (a
-whole agent, which believes every claim), sdp, stream, rtp, rtcp, floor. An exception that is not the parser's own, an
+whole agent, which believes every claim), sdp, stream, rtp, rtcp, floor, and of video rtcp-video, h264, vp8 (frames
+put together), forward (from a publisher over the bus to a viewer). An exception that is not the parser's own, an
 input that takes 2 s, or 1 GiB of memory, is a failure; its input is kept in the folder of `--keep`.
 """
 

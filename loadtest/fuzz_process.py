@@ -6,7 +6,9 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["fusioncmd.floor", "fusioncmd.voice", "gateways.radio"]):
+with atheris.instrument_imports(
+    include=["fusioncmd.floor", "fusioncmd.video", "fusioncmd.voice", "gateways.radio", "gateways.video"]
+):
     from loadtest.fuzz_targets import TARGETS
 
 

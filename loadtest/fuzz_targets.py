@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fusioncmd.errors import BadMessage
 from fusioncmd.floor import codec
+from fusioncmd.video import rtcp as video_rtcp
 from fusioncmd.voice import rtcp, rtp
 from gateways.radio.sip_agent import Agent
 from gateways.radio.sip_digest import Secrets
@@ -17,6 +18,7 @@ from gateways.radio.sip_reply import Flow
 from gateways.radio.sip_sdp import Unusable, read_offer
 from gateways.radio.sip_stream import Framing
 from gateways.radio.sip_syntax import BadSyntax
+from loadtest import fuzz_video
 
 Target = Callable[[bytes], None]
 AGENT_INPUTS = 200  # then another: what one input leaves is there for the next
@@ -92,6 +94,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "rtp": of_media(rtp.parse),
     "rtcp": of_media(rtcp.floor_messages),
     "floor": of_media(codec.decode),
+    "rtcp-video": of_media(video_rtcp.parse),
+    **fuzz_video.TARGETS,
 }
 
 
@@ -111,5 +115,9 @@ def seeds(what: str) -> Iterator[bytes]:
         held = json.loads((Path(__file__).parent / "rfc4475.json").read_text("utf-8"))
         yield from (text.encode("latin-1") for text in held["messages"].values())
         yield from (_request(method) for method in ("INVITE", "REGISTER", "UPDATE", "BYE", "CANCEL", "ACK", "OPTIONS"))
+    elif what in fuzz_video.TARGETS:
+        yield from fuzz_video.seeds(what)
+    elif what == "rtcp-video":
+        yield from map(video_rtcp.build, ([one] for one in fuzz_video.RTCP))
     else:
         yield OFFER if what == "sdp" else b"\x80\xcc\x00\x03\x00\x00\x00\x01MCPT\x00\x02\x00\x01"

@@ -43,7 +43,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/bus/nats_streams.py",
         "fusioncmd/bus/nats_tail.py",
     },
-    "pylibsrtp": {"gateways/radio/srtp.py"},
+    "pylibsrtp": {"gateways/radio/srtp.py", "gateways/video/way.py"},
     "fontTools": {"gateways/console/fonts.py"},
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py", "gateways/video/__main__.py"},
@@ -68,7 +68,8 @@ PURE = (
     "tiers/bursts.py",
     "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
     "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
-    "gateways/video/guard.py", "gateways/video/who.py",
+    "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py",
+    "gateways/video/sources.py", "gateways/video/who.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
     "gateways/responder/sessions.py", "gateways/responder/strikes.py",
     "fusioncmd/api/course.py", "fusioncmd/api/roles.py",
@@ -120,7 +121,13 @@ PURE = (
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
     "tiers/link_rights.py", "fusioncmd/video/subjects.py",
     "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/video/roll.py", "fusioncmd/video/heard.py",
-    "fusioncmd/api/video.py", "fusioncmd/voice/subjects.py",
+    "fusioncmd/api/video.py",
+    "fusioncmd/voice/subjects.py",
+    "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
+    "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
+    "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",
+    "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
+    "gateways/video/upstream.py", "gateways/video/viewer.py",
 )  # fmt: skip
 IMPURE = {"asyncio", "random", "secrets", "select", "socket", "subprocess", "threading", "time"}
 RUN_LOOPS = {"tiers/folding.py", "tiers/serving.py"}  # the only places that may catch Exception

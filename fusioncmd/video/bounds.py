@@ -16,3 +16,5 @@ ROLL_WAIT_S_MIN, ROLL_WAIT_S_MAX = 5, 900  # a place is waited for; reject
 ROLL_HOLD_S_MIN, ROLL_HOLD_S_MAX = 5, 900  # a place that answered is looked at; reject
 ROLL_SEEN_S = 5  # seen for so long, a place that went was present all the same
 ROLLS_MAX = 200  # kept at a node; shed, the oldest (the audit has them)
+WAIT_MS = 400.0  # for a packet that is missing, by whoever puts frames together; then it is lost
+WAITING_MAX = 512  # packets held for that; then it is lost

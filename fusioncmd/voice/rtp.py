@@ -40,7 +40,14 @@ def parse(data: bytes) -> RtpPacket:
     """Raises BadMessage. The payload may be empty."""
     if not HEADER_BYTES <= len(data) <= RTP_BYTES_MAX:
         raise _bad("its length", "长度")
-    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    _, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    begin, end = span(data)
+    return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, data[begin:end], bool(second & _MARKER))
+
+
+def span(data: bytes) -> tuple[int, int]:
+    """Where the payload of a packet of at least `HEADER_BYTES` begins and ends. Raises BadMessage."""
+    first = data[0]
     if first >> 6 != VERSION:
         raise _bad("its version", "版本")
     begin, end = HEADER_BYTES + 4 * (first & 0x0F), len(data)
@@ -54,7 +61,7 @@ def parse(data: bytes) -> RtpPacket:
             raise _bad("its padding", "填充")
     if begin > end:
         raise _bad("its length", "长度")
-    return RtpPacket(second & 0x7F, sequence, timestamp, ssrc, data[begin:end], bool(second & _MARKER))
+    return begin, end
 
 
 def build(packet: RtpPacket) -> bytes:

@@ -23,7 +23,7 @@ from gateways.radio.leg import Leg
 from gateways.radio.talkgroup import Talkgroup
 from gateways.video import bounds
 from gateways.video.groups import Groups, now_ms
-from gateways.video.rtc import Session
+from gateways.video.talk_session import TalkSession
 from gateways.video.who import Guest, check_branch
 
 log = structlog.get_logger("video")
@@ -39,7 +39,7 @@ class Browser:
     ident: str
     guest: Guest
     where: str
-    session: Session
+    session: TalkSession
     since_ms: int
     leg: Leg | None = None
     group: Talkgroup | None = None
@@ -86,12 +86,12 @@ class Talking:
             raise Unavailable("This gateway takes no further browser.", "本网关无法再接入浏览器。")
         self._opening += 1
         ident = os.urandom(16).hex()
-        session = Session(
+        session = TalkSession(
             lambda: self._then(self._join(ident)), lambda data: self._sound(ident, data),
             lambda data: self._floor(ident, data), lambda: self._ended(ident),
         )  # fmt: skip
         try:
-            answer = await session.answer(offer)
+            answer = await session.talk(offer)
         except Problem:
             await session.close()
             raise
@@ -188,7 +188,7 @@ class Talking:
     def rtp(self, leg: Leg, packet: bytearray) -> None:
         if (browser := self.browsers.get(leg.call)) is not None:
             _SSRC.pack_into(packet, 8, browser.session.ssrc)  # the one that its answer named
-            browser.session.send(packet)
+            browser.session.send((packet,))
 
     def rtcp(self, leg: Leg, packet: bytes) -> None:
         browser = self.browsers.get(leg.call)
