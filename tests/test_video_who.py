@@ -22,6 +22,7 @@ from fusioncmd.tickets import ExpiredTicket, Ticket
 from gateways.radio.calls import Caller
 from gateways.responder.lost import LostDevices
 from gateways.video import bounds
+from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
 from gateways.video.talking import Browser, Talking
@@ -91,6 +92,7 @@ async def idle() -> AsyncIterator[None]:
 async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page_elsewhere_may_read_it() -> None:
     talking = Talking(MemoryBus(), "44-video", Path("44"), lambda: NOW_S, lambda path: True)
     forwarding = Forwarding(MemoryBus(), "44-video", Path("44"), lambda: NOW_S)
+    calling = Calling(MemoryBus(), Path("44"), lambda: NOW_S)
     everybody = Doorman(KEY, parse("44"), LostDevices(KEY), lambda path: path.code)
     sdp = {"content-type": "application/sdp", "origin": "http://elsewhere"}
     good = {**sdp, "authorization": passed(1 << 40)}
@@ -102,7 +104,7 @@ async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page
         (good, b"v=0", "9999", 400),
         (good, b"v" * (bounds.OFFER_BYTES_MAX + 1), "440106", 413),
     ]
-    async with AsyncTestClient(make_app(talking, forwarding, everybody, idle)) as page:
+    async with AsyncTestClient(make_app(talking, forwarding, calling, everybody, idle)) as page:
         for headers, offer, where, status in cases:
             answer = await page.post(f"/talk/{where}", content=offer, headers=headers)
             told: dict[str, Any] = answer.json()

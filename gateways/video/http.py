@@ -21,6 +21,7 @@ from litestar.exceptions import HTTPException
 from fusioncmd.errors import BadInput, BadMessage, BadTicket, Problem
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 from gateways.video import bounds
+from gateways.video.calling import Calling, Now
 from gateways.video.forwarding import Forwarding
 from gateways.video.listing import Row, rows
 from gateways.video.negotiation import NoCommonCodec, NoRestart
@@ -94,6 +95,13 @@ async def listed(request: Asked) -> list[Row]:
     return rows(_forwarding(request), _guest(request).caller)
 
 
+@get("/now")
+async def now(request: Asked) -> Now:
+    """What this guest may watch, and whether a roll calls their place."""
+    calling: Calling = request.app.state.calling
+    return calling.now(_forwarding(request), _guest(request).caller)
+
+
 @post("/session/{ident:str}", status_code=204)
 async def stay(request: Asked) -> None:
     """Shown before its token ends, the next one keeps a session."""
@@ -140,8 +148,12 @@ async def health(request: Asked) -> dict[str, int]:
     return {"browsers": len(talking.browsers), "refused": talking.refused, **_forwarding(request).counters()}
 
 
-def make_app(talking: Talking, forwarding: Forwarding, doorman: Doorman, running: Callable[[], Any]) -> Litestar:
+def make_app(
+    talking: Talking, forwarding: Forwarding, calling: Calling, doorman: Doorman, running: Callable[[], Any]
+) -> Litestar:
     """`running` is an asynchronous context that lasts as long as the application."""
+
+    held = {"talking": talking, "forwarding": forwarding, "calling": calling, "doorman": doorman}
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -149,8 +161,8 @@ def make_app(talking: Talking, forwarding: Forwarding, doorman: Doorman, running
             yield
 
     return Litestar(
-        [options, join, publish, watch, listed, stay, trickle, leave, health],
-        state=State({"talking": talking, "forwarding": forwarding, "doorman": doorman}, deep_copy=False),
+        [options, join, publish, watch, listed, now, stay, trickle, leave, health],
+        state=State(held, deep_copy=False),
         lifespan=[lifespan],
         cors_config=CORSConfig(
             allow_origins=["*"], allow_methods=["GET", "POST", "PATCH", "DELETE"],
