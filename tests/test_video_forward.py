@@ -72,6 +72,16 @@ def test_who_comes_late_begins_with_the_last_keyframe_at_once_and_a_little_at_a_
     assert again == [out[0], out[100]]
 
 
+def test_what_was_caught_up_with_beside_sound_does_not_go_out_twice() -> None:
+    stream, one = Stream([PICTURE, SOUND]), viewer()
+    stream.put([bus(0, KEY)], 0)
+    batches = stream.put([bus(1, b"opus", track=SOUND), bus(1), bus(2)], 10)
+    assert one.picture is not None
+    out = one.begin(stream, 10) + took(one, batches)
+    assert len(out) == 4 and sorted(numbers(out))[1:] == [65_530, 65_531, 65_532]
+    assert one.picture.packets == 3
+
+
 def test_an_opening_that_became_too_long_is_not_used_but_a_new_picture_asked_for() -> None:
     stream = Stream([PICTURE])
     for number in range(OPENING_PACKETS_MAX + 2):

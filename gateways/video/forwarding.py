@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
 from fusioncmd.bus.port import Bus, Hearing
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path, parse
-from fusioncmd.errors import Forbidden, NotFound, Problem, Unavailable
+from fusioncmd.errors import Forbidden, NotFound, Unavailable
 from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
 from gateways.video import bounds
 from gateways.video.groups import now_ms
+from gateways.video.heard import Heard
 from gateways.video.publisher import About, Publisher
+from gateways.video.shown import Shown
 from gateways.video.sources import Sources, address_of
-from gateways.video.watched import Watched, Watching
+from gateways.video.watched import Watching
 from gateways.video.who import Guest, check_publishes, may_watch, source_name
 
 log = structlog.get_logger("video")
@@ -35,20 +37,24 @@ class Forwarding:
     def __init__(self, bus: Bus, gateway: str, serves: Path, clock: Callable[[], float]) -> None:
         self._bus, self._gateway, self._serves, self._clock = bus, gateway, serves, clock
         self._saying = Saying(bus)
-        self.say = self._saying.say
-        self.sources = Sources()
+        self._heard = Heard(bus, gateway, serves, self._saying.say, self._changed)
+        self._shown = Shown(self._heard, gateway, serves, self._saying.say, clock)
         self.publishers: dict[str, Publisher] = {}
         self.viewers: dict[str, Watching] = {}
-        self._watched: dict[str, Watched] = {}
         self._asks: dict[str, Hearing] = {}  # by the address of who publishes here
         self._opening = 0
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Future[None]] = set()
 
+    @property
+    def sources(self) -> Sources:
+        return self._heard.sources
+
     async def run(self) -> None:
         """Until cancelled."""
         saying = asyncio.create_task(self._saying.run())
-        hearings = [await self._bus.hear(one, self._said) for one in subjects.sources_heard_at(self._serves)]
+        await self._heard.begin()
+        await self._shown.begin(self._bus)
         ticks = 0
         try:
             while not saying.done():
@@ -56,15 +62,17 @@ class Forwarding:
                 ticks += 1
                 for publisher in [*self.publishers.values()]:
                     publisher.tick()
-                for watched in [*self._watched.values()]:
+                for watched in self._heard:
                     for ident in watched.tick():
                         self._gone(ident)
                 if ticks % SWEEP_TICKS == 0:
                     self._sweep()
-                    await self._leave_unwatched()
+                    for address in await self._heard.sweep():
+                        self._end_viewers(address)
+                    await self._shown.sweep()
         finally:
-            for hearing in hearings:
-                await hearing.stop()
+            await self._shown.end()
+            await self._heard.end()
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)
 
@@ -84,21 +92,31 @@ class Forwarding:
         if len(self.publishers) >= bounds.PUBLISHERS_MAX:
             raise Unavailable("This gateway takes no further publisher.", "本网关无法再接入视频发布。")
         name = source_name(guest.caller)
-        known = self.sources.find(address_of(path, name))
+        address = address_of(path, name)
+        known = self.sources.find(address)
         since_ms = max(int(self._clock() * 1_000), 0 if known is None else known.since_ms + 1)
         made = Publisher(
-            os.urandom(16).hex(), guest, path, name, self._gateway, about, since_ms, self.say, self._gone,
+            os.urandom(16).hex(), guest, path, name, self._gateway, about, since_ms, self._saying.say, self._follow,
+            self._gone,
         )  # fmt: skip
         answer = await self._answered(made, made.answer(offer))
         self.publishers[made.ident] = made
-        for other in [one for one in self.publishers.values() if one.address == made.address and one is not made]:
-            self.end(other, followed=True)
         async with self._changing:
-            if (former := self._asks.pop(made.address, None)) is not None:
-                await former.stop()
-            self._asks[made.address] = await self._bus.hear(subjects.ask(path, name), made.ask)
-        log.info("video.publishes", source=made.address, who=guest.caller.name)
+            if address not in self._asks:
+                self._asks[address] = await self._bus.hear(subjects.ask(path, name), partial(self._asked, address))
+        log.info("video.publishes", source=address, who=guest.caller.name)
         return made, answer
+
+    def _follow(self, made: Publisher) -> None:
+        """It is there: who published as the same source before goes."""
+        for other in [*self.publishers.values()]:
+            if other.address == made.address and other is not made:
+                self.end(other, followed=True)
+
+    def _asked(self, address: str, _: str, data: bytes) -> None:
+        for one in self.publishers.values():
+            if one.address == address:
+                one.ask(data)
 
     # --- who watches
 
@@ -109,37 +127,22 @@ class Forwarding:
         path = parse(code)
         if not may_watch(guest.caller, path, name):
             raise Forbidden(f"{guest.caller.name} may not watch {where}.", f"{guest.caller.name} 无权观看 {where}。")
-        address = address_of(path, name)
-        source = self.sources.find(address)
-        if source is None:
-            raise NotFound(f"Nothing is published as {where} now.", f"{where} 当前没有视频。")
         if len(self.viewers) >= bounds.VIEWERS_MAX:
             raise Unavailable("This gateway takes no further viewer.", "本网关无法再接入观看者。")
-        watched = await self._hold(address, source)
-        made = Watching(
-            os.urandom(16).hex(), guest, address, watched.opened, watched.rtcp, self._gone,
-        )  # fmt: skip
+        address, ident = address_of(path, name), os.urandom(16).hex()
+        watched = await self._heard.hold(address, ident)
+        made = Watching(ident, guest, address, watched.opened, watched.rtcp, self._gone)
         try:
-            answer = await self._answered(made, made.answer(offer, source))
-        finally:
-            watched.holds -= 1
-        self.viewers[made.ident] = made
+            answer = await self._answered(made, made.answer(offer, watched.source))
+        except BaseException:
+            self._heard.let_go(address, ident)
+            raise
+        self.viewers[ident] = made
         same = [one for one in self.viewers.values() if one.guest.caller == guest.caller]
         for one in same[: -bounds.VIEWERS_PER_PERSON_MAX]:
             self.end(one)
         log.info("video.watches", source=address, who=guest.caller.name, here=len(self.viewers))
         return made, answer
-
-    async def _hold(self, address: str, source: Source) -> Watched:
-        """The source, heard; it is kept until `holds` is given back."""
-        async with self._changing:
-            watched = self._watched.get(address)
-            if watched is None:
-                watched = Watched(source, parse(source.node), self._gateway, self.say)
-                await watched.begin(self._bus)
-                self._watched[address] = watched
-            watched.holds += 1
-            return watched
 
     async def _answered(self, made: One, answering: Awaitable[str]) -> str:
         if self._opening >= bounds.OPENING_MAX:
@@ -149,7 +152,7 @@ class Forwarding:
         self._opening += 1
         try:
             return await answering
-        except Problem:
+        except BaseException:  # refused, or who asked has gone
             await made.session.close()
             raise
         finally:
@@ -160,14 +163,14 @@ class Forwarding:
         here = next((one for one in self.publishers.values() if one.address == address), None)
         if here is not None:
             return here.viewers()
-        watched = self._watched.get(address)
+        watched = self._heard.find(address)
         return 0 if watched is None else len(watched.viewers)
 
     def counters(self) -> dict[str, int]:
         sessions = [one.session for one in self._all()]
         return {
             "publishers": len(self.publishers), "viewers": len(self.viewers), "sources": len(self.sources),
-            "watched": len(self._watched), "packets": sum(one.packets for one in self._watched.values()),
+            "watched": sum(1 for _ in self._heard), "packets": sum(one.packets for one in self._heard),
             "shed": self._saying.shed, "unsent": sum(one.unsent for one in sessions),
             "refused_datagrams": sum(one.refused for one in sessions),
         }  # fmt: skip
@@ -197,8 +200,7 @@ class Forwarding:
         else:
             if self.viewers.pop(one.ident, None) is None:
                 return
-            if (watched := self._watched.get(one.address)) is not None:
-                watched.viewers.pop(one.ident, None)
+            self._heard.let_go(one.address, one.ident)
         self._then(one.session.close())
 
     def _all(self) -> list[One]:
@@ -217,46 +219,23 @@ class Forwarding:
     def _sweep(self) -> None:
         at_ms, at_s = now_ms(), self._clock()
         for one in self._all():
-            late = not _is_open(one, self._watched) and at_ms - one.since_ms > bounds.CONNECT_S_MAX * 1_000
+            late = not one.is_open and at_ms - one.since_ms > bounds.CONNECT_S_MAX * 1_000
             if late or one.guest.until_s <= at_s:
                 self.end(one)
-        for address in self.sources.silent(time.monotonic()):
-            self._end_viewers(address)
 
-    # --- what the bus says
-
-    def _said(self, subject: str, data: bytes) -> None:
-        found = self.sources.take(subject, data, time.monotonic())
-        if found is None:
-            return
-        address, source = found
-        watched = self._watched.get(address)
-        if source.over or (watched is not None and not watched.become(source)):
+    def _changed(self, address: str, source: Source, goes_on: bool) -> None:
+        """A source said what it is."""
+        if source.over or not goes_on:
             self._end_viewers(address)
         for one in [one for one in self.publishers.values() if one.address == address]:
-            if (source.gateway, source.since_ms) != (one.source.gateway, one.source.since_ms):
+            if source.gateway != self._gateway and source.since_ms > one.source.since_ms:
                 self.end(one, followed=True)  # who publishes has moved to another gateway
 
     def _end_viewers(self, address: str) -> None:
         for one in [one for one in self.viewers.values() if one.address == address]:
             self.end(one)
 
-    async def _leave_unwatched(self) -> None:
-        """Nobody here wants it any more: no link has to carry it for us."""
-        async with self._changing:
-            for address in [address for address, one in self._watched.items() if one.idle()]:
-                watched = self._watched.pop(address)
-                watched.ask(keyframe=False)
-                await watched.end()
-
     def _then(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_open(one: One, watched: dict[str, Watched]) -> bool:
-    if isinstance(one, Publisher):
-        return one.is_open
-    here = watched.get(one.address)
-    return here is not None and one.ident in here.viewers

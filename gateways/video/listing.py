@@ -14,7 +14,8 @@ from gateways.video.who import may_watch
 
 class Row(Struct, frozen=True):
     """`viewers`: at all gateways for what is published here, at this one for others. `place`: latitude and longitude.
-    `codec` is the picture's; `of` the address `<code>.<source>` of what a place puts before everybody."""
+    `codec` is the picture's; `of`: for what a
+    place puts before everybody, the address of the source, `<dotted path>.<source>`."""
 
     node: str
     name: str

@@ -77,6 +77,8 @@ class Outgoing:
         if piece is not None and batch.flow is self._flow and not self._behind:
             shift, stamp_shift, second, ssrc = self._shift, self._stamp_shift, self._second, self.ssrc
             if batch.straight:
+                if batch.highest + shift < self._next:  # it was caught up with already
+                    return []
                 self._next = batch.highest + shift + 1
                 self._last_stamp, self._last_ms = batch.stamp, batch.at_ms
                 self.packets += len(batch.entries)

@@ -42,18 +42,18 @@ class About(NamedTuple):
 
 
 class Publisher:
-    """`say` goes to the bus; `ended` is told once that the browser is gone."""
+    """`say` goes to the bus; `opened` and `ended` are told that the browser is there, and that it is gone."""
 
     def __init__(
         self, ident: str, guest: Guest, path: Path, name: str, gateway: str, about: About, since_ms: int,
-        say: Say, ended: Callable[[str], None],
+        say: Say, opened: Callable[[Publisher], None], ended: Callable[[str], None],
     ) -> None:  # fmt: skip
         """`since_ms`: since 1970, and later than of every session before."""
         self.ident, self.guest, self.path, self.name = ident, guest, path, name
         self.since_ms = now_ms()
         self.address = address_of(path, name)
         self.refused = 0
-        self._say, self._ended = say, ended
+        self._say, self._began, self._ended = say, opened, ended
         self._to, self._what = subjects.packets(path, name), subjects.what(path, name)
         self._waiting: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -79,7 +79,7 @@ class Publisher:
         """At all gateways."""
         return 0 if self._upstream is None else self._upstream.asked.viewers(_exact_ms())
 
-    def ask(self, _: str, data: bytes) -> None:
+    def ask(self, data: bytes) -> None:
         """What a gateway that watches it says."""
         upstream = self._upstream
         try:
@@ -122,6 +122,7 @@ class Publisher:
 
     def _opened(self) -> None:
         self.is_open = True
+        self._began(self)
         self._announce(_exact_ms())
 
     def _announce(self, at: float) -> None:

@@ -62,15 +62,15 @@ class Watching:
 
 
 class Watched:
-    """`say` goes to the bus. `holds`: how many browsers are about to watch."""
+    """`say` goes to the bus. `holders`: who watches, or is about to."""
 
     def __init__(self, source: Source, path: Path, gateway: str, say: Say) -> None:
         self.source, self.stream = source, Stream(source.tracks)
         self.viewers: dict[str, Watching] = {}
         self.relayed: Callable[[bytes], None] | None = None  # bundles, said again elsewhere
-        self.relayed_to = 0  # viewers of that
-        self.holds = self.refused = 0
-        self.bundles = self.packets = 0
+        self.relayed_to = self.relayed_bits = 0  # viewers of that, and what they can carry
+        self.holders: set[str] = set()
+        self.refused = self.bundles = self.packets = 0
         self._path, self._gateway, self._say = path, gateway, say
         self._asks = subjects.ask(path, source.name)
         self._hearing: Hearing | None = None
@@ -94,14 +94,10 @@ class Watched:
         self.source = source
         return same
 
-    @property
-    def used(self) -> bool:
-        return bool(self.viewers or self.holds or self.relayed is not None)
-
     def idle(self) -> bool:
         """Whether nobody has used it for a while."""
         at = _exact_ms()
-        if self.used:
+        if self.holders:
             self._used_ms = at
         return at - self._used_ms > bounds.UNWATCHED_S * 1_000
 
@@ -109,6 +105,8 @@ class Watched:
         self._asked_ms = _exact_ms()
         count = len(self.viewers) + self.relayed_to
         bits = carried(one.viewer for one in self.viewers.values() if one.viewer is not None)
+        if self.relayed_bits:
+            bits = min(bits or self.relayed_bits, self.relayed_bits)
         self._say(self._asks, encode(Ask(self._gateway, count, keyframe, bits)))
 
     # --- packets
@@ -129,6 +127,7 @@ class Watched:
 
     def opened(self, one: Watching) -> None:
         """A viewer is there."""
+        one.is_open = True
         if one.viewer is not None:
             self.viewers[one.ident] = one
             at = _exact_ms()
@@ -163,6 +162,13 @@ class Watched:
         elif at - self._asked_ms >= SAID_S * 1_000:
             self.ask(keyframe=False)
         return gone
+
+    def want(self) -> None:
+        """A new picture, for somebody elsewhere."""
+        at = _exact_ms()
+        self.stream.want(at)
+        if self.stream.due(at):
+            self.ask(keyframe=True)
 
     def _want(self, viewer: Viewer, at: float) -> None:
         if viewer.asks(at):
