@@ -25,9 +25,11 @@ export function playing(sources: readonly Source[], picked: readonly string[], b
   return chosen;
 }
 
-/* Of the place and below; and what a place at or above `own` shows, wherever one looks. */
+/* Of the place and below; and what is put before everybody, wherever one looks, unless it is there itself. */
 export function sourcesAt(sources: readonly Source[], code: string): Source[] {
-  return sources.filter((one) => one.kind === "shown" || one.node.startsWith(code));
+  const own = sources.filter((one) => one.kind !== "shown" && one.node.startsWith(code));
+  const there = new Set(own.map(addressOf));
+  return [...sources.filter((one) => one.kind === "shown" && !there.has(plainAddress(one.of))), ...own];
 }
 
 /* The code of what is shown: `44.01.06.001.cam1` is 440106001.cam1. */
