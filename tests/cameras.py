@@ -89,7 +89,7 @@ class Watcher:
         self.frames: dict[str, list[str]] = defaultdict(list)
         self.units: dict[int, int] = defaultdict(int)  # by SSRC
         self._parts: dict[int, Depacketiser] = {}
-        self._decoders: dict[int, av.CodecContext] = {}
+        self._decoders: dict[int, av.VideoCodecContext] = {}
 
     def hear(self, subject: str, data: bytes) -> None:
         name, what = subject.split(".")[-2:]
@@ -112,14 +112,15 @@ class Watcher:
         picture, ssrc = packet[1] & 0x7F == source.VIDEO_TYPE, int.from_bytes(packet[8:12], "big")
         if ssrc not in self._parts:
             self._parts[ssrc] = Depacketiser("H264" if picture else "opus")
-            self._decoders[ssrc] = av.CodecContext.create("h264" if picture else "libopus", "r")
+            if picture:
+                self._decoders[ssrc] = av.VideoCodecContext.create("h264", "r")
         for unit in self._parts[ssrc].put(packet, 0.0):
             if unit.lost:
                 raise BadMessage(f"{unit.lost} packets are missing.", "")
             self.units[ssrc] += 1
             if picture:
                 for frame in self._decoders[ssrc].decode(av.Packet(unit.data)):
-                    self.frames[name].append(digest(frame))  # type: ignore[arg-type]
+                    self.frames[name].append(digest(frame))
 
 
 def digest(frame: av.VideoFrame) -> str:

@@ -49,7 +49,8 @@ class County(TierProcess):
     def until_plays(self, name: str, frames: int = 5) -> list[str]:
         """New frames of it."""
         before = len(self.watcher.frames[name])
-        return until(lambda: len(self.watcher.frames[name]) >= before + frames and self.watcher.frames[name][before:])
+        until(lambda: len(self.watcher.frames[name]) >= before + frames)
+        return self.watcher.frames[name][before:]
 
     def watch(self) -> threading.Event:
         stop, heard = threading.Event(), threading.Event()
