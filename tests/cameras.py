@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections import defaultdict
 from functools import cache
 from hashlib import sha256
@@ -77,6 +78,30 @@ class RtspServer:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+class Pusher:
+    """ffmpeg that plays a clip to somewhere, and tries again: also where nobody listens yet. As a context."""
+
+    def __init__(self, clip: Path, form: str, url: str) -> None:
+        self._argv = ffmpeg("-re", "-i", clip, "-c", "copy", "-f", form, url)
+        self._over = threading.Event()
+
+    def __enter__(self) -> Pusher:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with subprocess.Popen(self._argv, stderr=subprocess.DEVNULL) as running:
+                while running.poll() is None:
+                    if self._over.wait(0.05):
+                        running.kill()
 
 
 class Watcher:
