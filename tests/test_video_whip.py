@@ -17,6 +17,7 @@ from fusioncmd.codes import parse
 from fusioncmd.passes import Pass
 from fusioncmd.video.source import Track
 from gateways.responder.lost import LostDevices
+from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
 from gateways.video.missed import MissedDesk
@@ -53,7 +54,9 @@ async def page() -> AsyncIterator[AsyncTestClient[Any]]:
         await asyncio.gather(task, return_exceptions=True)
 
     doorman = Doorman(KEY, serves, LostDevices(KEY), lambda path: path.code)
-    async with AsyncTestClient(make_app(talking, forwarding, doorman, MissedDesk(bus), running)) as client:
+    calling = Calling(bus, serves, time.time)
+    app = make_app(talking, forwarding, calling, MissedDesk(bus), doorman, running)
+    async with AsyncTestClient(app) as client:
         yield client
 
 
