@@ -73,7 +73,7 @@ PURE = (
     "tiers/bursts.py", "fusioncmd/voice/faults.py",
     "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
     "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
-    "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py",
+    "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py", "gateways/video/ended.py",
     "gateways/video/sources.py", "gateways/video/who.py",
     "fusioncmd/voice/groups.py", "fusioncmd/api/talkgroups.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",

@@ -149,7 +149,7 @@ async def leave(request: Asked) -> None:
     talking, forwarding = _talking(request), _forwarding(request)
     if ident in talking.browsers:
         talking.end(talking.find(ident, guest))
-    else:
+    elif not any(ended.was(ident, guest.caller) for ended in (talking.ended, forwarding.ended)):
         forwarding.end(forwarding.find(ident, guest))
 
 
