@@ -19,6 +19,7 @@ from fusioncmd.video.source import Track
 from gateways.responder.lost import LostDevices
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
+from gateways.video.missed import MissedDesk
 from gateways.video.negotiation import Codec, NoCommonCodec, Section, profile_of, published, watched
 from gateways.video.rtc import listen_at
 from gateways.video.talking import Talking
@@ -52,7 +53,7 @@ async def page() -> AsyncIterator[AsyncTestClient[Any]]:
         await asyncio.gather(task, return_exceptions=True)
 
     doorman = Doorman(KEY, serves, LostDevices(KEY), lambda path: path.code)
-    async with AsyncTestClient(make_app(talking, forwarding, doorman, running)) as client:
+    async with AsyncTestClient(make_app(talking, forwarding, doorman, MissedDesk(bus), running)) as client:
         yield client
 
 

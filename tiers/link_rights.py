@@ -19,7 +19,7 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who arbitrates floors and records voice and video at a node."""
     talkgroups, own = _talkgroups(user), talk_subjects.beacon(user.path)
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(own))
-    return (*talkgroups, *_video_says(user), own), (
+    return (*talkgroups, *_video_says(user), own, talk_subjects.faults(user.path)), (
         *talkgroups, *_video_hears(user), *beacons, talk_subjects.joined("*"),
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ Deed = Literal[
     "node",
     "ladder",
     "radio",
+    "camera",
     "voice",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]

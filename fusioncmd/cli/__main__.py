@@ -102,6 +102,11 @@ COMMANDS = {
         "Radios: add, list, remove, call together.",
         "电台：新增、查看、移除、呼叫入组。",
     ),
+    "cameras": (
+        "cameras:app",
+        "Cameras and drones: add, list, remove.",
+        "摄像头与无人机：新增、查看、移除。",
+    ),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",

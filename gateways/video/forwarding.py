@@ -15,8 +15,8 @@ from fusioncmd.codes import Path, parse
 from fusioncmd.errors import Forbidden, NotFound, Unavailable
 from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
 from gateways.video.heard import Heard
 from gateways.video.publisher import About, Publisher
 from gateways.video.shown import Shown
@@ -100,6 +100,8 @@ class Forwarding:
             self._gone,
         )  # fmt: skip
         answer = await self._answered(made, made.answer(offer))
+        for other in [one for one in self.publishers.values() if one.address == address and not one.is_open]:
+            self.end(other, followed=True)  # who asks again and again has one session that is opening
         self.publishers[made.ident] = made
         async with self._changing:
             if address not in self._asks:

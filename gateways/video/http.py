@@ -17,12 +17,14 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import HTTPException
+from litestar.params import FromQuery
 
 from fusioncmd.errors import BadInput, BadMessage, BadTicket, Problem
-from gateways.console.shapes import TooLarge, status_of, trouble_of
+from gateways.console.shapes import TooLarge, encoded, status_of, trouble_of
 from gateways.video import bounds
 from gateways.video.forwarding import Forwarding
 from gateways.video.listing import Row, rows
+from gateways.video.missed import MissedDesk
 from gateways.video.negotiation import NoCommonCodec, NoRestart
 from gateways.video.publisher import About, about
 from gateways.video.talking import Talking
@@ -94,6 +96,23 @@ async def listed(request: Asked) -> list[Row]:
     return rows(_forwarding(request), _guest(request).caller)
 
 
+@get("/missed")
+async def missed(request: Asked, where: FromQuery[str] = "", since_ms: FromQuery[int] = 0) -> Response[bytes]:
+    """Temporary talkgroups of a responder, and bursts of the last day that they missed in the talkgroup `where`."""
+    desk: MissedDesk = request.app.state.missed
+    reply = await desk.listed(_guest(request), request.headers.get("authorization", ""), where, since_ms)
+    return Response(encoded(reply), media_type=MediaType.JSON)
+
+
+@get("/missed/{ident:str}")
+async def recording(request: Asked) -> Response[bytes]:
+    """One of them: Ogg Opus."""
+    desk: MissedDesk = request.app.state.missed
+    ident = str(request.path_params["ident"])
+    ogg = await desk.heard(_guest(request), request.headers.get("authorization", ""), ident)
+    return Response(ogg, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})
+
+
 @post("/session/{ident:str}", status_code=204)
 async def stay(request: Asked) -> None:
     """Shown before its token ends, the next one keeps a session."""
@@ -140,7 +159,9 @@ async def health(request: Asked) -> dict[str, int]:
     return {"browsers": len(talking.browsers), "refused": talking.refused, **_forwarding(request).counters()}
 
 
-def make_app(talking: Talking, forwarding: Forwarding, doorman: Doorman, running: Callable[[], Any]) -> Litestar:
+def make_app(
+    talking: Talking, forwarding: Forwarding, doorman: Doorman, asked: MissedDesk, running: Callable[[], Any]
+) -> Litestar:
     """`running` is an asynchronous context that lasts as long as the application."""
 
     @asynccontextmanager
@@ -149,8 +170,10 @@ def make_app(talking: Talking, forwarding: Forwarding, doorman: Doorman, running
             yield
 
     return Litestar(
-        [options, join, publish, watch, listed, stay, trickle, leave, health],
-        state=State({"talking": talking, "forwarding": forwarding, "doorman": doorman}, deep_copy=False),
+        [options, join, publish, watch, listed, missed, recording, stay, trickle, leave, health],
+        state=State(
+            {"talking": talking, "forwarding": forwarding, "doorman": doorman, "missed": asked}, deep_copy=False,
+        ),
         lifespan=[lifespan],
         cors_config=CORSConfig(
             allow_origins=["*"], allow_methods=["GET", "POST", "PATCH", "DELETE"],

@@ -19,10 +19,10 @@ from fusioncmd.errors import BadMessage, NotFound, Problem, Unavailable
 from fusioncmd.floor import codec
 from fusioncmd.voice import rtp
 from gateways.radio.calls import CallUp, MediaOffer
+from gateways.radio.groups import Groups, now_ms
 from gateways.radio.leg import Leg
 from gateways.radio.talkgroup import Talkgroup
 from gateways.video import bounds
-from gateways.video.groups import Groups, now_ms
 from gateways.video.talk_session import TalkSession
 from gateways.video.who import Guest, check_branch
 
@@ -63,14 +63,12 @@ class Talking:
 
     async def run(self) -> None:
         """Until cancelled."""
-        groups = asyncio.create_task(self._groups.run())
-        try:
-            while not groups.done():
+        await self._groups.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._groups.run())
+            while True:
                 await asyncio.sleep(SWEEP_S)
                 self._sweep()
-        finally:
-            groups.cancel()
-            await asyncio.gather(groups, return_exceptions=True)
 
     async def stop(self) -> None:
         for browser in [*self.browsers.values()]:
@@ -133,7 +131,8 @@ class Talking:
         if browser is None or browser.leg is not None:
             return
         try:
-            browser.group = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            joined = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            browser.group = browser.group if joined is None else joined[1]
         except Problem as problem:
             log.warning("video.not_joined", where=browser.where, problem=problem.en)
             self.end(browser)
