@@ -64,6 +64,7 @@ class Tier:
     voice: bool = False  # talkgroups, also where no radio comes in
     video: Video | None = None
     cameras: Cameras | None = None
+    keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
 
     @property
     def nats_url(self) -> str:
@@ -107,21 +108,26 @@ class Tier:
             counties = ["--counties", str(polygons)] if polygons.exists() else []
             own = ["--nats", self.nats_url, *listen, *behind, *places, *counties, *talk]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
-        if self.voice or self.radio is not None or self.video is not None:
-            own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
-            yield "talk", [*python, "tiers.talk", *own]
-        if self.radio is not None:
-            own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
-            yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
-        if self.video is not None:
-            own = ["--serve", self.node, "--nats", self.nats_url, *self.video.options(), *common, *places]
-            yield "video", [*python, "gateways.video", *own, *self._login(users.VIDEO)]
-        if self.cameras is not None:
-            own = ["--serve", self.node, "--nats", self.nats_url, *self.cameras.options(), *common]
-            yield "camera", [*python, "gateways.camera", *own, *self._login(users.CAMERA)]
+        yield from self._media(python, common, places)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
+
+    def _media(self, python: list[str], common: list[str], places: list[str]) -> Iterator[tuple[str, list[str]]]:
+        """Of voice and video."""
+        nats = ["--nats", self.nats_url, *common]
+        own = ["--node", self.node, *nats, *self._login(users.FLOOR)]
+        if self.voice or self.radio is not None or self.video is not None:
+            yield "talk", [*python, "tiers.talk", *own]
+        if self.video is not None and self.keep[0]:
+            yield "keep", [*python, "tiers.keep", *own, "--gib", str(self.keep[0]), "--days", str(self.keep[1])]
+        for name, way, user, more in (
+            ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
+            ("camera", self.cameras, users.CAMERA, []),
+        ):  # fmt: skip
+            if way is not None:
+                own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]
+                yield name, [*python, f"gateways.{name}", *own]
 
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)
