@@ -168,6 +168,9 @@ def test_a_commander_speaks_to_a_town_from_the_console(
     radio.hang_up()
     assert loud_s(max(radio.folder.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)) >= 0.2
     page.locator(".groups summary").click()
+    page.locator(".missed summary").click()
+    expect(page.locator(".missed li").first).to_be_visible()
+    assert violations(page) == []
     page.get_by_label("Name of a new one").fill("flood")
     page.locator(".picked button").first.click()  # the province
     page.get_by_role("button", name="Make it, and call its members").click()
