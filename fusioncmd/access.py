@@ -14,8 +14,9 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation, radios, talkgroups
+from fusioncmd.api import cameras, devices, escalation, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -51,11 +52,20 @@ WATCHING: Roles = frozenset({"commander", "duty_officer", "auditor"})
 COMPOSING: Roles = frozenset({"commander", "duty_officer"})
 COMMANDING: Roles = frozenset({"commander"})
 ADMINISTERING: Roles = frozenset({"administrator"})
+SEEING_TO: Roles = ADMINISTERING | COMMANDING  # what a commander may change too
 AUDITING: Roles = frozenset({"auditor", "administrator"})
 
 
 def _place(question: Any) -> tuple[str, ...]:
     return (question.node,) if question.node else ()
+
+
+def _within(question: BeginRoll) -> tuple[str, ...]:
+    return (question.within,) if question.within else ()
+
+
+def _place_called(question: TurnRoll) -> tuple[str, ...]:
+    return (question.place,) if question.place else ()
 
 
 def _draft(question: api.Compose) -> tuple[str, ...]:
@@ -98,6 +108,13 @@ RULES: dict[type[Any], Rule] = {
     talkgroups.MakeTalkgroup: Rule(COMPOSING, lambda question: (*question.places, *filter(None, (question.place,)))),
     talkgroups.Talkgroups: Rule(WATCHING),
     talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
+    Video: Rule(WATCHING, _place),
+    Rolls: Rule(WATCHING),
+    RollReport: Rule(WATCHING),
+    ShowSource: Rule(COMMANDING),
+    HideSource: Rule(COMMANDING),
+    BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
+    TurnRoll: Rule(COMMANDING, _place_called),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),
@@ -118,6 +135,9 @@ RULES: dict[type[Any], Rule] = {
     radios.Radios: Rule(ANYONE, _place),
     radios.RemoveRadio: Rule(ADMINISTERING),
     radios.RingRadios: Rule(COMPOSING, _place),
+    cameras.AddCamera: Rule(SEEING_TO, lambda question: (question.path,) if question.path else ()),
+    cameras.Cameras: Rule(ANYONE, _place),
+    cameras.RemoveCamera: Rule(SEEING_TO),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

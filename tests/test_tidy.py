@@ -24,11 +24,16 @@ ONE_FILE_PER_LIBRARY = {
     "aioice": {"gateways/video/rtc.py"},
     "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
-    "cryptography": {"fusioncmd/trust/signatures.py", "fusioncmd/tls.py", "fusioncmd/ladder/vapid.py"},
+    "cryptography": {
+        "fusioncmd/trust/signatures.py",
+        "fusioncmd/tls.py",
+        "fusioncmd/ladder/vapid.py",
+        "fusioncmd/locked.py",
+    },
     "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
-        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk")
+        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk", "video")
     }
     | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},
@@ -93,6 +98,9 @@ PURE = (
     "loadtest/compare/dialects.py", "loadtest/compare/payloads.py", "loadtest/compare/publishing.py",
     "loadtest/checker.py", "loadtest/swarm/orders.py", "loadtest/swarm/record.py", "loadtest/swarm/wire.py",
     "loadtest/link/packets.py", "loadtest/link/quantities.py", "loadtest/link/schedule.py", "loadtest/link/shaper.py",
+    "fusioncmd/locked.py", "fusioncmd/camera_urls.py", "fusioncmd/cameras.py", "fusioncmd/api/cameras.py",
+    "gateways/camera/bounds.py", "gateways/camera/coming.py", "gateways/camera/command.py", "gateways/camera/life.py",
+    "gateways/camera/signs.py", "gateways/camera/troubles.py",
     "fusioncmd/radios.py", "fusioncmd/api/radios.py", "gateways/radio/accounts.py", "gateways/radio/bounds.py",
     "gateways/radio/calls.py", "gateways/radio/dialling.py", "gateways/radio/sip_agent.py",
     "gateways/radio/sip_book.py", "gateways/radio/sip_checks.py", "gateways/radio/sip_dialog.py",
@@ -121,7 +129,9 @@ PURE = (
     "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
     "tiers/link_rights.py", "fusioncmd/video/subjects.py",
-    "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/voice/subjects.py",
+    "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/video/roll.py", "fusioncmd/video/heard.py",
+    "fusioncmd/api/video.py",
+    "fusioncmd/voice/subjects.py",
     "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
     "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",

@@ -26,7 +26,9 @@ Deed = Literal[
     "node",
     "ladder",
     "radio",
+    "camera",
     "voice",
+    "video",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

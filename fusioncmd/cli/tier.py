@@ -18,6 +18,7 @@ from fusioncmd.bus import users
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
 from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
+from fusioncmd.cli.camera_way import Cameras
 from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.linked import ALONE, Linked
@@ -62,6 +63,7 @@ class Tier:
     radio: Radio | None = None
     voice: bool = False  # talkgroups, also where no radio comes in
     video: Video | None = None
+    cameras: Cameras | None = None
 
     @property
     def nats_url(self) -> str:
@@ -88,7 +90,8 @@ class Tier:
         second = ["--second-person-above", str(self.second_above)]
         own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
         above = ["--above", self.linked.above] if self.linked.above else []
-        yield "node", [*python, "tiers", *own, *above, *self._login("node")]
+        video = ["--video"] if self.video else []
+        yield "node", [*python, "tiers", *own, *above, *video, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
         talk = ["--talk", self.video.at] if self.video else []
@@ -113,6 +116,9 @@ class Tier:
         if self.video is not None:
             own = ["--serve", self.node, "--nats", self.nats_url, *self.video.options(), *common, *places]
             yield "video", [*python, "gateways.video", *own, *self._login(users.VIDEO)]
+        if self.cameras is not None:
+            own = ["--serve", self.node, "--nats", self.nats_url, *self.cameras.options(), *common]
+            yield "camera", [*python, "gateways.camera", *own, *self._login(users.CAMERA)]
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -137,7 +143,8 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None, tier.voice, tier.video is not None)
+        made = tier.radio is not None, tier.voice, tier.video is not None, tier.cameras is not None
+        make_users(tier.data, tier.node, tier.gateways, *made)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

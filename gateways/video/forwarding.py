@@ -100,6 +100,8 @@ class Forwarding:
             self._gone,
         )  # fmt: skip
         answer = await self._answered(made, made.answer(offer))
+        for other in [one for one in self.publishers.values() if one.address == address and not one.is_open]:
+            self.end(other, followed=True)  # who asks again and again has one session that is opening
         self.publishers[made.ident] = made
         async with self._changing:
             if address not in self._asks:

@@ -21,7 +21,7 @@ from gateways.video import bounds
 from gateways.video.guard import passes
 from gateways.video.negotiation import MORE_H264, Choice, Choose, Codec, NoRestart, Section
 from gateways.video.offers import check_offer, fragment, is_address
-from gateways.video.way import Way
+from gateways.video.way import Way, widen
 
 log = structlog.get_logger("video")
 
@@ -173,6 +173,7 @@ class Session:
 
     def _stand_before(self, protocol: Any, connection: Any) -> None:
         received = protocol.datagram_received
+        widen(protocol.transport.get_extra_info("socket").fileno(), bounds.RECEIVED_BYTES)
 
         def guarded(data: bytes, address: tuple[Any, ...]) -> None:
             pair = self._pair()

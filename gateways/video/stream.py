@@ -1,7 +1,7 @@
 """A source as a gateway has it that watches: read once, and kept a little for its viewers. Pure.
 
-Each track keeps what came in the last second, to be sent again to a viewer that lost it, and a picture all since its
-last keyframe: a viewer that comes late begins with that at once.
+Each track keeps what came last, to be sent again to a viewer that lost it, and a picture all since its last keyframe: a
+viewer that comes late begins with that at once.
 """
 
 from __future__ import annotations
@@ -111,13 +111,12 @@ class Flow:
                 self.opening = None
 
     def again(self, sequence: int, now_ms: float) -> Entry | None:
-        """A packet that came in the last `HISTORY_MS`, or since the last keyframe."""
+        """A packet that came in the last `HISTORY_MS`."""
         at = sequence & _MASK
         entry = self._history[at]
-        if entry is None or entry[0] != sequence:
+        if entry is None or entry[0] != sequence or now_ms - self._times[at] > HISTORY_MS:
             return None
-        old = now_ms - self._times[at] > HISTORY_MS and (self.opening is None or sequence < self.opening[0][0])
-        return None if old else entry
+        return entry
 
 
 class Batch:
