@@ -14,8 +14,9 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation, kept, radios
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -51,11 +52,20 @@ WATCHING: Roles = frozenset({"commander", "duty_officer", "auditor"})
 COMPOSING: Roles = frozenset({"commander", "duty_officer"})
 COMMANDING: Roles = frozenset({"commander"})
 ADMINISTERING: Roles = frozenset({"administrator"})
+SEEING_TO: Roles = ADMINISTERING | COMMANDING  # what a commander may change too
 AUDITING: Roles = frozenset({"auditor", "administrator"})
 
 
 def _place(question: Any) -> tuple[str, ...]:
     return (question.node,) if question.node else ()
+
+
+def _within(question: BeginRoll) -> tuple[str, ...]:
+    return (question.within,) if question.within else ()
+
+
+def _place_called(question: TurnRoll) -> tuple[str, ...]:
+    return (question.place,) if question.place else ()
 
 
 def _draft(question: api.Compose) -> tuple[str, ...]:
@@ -82,7 +92,7 @@ def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
 OPEN = frozenset(
     {
         api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke, *devices.OF_TERMINALS,
-        *escalation.OF_GATEWAYS,
+        *escalation.OF_GATEWAYS, *talkgroups.OF_TERMINALS,
     }
 )  # fmt: skip
 RULES: dict[type[Any], Rule] = {
@@ -99,6 +109,16 @@ RULES: dict[type[Any], Rule] = {
     Recording: Rule(WATCHING),
     SpeakOrder: Rule(COMPOSING, lambda question: [where.partition(".")[0] for where in question.where]),
     TalkPass: Rule(COMPOSING),
+    talkgroups.MakeTalkgroup: Rule(COMPOSING, lambda question: (*question.places, *filter(None, (question.place,)))),
+    talkgroups.Talkgroups: Rule(WATCHING),
+    talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
+    Video: Rule(WATCHING, _place),
+    Rolls: Rule(WATCHING),
+    RollReport: Rule(WATCHING),
+    ShowSource: Rule(COMMANDING),
+    HideSource: Rule(COMMANDING),
+    BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
+    TurnRoll: Rule(COMMANDING, _place_called),
     kept.Footage: Rule(WATCHING, _place),
     kept.FootageCut: Rule(WATCHING, _place),
     kept.FootagePart: Rule(WATCHING),
@@ -125,6 +145,9 @@ RULES: dict[type[Any], Rule] = {
     radios.Radios: Rule(ANYONE, _place),
     radios.RemoveRadio: Rule(ADMINISTERING),
     radios.RingRadios: Rule(COMPOSING, _place),
+    cameras.AddCamera: Rule(SEEING_TO, lambda question: (question.path,) if question.path else ()),
+    cameras.Cameras: Rule(ANYONE, _place),
+    cameras.RemoveCamera: Rule(SEEING_TO),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

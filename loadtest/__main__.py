@@ -41,6 +41,7 @@ from loadtest import (
 )  # fmt: skip
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
+from loadtest.video import scenario as video
 
 INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
@@ -68,6 +69,7 @@ SCENARIOS = {
     "kept": kept,
     "ladder": ladder,
     "voice": voice,
+    "video": video,
     "registrations": registrations,
 }
 

@@ -14,7 +14,7 @@ from fusioncmd.floor.messages import FloorMessage, Indicator, Kind
 from fusioncmd.voice import rtp
 from fusioncmd.voice.rtp import RtpPacket
 from gateways.radio.calls import Caller
-from gateways.video.rtc import CHANNEL
+from gateways.video.talk_session import CHANNEL
 from gateways.video.talking import Talking
 from gateways.video.who import Guest
 

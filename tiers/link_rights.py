@@ -20,7 +20,8 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     talkgroups, own = _talkgroups(user), talk_subjects.beacon(user.path)
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(own))
     says, hears = _kept(user, "ask"), _kept(user, "said")
-    return (*talkgroups, *_video_says(user), *says[1:], hears[0], own), (
+    own_says = (*talkgroups, *_video_says(user), *says[1:], hears[0], own, talk_subjects.faults(user.path))
+    return own_says, (
         *talkgroups, *_video_hears(user), *hears[1:], says[0], *beacons, talk_subjects.joined("*"),
     )  # fmt: skip
 

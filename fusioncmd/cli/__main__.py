@@ -102,6 +102,11 @@ COMMANDS = {
         "Radios: add, list, remove, call together.",
         "电台：新增、查看、移除、呼叫入组。",
     ),
+    "cameras": (
+        "cameras:app",
+        "Cameras and drones: add, list, remove.",
+        "摄像头与无人机：新增、查看、移除。",
+    ),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",
@@ -163,9 +168,9 @@ COMMANDS = {
         "通话录音：查找与回放。",
     ),
     "video": (
-        "kept:app",
-        "Video that was recorded: find it, fetch it, keep it.",
-        "视频录像：查找、取出、锁定。",
+        "video:app",
+        "Video: what is live, show it, call a roll, find recordings.",
+        "视频：在线画面、展示、点名、录像。",
     ),
     "plan": (
         "plan:plan",

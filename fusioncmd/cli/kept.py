@@ -24,10 +24,7 @@ from fusioncmd.video.keeping_bounds import FOUND_MAX
 from fusioncmd.video.kept import CAUSES
 from fusioncmd.words import say
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None,
-    help=say("Video that was recorded: find it, fetch it, keep it.", "视频录像：查找、取出、锁定。"),
-)  # fmt: skip
+app = typer.Typer()  # taken over by `video.py`
 _from = say("Local time, such as 2026-07-01T08:30 (a day ago).", "起始时间（本地），如 2026-07-01T08:30；默认一天前。")
 _begin = say("Local time, such as 2026-07-01T08:30.", "起始时间（本地），如 2026-07-01T08:30。")
 _to = say("Local time (now).", "结束时间（本地）；默认现在。")

@@ -1,123 +1,177 @@
-"""aiortc in one place: SDP, ICE and DTLS are its own; RTP goes past its jitter buffer, its decoder and its encoder.
+"""aiortc in one place: SDP, ICE and DTLS are its own; RTP and RTCP go past its jitter buffer, decoders and encoders.
 
 A session costs no thread and no task per packet: what DTLS opened is handed on as it came, and what is to be sent is
-sealed and sent at once. Floor messages go by a data channel. `guard.py` stands in front of every port.
+sealed and sent at once (`way.py`). `guard.py` stands in front of every port.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aioice.ice
 import structlog
-from aiortc import (
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription, sdp
+from aiortc.codecs import CODECS
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 
 from fusioncmd.errors import BadMessage, Unavailable
 from gateways.video import bounds
 from gateways.video.guard import passes
+from gateways.video.negotiation import MORE_H264, Choice, Choose, Codec, NoRestart, Section
+from gateways.video.offers import check_offer, fragment, is_address
+from gateways.video.way import Way, widen
 
 log = structlog.get_logger("video")
 
-CHANNEL = "floor"
 _RTP_PAIR = 1  # ICE's component; the only one, with RTP and RTCP on one port
+_BAD = (
+    ValueError, KeyError, IndexError, AssertionError, AttributeError, TypeError, OSError,
+    InternalError, InvalidAccessError, InvalidStateError, OperationError,
+)  # fmt: skip
 
 
 class Session:
-    """One browser. `opened`: sound and floor are there; `sound` is given each RTP packet, `floor` each floor message;
-    `ended`: the browser is gone."""
+    """One browser. `opened`: it is there; `rtp` and `rtcp` are given each packet that it sends; `ended`: it is gone."""
 
     def __init__(
-        self, opened: Callable[[], None], sound: Callable[[bytes], None], floor: Callable[[bytes], None],
+        self, opened: Callable[[], None], rtp: Callable[[bytes], None], rtcp: Callable[[bytes], None],
         ended: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._opened, self._sound, self._floor, self._ended = opened, sound, floor, ended
-        self.payload_type = self.ssrc = 0
+        self._opened, self._rtp, self._rtcp, self._ended = opened, rtp, rtcp, ended
         self.refused = self.unsent = 0  # datagrams that were not the peer's or too many; packets that did not go out
+        self.ssrcs: dict[str, int] = {}  # ours, by kind of section, as the answer names them
+        self.choices: list[Choice | None] = []
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-        self._pc.on("datachannel", self._offered)
         self._pc.on("connectionstatechange", self._changed)
-        self._channel: RTCDataChannel | None = None
         self._dtls: Any = None
-        self._over = False
+        self._connection: Any = None  # aioice's, of that
+        self._way: Way | None = None
+        self._ice: tuple[str, str] = ("", "")
+        self._candidates = 0
+        self._over = self._is_open = False
 
-    async def answer(self, offer: str) -> str:
-        """SDP for SDP. Raises BadMessage for an offer that is none, or has no Opus."""
-        check_offer(offer)
+    @property
+    def cname(self) -> bytes:
+        """By which the answer binds picture and sound."""
+        return str(self._pc._RTCPeerConnection__cname).encode()  # type: ignore[attr-defined]
+
+    async def answer(self, offer: str, choose: Choose) -> str:
+        """SDP for SDP. `choose` says what becomes of each section of media. Raises BadMessage for an offer that is
+        none, and what `choose` raises."""
+        offer = check_offer(offer)
+        try:
+            parsed = sdp.SessionDescription.parse(offer)
+            sections = [_section(each) for each in parsed.media]
+        except _BAD as error:
+            raise _none(error) from None
+        self.choices = choose(sections)
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            self._forward()
+            ice: Any = parsed.media[0].ice
+            self._ice = (str(ice.usernameFragment), str(ice.password))
+            self._agree([one for one in sections if one.kind != "application"])
             await self._pc.setLocalDescription(await self._pc.createAnswer())
-        except (ValueError, KeyError, IndexError, AssertionError, AttributeError, TypeError, OSError) as error:
-            log.info("video.bad_offer", error=repr(error)[:200])
-            raise BadMessage("Not an SDP offer of sound and floor.", "不是有效的 SDP 邀约（语音与话权）。") from None
-        connection = self._dtls.transport.iceGatherer._connection
+        except _BAD as error:
+            raise _none(error) from None
+        connection = self._connection
         if not connection._protocols:
-            raise Unavailable("No port can be opened for sound.", "无法打开语音端口。")
+            raise Unavailable("No port can be opened for media.", "无法打开媒体端口。")
         for protocol in connection._protocols:
             self._stand_before(protocol, connection)
+        self._candidates = offer.count("a=candidate:")
         return str(self._pc.localDescription.sdp)
 
-    def send(self, packet: bytes | bytearray) -> None:
-        """An RTP packet, sealed. Shed where the session is not open."""
-        pair = self._pair()
-        if pair is None or self._dtls._tx_srtp is None:
-            self.unsent += 1
-            return
-        transport = pair.protocol.transport
-        if transport.get_write_buffer_size() > bounds.UNSENT_BYTES_MAX:
-            self.unsent += 1
-            return
-        transport.sendto(self._dtls._tx_srtp.protect(bytes(packet)), pair.remote_addr)
+    async def trickle(self, text: str) -> None:
+        """More of its candidates (RFC 8840). Raises BadMessage; `NoRestart` for those of another ICE session."""
+        ice, candidates = fragment(text)
+        if ice != ("", "") and ice != self._ice:
+            raise NoRestart()
+        self._candidates += len(candidates)
+        if self._candidates > bounds.CANDIDATES_MAX:
+            raise BadMessage("Too many candidates.", "候选地址过多。")
+        for line in filter(is_address, candidates):
+            try:
+                await self._dtls.transport.addRemoteCandidate(sdp.candidate_from_sdp(line))
+            except _BAD:
+                raise BadMessage("Not a candidate.", "不是有效的候选地址。") from None
 
-    def say(self, message: bytes) -> bool:
-        """A floor message; False when the browser takes none any more."""
-        channel = self._channel
-        if channel is None or channel.readyState != "open":
+    def send(self, packets: Iterable[bytes | bytearray]) -> bool:
+        """RTP packets, sealed. False when the way took no more, or there is none: what was left is shed."""
+        way = self._open_way()
+        if way is None:
+            self.unsent += 1
             return False
-        if channel.bufferedAmount > bounds.FLOOR_WAITING_BYTES_MAX:
-            return False
-        channel.send(message)
-        return True
+        if way.send(packets):
+            return True
+        self.unsent += 1
+        return False
+
+    def report(self, compound: bytes) -> None:
+        """RTCP, sealed."""
+        if (way := self._open_way()) is not None:
+            way.report(compound)
 
     async def close(self) -> None:
         self._over = True
+        if self._way is not None:
+            self._way.close()
+            self._way = None
         await self._pc.close()
 
-    def _forward(self) -> None:
-        """Take RTP out of aiortc's hands, of the one section of audio."""
-        audio = [one for one in self._pc.getTransceivers() if one.kind == "audio"]
-        if len(audio) != 1 or self._pc.sctp is None:
-            raise ValueError("one section of audio and one of data")
-        opus = [one for one in RTCRtpSender.getCapabilities("audio").codecs if one.mimeType == "audio/opus"]
-        transceiver = audio[0]
-        transceiver.setCodecPreferences(opus)
-        transceiver.direction = "sendrecv"
-        agreed = [one for one in transceiver._codecs if one.mimeType.lower() == "audio/opus"]
-        if not agreed:
-            raise ValueError("no Opus")
-        receiver: Any = transceiver.receiver
-        sender: Any = transceiver.sender
-        self.payload_type, self.ssrc = agreed[0].payloadType or 0, sender._ssrc
-        receiver.receive = sender.send = _nothing  # neither decoder nor encoder is begun
-        self._dtls = receiver.transport
-        self._dtls._handle_rtp_data, self._dtls._handle_rtcp_data = self._came, _nothing
+    # --- what aiortc has agreed
+
+    def _agree(self, sections: list[Section]) -> None:
+        """Take RTP out of aiortc's hands; all sections go one way."""
+        chosen: dict[Any, Choice | None] = dict(zip((each.mid for each in sections), self.choices, strict=True))
+        transceivers = self._pc.getTransceivers()
+        ways = {one.receiver.transport for one in transceivers}
+        if len(ways) != 1 or (self._pc.sctp is not None and self._pc.sctp.transport not in ways):
+            raise ValueError("sections are not bundled")
+        stream = transceivers[0].sender._stream_id
+        for one in transceivers:
+            choice = chosen[one.mid]
+            receiver: Any = one.receiver
+            sender: Any = one.sender
+            receiver.receive = sender.send = _nothing  # neither decoder nor encoder is begun
+            sender._stream_id = stream  # picture and sound are of one stream: browsers keep them together in time
+            one._headerExtensions = []
+            one.direction = "inactive" if choice is None else choice.direction
+            if choice is not None:
+                wanted = (choice.codec.payload_type, choice.codec.repair if choice.repaired else None)
+                one._codecs = [codec for codec in one._codecs if codec.payloadType in wanted]
+                if not one._codecs:
+                    raise ValueError("what was chosen is not there")
+                self.ssrcs[one.kind] = sender._ssrc
+        self._dtls = ways.pop()
+        self._connection = self._dtls.transport.iceGatherer._connection
+        self._dtls._handle_rtp_data, self._dtls._handle_rtcp_data = self._came, self._told
 
     async def _came(self, data: bytes, arrival_time_ms: int) -> None:
-        self._sound(data)
+        self._rtp(data)
+
+    async def _told(self, data: bytes) -> None:
+        self._rtcp(data)
 
     def _pair(self) -> Any:
-        return None if self._dtls is None else self._dtls.transport.iceGatherer._connection._nominated.get(_RTP_PAIR)
+        return None if self._connection is None else self._connection._nominated.get(_RTP_PAIR)
+
+    def _open_way(self) -> Way | None:
+        pair, way = self._pair(), self._way
+        if way is not None and way.pair is pair:
+            return way
+        if way is not None:
+            way.close()
+            self._way = None
+        if pair is not None and self._dtls._tx_srtp is not None and not self._over:
+            socket = pair.protocol.transport.get_extra_info("socket")
+            self._way = Way(pair, self._dtls._tx_srtp, socket.fileno(), pair.remote_addr)
+        return self._way
 
     def _stand_before(self, protocol: Any, connection: Any) -> None:
         received = protocol.datagram_received
+        widen(protocol.transport.get_extra_info("socket").fileno(), bounds.RECEIVED_BYTES)
 
         def guarded(data: bytes, address: tuple[Any, ...]) -> None:
             pair = self._pair()
@@ -129,22 +183,12 @@ class Session:
 
         protocol.datagram_received = guarded
 
-    def _offered(self, channel: RTCDataChannel) -> None:
-        if channel.label != CHANNEL or self._channel is not None:
-            channel.close()
-            return
-        self._channel = channel
-        channel.on("message", self._said)
-        self._opened()
-
-    def _said(self, message: bytes | str) -> None:
-        if isinstance(message, bytes):
-            self._floor(message)
-        else:
-            self.refused += 1
-
     def _changed(self) -> None:
-        if self._pc.connectionState in ("failed", "closed") and not self._over:
+        state = self._pc.connectionState
+        if state == "connected" and not self._is_open and not self._over:
+            self._is_open = True
+            self._opened()
+        if state in ("failed", "closed") and not self._over:
             self._over = True
             self._ended()
 
@@ -153,17 +197,30 @@ async def _nothing(*_: object, **__: object) -> None:
     """In place of what aiortc would do."""
 
 
-def check_offer(offer: str) -> None:
-    """What is too much of it is not even read. Raises BadMessage."""
-    lines = offer.splitlines()
-    if (
-        len(offer.encode()) > bounds.OFFER_BYTES_MAX
-        or sum(line.startswith("m=") for line in lines) > bounds.OFFER_MEDIA_MAX
-        or sum(line.startswith("a=candidate:") for line in lines) > bounds.CANDIDATES_MAX
-    ):
-        raise BadMessage("The SDP offer asks for too much.", "SDP 邀约内容过多。")
+def _section(media: Any) -> Section:
+    """As aiortc has read it."""
+    codecs = [one for one in media.rtp.codecs if one.name.lower() != "rtx"]
+    repairs = {one.parameters.get("apt"): one.payloadType for one in media.rtp.codecs if one not in codecs}
+    found = []
+    for one in codecs:
+        said = {name: str(value) for name, value in one.parameters.items()}
+        found.append(Codec(one.name, one.payloadType, repairs.get(one.payloadType), said))
+    return Section(media.kind, media.rtp.muxId, media.direction or "sendrecv", tuple(found))
+
+
+def _none(error: Exception) -> BadMessage:
+    log.info("video.bad_offer", error=repr(error)[:200])
+    return BadMessage("Not an SDP offer that can be answered here.", "不是可在此应答的 SDP 邀约。")
 
 
 def listen_at(address: str) -> None:
-    """Every session of this process opens its port there; by itself aioice would at all addresses but the loopback."""
+    """Every session of this process opens its port there; by itself aioice would at all addresses but the loopback.
+    And every profile of H.264 that is passed on is one that may be agreed."""
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [address]
+    known = {one.parameters.get("profile-level-id") for one in CODECS["video"]}
+    said = [RTCRtcpFeedback("nack"), RTCRtcpFeedback("nack", "pli"), RTCRtcpFeedback("goog-remb")]
+    for profile in (one for one in MORE_H264 if one not in known):
+        named = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": profile}
+        CODECS["video"].append(
+            RTCRtpCodecParameters("video/H264", 90_000, payloadType=120, rtcpFeedback=[*said], parameters={**named})
+        )

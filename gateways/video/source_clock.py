@@ -21,6 +21,8 @@ class SourceClock:
         self._lines: dict[int, tuple[int, float, bool]] = {}  # by track: a timestamp, when that was, whether reported
 
     def report(self, track: int, report: SenderReport, now_ms: float) -> None:
+        if report.ntp == 0:  # it has no clock (RFC 3550, 6.4.1)
+            return
         at_ms = to_ms(report.ntp)
         offset_ms = now_ms - at_ms
         if self._offset_ms is None or abs(offset_ms - self._offset_ms) > _SET_MS:

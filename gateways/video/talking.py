@@ -19,11 +19,12 @@ from fusioncmd.errors import BadMessage, NotFound, Problem, Unavailable
 from fusioncmd.floor import codec
 from fusioncmd.voice import rtp
 from gateways.radio.calls import CallUp, MediaOffer
+from gateways.radio.groups import Groups, now_ms
 from gateways.radio.leg import Leg
 from gateways.radio.talkgroup import Talkgroup
 from gateways.video import bounds
-from gateways.video.groups import Groups, now_ms
-from gateways.video.rtc import Session
+from gateways.video.ended import Ended
+from gateways.video.talk_session import TalkSession
 from gateways.video.who import Guest, check_branch
 
 log = structlog.get_logger("video")
@@ -39,7 +40,7 @@ class Browser:
     ident: str
     guest: Guest
     where: str
-    session: Session
+    session: TalkSession
     since_ms: int
     leg: Leg | None = None
     group: Talkgroup | None = None
@@ -57,20 +58,19 @@ class Talking:
         self._groups = Groups(bus, gateway, serves, clock, self)
         self.say = self._groups.say
         self.browsers: dict[str, Browser] = {}
+        self.ended = Ended()
         self._opening = 0
         self._tasks: set[asyncio.Future[None]] = set()
         self.refused = 0  # packets and floor messages that are none, or too many
 
     async def run(self) -> None:
         """Until cancelled."""
-        groups = asyncio.create_task(self._groups.run())
-        try:
-            while not groups.done():
+        await self._groups.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._groups.run())
+            while True:
                 await asyncio.sleep(SWEEP_S)
                 self._sweep()
-        finally:
-            groups.cancel()
-            await asyncio.gather(groups, return_exceptions=True)
 
     async def stop(self) -> None:
         for browser in [*self.browsers.values()]:
@@ -86,12 +86,12 @@ class Talking:
             raise Unavailable("This gateway takes no further browser.", "本网关无法再接入浏览器。")
         self._opening += 1
         ident = os.urandom(16).hex()
-        session = Session(
+        session = TalkSession(
             lambda: self._then(self._join(ident)), lambda data: self._sound(ident, data),
             lambda data: self._floor(ident, data), lambda: self._ended(ident),
         )  # fmt: skip
         try:
-            answer = await session.answer(offer)
+            answer = await session.talk(offer)
         except Problem:
             await session.close()
             raise
@@ -133,7 +133,8 @@ class Talking:
         if browser is None or browser.leg is not None:
             return
         try:
-            browser.group = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            joined = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            browser.group = browser.group if joined is None else joined[1]
         except Problem as problem:
             log.warning("video.not_joined", where=browser.where, problem=problem.en)
             self.end(browser)
@@ -149,6 +150,7 @@ class Talking:
 
     def _ended(self, ident: str) -> None:
         if (browser := self.browsers.get(ident)) is not None:
+            self.ended.add(ident, browser.guest.caller)
             self.end(browser)
 
     def _sweep(self) -> None:
@@ -188,7 +190,7 @@ class Talking:
     def rtp(self, leg: Leg, packet: bytearray) -> None:
         if (browser := self.browsers.get(leg.call)) is not None:
             _SSRC.pack_into(packet, 8, browser.session.ssrc)  # the one that its answer named
-            browser.session.send(packet)
+            browser.session.send((packet,))
 
     def rtcp(self, leg: Leg, packet: bytes) -> None:
         browser = self.browsers.get(leg.call)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from fusioncmd import passes, tickets
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadTicket, Forbidden, NotFound
 from fusioncmd.tickets import ExpiredTicket
+from fusioncmd.video.subjects import SHOWN
 from gateways.radio.calls import Caller
 from gateways.responder.lost import LostDevices
 from gateways.video.bounds import BEARER_CHARS_MAX
@@ -67,3 +69,31 @@ def check_branch(caller: Caller, meant: Path, exists: Callable[[Path], bool]) ->
         )
     if not exists(meant):
         raise NotFound(f"There is no place {meant}.", f"没有行政区划 {meant}。")
+
+
+def source_name(caller: Caller) -> str:
+    """Under which somebody publishes: at a place, each person has one."""
+    if caller.number is not None:
+        return f"p{caller.number:08x}"
+    return f"c-{sha256(caller.name.encode()).hexdigest()[:16]}"
+
+
+def check_publishes(caller: Caller, meant: Path) -> None:
+    """Everybody publishes at the own place. Raises Forbidden."""
+    own = parse(caller.node)
+    if meant != own:
+        raise Forbidden(
+            f"Who is of {own} publishes video there, not at {meant}.",
+            f"{own} 的人员只能在本地发布视频，不能在 {meant} 发布。",
+        )
+
+
+def may_watch(caller: Caller, place: Path, name: str) -> bool:
+    """What a place at or above the own puts before everybody; a commander also all of the own place and below, and a
+    responder the own source."""
+    own = parse(caller.node)
+    if name == SHOWN and place.covers(own):
+        return True
+    if caller.number is None:
+        return own.covers(place)
+    return place == own and name == source_name(caller)

@@ -18,11 +18,11 @@ class Node(TierProcess):
 
     def __init__(
         self, folder: Path, code: str, parent: int | None = None, more: dict[str, str] | None = None,
-        console: bool = False,
+        console: bool = False, options: tuple[object, ...] = (),
     ) -> None:  # fmt: skip
         self.code, self.links_port = code, free_port()
         above = ["--parent", f"127.0.0.1:{parent}"] if parent else []
-        own = ("--node", code, "--links-port", self.links_port, "--gateways", 1, *above)
+        own = ("--node", code, "--links-port", self.links_port, "--gateways", 1, *above, *options)
         super().__init__(folder / code, *own, more=more, console=console)
 
     def link(self, peer: str) -> str | None:
@@ -43,14 +43,17 @@ def approve(folder: Path, above: TierProcess, above_code: str, code: str) -> Non
 
 
 @contextlib.contextmanager
-def chain(folder: Path, codes: tuple[str, ...] = CHAIN) -> Iterator[list[Node]]:
-    """The nodes of `codes`, each below the one before, all of them linked."""
+def chain(
+    folder: Path, codes: tuple[str, ...] = CHAIN, options: dict[str, tuple[object, ...]] | None = None
+) -> Iterator[list[Node]]:
+    """The nodes of `codes`, each below the one before, all of them linked; with more `options` of `up` by code."""
+    of = options or {}
     with contextlib.ExitStack() as stack:
-        nodes = [stack.enter_context(Node(folder, codes[0]))]
+        nodes = [stack.enter_context(Node(folder, codes[0], options=of.get(codes[0], ())))]
         for code in codes[1:]:
             above = nodes[-1]
             approve(folder, above, above.code, code)
-            nodes.append(stack.enter_context(Node(folder, code, above.links_port)))
+            nodes.append(stack.enter_context(Node(folder, code, above.links_port, options=of.get(code, ()))))
         for above, below in itertools.pairwise(nodes):
             until(lambda above=above, below=below: above.link(below.code) == "up" == below.link(above.code), 15.0)  # type: ignore[misc]
         yield nodes
