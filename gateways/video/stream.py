@@ -145,18 +145,15 @@ class Stream:
     def become(self, tracks: Sequence[Track]) -> None:
         """The source says so now. A track with another SSRC begins anew; viewers go on with it where they are."""
         self.flows = {track.ssrc: self._flow(track) for track in tracks}
+        self._sort()
 
     def _flow(self, track: Track) -> Flow:
         known = self.flows.get(track.ssrc)
         return known if known is not None and known.track == track else Flow(track)
 
-    @property
-    def picture(self) -> Flow | None:
-        return next((flow for flow in self.flows.values() if flow.picture), None)
-
-    @property
-    def sound(self) -> Flow | None:
-        return next((flow for flow in self.flows.values() if not flow.picture), None)
+    def _sort(self) -> None:
+        self.picture = next((flow for flow in self.flows.values() if flow.picture), None)
+        self.sound = next((flow for flow in self.flows.values() if not flow.picture), None)
 
     def want(self, now_ms: float) -> None:
         """A viewer needs a keyframe, a later one than came so far."""
@@ -188,6 +185,7 @@ class Stream:
                 continue
             if flow.stale:
                 flow = self.flows[ssrc] = Flow(flow.track)
+                self._sort()
                 batches.pop(ssrc, None)
             highest, first = flow.highest, flow.packets == 0
             entry = flow.put(data, now_ms)

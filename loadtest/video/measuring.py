@@ -12,6 +12,7 @@ from typing import Any
 from loadtest.compare.processes import Worker, worker
 from loadtest.compare.weighing import memory_of
 from loadtest.measure import cost
+from loadtest.video.browsers import Seen, watching
 from loadtest.video.servers import Served, told
 
 SETTLE_S, DRAIN_S = 2.0, 0.5
@@ -68,10 +69,13 @@ class Row:
     profile: str = ""
     live: list[Live] = field(default_factory=list)
     busy: Busy | None = None
+    seen: list[Seen] = field(default_factory=list)  # by real browsers
 
 
-async def live(row: Row, served: Served, source: Worker, address: str, *, viewers: list[int], seconds: float) -> None:
-    """At the live rate: with more and more viewers."""
+async def live(
+    row: Row, served: Served, source: Worker, address: str, *, viewers: list[int], seconds: float, browsers: int
+) -> None:
+    """At the live rate: with more and more viewers, and at last with browsers among them."""
     memory = memory_of(served.pid)
     async with _clients(address) as clients:
         here = 0
@@ -79,6 +83,12 @@ async def live(row: Row, served: Served, source: Worker, address: str, *, viewer
             await _opened(served, clients, here, many)
             here = many
             row.live.append(await _live(served, source, clients, many, memory, seconds))
+        if browsers and served.page is not None:
+            url, token = served.page
+            async with watching(url, [token(f"browser {n}") for n in range(browsers)]) as pages:
+                await pages.begin()
+                await asyncio.sleep(seconds)
+                row.seen = await pages.seen(seconds)
         row.profile = ", ".join(sorted({one for said in await _all(clients, "status") for one in said["profiles"]}))
 
 

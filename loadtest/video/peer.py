@@ -39,6 +39,7 @@ class Peer:
         self._pc.on("connectionstatechange", self._changed)
         self._dtls: Any = None
         self.payload_type = self.ssrc = 0
+        self.socket: Any = None  # a socket.socket, once it is connected
 
     async def offer(self, direction: Direction) -> str:
         transceiver = self._pc.addTransceiver("video", direction=direction)
@@ -96,6 +97,8 @@ class Peer:
             protocol.receiver.data_received(data, _PAIR)
 
     async def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
         await self._pc.close()
 
     def _nominated(self) -> Any:

@@ -21,6 +21,7 @@ from loadtest.video.table import figures, grid
 
 OURS, BESIDE, THREADED = "fusioncmd", "janus-1", "janus"
 CPU_AIM, P99_MS_AIM, AIM_VIEWERS = 0.25, 10.0, 50  # % of a core per viewer
+FRAMES_SHARE_AIM, PLACES_AIM = 0.9, 20  # of a browser: frames decoded, and of 50 places of the bar
 LEGEND = (
     "janus-1: Janus with one event loop, as our gateway has; janus: as it comes, with a thread for each viewer.",
     "janus-1：Janus 单事件循环（与本系统网关相同）；janus：默认配置，每个观看者一个线程。",
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--viewers", default="1,10,50,100", help="how many, in ascending order (%(default)s)")
     parser.add_argument("--busy", type=int, default=50, help="viewers with whom the rate is raised (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="that each is measured (%(default)s)")
+    parser.add_argument("--browsers", type=int, default=0, help="real ones that watch ours with the last of --viewers")
     parser.add_argument("--attack", action="store_true", help="the last of --viewers, attacked at their ports instead")
     parser.add_argument("--beside", choices=("janus",), help="measured in the same run")
 
@@ -60,9 +62,11 @@ async def _row(name: str, server: servers.Server, address: str, viewers: list[in
         return row
     with harness.scratch() as folder:
         try:
-            for n, run in enumerate(
-                (partial(live, viewers=viewers, seconds=given.seconds), partial(busy, viewers=given.busy))
-            ):
+            runs = (
+                partial(live, viewers=viewers, seconds=given.seconds, browsers=given.browsers),
+                partial(busy, viewers=given.busy),
+            )
+            for n, run in enumerate(runs):
                 async with AsyncExitStack() as stack:
                     source = await stack.enter_async_context(worker("loadtest.video.source", "--address", address))
                     served = await stack.enter_async_context(server(folder / str(n), address, source))
@@ -83,6 +87,9 @@ def _failures(rows: list[Row]) -> list[str]:
             found.append(f"{one.viewers} viewer(s): {one.p99_ms:.1f} ms added at p99; the aim is {P99_MS_AIM:.0f}.")
         if one.viewers == AIM_VIEWERS and one.viewer_percent > CPU_AIM:
             found.append(f"{one.viewer_percent:.2f} % of a core per viewer; the aim is {CPU_AIM}.")
+    for n, seen in enumerate(ours.seen):
+        if seen.frames_per_s < FRAMES_SHARE_AIM * clip.RATE_PER_S or seen.places < PLACES_AIM or seen.first_ms < 0:
+            found.append(f"Browser {n} decoded {seen.frames_per_s:.1f} frames/s, the bar at {seen.places} places.")
     if them and them.busy and ours.busy and ours.busy.per_core < them.busy.per_core:
         found.append(f"{ours.busy.per_core:,.0f} packets per core, and Janus forwards {them.busy.per_core:,.0f}.")
     return found

@@ -35,6 +35,7 @@ class Served:
     pid: int
     beside: dict[str, int]
     watch: Callable[[int, int], str]
+    page: tuple[str, Callable[[str], str]] | None = None  # where a browser watches, and a token for its name
 
 
 Server = Callable[[Path, str, Worker], AbstractAsyncContextManager[Served]]
@@ -80,7 +81,7 @@ async def fusioncmd(folder: Path, address: str, source: Worker) -> AsyncIterator
             return f"open {many} whep {video.url}whep/{NODE}.{name} {file}"
 
         pids = tier.pids()
-        yield Served(pids["video"], {"nats": pids["nats"]}, watch)
+        yield Served(pids["video"], {"nats": pids["nats"]}, watch, (f"{video.url}whep/{NODE}.{name}", made))
 
 
 @contextlib.asynccontextmanager

@@ -53,6 +53,14 @@ def figures(rows: Sequence[Row], beside: str | None) -> list[Figure]:
             if same and other is not row and same.cpu_percent:
                 ratio = one.cpu_percent / same.cpu_percent
                 found.append(Figure(f"{name}: CPU per viewer, as a ratio to {beside}", round(ratio, 2)))
+        for n, seen in enumerate(row.seen):
+            name = f"{row.name}, browser {n}"
+            found += [
+                Figure(f"{name}: frames decoded", seen.frames_per_s, "a second"),
+                Figure(f"{name}: first frame", seen.first_ms, "ms"),
+                Figure(f"{name}: packets lost", seen.lost),
+                Figure(f"{name}: places of the bar seen", seen.places),
+            ]
         if (busy := row.busy) is not None:
             name = f"{row.name}, {busy.viewers} viewer(s), rate raised"
             found += [
