@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import cameras, devices, escalation, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -59,6 +60,14 @@ def _place(question: Any) -> tuple[str, ...]:
     return (question.node,) if question.node else ()
 
 
+def _within(question: BeginRoll) -> tuple[str, ...]:
+    return (question.within,) if question.within else ()
+
+
+def _place_called(question: TurnRoll) -> tuple[str, ...]:
+    return (question.place,) if question.place else ()
+
+
 def _draft(question: api.Compose) -> tuple[str, ...]:
     draft = question.draft
     named = (draft.node,) if draft.node else ()
@@ -99,6 +108,13 @@ RULES: dict[type[Any], Rule] = {
     talkgroups.MakeTalkgroup: Rule(COMPOSING, lambda question: (*question.places, *filter(None, (question.place,)))),
     talkgroups.Talkgroups: Rule(WATCHING),
     talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
+    Video: Rule(WATCHING, _place),
+    Rolls: Rule(WATCHING),
+    RollReport: Rule(WATCHING),
+    ShowSource: Rule(COMMANDING),
+    HideSource: Rule(COMMANDING),
+    BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
+    TurnRoll: Rule(COMMANDING, _place_called),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

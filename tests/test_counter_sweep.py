@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import cameras, devices, escalation, radios, talkgroups, voice
+from fusioncmd.api import cameras, devices, escalation, radios, talkgroups, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -56,6 +56,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     voice.TalkPass(), talkgroups.MakeTalkgroup("flood"), talkgroups.Talkgroups(),
     talkgroups.EndTalkgroup("44", "flood"), talkgroups.Missed(b"ticket"),
     talkgroups.MissedRecording(b"ticket", "1790000000-0000001-00000001"),
+    video.Video(), video.ShowSource("44.01.cam1"), video.HideSource(), video.BeginRoll(("4401",)),
+    video.TurnRoll("skip"), video.Rolls(), video.RollReport("0" * 26),
 )  # fmt: skip
 
 
@@ -116,7 +118,8 @@ async def test_who_commands_a_county_is_refused_what_is_the_provinces(tmp_path: 
             devices.MakeCodes(600, number=PEOPLE[-1]), devices.MakeCodes(600, after=PEOPLE[-2]),
             devices.Devices(number=PEOPLE[-1]), devices.RevokeDevices(number=PEOPLE[-1]),
             api.Issue(sealed(make_order(7))), api.AddAccount(name="li", roles=roles, path="4401", password=PASSWORD),
-            api.ChangeAccount(name="chen", path="44"),
+            api.ChangeAccount(name="chen", path="44"), video.ShowSource("44.01.cam1"), video.BeginRoll(("440103",)),
+            video.HideSource(), video.TurnRoll("end"), video.Rolls(), video.Video("4402"),
         )  # fmt: skip
         for question in beyond:
             refused: Problem | None = None

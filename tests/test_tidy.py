@@ -33,7 +33,7 @@ ONE_FILE_PER_LIBRARY = {
     "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
-        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk")
+        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk", "video")
     }
     | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},
@@ -73,7 +73,7 @@ PURE = (
     "tiers/bursts.py", "fusioncmd/voice/faults.py",
     "gateways/radio/downlink.py", "gateways/radio/leg.py", "gateways/radio/talkgroup.py",
     "gateways/radio/uplink.py", "tiers/floors.py", "fusioncmd/passes.py", "gateways/video/bounds.py",
-    "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py",
+    "gateways/video/guard.py", "gateways/video/negotiation.py", "gateways/video/offers.py", "gateways/video/ended.py",
     "gateways/video/sources.py", "gateways/video/who.py",
     "fusioncmd/voice/groups.py", "fusioncmd/api/talkgroups.py",
     "fusioncmd/guessable.py", "fusioncmd/devices.py", "gateways/responder/lost.py",
@@ -129,7 +129,9 @@ PURE = (
     "fusioncmd/trust/seals.py", "fusioncmd/trust/signatures.py", "fusioncmd/trust/statements.py",
     "fusioncmd/trust/witnesses.py", "fusioncmd/bus/consumers.py", "fusioncmd/bus/nkey.py", "tiers/bus_rights.py",
     "tiers/link_rights.py", "fusioncmd/video/subjects.py",
-    "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/voice/subjects.py",
+    "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/video/roll.py", "fusioncmd/video/heard.py",
+    "fusioncmd/api/video.py",
+    "fusioncmd/voice/subjects.py",
     "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
     "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",

@@ -124,6 +124,9 @@ def test_what_the_source_lost_comes_late_into_its_place() -> None:
     out += took(one, stream.put([bus(2), bus(4)], 50))
     assert numbers(out)[3:] == [65_532, 65_534]
     assert took(one, stream.put([bus(2)], 60)) == [], "nor twice"
+    for number in range(6, 1_106, 100):
+        took(one, stream.put([bus(number + i) for i in range(100)], 60))
+    assert took(one, stream.put([bus(5)], 1_000)) == [], "SRTP would refuse it"
 
 
 def test_what_a_viewer_lost_is_sent_again_from_what_is_kept_and_no_more_than_is_allowed() -> None:
@@ -137,6 +140,13 @@ def test_what_a_viewer_lost_is_sent_again_from_what_is_kept_and_no_more_than_is_
     assert one.rtcp(rtcp.build([rtcp.Nack(1, 7_000, (499,))]), HISTORY_MS + 1) == [], "too old"
     assert one.rtcp(rtcp.build([rtcp.Nack(1, 7_000, tuple(numbers(more)))]), HISTORY_MS + 800) == more
     assert one.rtcp(b"\x80", 1) == [] and one.refused == 1
+    far = took(one, stream.put([bus(600 + number, KEY if number == 0 else DELTA) for number in range(40)], 20_000))
+    for number in range(640, 1_640, 50):
+        took(one, stream.put([bus(number + i) for i in range(50)], 20_000))
+    asked = rtcp.Nack(1, 7_000, (numbers(far)[0], numbers(far)[39]))
+    assert one.rtcp(rtcp.build([asked]), 20_500) == [], "SRTP would refuse it"
+    later = rtcp.Nack(1, 7_000, ((numbers(far)[39] + 2) & 0xFFFF,))
+    assert len(one.rtcp(rtcp.build([later]), 20_500)) == 1
 
 
 def test_a_source_that_begins_anew_goes_on_in_numbers_and_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -101,6 +102,7 @@ async def test_what_is_published_is_seen_at_another_gateway_byte_for_byte_and_wi
             assert viewer is not None and viewer.picture is not None
             await until(lambda: viewer.picture.resent == 1)
             await until(lambda: any(isinstance(said, rtcp.SenderReport) for said in one.told))
+            assert not [thread.name for thread in threading.enumerate() if "decoder" in thread.name]
         await until(lambda: city.viewers == {} and city.counters()["watched"] == 0, 5)
     await until(lambda: not list(city.sources))
     assert codecs == []

@@ -17,6 +17,7 @@ from fusioncmd.codes import parse
 from fusioncmd.passes import Pass
 from fusioncmd.video.source import Track
 from gateways.responder.lost import LostDevices
+from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
 from gateways.video.missed import MissedDesk
@@ -53,7 +54,9 @@ async def page() -> AsyncIterator[AsyncTestClient[Any]]:
         await asyncio.gather(task, return_exceptions=True)
 
     doorman = Doorman(KEY, serves, LostDevices(KEY), lambda path: path.code)
-    async with AsyncTestClient(make_app(talking, forwarding, doorman, MissedDesk(bus), running)) as client:
+    calling = Calling(bus, serves, time.time)
+    app = make_app(talking, forwarding, calling, MissedDesk(bus), doorman, running)
+    async with AsyncTestClient(app) as client:
         yield client
 
 
@@ -97,6 +100,15 @@ async def test_a_session_has_an_address_and_a_tag_and_is_patched_kept_and_delete
     assert (await page.delete(where, headers=bearer())).status_code == 404
     await until(lambda: peer.pc.connectionState == "closed")
     assert (await page.get("/sources", headers=bearer())).json() == []
+    other = Peer("sendonly", "VP8")
+    opened = await page.post("/whip/440106", content=await other.offer(), headers=sdp())
+    await other.take(opened.text)
+    await other.pc.close()
+    health = "/health"
+    while (await page.get(health)).json()["publishers"]:
+        await asyncio.sleep(0.01)
+    assert (await page.delete(opened.headers["location"], headers=bearer("other"))).status_code == 404
+    assert (await page.delete(opened.headers["location"], headers=bearer())).status_code == 200, "it has gone already"
 
 
 async def test_what_is_refused_is_told_why(page: AsyncTestClient[Any]) -> None:

@@ -23,6 +23,7 @@ from fusioncmd.tickets import ExpiredTicket, Ticket
 from gateways.radio.calls import Caller
 from gateways.responder.lost import LostDevices
 from gateways.video import bounds
+from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
 from gateways.video.missed import MissedDesk
@@ -93,6 +94,7 @@ async def idle() -> AsyncIterator[None]:
 async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page_elsewhere_may_read_it() -> None:
     talking = Talking(MemoryBus(), "44-video", Path("44"), lambda: NOW_S, lambda path: True)
     forwarding = Forwarding(MemoryBus(), "44-video", Path("44"), lambda: NOW_S)
+    calling = Calling(MemoryBus(), Path("44"), lambda: NOW_S)
     everybody = Doorman(KEY, parse("44"), LostDevices(KEY), lambda path: path.code)
     sdp = {"content-type": "application/sdp", "origin": "http://elsewhere"}
     good = {**sdp, "authorization": passed(1 << 40)}
@@ -104,7 +106,8 @@ async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page
         (good, b"v=0", "9999", 400),
         (good, b"v" * (bounds.OFFER_BYTES_MAX + 1), "440106", 413),
     ]
-    async with AsyncTestClient(make_app(talking, forwarding, everybody, MissedDesk(MemoryBus()), idle)) as page:
+    app = make_app(talking, forwarding, calling, MissedDesk(MemoryBus()), everybody, idle)
+    async with AsyncTestClient(app) as page:
         for headers, offer, where, status in cases:
             answer = await page.post(f"/talk/{where}", content=offer, headers=headers)
             told: dict[str, Any] = answer.json()
@@ -134,7 +137,7 @@ async def test_what_was_missed_is_asked_for_who_shows_a_ticket_and_for_nobody_el
 
     await bus.serve("fc.api.missed", answer)
     desk, ticket = MissedDesk(bus), shown(expires_s=1 << 40)
-    async with AsyncTestClient(make_app(None, None, everybody, desk, idle)) as page:  # type: ignore[arg-type]
+    async with AsyncTestClient(make_app(None, None, None, desk, everybody, idle)) as page:  # type: ignore[arg-type]
         told = await page.get("/missed?where=4401&since_ms=7", headers={"authorization": ticket})
         assert told.json() == {"groups": ["4401.flood"], "bursts": []} and asked[0].since_ms == 7
         assert tickets.to_text(asked[0].ticket) == ticket.partition(" ")[2]

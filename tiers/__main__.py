@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from fusioncmd import divisions, limits
+from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.errors import BadInput
 from fusioncmd.exchange import bounds
@@ -34,11 +35,16 @@ async def _run(given: argparse.Namespace) -> None:
         canary_every_s=float(os.environ.get("FUSIONCMD_CANARY_EVERY_S", bounds.CANARY_EVERY_S)),
     )  # fmt: skip
     node.health.clock_off_s = lambda: clock.off_s if clock.jumped else 0.0
+    if given.video:  # on the account that passes between tiers
+        key = given.bus_key and users.seed_file(given.bus_key.parent, users.FLOOR)
+        node.media.video.bus = await open_bus(given.nats, "video", wait_s=BUS_WAIT_S, key=key, ca=given.tls_ca)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
     await node.run()
     await bus.close()
+    if node.media.video.bus is not None:
+        await node.media.video.bus.close()
 
 
 def main() -> None:
@@ -50,6 +56,7 @@ def main() -> None:
     parser.add_argument("--bus-key", type=Path, help="the node's key of the bus")
     parser.add_argument("--tls-ca", type=Path, help="who vouches for the NATS server")
     parser.add_argument("--above", default="", help="the code of the node above, when this one is linked to it")
+    parser.add_argument("--video", action="store_true", help="show sources and call rolls; floor.nk beside the key")
     often_s = float(os.environ.get("FUSIONCMD_SNAPSHOT_EVERY_S", limits.SNAPSHOT_EVERY_S))
     parser.add_argument("--snapshot-every", type=float, default=often_s, help="seconds between writes of the ledger")
     parser.add_argument("--second-person-above", type=int, default=limits.SECOND_PERSON_PEOPLE, metavar="PEOPLE")

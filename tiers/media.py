@@ -15,6 +15,7 @@ from tiers.problems import Said
 from tiers.radios import RadioDesk
 from tiers.serving import Answer
 from tiers.talkgroups import TalkgroupDesk
+from tiers.video_desk import VideoDesk
 from tiers.voice_desk import VoiceDesk
 from tiers.voice_faults import VoiceFaults
 
@@ -34,11 +35,16 @@ class Media:
         self._voice = VoiceDesk(bus, desk, data, key, recorder, clock)
         self._voice.groups_of = self._talkgroups.of
         self._voice.gateways = lambda: self._radios.gateways
+        self.video = VideoDesk(desk, data, recorder, clock)
 
     async def start(self) -> None:
         await self._radios.start()
         await self._cameras.start()
         await self._faults.start()
+
+    async def run(self) -> None:
+        """Until cancelled: what is shown is said again and again."""
+        await self.video.run()
 
     async def tend(self) -> None:
         """Now and then."""
@@ -48,5 +54,5 @@ class Media:
         yield from self._faults.said()
 
     def answers(self) -> dict[type[Any], Answer]:
-        desks = (self._radios, self._cameras, self._voice, self._talkgroups)
+        desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video)
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

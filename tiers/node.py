@@ -165,6 +165,7 @@ class Node:
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
         climbing = await self.ladders.start()
+        showing = asyncio.create_task(self.media.run())
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -175,6 +176,7 @@ class Node:
                     await self._keys.tend()
                     await self.media.tend()
         climbing.cancel()
+        showing.cancel()
         await self.snapshot()
         self._checks.close()
 

@@ -19,6 +19,7 @@ from fusioncmd.api import (
     records,
     roles,
     talkgroups,
+    video,
     voice,
 )  # fmt: skip
 from fusioncmd.api.calling import CodeOrNone as CodeOrNone
@@ -102,5 +103,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
-    **talkgroups.VERBS,
+    **talkgroups.VERBS, **video.VERBS,
 }  # fmt: skip

@@ -28,6 +28,7 @@ Deed = Literal[
     "radio",
     "camera",
     "voice",
+    "video",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

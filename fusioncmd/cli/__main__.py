@@ -167,6 +167,11 @@ COMMANDS = {
         "What was said in talkgroups: find it, and hear it again.",
         "通话录音：查找与回放。",
     ),
+    "video": (
+        "video:app",
+        "Video: what is live, show it to all below, call a roll.",
+        "视频：在线画面、向全体下级展示、点名。",
+    ),
     "plan": (
         "plan:plan",
         "How many gateways, nodes and machines so many people need.",

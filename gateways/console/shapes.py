@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fusioncmd import api, ids, limits
+from fusioncmd.api.question import CodeOrNone
+from fusioncmd.api.video import Address
 from fusioncmd.errors import (
     BadInput,
     Conflict,
@@ -25,7 +27,9 @@ from fusioncmd.errors import (
     Unsure,
 )
 from fusioncmd.ladder.bounds import LADDER_CHARS_MAX
-from fusioncmd.messages import MsgType, Selector, Severity, Status
+from fusioncmd.messages import Code, MsgType, Selector, Severity, Status
+from fusioncmd.video.bounds import ROLL_PLACES_MAX
+from fusioncmd.video.roll import HOLD_S, WAIT_S, Act, HoldS, Seed, WaitS
 
 IdText = Annotated[str, Meta(min_length=ids.TEXT_CHARS, max_length=ids.TEXT_CHARS)]
 Base64 = Annotated[str, Meta(max_length=limits.SEALED_BYTES_MAX * 4 // 3 + 4)]
@@ -83,6 +87,30 @@ class SealedForm(Struct, frozen=True):
 
     sealed: Base64
     until_ms: int | None = None
+
+
+class ShowForm(Struct, frozen=True):
+    """A source's address: `<dotted path>.<name>`."""
+
+    source: Address
+
+
+class RollForm(Struct, frozen=True):
+    """`api.video.BeginRoll`."""
+
+    places: Annotated[tuple[Code, ...], Meta(max_length=ROLL_PLACES_MAX)] = ()
+    count: Annotated[int, Meta(ge=0, le=ROLL_PLACES_MAX)] = 0
+    within: CodeOrNone = ""
+    seed: Seed = ""
+    wait_s: WaitS = WAIT_S
+    hold_s: HoldS = HOLD_S
+
+
+class TurnForm(Struct, frozen=True):
+    """`place`: the one that is meant."""
+
+    act: Act
+    place: CodeOrNone = ""
 
 
 class Trouble(Struct, frozen=True):

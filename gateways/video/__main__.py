@@ -22,6 +22,7 @@ from fusioncmd.devices import BadEnrolment
 from fusioncmd.programs import run_program
 from gateways.responder.lost import KEPT_S, LostDevices
 from gateways.video import bounds
+from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
 from gateways.video.missed import MissedDesk
@@ -45,6 +46,7 @@ async def _run(given: argparse.Namespace) -> None:
     gateway = f"{serves.code}-{users.BROWSERS}"
     talking = Talking(voice, gateway, serves, time.time, places.__contains__)
     forwarding = Forwarding(voice, gateway, serves, time.time)
+    calling = Calling(voice, serves, time.time)
     lost = LostDevices(key)
 
     def fold(stored: Stored) -> None:
@@ -56,6 +58,7 @@ async def _run(given: argparse.Namespace) -> None:
         except BadEnrolment as problem:
             log.error("video.bad_loss", subject=stored.subject, seq=stored.seq, problem=problem.en)
 
+    await calling.begin()
     tail = await bus.tail(TRUST, fold, from_ms=int((time.time() - KEPT_S) * 1_000), filters=(subjects.LOST_ALL,))
     await tail.caught_up()
 
@@ -73,7 +76,9 @@ async def _run(given: argparse.Namespace) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = make_app(talking, forwarding, Doorman(key, serves, lost, places.name), MissedDesk(bus), running)
+    app = make_app(
+        talking, forwarding, calling, MissedDesk(bus), Doorman(key, serves, lost, places.name), running
+    )  # fmt: skip
     config = uvicorn.Config(
         app, host=given.host, port=given.port, loop="none", http="h11", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=2, lifespan="on",

@@ -9,6 +9,7 @@ SESSIONS_MAX = 512  # of talkgroups; reject: 503
 SESSIONS_PER_PERSON_MAX = 4  # disconnect: the oldest
 PUBLISHERS_MAX = 256  # reject: 503; each person has one, the latest
 VIEWERS_MAX = 1_024  # reject: 503
+ENDED_MAX = 1_024  # sessions that ended by themselves and are known still; shed, the oldest
 VIEWERS_PER_PERSON_MAX = 24  # disconnect: the oldest
 OPENING_MAX = 32  # offers that are being answered: reject, 503
 OFFER_BYTES_MAX = 32 * 1024  # reject: 413

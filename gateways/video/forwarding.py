@@ -17,6 +17,7 @@ from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
 from gateways.radio.groups import now_ms
 from gateways.video import bounds
+from gateways.video.ended import Ended
 from gateways.video.heard import Heard
 from gateways.video.publisher import About, Publisher
 from gateways.video.shown import Shown
@@ -41,6 +42,7 @@ class Forwarding:
         self._shown = Shown(self._heard, gateway, serves, self._saying.say, clock)
         self.publishers: dict[str, Publisher] = {}
         self.viewers: dict[str, Watching] = {}
+        self.ended = Ended()
         self._asks: dict[str, Hearing] = {}  # by the address of who publishes here
         self._opening = 0
         self._changing = asyncio.Lock()
@@ -216,6 +218,7 @@ class Forwarding:
 
     def _gone(self, ident: str) -> None:
         if (one := self.publishers.get(ident) or self.viewers.get(ident)) is not None:
+            self.ended.add(ident, one.guest.caller)
             self.end(one)
 
     def _sweep(self) -> None:

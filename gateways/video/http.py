@@ -22,6 +22,7 @@ from litestar.params import FromQuery
 from fusioncmd.errors import BadInput, BadMessage, BadTicket, Problem
 from gateways.console.shapes import TooLarge, encoded, status_of, trouble_of
 from gateways.video import bounds
+from gateways.video.calling import Calling, Now
 from gateways.video.forwarding import Forwarding
 from gateways.video.listing import Row, rows
 from gateways.video.missed import MissedDesk
@@ -113,6 +114,13 @@ async def recording(request: Asked) -> Response[bytes]:
     return Response(ogg, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})
 
 
+@get("/now")
+async def now(request: Asked) -> Now:
+    """What this guest may watch, and whether a roll calls their place."""
+    calling: Calling = request.app.state.calling
+    return calling.now(_forwarding(request), _guest(request).caller)
+
+
 @post("/session/{ident:str}", status_code=204)
 async def stay(request: Asked) -> None:
     """Shown before its token ends, the next one keeps a session."""
@@ -141,7 +149,7 @@ async def leave(request: Asked) -> None:
     talking, forwarding = _talking(request), _forwarding(request)
     if ident in talking.browsers:
         talking.end(talking.find(ident, guest))
-    else:
+    elif not any(ended.was(ident, guest.caller) for ended in (talking.ended, forwarding.ended)):
         forwarding.end(forwarding.find(ident, guest))
 
 
@@ -160,9 +168,16 @@ async def health(request: Asked) -> dict[str, int]:
 
 
 def make_app(
-    talking: Talking, forwarding: Forwarding, doorman: Doorman, asked: MissedDesk, running: Callable[[], Any]
+    talking: Talking,
+    forwarding: Forwarding,
+    calling: Calling,
+    asked: MissedDesk,
+    doorman: Doorman,
+    running: Callable[[], Any],
 ) -> Litestar:
     """`running` is an asynchronous context that lasts as long as the application."""
+
+    held = {"talking": talking, "forwarding": forwarding, "calling": calling, "missed": asked, "doorman": doorman}
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -170,10 +185,8 @@ def make_app(
             yield
 
     return Litestar(
-        [options, join, publish, watch, listed, missed, recording, stay, trickle, leave, health],
-        state=State(
-            {"talking": talking, "forwarding": forwarding, "doorman": doorman, "missed": asked}, deep_copy=False,
-        ),
+        [options, join, publish, watch, listed, now, missed, recording, stay, trickle, leave, health],
+        state=State(held, deep_copy=False),
         lifespan=[lifespan],
         cors_config=CORSConfig(
             allow_origins=["*"], allow_methods=["GET", "POST", "PATCH", "DELETE"],

@@ -27,6 +27,7 @@ CATCH_UP_PER_MS = 1.0  # and so many each ms until it is live: 10 Mbit/s, or
 CATCH_UP_PART = 2_500_000  # more of a source above so many bits a second: four times its rate
 PIECES_MAX = 16  # of numbering that are known still, to send again what was sent; shed, the oldest
 AGAIN_BURST, AGAIN_PER_S = 256, 512.0  # packets sent again to one viewer; shed
+AGAIN_PACKETS = 1_000  # so far back: beyond 1,024 SRTP of either side refuses a number (aiortc's and browsers' window)
 PICTURES_BURST, PICTURES_PER_S = 4, 0.5  # new pictures that one viewer has asked for; shed
 NARROW_MS = 3_000.0  # of a rate told that is below half of the source's: its way is full
 PATIENT_MS = 10_000.0  # so long such a viewer waits for a keyframe that others want; then it asks

@@ -13,6 +13,7 @@ from fusioncmd.video import rtcp
 from fusioncmd.video.packet import HEADER, PLAIN, ahead
 from gateways.video.media_bounds import (
     AGAIN_BURST,
+    AGAIN_PACKETS,
     AGAIN_PER_S,
     CATCH_UP_PACKETS,
     CATCH_UP_PART,
@@ -153,10 +154,12 @@ class Outgoing:
             if self._again < 1:
                 break
             mine = last + ahead(number, last & 0xFFFF, 16)
+            if not last - AGAIN_PACKETS < mine <= last:
+                continue
             for piece in reversed(self._pieces):
                 sequence = mine - piece.shift
                 if piece.first <= sequence <= piece.last:
-                    if mine <= last and (entry := flow.again(sequence, now_ms)) is not None:
+                    if (entry := flow.again(sequence, now_ms)) is not None:
                         self._again -= 1
                         out.append(self._made(entry, piece))
                     break
@@ -208,11 +211,13 @@ class Outgoing:
     def _late(self, batch: Batch) -> list[bytes]:
         out: list[bytes] = []
         taken: list[Entry] = []
+        oldest = self._next - AGAIN_PACKETS
         for entry in batch.entries:
             for piece in reversed(self._pieces):
                 if piece.first <= entry[0] <= piece.last:
-                    out.append(self._made(entry, piece))
-                    taken.append(entry)
+                    if entry[0] + piece.shift >= oldest:
+                        out.append(self._made(entry, piece))
+                        taken.append(entry)
                     break
         self._sent(taken, out, batch.at_ms)
         return out

@@ -23,6 +23,7 @@ from gateways.radio.groups import Groups, now_ms
 from gateways.radio.leg import Leg
 from gateways.radio.talkgroup import Talkgroup
 from gateways.video import bounds
+from gateways.video.ended import Ended
 from gateways.video.talk_session import TalkSession
 from gateways.video.who import Guest, check_branch
 
@@ -57,6 +58,7 @@ class Talking:
         self._groups = Groups(bus, gateway, serves, clock, self)
         self.say = self._groups.say
         self.browsers: dict[str, Browser] = {}
+        self.ended = Ended()
         self._opening = 0
         self._tasks: set[asyncio.Future[None]] = set()
         self.refused = 0  # packets and floor messages that are none, or too many
@@ -148,6 +150,7 @@ class Talking:
 
     def _ended(self, ident: str) -> None:
         if (browser := self.browsers.get(ident)) is not None:
+            self.ended.add(ident, browser.guest.caller)
             self.end(browser)
 
     def _sweep(self) -> None:

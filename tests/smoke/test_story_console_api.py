@@ -185,7 +185,10 @@ def test_pages_and_answers_carry_a_policy_and_the_vocabulary_is_described(tier: 
     assert "frame-ancestors 'none'" in said.headers["content-security-policy"]
     assert said.headers["x-content-type-options"] == "nosniff"
     schema = officer.get("/schema/openapi.json")
-    assert {"/api/orders", "/api/login", "/api/orders/{order}/tally"} <= set(schema["paths"])
+    described = {"/api/orders", "/api/login", "/api/orders/{order}/tally", "/api/video", "/api/video/rolls/{roll}"}
+    assert described <= set(schema["paths"])
+    assert not officer.get("/api/video")["carried"] and officer.get("/api/video/rolls")["lines"] == []
+    assert officer.ask("POST", "/api/video/rolls", {"places": ["x"]}).status == 400
     tree = officer.ask("GET", "/api/divisions.csv").body.decode().splitlines()
     assert len(tree) > 28_000 and tree[0].startswith("44,")
     assert [place["code"] for place in officer.get("/api/divisions?node=440106")][:1] == ["440106001"]

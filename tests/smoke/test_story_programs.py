@@ -65,6 +65,8 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("radios", "list"): "radios",
         ("cameras", "list"): "cameras",
         ("voice", "find"): "bursts",
+        ("video", "list"): "sources",
+        ("video", "rolls"): "rolls",
         ("bus", "grant", "commander-9", "--kind", "commander"): "key",
         ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }

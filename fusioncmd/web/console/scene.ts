@@ -30,10 +30,11 @@ export const cuts = shallowRef<CutLine[]>([]); // branches that carry nothing, a
 export const reports = shallowRef<ReportLine[]>([]);
 export const reportsTotal = ref(0);
 export const trouble = shallowRef<Problem | null>(null);
-export const panel = ref<"order" | "compose" | "after" | "people" | "audit">("order");
+export const panel = ref<"order" | "compose" | "after" | "people" | "audit" | "roll">("order");
 export const standing = ref("silent");
 export const draftPlaces = reactive(new Set<string>()); // picked for a new order
-export const picking = computed(() => panel.value === "compose");
+export const rollPicks = ref(false); // places for a roll are picked
+export const picking = computed(() => panel.value === "compose" || (panel.value === "roll" && rollPicks.value));
 
 /* The outermost place of who is logged in. */
 export const top = computed(() => {

@@ -204,7 +204,7 @@ export class Talking {
   }
 }
 
-function gathered(connection: RTCPeerConnection): Promise<void> {
+export function gathered(connection: RTCPeerConnection): Promise<void> {
   return new Promise((done) => {
     const look = (): void => void (connection.iceGatheringState === "complete" && done());
     connection.onicegatheringstatechange = look;
@@ -223,7 +223,7 @@ function opened(channel: RTCDataChannel): Promise<void> {
 }
 
 export async function refusal(response: Response | null): Promise<string> {
-  if (!response) return say("The talkgroup gateway cannot be reached.", "无法连接通话网关。");
+  if (!response) return say("The gateway for voice and video cannot be reached.", "无法连接音视频网关。");
   const said = await response.json().catch(() => null);
   if (typeof said?.en === "string") return say(said.en, said.zh);
   return say(`The gateway refused (${response.status}).`, `网关拒绝（${response.status}）。`);

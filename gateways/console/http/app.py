@@ -29,7 +29,7 @@ from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Problem
 from fusioncmd.pages import source_of
 from gateways.console import bounds
 from gateways.console.desk import Desk
-from gateways.console.http import exports, live, looking, orders, pages, sessions, talk
+from gateways.console.http import exports, live, looking, orders, pages, sessions, talk, video
 from gateways.console.http.asking import Asked
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 from gateways.console.watching import Watching
@@ -65,7 +65,7 @@ def make_app(
             with suppress(asyncio.CancelledError):
                 await task
 
-    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk)]
+    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk, video)]
     policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(
         [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],

@@ -1,0 +1,123 @@
+"""A responder shows what they see: the wall has it, everybody below is shown it; and two towns answer a roll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import DESK, chromium, device, violations
+from tests.nats_server import free_port
+from tests.smoke.conftest import filled
+from tests.smoke.console_page import by_key
+from tests.smoke.phone_page import ask, enrolled
+from tests.tier_process import TierProcess
+
+FRAMES = "video => video.getVideoPlaybackQuality().totalVideoFrames"
+CAMERA = "--use-fake-device-for-media-stream"
+
+
+@pytest.fixture(scope="session")
+def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
+    with filled(tmp_path_factory.mktemp("wall"), "--video", free_port(), console=True) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def browser(flood: list[dict[str, Any]]) -> Iterator[Browser]:
+    with chromium(CAMERA) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def people(flood: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of two towns."""
+    first = flood[0]
+    return first, next(one for one in flood if one["place"][:9] != first["place"][:9])
+
+
+@pytest.fixture(scope="module")
+def phones(tier: TierProcess, browser: Browser, people: tuple[dict[str, Any], ...]) -> Iterator[list[Page]]:
+    with device(browser) as one, device(browser) as other:
+        for context in (one, other):
+            context.grant_permissions(["camera", "microphone"])
+        yield [enrolled(tier, context, person) for context, person in zip((one, other), people, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def console(tier: TierProcess, browser: Browser) -> Iterator[Page]:
+    with device(browser, viewport=DESK) as context:
+        yield by_key(tier, context)
+
+
+def plays(video: Locator) -> None:
+    """Pictures come, and go on coming."""
+    expect(video).to_be_visible()
+    page, seen = video.page, 0
+    for _ in range(150):
+        frames = int(video.evaluate(FRAMES))
+        if seen and frames > seen + 3:
+            return
+        seen = seen or frames
+        page.wait_for_timeout(100)
+    pytest.fail(f"{seen} pictures")
+
+
+def test_what_a_phone_sees_is_on_the_wall_and_before_everybody(
+    tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]
+) -> None:
+    phone, other = phones
+    phone.get_by_role("button", name="Show what I see").click()
+    expect(phone.locator(".publish-words")).to_have_text("Live: nobody watches yet", timeout=15_000)
+    console.get_by_role("button", name="Video", exact=True).click()
+    tile = console.locator(".tile")
+    plays(tile.locator("video"))
+    expect(phone.locator(".publish-words")).to_have_text("Live: 1 watch")
+    assert tile.locator("video").evaluate("video => video.muted")
+    tile.get_by_role("button", name="full size").click()
+    expect(console.locator(".tile.large")).to_be_visible()
+    assert violations(console) == [] and violations(phone) == []
+    tile.get_by_role("button", name="Show to all").click()
+    console.get_by_role("button", name="Show it").click()
+    expect(console.locator(".bar-video")).to_contain_text("Shown to everybody below")
+    console.keyboard.press("Escape")
+    expect(console.locator(".tile.large")).to_have_count(0)
+    other.get_by_role("button", name="Watch", exact=True).click()
+    plays(other.locator(".screen video"))
+    assert violations(other) == []
+    listed = ask(tier, "video", "list")
+    assert [(one["number"], one["kind"]) for one in listed["sources"]] == [(people[0]["number"], "browser")]
+    assert listed["shown"]["source"] == listed["sources"][0]["address"]
+    console.get_by_role("button", name="End it").click()
+    expect(console.locator(".bar-video")).to_have_count(0)
+    expect(other.locator(".shown")).to_have_count(0)
+
+
+def test_two_towns_answer_a_roll_and_the_report_says_who_was_present(
+    tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]
+) -> None:
+    """The first is live already; the second is told on the phone, and touches once."""
+    towns = [person["place"][:9] for person in people]
+    call = ask(tier, "video", "roll", *towns, "--no-wait", "--wait", "60", "--hold", "60")
+    console.get_by_role("button", name="Roll call", exact=True).click()
+    panel = console.get_by_role("region", name="Roll call", exact=True)
+    panel.get_by_role("button", name="Present, next").click()
+    expect(phones[1].locator(".call")).to_contain_text("your place is called", timeout=15_000)
+    phones[1].get_by_role("button", name="Go live now").click()
+    plays(console.locator(".tile.large video"))
+    panel.get_by_role("button", name="Present, next").click()
+    expect(panel.get_by_role("status")).to_have_text("2 present")
+    assert violations(console) == []
+    with console.expect_download() as download:
+        panel.get_by_role("link", name="CSV").click()
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == towns and all(",present," in line for line in lines[1:])
+    report = ask(tier, "video", "report", call["id"])
+    assert [(one["place"], one["outcome"]) for one in report["turns"]] == [(town, "present") for town in towns]
+    entries = ask(tier, "audit", "list", "--deed", "video")["entries"]
+    assert sum(one["details"].get("what") == "roll: present" for one in entries) == 2
+    for phone in phones:
+        phone.get_by_role("button", name="Stop").click()
+    expect(console.locator(".tile")).to_have_count(0)
