@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import cameras, devices, escalation, radios, talkgroups
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
@@ -79,6 +79,10 @@ def _issuing(question: api.Issue) -> Roles:
     return COMMANDING if claimed(question.sealed)[0].msg_type == "alert" else COMPOSING
 
 
+def _keeping(question: kept.KeepFootage) -> Roles:
+    return COMPOSING if question.what else WATCHING
+
+
 def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
@@ -115,6 +119,12 @@ RULES: dict[type[Any], Rule] = {
     HideSource: Rule(COMMANDING),
     BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
     TurnRoll: Rule(COMMANDING, _place_called),
+    kept.Footage: Rule(WATCHING, _place),
+    kept.FootageCut: Rule(WATCHING, _place),
+    kept.FootagePart: Rule(WATCHING),
+    kept.FootageProof: Rule(WATCHING),
+    kept.PinFootage: Rule(COMPOSING, _place),
+    kept.KeepFootage: Rule(_keeping, lambda question: [what.partition(".")[0] for what in question.what]),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections import defaultdict
 from functools import cache
 from hashlib import sha256
@@ -79,6 +80,30 @@ class RtspServer:
         self._process.communicate()
 
 
+class Pusher:
+    """ffmpeg that plays a clip to somewhere, and tries again: also where nobody listens yet. As a context."""
+
+    def __init__(self, clip: Path, form: str, url: str) -> None:
+        self._argv = ffmpeg("-re", "-i", clip, "-c", "copy", "-f", form, url)
+        self._over = threading.Event()
+
+    def __enter__(self) -> Pusher:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with subprocess.Popen(self._argv, stderr=subprocess.DEVNULL) as running:
+                while running.poll() is None:
+                    if self._over.wait(0.05):
+                        running.kill()
+
+
 class Watcher:
     """What is heard of sources on the bus. `frames` are those that decode, by source, as digests of their pixels."""
 
@@ -89,7 +114,7 @@ class Watcher:
         self.frames: dict[str, list[str]] = defaultdict(list)
         self.units: dict[int, int] = defaultdict(int)  # by SSRC
         self._parts: dict[int, Depacketiser] = {}
-        self._decoders: dict[int, av.CodecContext] = {}
+        self._decoders: dict[int, av.VideoCodecContext] = {}
 
     def hear(self, subject: str, data: bytes) -> None:
         name, what = subject.split(".")[-2:]
@@ -112,14 +137,15 @@ class Watcher:
         picture, ssrc = packet[1] & 0x7F == source.VIDEO_TYPE, int.from_bytes(packet[8:12], "big")
         if ssrc not in self._parts:
             self._parts[ssrc] = Depacketiser("H264" if picture else "opus")
-            self._decoders[ssrc] = av.CodecContext.create("h264" if picture else "libopus", "r")
+            if picture:
+                self._decoders[ssrc] = av.VideoCodecContext.create("h264", "r")
         for unit in self._parts[ssrc].put(packet, 0.0):
             if unit.lost:
                 raise BadMessage(f"{unit.lost} packets are missing.", "")
             self.units[ssrc] += 1
             if picture:
                 for frame in self._decoders[ssrc].decode(av.Packet(unit.data)):
-                    self.frames[name].append(digest(frame))  # type: ignore[arg-type]
+                    self.frames[name].append(digest(frame))
 
 
 def digest(frame: av.VideoFrame) -> str:

@@ -9,6 +9,8 @@ from selectors import EVENT_READ, DefaultSelector
 from socket import AF_UNIX, SOCK_SEQPACKET, socket
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fusioncmd.cameras import Camera
 from fusioncmd.video import rtcp
@@ -16,6 +18,7 @@ from fusioncmd.video.bundle import is_rtcp
 from fusioncmd.video.packet import read
 from fusioncmd.video.source import AUDIO_RATE, VIDEO_RATE
 from fusioncmd.video.units import Depacketiser
+from gateways.camera import signs
 from gateways.camera.coming import Coming
 from gateways.camera.command import command
 from tests.cameras import SIZE, ffmpeg, need_programs
@@ -133,3 +136,21 @@ def test_what_is_no_packet_is_counted_and_harms_nothing(packets: list[bytes]) ->
         assert coming.put(junk, 0.0)[0] == []
     assert coming.refused > 0
     assert sum(len(coming.put(packet, now_ms)[0]) for now_ms, packet in in_time(packets)) > 100
+
+
+@given(st.lists(st.binary(max_size=80), max_size=20), st.integers(0, 1_000))
+def test_whatever_comes_nothing_breaks(found: list[bytes], step_ms: int) -> None:
+    coming = Coming(SSRCS, 0.0)
+    for n, data in enumerate(found):
+        for one in (data, b"\x80\x60" + data, b"\x80\xe0" + data[:6] + bytes((0, 0, 0, 1)) + data, b"\x80\xc8" + data):
+            made, _ = coming.put(one, float(n * step_ms))
+            assert all(read(packet).ssrc in SSRCS for packet in made)
+        coming.reports(float(n * step_ms), WALL_MS)
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=40))
+def test_whatever_ffmpeg_says_is_some_sign_or_none(line: str) -> None:
+    for one in (line, f"[info]{line}", f"[info]   Stream #0:0: Video: {line}", f"[error] {line}"):
+        sign = signs.read(one)
+        assert sign is None or isinstance(sign, signs.Sign)

@@ -6,6 +6,7 @@ import pytest
 
 from fusioncmd import camera_urls
 from fusioncmd.cameras import Camera
+from fusioncmd.cli.camera_way import cameras_of
 from fusioncmd.errors import BadInput
 from gateways.camera.command import command
 from gateways.camera.run import shown
@@ -63,3 +64,15 @@ def test_what_ffmpeg_says_is_written_down_without_secrets() -> None:
     pushed = camera(push="rtmp", port=8710, key="geheim")
     assert "geheim" not in shown("[rtmp @ 0x1] [warning] Unexpected stream x, expecting geheim", pushed)
     assert "Geheim9" not in repr(pulled) and "geheim" not in repr(pushed)
+
+
+def test_where_drones_push_is_some_ports_of_one_address() -> None:
+    assert cameras_of("127.0.0.1", None) is None
+    for given, ports in (("0", range(0)), ("8710", range(8710, 8711)), ("8710-8719", range(8710, 8720))):
+        found = cameras_of("192.0.2.1", given)
+        assert found is not None and found.ports == ports
+    for host, given in (
+        ("0.0.0.0", "8710"), ("::", "8710"), ("h", "8719-8710"), ("h", "1-65536"), ("h", "x"), ("h", "8000-8064"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput):
+            cameras_of(host, given)

@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import cameras, devices, escalation, radios, talkgroups, video, voice
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -58,6 +58,9 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     talkgroups.MissedRecording(b"ticket", "1790000000-0000001-00000001"),
     video.Video(), video.ShowSource("44.01.cam1"), video.HideSource(), video.BeginRoll(("4401",)),
     video.TurnRoll("skip"), video.Rolls(), video.RollReport("0" * 26),
+    kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1),
+    kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
+    kept.FootageProof("1790000000-0000001-00000001"),
 )  # fmt: skip
 
 

@@ -100,6 +100,10 @@ async def test_it_is_known_after_a_restart_and_over_when_its_time_is() -> None:
     room.groups = await room.restarted()
     assert await room.make() == [f"{TOWN}.flood"]  # in the slot that it had
     assert len([s async for s in room.bus.read(TRUST) if s.subject.startswith("fc.trust.talkgroup.")]) == 1
+    room.now_ms += 720 * 60_000  # it is over, and nobody has tended it
+    assert await room.make() == [f"{TOWN}.flood"] and [ring.end for ring in room.rings[-2:]] == [True, False]
+    await room.groups.tend()
+    assert len(room.groups.now) == 1 and not room.rings[-1].end
 
 
 async def test_nobody_makes_one_of_others_or_of_nobody_or_of_who_could_not_hear_it() -> None:
@@ -112,10 +116,12 @@ async def test_nobody_makes_one_of_others_or_of_nobody_or_of_who_could_not_hear_
     ):  # fmt: skip
         with pytest.raises(problem):
             await room.make("x", who, **more)
+    county = Actor("county", frozenset({"commander"}), Path("440106"))
+    with pytest.raises(Forbidden):  # a radio of the city, which could hear it
+        await room.make("x", county, places=("440106",), radios=("van-1",), place="440106")
     assert room.rings == [] and room.groups.now == ()
     await room.make()
     assert (await room.groups.list(Talkgroups(), CITY)).lines == ()
-    county = Actor("county", frozenset({"commander"}), Path("440106"))
     assert len((await room.groups.list(Talkgroups(), county)).lines) == 1
 
 

@@ -30,10 +30,27 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/ladder/vapid.py",
         "fusioncmd/locked.py",
     },
-    "av": {"fusioncmd/voice/codecs.py", "fusioncmd/voice/ogg.py"},
+    "av": {
+        "fusioncmd/voice/codecs.py",
+        "fusioncmd/voice/ogg.py",
+        "fusioncmd/video/mp4.py",
+        "fusioncmd/video/cutting.py",
+    },
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
-        for name in ("app", "asking", "exports", "live", "looking", "orders", "pages", "sessions", "talk", "video")
+        for name in (
+            "app",
+            "asking",
+            "exports",
+            "kept",
+            "live",
+            "looking",
+            "orders",
+            "pages",
+            "sessions",
+            "talk",
+            "video",
+        )
     }
     | {"gateways/video/http.py"},
     "nkeys": {"fusioncmd/bus/nkey.py"},
@@ -132,6 +149,8 @@ PURE = (
     "fusioncmd/video/source.py", "fusioncmd/video/bundle.py", "fusioncmd/video/roll.py", "fusioncmd/video/heard.py",
     "fusioncmd/api/video.py",
     "fusioncmd/voice/subjects.py",
+    "fusioncmd/video/boxes.py", "fusioncmd/video/copying.py", "fusioncmd/video/keeping.py", "fusioncmd/video/kept.py",
+    "fusioncmd/video/keeping_bounds.py", "fusioncmd/video/wall.py", "fusioncmd/api/kept.py",
     "fusioncmd/video/bounds.py", "fusioncmd/video/codecs.py", "fusioncmd/video/h264.py", "fusioncmd/video/packet.py",
     "fusioncmd/video/rtcp.py", "fusioncmd/video/units.py", "fusioncmd/video/vp8.py", "gateways/video/asked.py",
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",

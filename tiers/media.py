@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from fusioncmd.bus.port import Bus
 from fusioncmd.trust.notices import Notices
 from tiers.cameras import CameraDesk
 from tiers.desk import Desk
+from tiers.kept_desk import KeptDesk
 from tiers.problems import Said
 from tiers.radios import RadioDesk
 from tiers.serving import Answer
@@ -36,6 +38,7 @@ class Media:
         self._voice.groups_of = self._talkgroups.of
         self._voice.gateways = lambda: self._radios.gateways
         self.video = VideoDesk(desk, data, recorder, clock)
+        self.kept = KeptDesk(desk, data, recorder, clock)
 
     async def start(self) -> None:
         await self._radios.start()
@@ -43,8 +46,10 @@ class Media:
         await self._faults.start()
 
     async def run(self) -> None:
-        """Until cancelled: what is shown is said again and again."""
-        await self.video.run()
+        """Until cancelled: what is shown is said again and again, and digests of recordings go into the audit."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.video.run())
+            group.create_task(self.kept.run())
 
     async def tend(self) -> None:
         """Now and then."""
@@ -52,7 +57,8 @@ class Media:
 
     def problems(self) -> Iterator[Said]:
         yield from self._faults.said()
+        yield from self.kept.problems()
 
     def answers(self) -> dict[type[Any], Answer]:
-        desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video)
+        desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video, self.kept)
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

@@ -12,6 +12,7 @@ from fusioncmd.api import (
     devices,
     escalation,
     health,
+    kept,
     keys,
     logins,
     proposals,
@@ -103,5 +104,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
-    **talkgroups.VERBS, **video.VERBS,
+    **talkgroups.VERBS, **video.VERBS, **kept.VERBS,
 }  # fmt: skip

@@ -169,8 +169,8 @@ COMMANDS = {
     ),
     "video": (
         "video:app",
-        "Video: what is live, show it to all below, call a roll.",
-        "视频：在线画面、向全体下级展示、点名。",
+        "Video: what is live, show it, call a roll, find recordings.",
+        "视频：在线画面、展示、点名、录像。",
     ),
     "plan": (
         "plan:plan",

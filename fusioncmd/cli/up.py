@@ -23,6 +23,7 @@ from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.cli.video_way import video_of
 from fusioncmd.errors import Unavailable
+from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX
 from fusioncmd.words import reason, say
 
 
@@ -79,6 +80,8 @@ def up(
     video_url: options.VideoUrlOption = None,
     cameras: options.CamerasOption = None,
     camera_host: options.CameraHostOption = "127.0.0.1",
+    keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3,
+    keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
@@ -96,7 +99,7 @@ def up(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
-            video_of(video_host, video, video_url), cameras_of(camera_host, cameras),
+            video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 

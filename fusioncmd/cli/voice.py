@@ -57,8 +57,8 @@ def find(
     """Bursts that were recorded, newest first."""
 
     async def go() -> None:
-        until_ms = _time(end, "--to") if end else int(time.time() * 1_000)
-        from_ms = _time(begin, "--from") if begin else until_ms - DAY_MS
+        until_ms = time_of(end, "--to") if end else int(time.time() * 1_000)
+        from_ms = time_of(begin, "--from") if begin else until_ms - DAY_MS
         code = shell.code_of(place, divisions)
         async with shell.commanding(nats) as commander:
             found = await commander.ask(Bursts(from_ms, until_ms, code, person, limit))
@@ -150,7 +150,7 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _time(text: str, name: str) -> int:
+def time_of(text: str, name: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp() * 1_000)
     except (ValueError, OverflowError):

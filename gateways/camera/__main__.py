@@ -16,6 +16,7 @@ from fusioncmd.bus.port import TRUST
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.programs import run_program
 from gateways.camera.gateway import Gateway
+from gateways.camera.run import clear_away
 
 log = structlog.get_logger("camera")
 BUS_WAIT_S = 30.0
@@ -25,6 +26,7 @@ async def _run(given: argparse.Namespace) -> None:
     serves = codes.parse(given.serve)
     key = keys.read_ticket_key(given.data)
     raise_descriptors()
+    clear_away()
     own = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     pictures = given.bus_key and users.seed_file(given.bus_key.parent, users.PICTURES)
     links = await open_bus(given.nats, "cameras' pictures", wait_s=BUS_WAIT_S, key=pictures, ca=given.tls_ca)

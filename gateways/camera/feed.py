@@ -75,8 +75,8 @@ class Feed:
         if self.camera.push and self.camera.port not in self._ports:
             self.life.ended(at_s, troubles.NO_PORT)
             return
-        run = Run(self.camera, self._line, self._came, self._ended)
         try:
+            run = Run(self.camera, self._line, self._came, self._ended)
             await run.begin(self._host, self.life.sound, self.life.probe_s)
         except FileNotFoundError:
             self.life.ended(at_s, troubles.NO_FFMPEG)
@@ -173,7 +173,7 @@ class Feed:
         at_s = now_s()
         state = self.life.state
         playing = state == "playing"
-        shown = "waiting" if state == "ending" else state
+        shown = "waiting" if state == "ending" or (state == "opening" and self.camera.push) else state
         return State(
             self.camera.name, shown, self._since_ms, self.life.trouble(at_s), self._note(at_s), *self._size,
             self._measured[2] if playing else 0,

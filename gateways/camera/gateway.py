@@ -68,6 +68,8 @@ class Gateway:
     def _end(self, feed: Feed) -> None:
         async def end() -> None:
             await feed.stop()
+            if any(other.what == feed.what for other in self._feeds.values()):
+                return  # it goes on, as another one
             await self._say(self._links, feed.what, source.encode(feed.source(over=True)))
 
         task = asyncio.get_running_loop().create_task(end())

@@ -28,6 +28,7 @@ log = structlog.get_logger("camera")
 _URL = re.compile(r"[a-z]+://\S+")
 _CONNECTIONS_MAX = 2  # the picture, and the sound
 _LAST_LINES = 3
+_FOLDERS = "fc-camera-"
 
 
 class Run:
@@ -39,7 +40,7 @@ class Run:
         ended: Callable[[list[str]], None],
     ) -> None:  # fmt: skip
         self._camera, self._line, self._packets, self._ended = camera, line, packets, ended
-        self._folder = Path(tempfile.mkdtemp(prefix="fc-camera-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDERS}{os.getpid()}-"))
         self._listener: socket.socket | None = None
         self._connections: list[socket.socket] = []
         self._reading = self._listened = False
@@ -165,6 +166,14 @@ class Run:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def clear_away() -> None:
+    """The folders of gateways that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*-*"):
+        process = folder.name.removeprefix(_FOLDERS).partition("-")[0]
+        if not Path(f"/proc/{process}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def shown(line: str, camera: Camera) -> str:
     """What ffmpeg said, without what may be secret."""
     line = _URL.sub("…", line)
@@ -179,7 +188,9 @@ def _bound(parent: int) -> None:
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX), (resource.RLIMIT_NOFILE, FILES_MAX), (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):  # fmt: skip
-        resource.setrlimit(what, (most, most))
+        hard = resource.getrlimit(what)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (bound, bound))
 
 
 def _listens(port: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +14,14 @@ import pytest
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.video import rtcp
 from gateways.camera import troubles
-from tests.cameras import RATE, SIZE, RtspServer, Watcher, ffmpeg, frames_of, make_clips, need_programs
+from tests.cameras import RATE, SIZE, Pusher, RtspServer, Watcher, frames_of, make_clips, need_programs
 from tests.nats_server import free_port
 from tests.tier_process import TierProcess, until
 
 COUNTY, TOWN = "440106", "440106001"
 ACCOUNT = "admin:Geheim9"
 GONE = "127.0.0.1:9"  # nobody listens there
+WAIT_S = 30.0  # a camera that failed is tried again after pauses that grow
 
 
 class County(TierProcess):
@@ -44,12 +44,13 @@ class County(TierProcess):
         return found
 
     def until_said(self, name: str, words: tuple[str, str]) -> None:
-        until(lambda: words[0] in self.watcher.troubles[name])
+        until(lambda: words[0] in self.watcher.troubles[name], WAIT_S)
 
     def until_plays(self, name: str, frames: int = 5) -> list[str]:
         """New frames of it."""
         before = len(self.watcher.frames[name])
-        return until(lambda: len(self.watcher.frames[name]) >= before + frames and self.watcher.frames[name][before:])
+        until(lambda: len(self.watcher.frames[name]) >= before + frames, WAIT_S)
+        return self.watcher.frames[name][before:]
 
     def watch(self) -> threading.Event:
         stop, heard = threading.Event(), threading.Event()
@@ -120,12 +121,10 @@ def test_what_is_wrong_is_said_with_what_to_set(county: County) -> None:
         picture, sound = county.watcher.sources["spoken"].tracks
         until(lambda: county.watcher.units[sound.ssrc] > 10 and county.watcher.reports[sound.ssrc])
         assert (picture.codec, sound.codec) == ("H264", "opus")
-    srt = f"srt://127.0.0.1:{free_port()}?passphrase="
-    ship = ffmpeg("-re", "-i", county.clips["aac"], "-c", "copy", "-f", "mpegts", f"{srt}Geheim9Geheim9&mode=listener")
-    with subprocess.Popen(ship, stderr=subprocess.DEVNULL) as running:
-        county.add("ship", "--url", f"{srt}Geheim9Geheim9")
+    srt = f"srt://127.0.0.1:{free_port()}?passphrase=Geheim9Geheim9"
+    with Pusher(county.clips["aac"], "mpegts", f"{srt}&mode=listener"):
+        county.add("ship", "--url", srt)
         county.until_plays("ship")
-        running.kill()
     for name in ("new-drone", "locked", "no-such", "off", "spoken", "ship"):
         county.ask("cameras", "remove", name)
 
@@ -136,22 +135,12 @@ def test_a_drone_pushes_with_its_key_and_nobody_without(county: County) -> None:
     clip = county.clips["aac"]
     county.until_said("drone-1", troubles.WAITING)
     stranger = made["push_to"].rpartition("/")[0] + "/guessed"
-    with subprocess.Popen(ffmpeg("-re", "-i", clip, "-c", "copy", "-f", "flv", stranger), stderr=subprocess.DEVNULL):
+    with Pusher(clip, "flv", stranger):
         county.until_said("drone-1", troubles.STRANGER)
     assert not county.watcher.frames["drone-1"]
-
-    argv = ffmpeg("-re", "-i", clip, "-c", "copy", "-f", "flv", made["push_to"])
-    drone = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-    try:
-        while not county.watcher.frames["drone-1"]:
-            if drone.poll() is not None:  # its port was not listened to yet
-                drone = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-            time.sleep(0.1)
+    with Pusher(clip, "flv", made["push_to"]):
+        county.until_plays("drone-1")
         until(lambda: "aac" in county.line("drone-1")["note_en"])
-    finally:
-        drone.kill()
-        drone.wait()
-    county.until_said("drone-1", troubles.WAITING)
     logs = "".join(file.read_text("utf-8") for file in (county.data / "logs").iterdir())
     audit = str(county.ask("audit", "list", "--deed", "camera"))
     assert "drone-1" in logs and "drone-1" in audit

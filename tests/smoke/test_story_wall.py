@@ -106,7 +106,7 @@ def test_two_towns_answer_a_roll_and_the_report_says_who_was_present(
     panel.get_by_role("button", name="Present, next").click()
     expect(phones[1].locator(".call")).to_contain_text("your place is called", timeout=15_000)
     phones[1].get_by_role("button", name="Go live now").click()
-    plays(console.locator(".tile.large video"))
+    plays(console.locator(f'.tile.large[data-address^="{towns[1]}"] video'))
     panel.get_by_role("button", name="Present, next").click()
     expect(panel.get_by_role("status")).to_have_text("2 present")
     assert violations(console) == []

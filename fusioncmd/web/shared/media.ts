@@ -8,7 +8,7 @@ import { gatewayAt, gathered, refusal, type Way } from "./talking";
 import { say } from "./words";
 
 export type MediaState = "out" | "joining" | "in" | "lost";
-const STAY_MS = 60_000, AGAIN_MS = [500, 1_000, 2_000, 5_000, 10_000], CONNECT_MS_MAX = 15_000;
+const STAY_MS = 60_000, CONNECT_MS_MAX = 15_000;
 const SHORT_MS = 20_000, SHORT_MAX = 3; // ended so soon after it began, so often in a row: something else wants it ended
 
 export abstract class MediaSession {
@@ -16,6 +16,7 @@ export abstract class MediaSession {
   readonly trouble = ref(""); // why not, in one sentence
   readonly cutMs = ref(0); // since when nothing goes through
   protected connection: RTCPeerConnection | null = null;
+  protected readonly againMs: readonly number[] = [500, 1_000, 2_000, 5_000, 10_000];
   private session: URL | null = null;
   private bearer = "";
   private wanted = false;
@@ -100,13 +101,14 @@ export abstract class MediaSession {
   }
 
   protected lost(words: string): void {
+    this.session = null; // the gateway has ended it, or will
     void this.drop();
     if (!this.wanted) return;
     if (this.state.value === "in") this.short = Date.now() - this.sinceMs < SHORT_MS ? this.short + 1 : 0;
     [this.state.value, this.trouble.value] = ["lost", words];
     if (this.short >= SHORT_MAX) return this.giveUp();
     this.cutMs.value ||= Date.now();
-    const wait = AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)] as number;
+    const wait = this.againMs[Math.min(this.tries++, this.againMs.length - 1)] as number;
     clearTimeout(this.again);
     this.again = setTimeout(() => void this.connect(), wait);
   }

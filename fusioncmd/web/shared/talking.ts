@@ -71,11 +71,12 @@ export class Talking {
     [this.session, this.connection, this.channel, this.microphone] = [null, null, null, null];
     [this.participant, this.down, this.joined.value] = [new Participant(), false, "out"];
     this.show();
-    connection?.close();
+    this.sound.srcObject = null;
     if (session) {
       const headers = { Authorization: `Bearer ${bearer}` };
       await fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => undefined); // it ends by itself, too
     }
+    connection?.close(); // not before: the gateway would find no session any more
   }
 
   /* Of a temporary talkgroup that is none of `groups` any more. */

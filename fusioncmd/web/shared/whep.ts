@@ -9,6 +9,7 @@ const LOOK_MS = 1_000, STILL_MS = 4_000;
 
 export class Watching extends MediaSession {
   readonly stream = shallowRef<MediaStream | null>(null);
+  protected override readonly againMs = [2_500, 5_000, 10_000]; // a source that is over leaves the list before
   private frames = 0;
   private cameMs = 0;
   private looking = 0;
