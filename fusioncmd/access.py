@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import devices, escalation, radios
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
@@ -52,6 +52,7 @@ WATCHING: Roles = frozenset({"commander", "duty_officer", "auditor"})
 COMPOSING: Roles = frozenset({"commander", "duty_officer"})
 COMMANDING: Roles = frozenset({"commander"})
 ADMINISTERING: Roles = frozenset({"administrator"})
+SEEING_TO: Roles = ADMINISTERING | COMMANDING  # what a commander may change too
 AUDITING: Roles = frozenset({"auditor", "administrator"})
 
 
@@ -78,6 +79,10 @@ def _issuing(question: api.Issue) -> Roles:
     return COMMANDING if claimed(question.sealed)[0].msg_type == "alert" else COMPOSING
 
 
+def _keeping(question: kept.KeepFootage) -> Roles:
+    return COMPOSING if question.what else WATCHING
+
+
 def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
@@ -87,7 +92,7 @@ def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
 OPEN = frozenset(
     {
         api.Health, api.Login, api.LoginByKey, api.LoginByToken, Beat, Revoke, *devices.OF_TERMINALS,
-        *escalation.OF_GATEWAYS,
+        *escalation.OF_GATEWAYS, *talkgroups.OF_TERMINALS,
     }
 )  # fmt: skip
 RULES: dict[type[Any], Rule] = {
@@ -104,6 +109,9 @@ RULES: dict[type[Any], Rule] = {
     Recording: Rule(WATCHING),
     SpeakOrder: Rule(COMPOSING, lambda question: [where.partition(".")[0] for where in question.where]),
     TalkPass: Rule(COMPOSING),
+    talkgroups.MakeTalkgroup: Rule(COMPOSING, lambda question: (*question.places, *filter(None, (question.place,)))),
+    talkgroups.Talkgroups: Rule(WATCHING),
+    talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
     Video: Rule(WATCHING, _place),
     Rolls: Rule(WATCHING),
     RollReport: Rule(WATCHING),
@@ -111,6 +119,12 @@ RULES: dict[type[Any], Rule] = {
     HideSource: Rule(COMMANDING),
     BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
     TurnRoll: Rule(COMMANDING, _place_called),
+    kept.Footage: Rule(WATCHING, _place),
+    kept.FootageCut: Rule(WATCHING, _place),
+    kept.FootagePart: Rule(WATCHING),
+    kept.FootageProof: Rule(WATCHING),
+    kept.PinFootage: Rule(COMPOSING, _place),
+    kept.KeepFootage: Rule(_keeping, lambda question: [what.partition(".")[0] for what in question.what]),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),
     api.Roles: Rule(ANYONE, _place),
@@ -131,6 +145,9 @@ RULES: dict[type[Any], Rule] = {
     radios.Radios: Rule(ANYONE, _place),
     radios.RemoveRadio: Rule(ADMINISTERING),
     radios.RingRadios: Rule(COMPOSING, _place),
+    cameras.AddCamera: Rule(SEEING_TO, lambda question: (question.path,) if question.path else ()),
+    cameras.Cameras: Rule(ANYONE, _place),
+    cameras.RemoveCamera: Rule(SEEING_TO),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

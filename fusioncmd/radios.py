@@ -19,11 +19,13 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadInput
+from fusioncmd.voice.faults import Totals
 
 ACCOUNT = r"[A-Za-z][A-Za-z0-9_-]{0,29}"  # a letter first: it is never taken for a code that is dialled
 SECRET_BYTES = 15  # 120 bits, 24 characters
 ACCOUNTS_MAX = 65_536  # of one node; reject
 FAILURES_SHOWN_MAX = 64  # addresses in one message; the others as one count
+RING_ACCOUNTS_MAX = 1_024  # in one message; what is more goes in further ones
 _TAG_BYTES = 16
 
 Account = Annotated[str, Meta(pattern=rf"\A{ACCOUNT}\Z")]
@@ -55,20 +57,23 @@ class Failures(Struct, frozen=True, array_like=True, tag="radio-failures.1"):
 
 
 class Here(Struct, frozen=True, array_like=True, tag="radios-here.1"):
-    """The accounts that have a radio at one gateway now, and in how many calls they are."""
+    """The accounts that have a radio at one gateway now, in how many calls they are, and what failed there."""
 
     gateway: Annotated[str, Meta(max_length=64)]
     accounts: Annotated[tuple[Account, ...], Meta(max_length=ACCOUNTS_MAX)]
     calls: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    faults: Totals = {}
 
 
 class Ring(Struct, frozen=True, array_like=True, tag="radio-ring.1"):
-    """Call the radios of `path` and below, or those `accounts`, into the talkgroup `where`, for `by`."""
+    """Call the radios of `path` and below, or those `accounts`, into the talkgroup `where`, for `by`. `end`: instead,
+    end calls that are in it, of those accounts, or all."""
 
     path: Code
-    accounts: Annotated[tuple[Account, ...], Meta(max_length=1_024)]
+    accounts: Annotated[tuple[Account, ...], Meta(max_length=RING_ACCOUNTS_MAX)]
     where: Annotated[str, Meta(max_length=64)]
     by: Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
+    end: bool = False
 
 
 Told = Failures | Here | Ring

@@ -24,8 +24,8 @@ PROPOSAL_ALL = "fc.trust.proposal.>"
 ACCOUNT_ALL = "fc.account.>"
 AUDIT_ALL = "fc.audit.>"
 LOST_ALL = "fc.trust.lost.*"
-RADIO_ALL, RADIO_RING_ALL = "fc.trust.radio.>", "fc.radio.ring.>"
-RADIO_SPEAK_ALL = "fc.radio.speak.>"
+RADIO_ALL, RADIO_RING_ALL, RADIO_SPEAK_ALL = "fc.trust.radio.>", "fc.radio.ring.>", "fc.radio.speak.>"
+CAMERA_ALL, CAMERAS_HERE = "fc.trust.camera.>", "fc.camera.here"
 RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
@@ -102,6 +102,16 @@ def lost(device: bytes) -> str:
 def radio(account: str) -> str:
     """The account of a radio; last per account."""
     return f"fc.trust.radio.{account.encode().hex()}"
+
+
+def camera(name: str) -> str:
+    """A camera or drone of this tier; last per name."""
+    return f"fc.trust.camera.{name.encode().hex()}"
+
+
+def talkgroup(slot: int) -> str:
+    """A temporary talkgroup; last per slot."""
+    return f"fc.trust.talkgroup.{slot}"
 
 
 def radio_ring(path: Path) -> str:

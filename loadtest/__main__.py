@@ -32,6 +32,7 @@ from loadtest import (
     floor_races,
     forge,
     fuzz,
+    kept,
     ladder,
     registrations,
     slow,
@@ -40,6 +41,7 @@ from loadtest import (
 )  # fmt: skip
 from loadtest.compare import scenario as compare
 from loadtest.link import scenario as link
+from loadtest.video import scenario as video
 
 INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
@@ -64,8 +66,10 @@ SCENARIOS = {
     "away": away,
     "cluster": cluster,
     "disk": disk,
+    "kept": kept,
     "ladder": ladder,
     "voice": voice,
+    "video": video,
     "registrations": registrations,
 }
 

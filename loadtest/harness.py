@@ -20,6 +20,7 @@ from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.keys import make_keys
 from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.up import Tier, run_tier
+from fusioncmd.cli.video_way import Video
 from fusioncmd.client import Commander, key_login
 from fusioncmd.divisions import Divisions
 from fusioncmd.messages import Order, Status, encode
@@ -101,6 +102,7 @@ class Running:
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
     played: int = 0, nats: str | None = None, console: bool = False, radio: Radio | None = None,
+    video: Video | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
     `played-0` and on, are the scenario itself, on the bus alone. `nats`: servers that run, and know the users that
@@ -109,8 +111,9 @@ async def running(
     places = divisions.guangdong()
     way = OWN if nats is None else Way(keys=users.folder_of(folder))
     tier = Tier(
-        places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way, radio=radio
-    )
+        places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way, radio=radio,
+        video=video,
+    )  # fmt: skip
     if console:
         tier = replace(tier, console=Console("127.0.0.1", console_port, proxied=False))
     make_keys(folder, tier.node, places)

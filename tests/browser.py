@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -94,3 +94,13 @@ def violations(page: Page) -> list[str]:
     found = page.evaluate("axe.run()")["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in serious]
+
+
+def in_both_themes(page: Page) -> list[str]:
+    """The same, in the dark and in the light."""
+    found: list[str] = []
+    themes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        found += [f"{theme}: {each}" for each in violations(page)]
+    return found

@@ -1,4 +1,4 @@
-"""What NATS itself refuses the gateway of browsers: all but whose devices are lost."""
+"""What NATS itself refuses the gateway of browsers: all but whose devices are lost, and what people missed."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ async def test_the_gateway_of_browsers_reads_losses_and_nothing_else(tmp_path: P
         await node.store("fc.trust.lost.00", b"a loss")
         await until(lambda: read)
         assert [stored.data for stored in read] == [b"a loss"]
+
+        async def served(data: bytes) -> bytes:
+            return data[::-1]
+
+        for asked in ("fc.api.missed", "fc.api.missed-recording"):
+            await node.serve(asked, served)
+            await node.edge(TRUST)  # a round trip: the server knows who serves
+            assert await video.ask(asked, b"ab", 5.0) == b"ba"
         intruder = await intrude(server.url, server.key("video"))
         for what, subject in NOT_OF_BROWSERS.items():
             assert not await intruder.publish(subject), what

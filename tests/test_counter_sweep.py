@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import devices, escalation, radios, video, voice
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -20,7 +20,20 @@ from tests.test_ledger import ALERT
 from tests.worlds import make_draft, make_id, make_order, sealed
 
 CITY = Selector(("4401",))
-OPEN = {"health", "login", "login_key", "login_token", "beat", "revoke", "enrol", "renew", "below", "answer-below"}
+OPEN = {
+    "health",
+    "login",
+    "login_key",
+    "login_token",
+    "beat",
+    "revoke",
+    "enrol",
+    "renew",
+    "below",
+    "answer-below",
+    "missed",
+    "missed-recording",
+}
 # One more is a decision.
 QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may ask it
     api.Health(), api.Login("chen", "no"), api.LoginByKey((b"proof",)), api.LoginByToken("token"), Beat(b"x"),
@@ -38,9 +51,16 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     api.AddAccount(name="mallory", roles=("administrator",), path="44", password=PASSWORD),
     escalation.Below((b"ticket",)), escalation.AnswerBelow(b"ticket", ALERT.id, PEOPLE[0], 0), radios.Radios(),
     radios.AddRadio("mallory", "0" * 64, "0" * 32), radios.RemoveRadio("radio-1"), radios.RingRadios("4401"),
+    cameras.AddCamera("gate-1", url="rtsp://192.0.2.1/"), cameras.Cameras(), cameras.RemoveCamera("gate-1"),
     voice.SpeakOrder(ALERT.id, ("4401",)), voice.Bursts(0, 1), voice.Recording("1790000000-0000001-00000001"),
-    voice.TalkPass(), video.Video(), video.ShowSource("44.01.cam1"), video.HideSource(), video.BeginRoll(("4401",)),
+    voice.TalkPass(), talkgroups.MakeTalkgroup("flood"), talkgroups.Talkgroups(),
+    talkgroups.EndTalkgroup("44", "flood"), talkgroups.Missed(b"ticket"),
+    talkgroups.MissedRecording(b"ticket", "1790000000-0000001-00000001"),
+    video.Video(), video.ShowSource("44.01.cam1"), video.HideSource(), video.BeginRoll(("4401",)),
     video.TurnRoll("skip"), video.Rolls(), video.RollReport("0" * 26),
+    kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1),
+    kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
+    kept.FootageProof("1790000000-0000001-00000001"),
 )  # fmt: skip
 
 

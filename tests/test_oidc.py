@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from fusioncmd import api
-from fusioncmd.accounts.oidc import Provider, provider_in
+from fusioncmd.accounts.oidc import Provider
+from fusioncmd.accounts.provider import provider_in
 from fusioncmd.client import Commander
 from fusioncmd.errors import Forbidden, Unavailable
 from tests.login_counter import counter

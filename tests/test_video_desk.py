@@ -37,10 +37,10 @@ async def world(data: Path) -> AsyncIterator[tuple[Counter, Heard, dict[str, lis
         heard = Heard(here.node.recorder, {"video"})
         for what in said:
             await here.bus.hear(f"fc.{what}.44", lambda subject, data, what=what: said[what].append(decode(data)))
-        here.node.video.bus = here.bus
-        carrying = asyncio.create_task(here.node.video.run())
+        here.node.media.video.bus = here.bus
+        carrying = asyncio.create_task(here.node.media.video.run())
         here.now_s += LISTENS_S
-        await until(lambda: here.node.video._saying is not None)
+        await until(lambda: here.node.media.video._saying is not None)
         try:
             yield here, heard, said
         finally:
@@ -96,13 +96,13 @@ async def test_two_towns_answer_a_roll_and_one_does_not(tmp_path: Path) -> None:
         assert said["roll"][0] == Roll("44", call.id, TOWN, call.until_ms, "duty")
         await publish(here, TOWN, "cam1", "camera")  # is nobody
         await publish(here, TOWN + "001" if TOWN + "001" in VILLAGES else VILLAGES[0], "p1", number=7)
-        await until(lambda: here.node.video.rolls.running.called.outcome == "live")
+        await until(lambda: here.node.media.video.rolls.running.called.outcome == "live")
         with pytest.raises(Conflict):
             await here.admin(asked.TurnRoll("present", call.id, OTHER))
         after = await here.admin(asked.TurnRoll("present", call.id, TOWN))
         assert [one.outcome for one in after.turns] == ["present", "called"]
         here.now_s += 10.1
-        await until(lambda: here.node.video.rolls.running is None)
+        await until(lambda: here.node.media.video.rolls.running is None)
         report = await here.admin(asked.RollReport(call.id))
         assert report.counts() == {"present": 1, "absent": 1} and report.turns[0].who == "title"
         await until(lambda: said["roll"][-1].called == "")
@@ -135,11 +135,13 @@ async def test_a_roll_goes_on_after_a_restart_and_nobody_is_absent_before_they_c
     async with world(tmp_path) as (here, _, _):
         call = await here.admin(asked.BeginRoll((TOWN, OTHER), wait_s=10))
     async with world(tmp_path) as (here, _, said):
-        running = here.node.video.rolls.running
+        running = here.node.media.video.rolls.running
         assert running is not None and running.id == call.id
         await until(lambda: said["roll"])
         here.now_s += 60
-        await until(lambda: here.node.video.rolls.running is None or here.node.video.rolls.running.turn == 1)
+        await until(
+            lambda: here.node.media.video.rolls.running is None or here.node.media.video.rolls.running.turn == 1
+        )
 
 
 async def test_the_called_are_told_and_who_commands_below_calls_no_roll(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from litestar.testing import AsyncTestClient
 
-from fusioncmd import devices, passes, tickets
+from fusioncmd import devices, envelope, passes, tickets
+from fusioncmd.api.talkgroups import Missed, MissedReply
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import Stored
 from fusioncmd.codes import Path, parse
@@ -25,6 +26,7 @@ from gateways.video import bounds
 from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
+from gateways.video.missed import MissedDesk
 from gateways.video.talking import Browser, Talking
 from gateways.video.who import Doorman, check_branch
 
@@ -104,7 +106,8 @@ async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page
         (good, b"v=0", "9999", 400),
         (good, b"v" * (bounds.OFFER_BYTES_MAX + 1), "440106", 413),
     ]
-    async with AsyncTestClient(make_app(talking, forwarding, calling, everybody, idle)) as page:
+    app = make_app(talking, forwarding, calling, MissedDesk(MemoryBus()), everybody, idle)
+    async with AsyncTestClient(app) as page:
         for headers, offer, where, status in cases:
             answer = await page.post(f"/talk/{where}", content=offer, headers=headers)
             told: dict[str, Any] = answer.json()
@@ -121,3 +124,25 @@ async def test_an_offer_that_is_refused_is_told_why_in_both_languages_and_a_page
         assert gone.status_code == 404
         assert (await page.get("/health")).json().items() >= {"browsers": 0, "refused": 0, "viewers": 0}.items()
     assert talking.browsers == {}
+
+
+async def test_what_was_missed_is_asked_for_who_shows_a_ticket_and_for_nobody_else() -> None:
+    bus, asked = MemoryBus(), list[Missed]()
+    everybody = Doorman(KEY, parse("44"), LostDevices(KEY), lambda path: path.code)
+
+    async def answer(data: bytes) -> bytes:
+        question = envelope.decode_question(Missed, data)[0]
+        asked.append(question)
+        return envelope.encode_reply(MissedReply(("4401.flood",), ()))
+
+    await bus.serve("fc.api.missed", answer)
+    desk, ticket = MissedDesk(bus), shown(expires_s=1 << 40)
+    async with AsyncTestClient(make_app(None, None, None, desk, everybody, idle)) as page:  # type: ignore[arg-type]
+        told = await page.get("/missed?where=4401&since_ms=7", headers={"authorization": ticket})
+        assert told.json() == {"groups": ["4401.flood"], "bursts": []} and asked[0].since_ms == 7
+        assert tickets.to_text(asked[0].ticket) == ticket.partition(" ")[2]
+        assert (await page.get("/missed", headers={"authorization": passed(1 << 40)})).status_code == 403
+        assert (await page.get("/missed")).status_code == 401
+        desk._free = 0
+        assert (await page.get("/missed", headers={"authorization": ticket})).status_code == 503
+    assert len(asked) == 1

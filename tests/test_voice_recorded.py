@@ -36,11 +36,13 @@ def frame(n: int, opus: bytes = b"", last: bool = False, gateway: str = "g", at:
     return VoiceFrame(gateway, 3, n, 960 * n if at is None else at, "44", 32, who, opus or SOUND[n % 12], last)
 
 
-def burst(at_ms: int = NOW_MS, place: str = "440106", name: str = "陈村长", node: str = "440106001") -> Ended:
+def burst(
+    at_ms: int = NOW_MS, place: str = "440106", name: str = "陈村长", node: str = "440106001", group: str = "main"
+) -> Ended:
     bursts = Bursts()
     for n in range(10):
         said = frame(n)
-        bursts.hear(place, "main", VoiceFrame(*[getattr(said, f) for f in said.__struct_fields__[:6]],
+        bursts.hear(place, group, VoiceFrame(*[getattr(said, f) for f in said.__struct_fields__[:6]],
                                               Speaker(7, node, name), said.opus), at_ms)  # fmt: skip
     return bursts.over(at_ms + ENDED_MS)[0]
 

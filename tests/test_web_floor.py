@@ -17,7 +17,19 @@ SSRC = 0xFEDCBA98
 PROGRAM = """
 import * as floor from "./floor.mjs";
 import { Participant } from "./participant.mjs";
+import { Visits, unheard } from "./missed.mjs";
 import { readFileSync } from "node:fs";
+const kept = new Map(); // words.ts reads its language from there
+const store = { getItem: (key) => kept.get(key) ?? null, setItem: (key, text) => void kept.set(key, text) };
+for (const [name, value] of [["localStorage", store], ["navigator", { language: "en" }]]) {
+  Object.defineProperty(globalThis, name, { value, configurable: true });
+}
+globalThis.document = { documentElement: {} };
+const { causeWords, speak } = await import("./causes.mjs");
+const words = () =>
+  given.denied.map((one) => causeWords(one, null)).concat(given.revoked.map((one) => causeWords(null, one)));
+const visits = new Visits(store), burst = (id, at_ms) => ({ id, at_ms });
+for (let n = 0; n < 70; n++) visits.left(`44.g${n}`, 1_000 + n);
 const given = JSON.parse(readFileSync("input.json", "utf8"));
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 const unhex = (text) => Uint8Array.from(Buffer.from(text, "hex")).buffer;
@@ -31,6 +43,9 @@ console.log(JSON.stringify({
          floor.acknowledge(given.ssrc, floor.Kind.idle)].map(hex),
   read: given.read.map((each) => floor.read(unhex(each))),
   done: given.steps.map(does),
+  words: ["en", "zh"].map((language) => (speak(language), words())),
+  visits: [visits.last("44.g69"), visits.last("44.g0"), visits.last("44")],
+  unheard: unheard([burst("c", 30), burst("b", 20), burst("a", 10)], 10, new Set(["b"])).map((one) => one.id),
 }));
 """
 
@@ -45,8 +60,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if not esbuild.exists():
         pytest.skip("the pages are not built: make pages")
     folder: Path = tmp_path_factory.mktemp("floor")
-    for name in ("floor", "participant"):
-        source = WEB / "shared" / f"{name}.ts"
+    (folder / "causes.ts").write_text(
+        f'export * from "{WEB}/shared/causes"; export {{ speak }} from "{WEB}/shared/words";', "utf-8"
+    )
+    for name in ("floor", "participant", "missed", "causes"):
+        source = folder / "causes.ts" if name == "causes" else WEB / "shared" / f"{name}.ts"
         argv = [str(esbuild), str(source), "--bundle", "--format=esm", f"--outfile={folder}/{name}.mjs"]
         subprocess.run(argv, check=True, capture_output=True)
     (folder / "program.mjs").write_text(PROGRAM, "utf-8")
@@ -70,7 +88,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ["press", 9_000], ["receive", 9_100, told(Kind.DENY, cause=Denied.QUEUE_FULL)],
         ["press", 10_000], ["tick", 11_000], ["tick", 12_000], ["tick", 13_000],
     ]  # fmt: skip
-    (folder / "input.json").write_text(json.dumps({"ssrc": SSRC, "read": read, "steps": steps}), "utf-8")
+    causes = {"denied": [*Denied], "revoked": [*Revoked]}
+    given = {"ssrc": SSRC, "read": read, "steps": steps, **causes}
+    (folder / "input.json").write_text(json.dumps(given), "utf-8")
     done = subprocess.run(
         [node, "--no-warnings", "program.mjs"], cwd=folder, capture_output=True, text=True, timeout=60
     )
@@ -109,3 +129,14 @@ def test_who_presses_waits_speaks_is_stopped_and_gives_up(found: dict[str, Any])
     assert hearing[1] == "镇 巡逻" and hearing[2] is None and hearing[8] is None
     assert found["done"][6][3] == 2 and found["done"][9][4] == Revoked.PRE_EMPTED
     assert found["done"][15][4] == Denied.QUEUE_FULL and found["done"][19][5]
+
+
+def test_why_somebody_may_not_speak_is_said_in_words_of_its_own_in_both_languages(found: dict[str, Any]) -> None:
+    for words in found["words"]:
+        assert len({*words}) == len(words) and not [text for text in words if "(cause" in text or "（原因" in text]
+    assert found["words"][0][0] == "Denied: somebody else speaks." and "讲话" in found["words"][1][0]
+
+
+def test_what_came_since_the_last_visit_and_was_not_heard_is_marked(found: dict[str, Any]) -> None:
+    assert found["unheard"] == ["c"]
+    assert found["visits"] == [1_069, 0, 0]  # of 64 talkgroups the last visit is kept

@@ -37,14 +37,14 @@ async def _run(given: argparse.Namespace) -> None:
     node.health.clock_off_s = lambda: clock.off_s if clock.jumped else 0.0
     if given.video:  # on the account that passes between tiers
         key = given.bus_key and users.seed_file(given.bus_key.parent, users.FLOOR)
-        node.video.bus = await open_bus(given.nats, "video", wait_s=BUS_WAIT_S, key=key, ca=given.tls_ca)
+        node.media.video.bus = await open_bus(given.nats, "video", wait_s=BUS_WAIT_S, key=key, ca=given.tls_ca)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
     await node.run()
     await bus.close()
-    if node.video.bus is not None:
-        await node.video.bus.close()
+    if node.media.video.bus is not None:
+        await node.media.video.bus.close()
 
 
 def main() -> None:

@@ -16,11 +16,13 @@ from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from fusioncmd.voice import subjects as talk_subjects
 from tiers import link_rights
 from tiers.link_rights import below, says_down, says_up
 
 FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
+VIDEO_ASKS = ("missed", "missed-recording")
 RADIO_SAYS = (subjects.RADIO_FAILED, subjects.RADIO_HERE)
 CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
@@ -39,6 +41,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
+        "camera": _camera,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -57,7 +60,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *below(subjects.audit(here)),
         "fc.trust.revocation.>", "fc.trust.heartbeat.*", "fc.trust.proposal.*",
         f"fc.trust.device.{here.dotted}.>", "fc.trust.lost.>",
-        "fc.trust.radio.*", *below(f"fc.radio.ring.{here.dotted}"), subjects.radio_speak(here),
+        "fc.trust.radio.*", "fc.trust.camera.*", "fc.trust.talkgroup.*", *below(f"fc.radio.ring.{here.dotted}"),
+        subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
@@ -75,6 +79,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.PRESENCE_ALL,
         *CHANNELS_SAY,
         *RADIO_SAYS,
+        subjects.CAMERAS_HERE,
+        talk_subjects.faults(here),
         *links,
     )
 
@@ -118,20 +124,36 @@ def _radio_reads(name: str, api: str) -> tuple[str, ...]:
 
 
 def _video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The gateway of browsers: it reads whose devices are lost. Their voice is another user's."""
+    """The gateway of browsers: it reads whose devices are lost, and asks what people missed. Their voice is another
+    user's."""
     consumer = fixed_name(user.name, (subjects.LOST_ALL,))
     create = f"{GATEWAYS_JETSTREAM}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{subjects.LOST_ALL}"
-    return (f"{GATEWAYS_JETSTREAM}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, GATEWAYS_JETSTREAM)), ()
+    reads = (f"{GATEWAYS_JETSTREAM}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, GATEWAYS_JETSTREAM))
+    return (*reads, *map(subjects.api, VIDEO_ASKS)), ()
+
+
+def _camera(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The gateway of cameras: it reads which there are, and says how they are. Their pictures are another user's."""
+    return (subjects.CAMERAS_HERE, *_camera_reads(user.name, GATEWAYS_JETSTREAM)), ()
+
+
+def _camera_reads(name: str, api: str) -> tuple[str, ...]:
+    consumer = name if name == "*" else fixed_name(name, (subjects.CAMERA_ALL,))
+    create = f"{api}.CONSUMER.CREATE.{TRUST.name}.{consumer}.{subjects.CAMERA_ALL}"
+    return f"{api}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, api)
 
 
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
         "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL,
-        *map(subjects.api, GATEWAY_ASKS), *RADIO_SAYS,
+        *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
     )  # fmt: skip
-    own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM))
-    theirs = (*_gateway_reads("*", GATEWAYS_JETSTREAM), *_radio_reads("*", GATEWAYS_JETSTREAM))
+    own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))
+    theirs = (
+        *_gateway_reads("*", GATEWAYS_JETSTREAM), *_radio_reads("*", GATEWAYS_JETSTREAM),
+        *_camera_reads("*", GATEWAYS_JETSTREAM),
+    )  # fmt: skip
     return {subject: subject for subject in says} | dict(zip(own, theirs, strict=True))
 
 

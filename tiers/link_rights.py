@@ -19,8 +19,10 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who arbitrates floors and records voice and video at a node."""
     talkgroups, own = _talkgroups(user), talk_subjects.beacon(user.path)
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(own))
-    return (*talkgroups, *_video_says(user), own), (
-        *talkgroups, *_video_hears(user), *beacons, talk_subjects.joined("*"),
+    says, hears = _kept(user, "ask"), _kept(user, "said")
+    own_says = (*talkgroups, *_video_says(user), *says[1:], hears[0], own, talk_subjects.faults(user.path))
+    return own_says, (
+        *talkgroups, *_video_hears(user), *hears[1:], says[0], *beacons, talk_subjects.joined("*"),
     )  # fmt: skip
 
 
@@ -29,7 +31,8 @@ def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
     talkgroups = _talkgroups(user)
     up = (*says_up(user.serves), *talkgroups, *_video_says(user), *below(talk_subjects.beacon(user.path)))
-    down = (*says_down(user.serves), *talkgroups, *_video_hears(user))
+    up, down = (*up, *_kept(user, "said")), (*says_down(user.serves), *talkgroups, *_video_hears(user))
+    down = (*down, *_kept(user, "ask"))
     return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))
 
 
@@ -48,6 +51,11 @@ def _video_says(user: BusUser) -> tuple[str, ...]:
     """Sources of the own place and below, and what is put before those below; of sources above, only asks."""
     asks = (f"fc.video.{path.dotted}.*.ask" for path in user.path.ancestors())
     return (*asks, f"fc.video.{user.path.dotted}.>", *below(show(user.path)), *below(roll(user.path)))
+
+
+def _kept(user: BusUser, what: str) -> tuple[str, ...]:
+    """Of copies of what was recorded: at the own place, and then at each depth below."""
+    return tuple(f"fc.kept.{user.path.dotted}{'.*' * depth}.{what}" for depth in range(6 - user.path.tier))
 
 
 def _video_hears(user: BusUser) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput
 from fusioncmd.voice import frames, joined, subjects
 from fusioncmd.voice.bounds import TALKGROUPS_MAX
+from fusioncmd.voice.faults import Kind
 from tiers.bursts import Bursts, Ended
 from tiers.recordings import Recordings
 
@@ -59,6 +60,10 @@ class Listener:
         finally:
             self._ended += self._bursts.over(self._now_ms, all_of_them=True)
             self._write()
+
+    @property
+    def faults(self) -> dict[Kind, int]:
+        return {"unwritten": self.failed, "unrecorded": self._bursts.shed}
 
     @property
     def _now_ms(self) -> int:

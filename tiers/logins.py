@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,7 +19,6 @@ from fusioncmd.access import Actor
 from fusioncmd.accounts import passwords, sessions
 from fusioncmd.accounts.account import Account, key_of
 from fusioncmd.accounts.limiter import Limiter, Noted
-from fusioncmd.accounts.oidc import Provider
 from fusioncmd.accounts.proofs import Proofs
 from fusioncmd.accounts.sessions import Session
 from fusioncmd.audit.entries import Entry, Recorder
@@ -30,6 +29,9 @@ from fusioncmd.trust.refusals import Untrusted
 from tiers.accounts import Accounts
 from tiers.checks import Checks, Pause
 from tiers.serving import Answer
+
+if TYPE_CHECKING:
+    from fusioncmd.accounts.oidc import Provider
 
 log = structlog.get_logger("node")
 REPLY_S = limits.LOGIN_REPLY_MS / 1000

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fusioncmd.bus.users import BusUser
+from fusioncmd.voice import subjects as talk_subjects
 from tiers.bus_rights import rights_of
 from tiers.link_rights import says_down, says_up
 
@@ -52,6 +53,7 @@ def beside(settings: LinkSettings, own: str, inside: list[BusUser]) -> Iterator[
         hears = [subject for code in below for subject in says_down(code)]
         says += says_down(settings.node) if above else ()
         hears += says_up(settings.node) if above else ()
+        says += (talk_subjects.faults(user.path) for user in inside if user.role == "floor")
         yield Lent(f"{own}-links", inside, tuple(says), tuple(hears))
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from fusioncmd import __version__, api, codes, limits, subjects
 from fusioncmd import keys as secret_keys
-from fusioncmd.accounts.oidc import provider_in
+from fusioncmd.accounts.provider import provider_in
 from fusioncmd.audit.entries import Entry
 from fusioncmd.audit.head_file import head_file
 from fusioncmd.bus.port import Bus
@@ -44,14 +44,12 @@ from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.losses import Elsewhere
-from tiers.radios import RadioDesk
+from tiers.media import Media
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
 from tiers.signing_keys import SigningKeys
 from tiers.snapshots import Snapshots
-from tiers.video_desk import VideoDesk
-from tiers.voice_desk import VoiceDesk
 
 log = structlog.get_logger("node")
 
@@ -97,7 +95,7 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems),
+                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -120,10 +118,9 @@ class Node:
         self.devices = DeviceDesk(
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
-        self.radios = RadioDesk(bus, self._roster, ticket_key, self.recorder, self._clock, self._notices)
-        self.voice = VoiceDesk(bus, self.desk, data, ticket_key, self.recorder, self._clock)
-        self.voice.gateways = lambda: self.radios.gateways
-        self.video = VideoDesk(self.desk, data, self.recorder, self._clock)
+        self.media = Media(
+            bus, self.desk, data, ticket_key, self.recorder, self._notices, self._clock, monotonic
+        )  # fmt: skip
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -156,7 +153,7 @@ class Node:
         serving = Serving(self._bus, lambda: self.health.ready, self.logins.admit, self.recorder, self._clock)
         await serving.serve(self._answers())
         await self._bus.hear(subjects.PRESENCE_ALL, self._hear_presence)
-        await self.radios.start()
+        await self.media.start()
         listening = asyncio.create_task(asyncio.sleep(self._listen_s))
         await self._folding.read_everything()
         self._snapshots.begin_anew(self._folding.begun_anew)
@@ -168,7 +165,7 @@ class Node:
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
         climbing = await self.ladders.start()
-        showing = asyncio.create_task(self.video.run())
+        showing = asyncio.create_task(self.media.run())
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -177,6 +174,7 @@ class Node:
                 except TimeoutError:
                     await self.snapshot()
                     await self._keys.tend()
+                    await self.media.tend()
         climbing.cancel()
         showing.cancel()
         await self.snapshot()
@@ -234,7 +232,5 @@ class Node:
             api.Accounts: self.accounts.list,
             **self._keys.answers(),
             **self.devices.answers(),
-            **self.radios.answers(),
-            **self.voice.answers(),
-            **self.video.answers(),
+            **self.media.answers(),
         }

@@ -6,7 +6,7 @@ the audit before it holds; a removal holds at once, and is told after. Wrong sec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -18,9 +18,11 @@ from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, Conflict, NotFound
-from fusioncmd.radios import Failures, Here, Radio, Ring
+from fusioncmd.radios import RING_ACCOUNTS_MAX, Failures, Here, Radio, Ring
 from fusioncmd.roster.directory import Roster
 from fusioncmd.trust.notices import Notices
+from fusioncmd.voice.faults import Kind
+from fusioncmd.voice.groups import Talkgroup
 from tiers.serving import Answer
 
 log = structlog.get_logger("radios")
@@ -39,6 +41,7 @@ class RadioDesk:
         self._bus, self._roster, self._key, self._audit, self._clock = bus, roster, key, audit, clock
         self._held: dict[str, tuple[Radio, int]] = {}  # by account, also those that were removed; and the sequence
         self._here: dict[str, tuple[frozenset[str], float]] = {}  # by gateway
+        self.faults: Callable[[str, dict[Kind, int]], None] = lambda who, totals: None
         notices.on("radio", self.fold)
 
     async def start(self) -> None:
@@ -118,6 +121,24 @@ class RadioDesk:
         await self._bus.say(subjects.radio_ring(Path(request.node)), radios.encode(ring))
         return asked.Rung(sum(account in here for account in found), where)
 
+    def meant(self, group: Talkgroup) -> tuple[str, ...]:
+        """The accounts that are its members: themselves, by whose they are, or by where they belong."""
+        held = (radio for radio, _ in self._held.values() if not radio.removed)
+        return tuple(sorted(radio.account for radio in held if group.means(radio.path, radio.number, radio.account)))
+
+    def place_of(self, account: str) -> str:
+        """NotFound."""
+        return self._known(account).path
+
+    async def call(self, path: str, accounts: Sequence[str], where: str, by: str, end: bool = False) -> int:
+        """Into that talkgroup; or `end` their calls in it, with no account everybody's. How many are here."""
+        here = self._registered()
+        parts = [accounts[at : at + RING_ACCOUNTS_MAX] for at in range(0, len(accounts), RING_ACCOUNTS_MAX)]
+        for part in parts or ([()] if end else []):
+            ring = Ring(path, tuple(part), where, by, end)
+            await self._bus.say(subjects.radio_ring(Path(path)), radios.encode(ring))
+        return sum(account in here for account in accounts)
+
     async def _put(self, radio: Radio, last: int) -> None:
         """`Conflict` when it was changed meanwhile."""
         seq = await self._bus.store(subjects.radio(radio.account), radios.pack(radio, self._key), expect_last=last)
@@ -165,6 +186,7 @@ class RadioDesk:
             return
         if told.gateway in self._here or len(self._here) < 64:
             self._here[told.gateway] = frozenset(told.accounts), self._clock()
+            self.faults(told.gateway, told.faults)
 
     def _failed(self, subject: str, data: bytes) -> None:
         try:

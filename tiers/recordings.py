@@ -55,8 +55,8 @@ class Recordings:
         }  # fmt: skip
         hour = self._folder / one.id[:10]
         hour.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _store(hour / f"{one.id}.ogg", ogg.write(ended.packets, tags), os.O_TRUNC)
-        _store(hour / INDEX, b"\n" + recorded.line(one), os.O_APPEND)  # the line before may have been cut off
+        store(hour / f"{one.id}.ogg", ogg.write(ended.packets, tags), os.O_TRUNC)
+        store(hour / INDEX, b"\n" + recorded.line(one), os.O_APPEND)  # the line before may have been cut off
         self._written += 1
         if self._written % PRUNE_EVERY == 0:
             self.prune()
@@ -103,7 +103,7 @@ class Recordings:
         return [hour for hour in self._folder.iterdir() if hour.is_dir()] if self._folder.is_dir() else []
 
 
-def _store(file: Path, data: bytes, how: int) -> None:
+def store(file: Path, data: bytes, how: int) -> None:
     """All of it: a disk that fills up takes a part without a word."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | how, 0o600)
     try:

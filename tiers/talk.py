@@ -18,7 +18,8 @@ from fusioncmd.bus.port import Bus
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path, parse
 from fusioncmd.programs import run_program
-from fusioncmd.voice import subjects
+from fusioncmd.voice import faults, subjects
+from fusioncmd.voice.faults import Kind
 from tiers.floors import Floors
 from tiers.listener import Listener
 
@@ -26,6 +27,7 @@ log = structlog.get_logger("talk")
 
 BUS_WAIT_S = 30.0
 TICK_S = 0.05
+FAULTS_LOOK_S, FAULTS_AGAIN_S = 1.0, 60.0
 
 
 class Talk:
@@ -44,7 +46,8 @@ class Talk:
     async def run(self, stop: asyncio.Event) -> None:
         await self._hear_all()
         log.info("talk.ready", node=self._node.code)
-        tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self.listener.run())]
+        runs = (self._saying.run(), self.listener.run(), self._tell_faults())
+        tasks = [asyncio.create_task(run) for run in runs]
         try:
             while not stop.is_set() and not any(task.done() for task in tasks):
                 self.floors.tick(_now_ms())
@@ -58,6 +61,17 @@ class Talk:
         for error in ended:
             if isinstance(error, Exception):
                 raise error
+
+    async def _tell_faults(self) -> None:
+        """When there are more of them, and each minute: the node may have been started again. Until cancelled."""
+        told: dict[Kind, int] = {}
+        told_s = time.monotonic()
+        while True:
+            await asyncio.sleep(FAULTS_LOOK_S)
+            totals: dict[Kind, int] = {**self.listener.faults, "unsaid": self._saying.shed}
+            if any(totals.values()) and (totals != told or time.monotonic() - told_s >= FAULTS_AGAIN_S):
+                told, told_s = totals, time.monotonic()
+                self._saying.say(subjects.faults(self._node), faults.encode(faults.Faults(totals)))
 
     async def _hear_all(self) -> None:
         for path in self._node.ancestors():

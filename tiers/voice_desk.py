@@ -1,5 +1,5 @@
-"""What a node answers of voice: which bursts were kept, and one to be heard; an order that is to be spoken; and who may
-join talkgroups in a browser."""
+"""What a node answers of voice: which bursts were kept, and one to be heard, also by who missed it; an order that is to
+be spoken; and who may join talkgroups in a browser."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path as FilePath
 from typing import Any
 
-from fusioncmd import ids, passes, subjects
+from fusioncmd import ids, passes, subjects, tickets
 from fusioncmd.access import Actor, check_places
+from fusioncmd.api.talkgroups import Missed, MissedRecording, MissedReply
 from fusioncmd.api.voice import (
     SPAN_MS_MAX,
     Bursts,
@@ -24,8 +25,8 @@ from fusioncmd.api.voice import (
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BadInput, NotFound
-from fusioncmd.voice.bounds import USER_CHARS_MAX
-from fusioncmd.voice.recorded import matches, may_hear
+from fusioncmd.voice.bounds import MISSED_MAX, MISSED_S_MAX, USER_CHARS_MAX
+from fusioncmd.voice.recorded import Recorded, could_hear, matches, may_hear, was_in
 from fusioncmd.voice.speak import Speak, encode
 from tiers.desk import Desk
 from tiers.recordings import Recordings
@@ -45,9 +46,13 @@ class VoiceDesk:
         self._recordings, self._recorder, self._clock = Recordings(data, clock), recorder, clock
         self._holders: dict[bytes | str, int] = {}  # by session or name, until when (since 1970) the last pass holds
         self.gateways: Callable[[], int] = lambda: 0  # of radios, that are there
+        self.groups_of: Callable[[str, int], tuple[str, ...]] = lambda place, number: ()  # temporary ones of a person
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak, TalkPass: self.talk_pass}
+        return {
+            Bursts: self.bursts, Recording: self.recording, SpeakOrder: self.speak, TalkPass: self.talk_pass,
+            Missed: self.missed, MissedRecording: self.missed_recording,
+        }  # fmt: skip
 
     async def speak(self, question: SpeakOrder, who: Actor) -> Speaking:
         """What is spoken is the order as it was signed; a clip is whoever's word who asks, and noted as theirs."""
@@ -84,7 +89,8 @@ class VoiceDesk:
             raise BadInput("The time ends before it begins, or is too long.", "结束时间早于开始时间，或时段过长。")
         found = await asyncio.to_thread(
             self._recordings.found, question.from_ms, question.until_ms,
-            lambda one: may_hear(one, who.path) and matches(one, question.place, question.person), question.limit + 1,
+            lambda one: may_hear(one, who.path) and was_in(one, question.where)
+            and matches(one, question.place, question.person), question.limit + 1,
         )  # fmt: skip
         return BurstsReply(tuple(found[: question.limit]), len(found) > question.limit)
 
@@ -94,6 +100,31 @@ class VoiceDesk:
             raise NotFound(
                 f"There is no recording {question.id} for {who.name}.", f"{who.name} 没有录音 {question.id}。"
             )
-        details = {"what": "heard", "group": f"{one.place}.{one.group}", "speaker": one.name}
-        self._recorder.note(Entry(int(self._clock() * 1_000), who.name, "voice", one.id, details=details))
+        self._note_heard(one, who.name)
         return RecordingReply(one, data)
+
+    async def missed(self, question: Missed, who: Actor | None) -> MissedReply:
+        """What a person could have heard live. BadTicket."""
+        person = tickets.check(question.ticket, self._key, self._clock())
+        groups = self.groups_of(person.village, person.number)
+        until_ms = int(self._clock() * 1_000)
+        found = await asyncio.to_thread(
+            self._recordings.found, max(question.since_ms, until_ms - MISSED_S_MAX * 1_000), until_ms,
+            lambda one: one.number != person.number and was_in(one, question.where)
+            and could_hear(one, person.village, groups), MISSED_MAX,
+        )  # fmt: skip
+        return MissedReply(groups, tuple(found))
+
+    async def missed_recording(self, question: MissedRecording, who: Actor | None) -> RecordingReply:
+        """BadTicket; NotFound, too, for what is of another talkgroup or older than a day."""
+        person = tickets.check(question.ticket, self._key, self._clock())
+        one, data = await asyncio.to_thread(self._recordings.read, question.id)
+        old = one.at_ms < (self._clock() - MISSED_S_MAX) * 1_000
+        if old or not could_hear(one, person.village, self.groups_of(person.village, person.number)):
+            raise NotFound(f"There is no recording {question.id} for you.", f"没有您可收听的录音 {question.id}。")
+        self._note_heard(one, f"{person.village} {person.number}")
+        return RecordingReply(one, data)
+
+    def _note_heard(self, one: Recorded, by: str) -> None:
+        details = {"what": "heard", "group": f"{one.place}.{one.group}", "speaker": one.name}
+        self._recorder.note(Entry(int(self._clock() * 1_000), by, "voice", one.id, details=details))

@@ -88,14 +88,11 @@ class Provider:
         self._used[digest] = until_s
 
 
-def provider_in(data: Path) -> Provider | None:
-    """The provider of a data folder; None when none is set up; `Unavailable` when the files say nothing sensible."""
-    file = data / "oidc.toml"
-    if not file.exists():
-        return None
+def read_provider(file: Path) -> Provider:
+    """The provider that a settings file names; `Unavailable` when it says nothing sensible."""
     try:
         settings = convert(tomllib.loads(_text(file)), Settings)
-        return Provider(settings, _text(data / settings.jwks))
+        return Provider(settings, _text(file.parent / settings.jwks))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise Unavailable(f"{file} cannot be used: {error}.", f"无法使用 {file}：{error}。") from None
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from fusioncmd.api import (
     calling,
+    cameras,
     course,
     devices,
     escalation,
     health,
+    kept,
     keys,
     logins,
     proposals,
     radios,
     records,
     roles,
+    talkgroups,
     video,
     voice,
 )  # fmt: skip
@@ -100,6 +103,6 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
-    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **voice.VERBS,
-    **video.VERBS,
+    **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
+    **talkgroups.VERBS, **video.VERBS, **kept.VERBS,
 }  # fmt: skip

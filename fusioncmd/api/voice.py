@@ -19,13 +19,14 @@ SPAN_MS_MAX = RECORDINGS_DAYS_MAX * 86_400_000
 
 class Bursts(Question["BurstsReply"], frozen=True):
     """`voice`: bursts from `from_ms` to `until_ms`, the newest first. `place`: of the talkgroup or of who spoke, or one
-    above; `person`: a number, or part of a name."""
+    above; `person`: a number, or part of a name; `where`: the talkgroup, `<code>` or `<code>.<name>`."""
 
     from_ms: Millis
     until_ms: Millis
     place: CodeOrNone = ""
     person: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=FOUND_MAX)] = 100
+    where: Annotated[str, Meta(pattern=r"\A(|[0-9]{2,12}(\.[A-Za-z][A-Za-z0-9_-]{0,31})?)\Z")] = ""
 
 
 class BurstsReply(Struct, frozen=True):

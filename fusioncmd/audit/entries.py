@@ -26,6 +26,7 @@ Deed = Literal[
     "node",
     "ladder",
     "radio",
+    "camera",
     "voice",
     "video",
 ]

@@ -102,6 +102,11 @@ COMMANDS = {
         "Radios: add, list, remove, call together.",
         "电台：新增、查看、移除、呼叫入组。",
     ),
+    "cameras": (
+        "cameras:app",
+        "Cameras and drones: add, list, remove.",
+        "摄像头与无人机：新增、查看、移除。",
+    ),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",
@@ -164,8 +169,8 @@ COMMANDS = {
     ),
     "video": (
         "video:app",
-        "Video: what is live, show it to all below, call a roll.",
-        "视频：在线画面、向全体下级展示、点名。",
+        "Video: what is live, show it, call a roll, find recordings.",
+        "视频：在线画面、展示、点名、录像。",
     ),
     "plan": (
         "plan:plan",

@@ -91,7 +91,13 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
 
 
 def make_users(
-    data: Path, node: str, gateways: int, radio: bool = False, voice: bool = False, video: bool = False
+    data: Path,
+    node: str,
+    gateways: int,
+    radio: bool = False,
+    voice: bool = False,
+    video: bool = False,
+    cameras: bool = False,
 ) -> None:
     """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
@@ -107,6 +113,9 @@ def make_users(
     if video:
         users.ensure(folder, users.VIDEO, "video", node)
         users.ensure(folder, users.BROWSERS, "talk", node)
+    if cameras:
+        users.ensure(folder, users.CAMERA, "camera", node)
+        users.ensure(folder, users.PICTURES, "talk", node)
     if radio or voice or video:
         users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):

@@ -1,4 +1,4 @@
-"""One tier as processes: what is run, in which order, and when it is ready."""
+"""One tier is run: what has to be there before, and when it is ready."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ import contextlib
 import os
 import signal
 import socket
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from fusioncmd import api, divisions, keys, limits
+from fusioncmd import api, divisions, keys
 from fusioncmd.bus import users
 from fusioncmd.bus.port import CALL
 from fusioncmd.cli import shell
-from fusioncmd.cli.bus_way import OWN, Way, lets_everyone_in, make_users, write_way
-from fusioncmd.cli.console_way import Console
+from fusioncmd.cli.bus_way import lets_everyone_in, make_users, write_way
 from fusioncmd.cli.keys import make_keys
-from fusioncmd.cli.linked import ALONE, Linked
-from fusioncmd.cli.radio_way import Radio, listens
-from fusioncmd.cli.video_way import Video
+from fusioncmd.cli.processes import Tier as Tier
+from fusioncmd.cli.radio_way import listens
 from fusioncmd.client import Commander
 from fusioncmd.errors import BusDown, BusRefused, NotFound, Unavailable
-from fusioncmd.ladder.config import FILE
 from fusioncmd.ladder.settings import push_point
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.steady import VARIABLE
@@ -36,91 +29,6 @@ READY_S_MAX = 60.0
 LOOK_EVERY_S = 0.1
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 STARTS_MAX = 3  # a child that ended so often before the tier was ready will not get better
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """What one `up` runs. `nats` is given when a server runs already.
-
-    `proxies` are the addresses and networks of the proxies through which terminals come; empty: they come directly.
-    """
-
-    node: str
-    data: Path
-    divisions: Path | None
-    nats: str | None
-    nats_port: int
-    nats_server: str | None
-    host: str
-    port: int
-    gateways: int
-    proxies: tuple[str, ...] = ()
-    second_above: int = limits.SECOND_PERSON_PEOPLE
-    way: Way = OWN
-    linked: Linked = ALONE
-    console: Console | None = None
-    radio: Radio | None = None
-    voice: bool = False  # talkgroups, also where no radio comes in
-    video: Video | None = None
-
-    @property
-    def nats_url(self) -> str:
-        return self.nats or self.way.url(self.nats_port)
-
-    @property
-    def bus_keys(self) -> Path | None:
-        """Where the keys of the bus are; None where it lets everyone in."""
-        return None if self.way.open else self.way.keys or users.folder_of(self.data)
-
-    def bus_key(self, name: str) -> Path | None:
-        return None if self.bus_keys is None else users.seed_file(self.bus_keys, name)
-
-    def commands(self) -> Iterator[tuple[str, list[str]]]:
-        """Each child's name and command line, in starting order."""
-        python = [sys.executable, "-m"]
-        common = ["--data", str(self.data)]
-        if self.nats is None:
-            own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
-            own += self.linked.server_options()
-            own += ["--nats-server", self.nats_server] if self.nats_server else []
-            yield "nats", [*python, "tiers.nats_server", *own]
-        places = ["--divisions", str(self.divisions)] if self.divisions else []
-        second = ["--second-person-above", str(self.second_above)]
-        own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
-        above = ["--above", self.linked.above] if self.linked.above else []
-        video = ["--video"] if self.video else []
-        yield "node", [*python, "tiers", *own, *above, *video, *self._login("node")]
-        behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
-        push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
-        talk = ["--talk", self.video.at] if self.video else []
-        for i in range(1, self.gateways + 1):
-            listen = ["--host", self.host, "--port", str(self.port), *behind]
-            name = f"responder-{i}"
-            serve = ["--serve", self.node, "--nats", self.nats_url, *listen, "--name", name, *common, *push, *talk]
-            yield name, [*python, "gateways.responder", *serve, *self._login(name)]
-        if self.console is not None:
-            listen = ["--host", self.console.host, "--port", str(self.console.port)]
-            behind = ["--proxied"] if self.console.proxied else []
-            polygons = self.data / "counties.geojson"
-            counties = ["--counties", str(polygons)] if polygons.exists() else []
-            own = ["--nats", self.nats_url, *listen, *behind, *places, *counties, *talk]
-            yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
-        if self.voice or self.radio is not None or self.video is not None:
-            own = ["--node", self.node, "--nats", self.nats_url, *common, *self._login(users.FLOOR)]
-            yield "talk", [*python, "tiers.talk", *own]
-        if self.radio is not None:
-            own = ["--serve", self.node, "--nats", self.nats_url, *self.radio.options(), *common, *places]
-            yield "radio", [*python, "gateways.radio", *own, *self._login(users.RADIO)]
-        if self.video is not None:
-            own = ["--serve", self.node, "--nats", self.nats_url, *self.video.options(), *common, *places]
-            yield "video", [*python, "gateways.video", *own, *self._login(users.VIDEO)]
-        if (self.data / FILE).exists():
-            reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
-            yield "channels", [*python, "gateways.channels", *reach]
-
-    def _login(self, name: str) -> list[str]:
-        key = self.bus_key(name)
-        return [*(["--bus-key", str(key)] if key else []), *(["--tls-ca", str(self.way.ca)] if self.way.ca else [])]
 
 
 async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | None = None) -> Supervisor:
@@ -138,7 +46,8 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        make_users(tier.data, tier.node, tier.gateways, tier.radio is not None, tier.voice, tier.video is not None)
+        made = tier.radio is not None, tier.voice, tier.video is not None, tier.cameras is not None
+        make_users(tier.data, tier.node, tier.gateways, *made)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

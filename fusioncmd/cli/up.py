@@ -14,6 +14,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.at_tier import at_tier
 from fusioncmd.cli.bus_way import joined_way, own_way
+from fusioncmd.cli.camera_way import cameras_of
 from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
@@ -22,6 +23,7 @@ from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.cli.video_way import video_of
 from fusioncmd.errors import Unavailable
+from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX
 from fusioncmd.words import reason, say
 
 
@@ -76,6 +78,10 @@ def up(
     video: options.VideoOption = None,
     video_host: options.VideoHostOption = "127.0.0.1",
     video_url: options.VideoUrlOption = None,
+    cameras: options.CamerasOption = None,
+    camera_host: options.CameraHostOption = "127.0.0.1",
+    keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3,
+    keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     as_json: shell.JsonOption = False,
 ) -> None:
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
@@ -93,7 +99,7 @@ def up(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
-            video_of(video_host, video, video_url),
+            video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -141,6 +147,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.say_line(say(f"  radios     {tier.radio.url}", f"  电台  {tier.radio.url}"))
     if tier.video:
         shell.say_line(say(f"  talk       {tier.video.url} (browsers)", f"  通话  {tier.video.url}（浏览器）"))
+    if tier.cameras:
+        shell.say_line(say(f"  cameras    {tier.cameras.words}", f"  摄像头  {tier.cameras.words}"))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

@@ -133,6 +133,18 @@ VideoUrlOption = Annotated[
     str | None, _option("URL", "What pages reach that port by, where a proxy with TLS is in front.",
                         "前置 TLS 代理时，页面访问该端口所用的地址。")
 ]  # fmt: skip
+CamerasOption = Annotated[
+    str | None, _option("PORTS", "Take in cameras; ports that drones push to, such as 8710-8719, or 0.",
+                        "接入摄像头；供无人机推流的端口，例如 8710-8719，无则为 0。")
+]  # fmt: skip
+CameraHostOption = Annotated[str, _option("ADDRESS", "Where drones push to: an address of this machine.", "推流地址。")]
+KeepGibOption = Annotated[
+    int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",
+                                                                 "与 --video 同用：录像上限；0 为不录像。"))
+]  # fmt: skip
+KeepDaysOption = Annotated[
+    int, typer.Option(min=1, max=3_650, metavar="DAYS", help=say("And so long.", "录像保存天数。"))
+]
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip

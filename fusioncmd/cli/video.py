@@ -1,4 +1,5 @@
-"""`video list | show | hide`: live sources, and the one before everybody below; and the commands of rolls."""
+"""`video list | show | hide`: live sources, and the one before everybody below; and the commands of rolls and
+recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fusioncmd.api import video as asked
-from fusioncmd.cli import rolls, shell
+from fusioncmd.cli import kept, rolls, shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.video_view import asked_of, show_sources
 from fusioncmd.words import say
@@ -85,3 +86,4 @@ app.command(help=say("Say of who is called: present, absent, skip; or end.", "�
 )
 app.command("rolls", help=say("Roll calls, newest first.", "点名记录，最新在前。"))(rolls.rolls)
 app.command(help=say("Who was present in a roll, and when.", "点名报告：谁到位、何时上线。"))(rolls.report)
+app.registered_commands += kept.app.registered_commands

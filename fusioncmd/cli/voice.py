@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from fusioncmd.api.voice import Bursts, Group, Recording, SpeakOrder
-from fusioncmd.cli import shell
+from fusioncmd.cli import shell, talkgroups
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.whole_file import whole_file
@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
     help=say("What was said in talkgroups: find it, and hear it again.", "通话录音：查找与回放。"),
 )  # fmt: skip
+app.add_typer(talkgroups.app, name="group")
 _from = say("Local time, such as 2026-07-01T08:30 (a day ago).", "起始时间（本地），如 2026-07-01T08:30；默认一天前。")
 _to = say("Local time (now).", "结束时间（本地）；默认现在。")
 _place = say("Of the talkgroup or of who spoke, or above.", "通话组或讲话人所在地，含下级。")
@@ -56,8 +57,8 @@ def find(
     """Bursts that were recorded, newest first."""
 
     async def go() -> None:
-        until_ms = _time(end, "--to") if end else int(time.time() * 1_000)
-        from_ms = _time(begin, "--from") if begin else until_ms - DAY_MS
+        until_ms = time_of(end, "--to") if end else int(time.time() * 1_000)
+        from_ms = time_of(begin, "--from") if begin else until_ms - DAY_MS
         code = shell.code_of(place, divisions)
         async with shell.commanding(nats) as commander:
             found = await commander.ask(Bursts(from_ms, until_ms, code, person, limit))
@@ -149,7 +150,7 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _time(text: str, name: str) -> int:
+def time_of(text: str, name: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp() * 1_000)
     except (ValueError, OverflowError):

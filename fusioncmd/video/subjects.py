@@ -47,6 +47,16 @@ def roll(path: Path) -> str:
     return f"fc.roll.{path.dotted}"
 
 
+def kept_ask(path: Path) -> str:
+    """What a recorder above asks the one at `path`, for its copies (copying.py)."""
+    return f"fc.kept.{path.dotted}.ask"
+
+
+def kept_said(path: Path) -> str:
+    """That a recorder is at `path`, and what it answers."""
+    return f"fc.kept.{path.dotted}.said"
+
+
 def source_of(subject: str) -> tuple[Path, str]:
     """The place and the name that a `fc.video` subject spells. Raises BadInput."""
     place, _, _ = subject.removeprefix("fc.video.").rpartition(".")

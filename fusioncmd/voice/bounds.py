@@ -25,6 +25,15 @@ SPEAK_WITHIN_S = 60  # an order that did not get the floor of a talkgroup by the
 PLAYING_MAX = 64  # orders that are spoken at once by one gateway; reject
 ANSWER_WITHIN_S = 300  # after an order was heard, so long its digits are taken for an answer
 
+# Temporary talkgroups.
+GROUPS_MAX = 256  # of one node at once; reject: Unavailable
+GROUP_MEMBERS_MAX = 256  # places of one, and people, and radios; reject
+GROUP_MINUTES_DEFAULT = 12 * 60  # until it ends by itself
+GROUP_MINUTES_MAX = 7 * 24 * 60  # reject
+MISSED_S_MAX = 24 * 3_600  # of bursts that a terminal may hear later
+MISSED_MAX = 50  # in one reply; what is older is not told
+MISSED_ASKED_MAX = 8  # at once by one gateway; reject: 503
+
 # Recordings.
 BURST_S_MAX = 120  # of one recording; what follows is a further one
 RECORDING_MAX = 64  # bursts at once at one node; shed, and counted

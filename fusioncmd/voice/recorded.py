@@ -6,7 +6,7 @@ Recordings lie in folders by the hour (UTC), each with an index of one line a bu
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from fusioncmd.messages import Number as Person
 from fusioncmd.voice.bounds import USER_CHARS_MAX
 
 HOUR_MS = 3_600_000
+MAIN = "main"  # the talkgroup of a place that is dialled by its code alone
 _LAST_MS = 253_402_300_799_000  # of the year 9999
 Id = Annotated[str, Meta(pattern=r"\A[0-9]{10}-[0-9]{7}-[0-9a-f]{8}\Z")]
 
@@ -72,6 +73,20 @@ def matches(one: Recorded, place: str, person: str) -> bool:
     """`place`: the talkgroup's, the speaker's, or one above either; `person`: a number, or part of a name."""
     there = one.place.startswith(place) or one.node.startswith(place)
     return there and (not person or person == str(one.number) or person.casefold() in one.name.casefold())
+
+
+def was_in(one: Recorded, where: str) -> bool:
+    """In that talkgroup; where none is named, in any."""
+    code, _, name = where.partition(".")
+    return not where or (one.place, one.group) == (code, name or MAIN)
+
+
+def could_hear(one: Recorded, place: str, groups: Collection[str]) -> bool:
+    """Whether somebody of `place` could have heard it live: in the talkgroup of a place of their branch, or one of the
+    temporary `groups` of which they are a member."""
+    if one.group != MAIN:
+        return f"{one.place}.{one.group}" in groups
+    return Path(one.place).covers(Path(place)) or Path(place).covers(Path(one.place))
 
 
 def may_hear(one: Recorded, actor: Path) -> bool:

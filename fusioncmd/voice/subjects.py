@@ -30,6 +30,11 @@ def joined(gateway: str) -> str:
     return f"fc.joined.{gateway}"
 
 
+def faults(path: Path) -> str:
+    """What the process that records voice at that node could not do; it crosses no link."""
+    return f"fc.talk.{path.code}.faults"
+
+
 def talkgroup_of(subject: str) -> tuple[Path, str]:
     """The place and the name that a `fc.floor` or `fc.voice` subject spells. Raises BadInput."""
     _, _, place = subject.split(".", 2)

@@ -14,6 +14,10 @@ STREAM_SAYS_S = 15  # something, so that no proxy closes a stream
 SESSION_SEEN_S = 30  # so long at most a stream goes on after its session's end
 SILENT_SHOWN_MAX = 1_000  # in a report; the CSV has all
 REPORTS_SHOWN_MAX = 200
+CUTS_MADE_MAX = 4  # files of video at once; reject
+CUTS_MAX = 16  # files of video that were made, kept for who asks again; the oldest goes
+CUT_BYTES_MAX = 2 * 1024**3  # of segments of one; reject
+GAPS_SAID_MAX = 32  # in the headers of one; `/kept` says all
 
 assert limits.SEALED_BYTES_MAX * 4 // 3 + 1024 < BODY_BYTES_MAX
 assert REPORTS_SHOWN_MAX <= limits.REPORTS_PAGE_MAX

@@ -9,6 +9,7 @@ import os
 import signal
 import ssl
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -23,6 +24,7 @@ from fusioncmd.machine_clock import machine_clock
 from fusioncmd.programs import run_program
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from fusioncmd.voice.faults import Kind
 from fusioncmd.words import reason
 from gateways.radio.accounts import Accounts
 from gateways.radio.bounds import FAILURES_TOLD_EVERY_S
@@ -41,6 +43,7 @@ BUS_WAIT_S = 30.0
 TELL_EVERY_S = 1.0
 TOLD_PER_S = 1_000
 TELL_ALL_THE_SAME_S = 60.0
+FAULTS_TOLD_S = 5.0  # since who is here was told last
 GOODBYE_S = 0.5
 
 
@@ -88,7 +91,7 @@ async def _run(given: argparse.Namespace) -> None:
         running = [
             tasks.create_task(listener.run()),
             tasks.create_task(media.run()),
-            tasks.create_task(_tell(bus, gateway, agent, given.name)),
+            tasks.create_task(_tell(bus, gateway, agent, given.name, lambda: _faults(gateway, listener, orders))),
         ]
         await stop.wait()
         await gateway.close()
@@ -104,19 +107,22 @@ async def _run(given: argparse.Namespace) -> None:
     await voice.close()
 
 
-async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
-    """Who is here, when it is another than before and each minute; and wrong secrets, for the audit."""
+async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str, faults: Callable[[], dict[Kind, int]]) -> None:
+    """Who is here and what failed, when it is another than before and each minute; and wrong secrets, for the audit."""
     here_s = looked_s = time.monotonic()
-    shed = 0
+    shed, told_faults = 0, faults()
     while True:
         await asyncio.sleep(TELL_EVERY_S)
         now_s = time.monotonic()
         with contextlib.suppress(Unavailable):  # said again in a second
             pause_s = len(agent.registrar) / TOLD_PER_S  # a storm of registrations is told of in few messages
+            totals = faults()
+            if totals != told_faults and now_s - here_s >= FAULTS_TOLD_S:
+                gateway.changed = True
             if (gateway.changed and now_s - here_s >= pause_s) or now_s - here_s >= TELL_ALL_THE_SAME_S:
                 accounts = tuple(agent.registrar.accounts(now_s))
-                await bus.say(subjects.RADIO_HERE, radios.encode(radios.Here(name, accounts, gateway.calls)))
-                gateway.changed, here_s = False, now_s
+                await bus.say(subjects.RADIO_HERE, radios.encode(radios.Here(name, accounts, gateway.calls, totals)))
+                gateway.changed, here_s, told_faults = False, now_s, totals
             if now_s - looked_s < FAILURES_TOLD_EVERY_S:
                 continue
             looked_s = now_s
@@ -128,6 +134,14 @@ async def _tell(bus: Bus, gateway: Gateway, agent: Agent, name: str) -> None:
                 told = radios.Failures(worst, agent.failures.total())
                 await bus.say(subjects.RADIO_FAILED, radios.encode(told))
                 agent.failures.clear()
+
+
+def _faults(gateway: Gateway, listener: Listener, orders: SpokenOrders) -> dict[Kind, int]:
+    """For the node's health, since this process began."""
+    return {
+        "unspoken": orders.unspoken, "requests": listener.agent.strangers.shed,
+        "connections": listener.counts["no room"], "mistakes": gateway.counts["ended by a mistake"],
+    }  # fmt: skip
 
 
 def _ring(gateway: Gateway, data: bytes) -> None:

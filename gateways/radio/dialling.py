@@ -54,6 +54,10 @@ def dialled(user: str) -> Talkgroup | Private:
         raise Refused(404) from None
 
 
+def is_of(radio: Radio, number: int | None) -> bool:
+    return number is not None and radio.number == number
+
+
 def check(own: Radio, meant: Path, exists: Callable[[Path], bool]) -> None:
     """`Refused` with 403 for what lies beyond its branch, and 404 for a place that there is not."""
     here = Path(own.path)

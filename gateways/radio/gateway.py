@@ -19,7 +19,7 @@ from fusioncmd.errors import BadInput, Problem
 from fusioncmd.radios import Radio, Ring
 from gateways.radio import bounds, echo
 from gateways.radio.calls import CallChanged, CallDown, Caller, CallUp, LocalMedia, Media
-from gateways.radio.dialling import Private, Talkgroup, check, dialled
+from gateways.radio.dialling import Private, Talkgroup, check, dialled, is_of
 from gateways.radio.sip_checks import Refused
 from gateways.radio.sip_events import Answered, Changed, Event, Invited, Over, Registered, Ringing
 from gateways.radio.sip_message import Fields
@@ -77,12 +77,14 @@ class Gateway:
                 self._over(event)
 
     def ring(self, ring: Ring) -> int:
-        """Call radios that are here together; how many are called. Who is in that talkgroup already is not."""
+        """Call radios that are here together, or end their calls; how many. Who is in it already is not called."""
         where = dialled(ring.where)
         if not isinstance(where, Talkgroup):
             raise BadInput(f"{ring.where!r} is no talkgroup.", f"“{ring.where}”不是通话组。")
-        there = {leg.who.account for leg in self._legs.values() if leg.where == where.name}
-        place, called = parse(ring.path), 0
+        legs = [(call, leg.who.account) for call, leg in self._legs.items() if leg.where == where.name]
+        if ring.end:
+            return self._hang_up([call for call, account in legs if not ring.accounts or account in ring.accounts])
+        place, called, there = parse(ring.path), 0, {account for _, account in legs}
         for account in [*self._sip.accounts()]:
             radio = self._radios.get(account)
             meant = account in ring.accounts if ring.accounts else True
@@ -99,11 +101,15 @@ class Gateway:
                 called += 1
         return called
 
+    def _hang_up(self, calls: list[str]) -> int:
+        for call in calls:
+            self._sip.hang_up(call)
+            self._over(Over(call, 0))
+        return len(calls)
+
     async def close(self) -> None:
         """End every call, in order."""
-        for ident in [*self._legs]:
-            self._sip.hang_up(ident)
-            self._over(Over(ident, 0))
+        self._hang_up([*self._legs])
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)  # `_done` has them
 
@@ -129,7 +135,7 @@ class Gateway:
 
     def _private(self, event: Invited, own: Radio, meant: Private) -> None:
         """The other radio is called, and both are answered when it is."""
-        found = [r for r in self._radios.values() if r.account == meant.account or _is(r, meant.number)]
+        found = [r for r in self._radios.values() if r.account == meant.account or is_of(r, meant.number)]
         if not found:
             raise Refused(404)
         reached = [r for r in found if self._sip.is_here(r.account) and r.account != own.account]
@@ -236,10 +242,6 @@ class Gateway:
 
 def caller_of(radio: Radio) -> Caller:
     return Caller(radio.number, radio.account, radio.path, radio.name)
-
-
-def _is(radio: Radio, number: int | None) -> bool:
-    return number is not None and radio.number == number
 
 
 def _passed_on(status: int) -> int:

@@ -1,7 +1,7 @@
 """What carries the sound of radios' calls: RTP on one side, talkgroups of the bus on the other (`calls.Media`).
 
-The shell around `Talkgroup`: it owns sockets, subscriptions and the clock. A call hears the talkgroup that it dialled,
-and the floor decides who is heard; a private call is a talkgroup of two, of this tier.
+It owns the sockets; `groups.py` has the bus and the clock. A call hears the talkgroup that it dialled, and the floor
+decides who is heard; a private call is a talkgroup of two, of this tier.
 """
 
 from __future__ import annotations
@@ -9,39 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 
-import structlog
-
-from fusioncmd.bus.port import Bus, Hearing
-from fusioncmd.bus.saying import Saying
+from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage, Problem, Unavailable
-from fusioncmd.floor.frames import Beacon
-from fusioncmd.voice import joined, rtcp, rtp, subjects
-from fusioncmd.voice.bounds import LEGS_MAX, PLAYING_MAX, TALKGROUPS_MAX
+from fusioncmd.voice import rtcp, rtp
+from fusioncmd.voice.bounds import LEGS_MAX, PLAYING_MAX
 from gateways.radio.calls import CallChanged, CallDown, CallUp, LocalMedia, SrtpKeys
+from gateways.radio.groups import Groups, now_ms
 from gateways.radio.leg import Leg
-from gateways.radio.nodes_heard import NodesHeard
-from gateways.radio.places import talkgroup_of
 from gateways.radio.player import Player
 from gateways.radio.sockets import PORTS, Address, Sockets
 from gateways.radio.srtp import Srtp, fresh_key
 from gateways.radio.talkgroup import Talkgroup
 from gateways.radio.tones import Tones
-
-log = structlog.get_logger("radio")
-
-TICK_S = 0.01
-IDLE_TICKS = 20  # talkgroups in which nobody speaks are looked at so much more rarely
-JOINED_S = 1.0
-
-
-@dataclass(slots=True)
-class _Joined:
-    group: Talkgroup
-    hearings: list[Hearing] = field(default_factory=list)
 
 
 class TalkgroupMedia:
@@ -51,38 +32,39 @@ class TalkgroupMedia:
     def __init__(
         self, bus: Bus, gateway: str, serves: Path, host: str, ports: tuple[int, int] = PORTS,
     ) -> None:  # fmt: skip
-        self._bus, self._gateway, self._serves, self._host = bus, gateway, serves, host
-        self._saying, self._sockets = Saying(bus), Sockets(host, self._arrived, ports)
-        self.say = self._saying.say
+        self._host, self._sockets = host, Sockets(host, self._arrived, ports)
+        self._groups = Groups(bus, gateway, serves, time.time, self, self._ticked)
+        self.say = self._groups.say
         self.pressed: Callable[[Leg, str, bytes], None] = lambda leg, key, order: None
         self._tones = Tones()
-        self._groups: dict[str, _Joined] = {}
         self._legs: dict[int, tuple[Leg, Talkgroup]] = {}  # by descriptor of its pair
         self._calls: dict[str, Leg] = {}
-        self._nodes = NodesHeard(bus, self._hear_node)
-        self._ssrc = int.from_bytes(fresh_key()[:3], "big") << 8
-        self._tasks: list[asyncio.Task[None]] = []
-        self._changing = asyncio.Lock()  # calls come and go one after the other: the last one out ends the hearing
-        self.refused = self._playing = 0  # packets and frames that are none; orders that are spoken
+        self._running: asyncio.Task[None] | None = None
+        self._playing = 0  # orders that are spoken
 
     async def start(self) -> None:
-        await self._nodes.listen(self._serves)
+        await self._groups.start()
         self._sockets.start()
-        self._tasks = [asyncio.create_task(self._saying.run()), asyncio.create_task(self._run())]
+        self._running = asyncio.create_task(self._groups.run())
 
     async def run(self) -> None:
-        """Until `stop`; what goes wrong in its tasks is raised here."""
-        await asyncio.gather(*self._tasks)
+        """Until `stop`; what goes wrong in it is raised here. After `start`."""
+        assert self._running is not None
+        await self._running
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
         self._sockets.stop()
 
     @property
     def lost(self) -> int:  # packets that the kernel or the bus did not take
-        return self._sockets.unsent + self._saying.shed
+        return self._sockets.unsent + self._groups.shed
+
+    @property
+    def refused(self) -> int:  # frames that are none
+        return self._groups.refused
 
     # --- calls.Media
 
@@ -91,17 +73,15 @@ class TalkgroupMedia:
             raise Unavailable("This gateway carries no further call.", "本网关无法再承载呼叫。")
         keys = _answered(call.offer.keys)
         srtp = None if keys is None else Srtp(keys)
-        async with self._changing:
-            pair = self._sockets.open()
-            try:
-                group = await self._group(call.where)
-            except Problem:
-                self._sockets.close(pair)
-                raise
-            self._ssrc += 1
-            leg = Leg(call, pair, self._ssrc & 0xFFFFFFFF, srtp)
-            self._legs[pair.fd], self._calls[call.call] = (leg, group), leg
-            group.join(leg)
+        pair = self._sockets.open()
+        try:
+            joined = await self._groups.join(call.where, lambda ssrc: Leg(call, pair, ssrc, srtp))
+        except Problem:
+            self._sockets.close(pair)
+            raise
+        assert joined is not None
+        leg, group = joined
+        self._legs[pair.fd], self._calls[call.call] = (leg, group), leg
         return self._local(leg, keys)
 
     async def change(self, call: CallChanged) -> LocalMedia:
@@ -117,56 +97,31 @@ class TalkgroupMedia:
         leg = self._calls.pop(call.call, None)
         if leg is None:
             return
-        self._legs.pop(leg.pair.fd)[1].leave(leg, _now_ms())
+        self._legs.pop(leg.pair.fd)[1].leave(leg, now_ms())
         self._sockets.close(leg.pair)
-        await self._leave_empty()
-
-    async def _leave_empty(self) -> None:
-        """Nobody is in it any more, nor is spoken to: no link has to carry it for us."""
-        async with self._changing:
-            for key in [key for key, each in self._groups.items() if not each.group.legs]:
-                for hearing in self._groups.pop(key).hearings:
-                    await hearing.stop()
+        await self._groups.leave_empty()
 
     def _local(self, leg: Leg, keys: SrtpKeys | None) -> LocalMedia:
         floor = leg.pair.port + 1 if leg.offer.floor is not None else None
         return LocalMedia(self._host, leg.pair.port, keys, floor)
 
-    async def _group(self, where: str) -> Talkgroup:
-        path, name = talkgroup_of(where, self._serves)
-        key = f"{path.dotted}.{name}"
-        if (known := self._groups.get(key)) is not None:
-            return known.group
-        if len(self._groups) >= TALKGROUPS_MAX:
-            raise Unavailable("This gateway carries no further talkgroup.", "本网关无法再承载通话组。")
-        group = Talkgroup(path, name, self._gateway, self._ssrc, int(time.time() * 1_000), self)
-        self._ssrc += 1
-        made = self._groups[key] = _Joined(group)
-        for beacon, ms in self._nodes.beacons.again():
-            group.beacon(beacon, ms)
-        await self._nodes.listen(max(path, self._serves, key=lambda each: each.tier))
-        made.hearings.append(await self._bus.hear(subjects.floor(path, name), partial(self._hear, Talkgroup.floor)))
-        made.hearings.append(await self._bus.hear(subjects.voice(path, name), partial(self._hear, Talkgroup.voice)))
-        self._say_joined()
-        return group
-
     async def play(self, call: CallUp, packets: list[bytes], order: bytes) -> None:
         """Speak an order in a talkgroup, once it has the floor. `Unavailable` when too many are spoken."""
         if self._playing >= PLAYING_MAX:
             raise Unavailable("Too many orders are spoken at once.", "同时播报的指令过多。")
-        async with self._changing:
-            group = await self._group(call.where)
-            self._ssrc += 1
-            self._playing += 1
-            group.join(Player(call, self._ssrc & 0xFFFFFFFF, packets, order, _now_ms(), self._played))
+        self._playing += 1
+        try:
+            await self._groups.join(call.where, lambda ssrc: Player(call, ssrc, packets, order, now_ms(), self._played))
+        except Problem:
+            self._playing -= 1
+            raise
 
     def _played(self, player: Player) -> None:
         self._playing -= 1
 
     def listeners(self, where: str) -> list[Leg]:
-        path, name = talkgroup_of(where, self._serves)
-        found = self._groups.get(f"{path.dotted}.{name}")
-        return [leg for leg in found.group.legs.values() if leg.listens] if found else []
+        found = self._groups.find(where)
+        return [] if found is None else [leg for leg in found.legs.values() if leg.listens]
 
     def beep(self, number: int, good: bool) -> None:
         """A tone to the calls of that person: their answer counts, or it does not."""
@@ -175,18 +130,6 @@ class TalkgroupMedia:
                 self._tones.begin(leg, good)
 
     # --- what comes
-
-    def _hear_node(self, beacon: Beacon, now_ms: int) -> None:
-        for each in self._groups.values():
-            each.group.beacon(beacon, now_ms)
-
-    def _hear(self, what: Callable[[Talkgroup, bytes, int], None], subject: str, data: bytes) -> None:
-        found = self._groups.get(subject.split(".", 2)[2])
-        try:
-            if found is not None:
-                what(found.group, data, _now_ms())
-        except BadMessage:
-            self.refused += 1
 
     def _arrived(self, fd: int, data: bytes, address: Address, by_rtcp: bool) -> None:
         found = self._legs.get(fd)
@@ -201,11 +144,11 @@ class TalkgroupMedia:
                 messages = rtcp.floor_messages(leg.opened(data, rtcp=True))
                 leg.comes_from(address, by_rtcp)
                 for message in messages:
-                    group.message(leg, message, _now_ms())
+                    group.message(leg, message, now_ms())
             else:
                 packet = rtp.parse(leg.opened(data, rtcp=False))
                 leg.comes_from(address, by_rtcp)
-                group.packet(leg, packet, _now_ms())
+                group.packet(leg, packet, now_ms())
         except BadMessage:
             leg.refused += 1
 
@@ -219,29 +162,10 @@ class TalkgroupMedia:
         if leg.floor_peer is not None:
             self._sockets.send(leg.pair.rtcp, leg.sealed(packet, rtcp=True), leg.floor_peer)
 
-    async def _run(self) -> None:
-        ticks = 0
-        while True:
-            await asyncio.sleep(TICK_S)
-            ticks += 1
-            now_ms = _now_ms()
-            for each in list(self._groups.values()):
-                if ticks % IDLE_TICKS == 0 or each.group.busy:
-                    each.group.tick(now_ms)
-            for leg, packet in self._tones.due(now_ms):
-                if leg.call in self._calls:
-                    self.rtp(leg, packet)
-            if ticks % int(JOINED_S / TICK_S) == 0:
-                self._say_joined()
-                await self._leave_empty()
-
-    def _say_joined(self) -> None:
-        said = joined.Joined(self._gateway, tuple(self._groups)[: joined.GROUPS_MAX])
-        self.say(subjects.joined(self._gateway), joined.encode(said))
-
-
-def _now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
+    def _ticked(self, at_ms: int) -> None:
+        for leg, packet in self._tones.due(at_ms):
+            if leg.call in self._calls:
+                self.rtp(leg, packet)
 
 
 def _answered(keys: SrtpKeys | None) -> SrtpKeys | None:

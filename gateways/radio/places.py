@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput
-
-MAIN = "main"  # the talkgroup of a place that is dialled by its code alone
+from fusioncmd.voice.recorded import MAIN
 
 
 def talkgroup_of(where: str, serves: Path) -> tuple[Path, str]:

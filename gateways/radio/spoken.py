@@ -50,6 +50,7 @@ class SpokenOrders:
         self._publisher = Publisher(bus, name, self._stored)
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
+        self.unspoken = 0  # orders, or what should have been one
         media.pressed = self.pressed
 
     async def start(self) -> list[Tail]:
@@ -106,19 +107,28 @@ class SpokenOrders:
             said = speak.decode(data)
         except Problem as problem:
             log.error("radio.bad_message", subject=subject, problem=problem.en)
+            self.unspoken += 1
             return
         if len(self._tasks) >= PLAYING_MAX:
             log.error("radio.not_spoken", problem="too many at once")
+            self.unspoken += 1
             return
         task = asyncio.create_task(self._spoken(said))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # a mistake of ours
+            log.error("radio.not_spoken", exc_info=error)
+            self.unspoken += 1
 
     async def _spoken(self, said: Speak) -> None:
         try:
             await self.speak(said)
         except Problem as problem:
             log.error("radio.not_spoken", problem=problem.en)
+            self.unspoken += 1
 
     def _open(self, ident: bytes) -> Posted | None:
         posted = self._board.posted.get(ident)

@@ -25,6 +25,7 @@ from gateways.video import bounds
 from gateways.video.calling import Calling
 from gateways.video.forwarding import Forwarding
 from gateways.video.http import make_app
+from gateways.video.missed import MissedDesk
 from gateways.video.rtc import listen_at
 from gateways.video.talking import Talking
 from gateways.video.who import Doorman
@@ -75,7 +76,9 @@ async def _run(given: argparse.Namespace) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = make_app(talking, forwarding, calling, Doorman(key, serves, lost, places.name), running)
+    app = make_app(
+        talking, forwarding, calling, MissedDesk(bus), Doorman(key, serves, lost, places.name), running
+    )  # fmt: skip
     config = uvicorn.Config(
         app, host=given.host, port=given.port, loop="none", http="h11", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=2, lifespan="on",

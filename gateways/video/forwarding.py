@@ -15,8 +15,9 @@ from fusioncmd.codes import Path, parse
 from fusioncmd.errors import Forbidden, NotFound, Unavailable
 from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
+from gateways.video.ended import Ended
 from gateways.video.heard import Heard
 from gateways.video.publisher import About, Publisher
 from gateways.video.shown import Shown
@@ -41,6 +42,7 @@ class Forwarding:
         self._shown = Shown(self._heard, gateway, serves, self._saying.say, clock)
         self.publishers: dict[str, Publisher] = {}
         self.viewers: dict[str, Watching] = {}
+        self.ended = Ended()
         self._asks: dict[str, Hearing] = {}  # by the address of who publishes here
         self._opening = 0
         self._changing = asyncio.Lock()
@@ -100,6 +102,8 @@ class Forwarding:
             self._gone,
         )  # fmt: skip
         answer = await self._answered(made, made.answer(offer))
+        for other in [one for one in self.publishers.values() if one.address == address and not one.is_open]:
+            self.end(other, followed=True)  # who asks again and again has one session that is opening
         self.publishers[made.ident] = made
         async with self._changing:
             if address not in self._asks:
@@ -214,6 +218,7 @@ class Forwarding:
 
     def _gone(self, ident: str) -> None:
         if (one := self.publishers.get(ident) or self.viewers.get(ident)) is not None:
+            self.ended.add(ident, one.guest.caller)
             self.end(one)
 
     def _sweep(self) -> None:

@@ -54,7 +54,9 @@ class Heard:
         async with self._changing:
             source = self.sources.find(address)
             if source is None:
-                raise NotFound(f"Nothing is published as {address} now.", f"{address} 当前没有视频。")
+                place, _, name = address.rpartition(".")
+                where = f"{place.replace('.', '')}.{name}"
+                raise NotFound(f"Nothing is published as {where} now.", f"{where} 当前没有视频。")
             watched = self._watched.get(address)
             if watched is None:
                 watched = Watched(source, parse(source.node), self._gateway, self._say)

@@ -17,13 +17,15 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import HTTPException
+from litestar.params import FromQuery
 
 from fusioncmd.errors import BadInput, BadMessage, BadTicket, Problem
-from gateways.console.shapes import TooLarge, status_of, trouble_of
+from gateways.console.shapes import TooLarge, encoded, status_of, trouble_of
 from gateways.video import bounds
 from gateways.video.calling import Calling, Now
 from gateways.video.forwarding import Forwarding
 from gateways.video.listing import Row, rows
+from gateways.video.missed import MissedDesk
 from gateways.video.negotiation import NoCommonCodec, NoRestart
 from gateways.video.publisher import About, about
 from gateways.video.talking import Talking
@@ -95,6 +97,23 @@ async def listed(request: Asked) -> list[Row]:
     return rows(_forwarding(request), _guest(request).caller)
 
 
+@get("/missed")
+async def missed(request: Asked, where: FromQuery[str] = "", since_ms: FromQuery[int] = 0) -> Response[bytes]:
+    """Temporary talkgroups of a responder, and bursts of the last day that they missed in the talkgroup `where`."""
+    desk: MissedDesk = request.app.state.missed
+    reply = await desk.listed(_guest(request), request.headers.get("authorization", ""), where, since_ms)
+    return Response(encoded(reply), media_type=MediaType.JSON)
+
+
+@get("/missed/{ident:str}")
+async def recording(request: Asked) -> Response[bytes]:
+    """One of them: Ogg Opus."""
+    desk: MissedDesk = request.app.state.missed
+    ident = str(request.path_params["ident"])
+    ogg = await desk.heard(_guest(request), request.headers.get("authorization", ""), ident)
+    return Response(ogg, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})
+
+
 @get("/now")
 async def now(request: Asked) -> Now:
     """What this guest may watch, and whether a roll calls their place."""
@@ -130,7 +149,7 @@ async def leave(request: Asked) -> None:
     talking, forwarding = _talking(request), _forwarding(request)
     if ident in talking.browsers:
         talking.end(talking.find(ident, guest))
-    else:
+    elif not any(ended.was(ident, guest.caller) for ended in (talking.ended, forwarding.ended)):
         forwarding.end(forwarding.find(ident, guest))
 
 
@@ -149,11 +168,16 @@ async def health(request: Asked) -> dict[str, int]:
 
 
 def make_app(
-    talking: Talking, forwarding: Forwarding, calling: Calling, doorman: Doorman, running: Callable[[], Any]
+    talking: Talking,
+    forwarding: Forwarding,
+    calling: Calling,
+    asked: MissedDesk,
+    doorman: Doorman,
+    running: Callable[[], Any],
 ) -> Litestar:
     """`running` is an asynchronous context that lasts as long as the application."""
 
-    held = {"talking": talking, "forwarding": forwarding, "calling": calling, "doorman": doorman}
+    held = {"talking": talking, "forwarding": forwarding, "calling": calling, "missed": asked, "doorman": doorman}
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -161,7 +185,7 @@ def make_app(
             yield
 
     return Litestar(
-        [options, join, publish, watch, listed, now, stay, trickle, leave, health],
+        [options, join, publish, watch, listed, now, missed, recording, stay, trickle, leave, health],
         state=State(held, deep_copy=False),
         lifespan=[lifespan],
         cors_config=CORSConfig(

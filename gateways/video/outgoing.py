@@ -1,7 +1,7 @@
 """One track on its way to one viewer: the same packets under the viewer's own numbers. Pure, and the hottest path.
 
-A picture begins with a keyframe: with all since the last one where the stream has it, and that a little at a time, its
-timestamps drawn together so that it is not played slowly. Where the way is full it stops until the next keyframe.
+A picture begins with a keyframe: with all since the last one where the stream has it, at a pace that a way can carry
+(browsers show it at once, and are live as soon as they have it all). Where the way is full it stops until the next one.
 Numbers go on without a hole but for what the source lost, and when that comes late it fits in its place.
 """
 
@@ -11,22 +11,27 @@ from collections.abc import Iterable, Sequence
 
 from fusioncmd.video import rtcp
 from fusioncmd.video.packet import HEADER, PLAIN, ahead
-from gateways.video.media_bounds import AGAIN_BURST, AGAIN_PER_S, CATCH_UP_PACKETS, PIECES_MAX
+from gateways.video.media_bounds import (
+    AGAIN_BURST,
+    AGAIN_PACKETS,
+    AGAIN_PER_S,
+    CATCH_UP_PACKETS,
+    CATCH_UP_PART,
+    CATCH_UP_PER_MS,
+    PIECES_MAX,
+)
 from gateways.video.stream import Batch, Entry, Flow
 
-_DRAWN = 64  # how much closer together timestamps are of what is caught up with
-_OLD = 10  # part of a second, of what is caught up with: what is not that old keeps its timestamps
 _pack = HEADER.pack
 
 
 class _Piece:
-    """Sequence numbers from `first` to `last` of the stream go out with `shift` added; timestamps up to `until` are
-    drawn together before `stamp`."""
+    """Sequence numbers from `first` to `last` of the stream go out with `shift` added."""
 
-    __slots__ = ("first", "last", "shift", "stamp", "until")
+    __slots__ = ("first", "last", "shift")
 
-    def __init__(self, first: int, shift: int, until: int, stamp: int) -> None:
-        self.first, self.shift, self.until, self.stamp = first, shift, until, stamp
+    def __init__(self, first: int, shift: int) -> None:
+        self.first, self.shift = first, shift
         self.last = 1 << 62
 
 
@@ -34,8 +39,9 @@ class Outgoing:
     """`sequence` is the first number that is used. `payload_type` and `ssrc` are those of the viewer's session."""
 
     __slots__ = (
-        "_again", "_again_ms", "_at", "_behind", "_flow", "_last_ms", "_last_stamp", "_next", "_opening", "_passed",
-        "_piece", "_pieces", "_second", "_shift", "_stamp_shift", "octets", "packets", "resent", "ssrc", "wants",
+        "_again", "_again_ms", "_at", "_behind", "_flow", "_last_ms", "_last_stamp", "_next", "_opening", "_paced_ms",
+        "_passed", "_piece", "_pieces", "_second", "_shift", "_stamp_shift", "octets", "packets", "resent", "ssrc",
+        "wants",
     )  # fmt: skip
 
     def __init__(self, payload_type: int, ssrc: int, sequence: int) -> None:
@@ -50,8 +56,8 @@ class Outgoing:
         self._pieces: list[_Piece] = []
         self._behind = False
         self._opening: list[Entry] | None = None  # what is caught up with, from `_at`
-        self._passed: list[Entry] | None = None  # what it does not begin with again
-        self._at = 0
+        self._passed = 0  # number in the stream: up to here all was sent, and it does not begin again
+        self._at, self._paced_ms = 0, 0.0
         self._last_stamp, self._last_ms = 0, -1.0  # of what went out last; ms below 0: nothing yet
         self._again, self._again_ms = float(AGAIN_BURST), 0.0
 
@@ -96,7 +102,7 @@ class Outgoing:
         if batch.flow.picture:
             return self.catch_up(batch.at_ms)
         if self._piece is None:
-            self._go_on(min(entry[0] for entry in batch.entries), 0, 0)
+            self._go_on(min(entry[0] for entry in batch.entries))
         return self._late(batch)
 
     def catch_up(self, now_ms: float) -> list[bytes]:
@@ -104,19 +110,25 @@ class Outgoing:
         flow = self._flow
         if flow is None:
             return []
-        anew = not self._behind or (flow.opening is not self._opening and flow.opening is not None)
-        if anew and not self._begin(flow):
+        later = flow.opening
+        anew = not self._behind or (later is not None and later[0][0] > self._next - 1 - self._shift)
+        if anew and not self._begin(flow, now_ms):
             return []
         opening, piece = self._opening, self._piece
         assert opening is not None and piece is not None
-        some = opening[self._at : self._at + CATCH_UP_PACKETS]
+        per_ms = max(CATCH_UP_PER_MS, flow.bits_per_s / CATCH_UP_PART)
+        some = opening[self._at : self._at + min(CATCH_UP_PACKETS, int((now_ms - self._paced_ms) * per_ms))]
+        if some:
+            self._paced_ms = now_ms
         self._at += len(some)
         out = [self._made(entry, piece) for entry in some]
         self._sent(some, out, now_ms)
+        if flow.opening is None:  # it became too much: what follows is not in it, and a new picture has to
+            self.wants = True
         if self._at >= len(opening):
             self._behind = False
             self._opening = None
-            if flow.opening is not opening:  # it became too much, and what followed is not in it
+            if flow.opening is not opening:
                 self.stop()
         return out
 
@@ -125,10 +137,9 @@ class Outgoing:
         flow = self._flow
         if flow is None or not flow.picture or self._piece is None:
             return
-        self._piece.last = self._next - 1 - self._shift
+        self._piece.last = self._passed = self._next - 1 - self._shift
         self._piece = None
         self._behind = False
-        self._passed = flow.opening
         self.wants = True
 
     def again(self, numbers: Iterable[int], now_ms: float) -> list[bytes]:
@@ -143,10 +154,12 @@ class Outgoing:
             if self._again < 1:
                 break
             mine = last + ahead(number, last & 0xFFFF, 16)
+            if not last - AGAIN_PACKETS < mine <= last:
+                continue
             for piece in reversed(self._pieces):
                 sequence = mine - piece.shift
                 if piece.first <= sequence <= piece.last:
-                    if mine <= last and (entry := flow.again(sequence, now_ms)) is not None:
+                    if (entry := flow.again(sequence, now_ms)) is not None:
                         self._again -= 1
                         out.append(self._made(entry, piece))
                     break
@@ -169,40 +182,42 @@ class Outgoing:
         self._pieces.clear()
         self._piece = None
         self._behind = False
-        self._passed = None
+        self._passed = 0
         if old is not None and self._last_ms >= 0:
             passed = max(int((now_ms - self._last_ms) * flow.track.rate / 1_000), flow.track.rate // 25)
-            drawn = flow.track.rate * 10 // _DRAWN  # what is before the present one stays after the last one
-            self._stamp_shift += self._last_stamp + passed + drawn - flow.stamp
+            before = 0 if not flow.opening else max(0, ahead(flow.stamp, flow.opening[0][2], 32))
+            self._stamp_shift += self._last_stamp + passed + before - flow.stamp
 
-    def _begin(self, flow: Flow) -> bool:
+    def _begin(self, flow: Flow, now_ms: float) -> bool:
         opening = flow.opening
-        if not opening or opening is self._passed:
+        if not opening or opening[0][0] <= self._passed:
             self.wants = True
             return False
         self.wants = not flow.whole
-        old = ahead(flow.stamp, opening[0][2], 32) > flow.track.rate // _OLD
-        self._go_on(opening[0][0], flow.highest if old else 0, flow.stamp)
+        self._go_on(opening[0][0])
         self._opening, self._at, self._behind = opening, 0, True
+        self._paced_ms = now_ms - CATCH_UP_PACKETS
         return True
 
-    def _go_on(self, first: int, until: int, stamp: int) -> None:
+    def _go_on(self, first: int) -> None:
         """The packet `first` of the stream has the number after the last one."""
         if self._piece is not None:
             self._piece.last = self._next - 1 - self._shift
         self._shift = self._next - first
-        self._piece = _Piece(first, self._shift, until, stamp)
+        self._piece = _Piece(first, self._shift)
         self._pieces.append(self._piece)
         del self._pieces[:-PIECES_MAX]
 
     def _late(self, batch: Batch) -> list[bytes]:
         out: list[bytes] = []
         taken: list[Entry] = []
+        oldest = self._next - AGAIN_PACKETS
         for entry in batch.entries:
             for piece in reversed(self._pieces):
                 if piece.first <= entry[0] <= piece.last:
-                    out.append(self._made(entry, piece))
-                    taken.append(entry)
+                    if entry[0] + piece.shift >= oldest:
+                        out.append(self._made(entry, piece))
+                        taken.append(entry)
                     break
         self._sent(taken, out, batch.at_ms)
         return out
@@ -217,8 +232,6 @@ class Outgoing:
 
     def _made(self, entry: Entry, piece: _Piece) -> bytes:
         sequence, marker, stamp, payload = entry
-        if sequence <= piece.until:
-            stamp = piece.stamp - ahead(piece.stamp, stamp, 32) // _DRAWN
         number = (sequence + piece.shift) & 0xFFFF
         return (
             _pack(PLAIN, self._second | marker, number, (stamp + self._stamp_shift) & 0xFFFF_FFFF, self.ssrc) + payload

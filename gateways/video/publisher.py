@@ -21,8 +21,8 @@ from fusioncmd.video.bounds import SAID_S
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.packet import MARKER
 from fusioncmd.video.source import VIDEO_TYPE, Ask, Source, Track, decode, encode
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
 from gateways.video.negotiation import Choice, published
 from gateways.video.rtc import Session
 from gateways.video.sources import address_of
@@ -102,11 +102,13 @@ class Publisher:
         self._tell(upstream, at)
         self._waiting += upstream.reports(at, time.time() * 1_000)
         self._flush()
-        picture = upstream.picture
-        size = (0, 0) if picture is None else (picture.width, picture.height)
-        now = msgspec.structs.replace(self.source, width=size[0], height=size[1], trouble=upstream.trouble(at))
-        if now != self.source or at - self._said_ms >= SAID_S * 1_000:
-            self.source = now
+        picture, said = upstream.picture, self.source
+        width, height = (0, 0) if picture is None else (picture.width, picture.height)
+        trouble = upstream.trouble(at)
+        if (width, height, trouble) != (said.width, said.height, said.trouble):
+            self.source = msgspec.structs.replace(said, width=width, height=height, trouble=trouble)
+            self._announce(at)
+        elif at - self._said_ms >= SAID_S * 1_000:
             self._announce(at)
         if upstream.ended:
             self._ended(self.ident)

@@ -21,7 +21,7 @@ from gateways.video import bounds
 from gateways.video.guard import passes
 from gateways.video.negotiation import MORE_H264, Choice, Choose, Codec, NoRestart, Section
 from gateways.video.offers import check_offer, fragment, is_address
-from gateways.video.way import Way
+from gateways.video.way import Way, widen
 
 log = structlog.get_logger("video")
 
@@ -46,6 +46,7 @@ class Session:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._pc.on("connectionstatechange", self._changed)
         self._dtls: Any = None
+        self._connection: Any = None  # aioice's, of that
         self._way: Way | None = None
         self._ice: tuple[str, str] = ("", "")
         self._candidates = 0
@@ -144,6 +145,7 @@ class Session:
                     raise ValueError("what was chosen is not there")
                 self.ssrcs[one.kind] = sender._ssrc
         self._dtls = ways.pop()
+        self._connection = self._dtls.transport.iceGatherer._connection
         self._dtls._handle_rtp_data, self._dtls._handle_rtcp_data = self._came, self._told
 
     async def _came(self, data: bytes, arrival_time_ms: int) -> None:
@@ -152,12 +154,8 @@ class Session:
     async def _told(self, data: bytes) -> None:
         self._rtcp(data)
 
-    @property
-    def _connection(self) -> Any:
-        return self._dtls.transport.iceGatherer._connection
-
     def _pair(self) -> Any:
-        return None if self._dtls is None else self._connection._nominated.get(_RTP_PAIR)
+        return None if self._connection is None else self._connection._nominated.get(_RTP_PAIR)
 
     def _open_way(self) -> Way | None:
         pair, way = self._pair(), self._way
@@ -173,6 +171,7 @@ class Session:
 
     def _stand_before(self, protocol: Any, connection: Any) -> None:
         received = protocol.datagram_received
+        widen(protocol.transport.get_extra_info("socket").fileno(), bounds.RECEIVED_BYTES)
 
         def guarded(data: bytes, address: tuple[Any, ...]) -> None:
             pair = self._pair()

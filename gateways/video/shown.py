@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from fusioncmd.bus.port import Bus, Hearing
-from fusioncmd.codes import Path
+from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.video import subjects
 from fusioncmd.video.bounds import SAID_S, SILENT_S
@@ -117,10 +117,17 @@ class Shown:
             self.refused += 1
             return
         if isinstance(said, Show) and said.node == self._serves.code:
-            own = said.source == f"{self._serves.dotted}.{SHOWN}"  # it cannot show itself
-            self._wanted, self._wanted_s = "" if own else said.source, time.monotonic()
+            self._wanted, self._wanted_s = "" if self._goes_round(said.source) else said.source, time.monotonic()
         else:
             self.refused += 1
+
+    def _goes_round(self, address: str) -> bool:
+        """What is shown at this place or below is never shown here: it could be what is shown here."""
+        place, _, name = address.rpartition(".")
+        try:
+            return name == SHOWN and self._serves.covers(parse(place))
+        except BadInput:
+            return True
 
     def _ask(self, _: str, data: bytes) -> None:
         """By a gateway at which it is watched."""

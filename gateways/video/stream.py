@@ -1,7 +1,7 @@
 """A source as a gateway has it that watches: read once, and kept a little for its viewers. Pure.
 
-Each track keeps what came in the last second, to be sent again to a viewer that lost it, and a picture all since its
-last keyframe: a viewer that comes late begins with that at once.
+Each track keeps what came last, to be sent again to a viewer that lost it, and a picture all since its last keyframe: a
+viewer that comes late begins with that at once.
 """
 
 from __future__ import annotations
@@ -111,13 +111,12 @@ class Flow:
                 self.opening = None
 
     def again(self, sequence: int, now_ms: float) -> Entry | None:
-        """A packet that came in the last `HISTORY_MS`, or since the last keyframe."""
+        """A packet that came in the last `HISTORY_MS`."""
         at = sequence & _MASK
         entry = self._history[at]
-        if entry is None or entry[0] != sequence:
+        if entry is None or entry[0] != sequence or now_ms - self._times[at] > HISTORY_MS:
             return None
-        old = now_ms - self._times[at] > HISTORY_MS and (self.opening is None or sequence < self.opening[0][0])
-        return None if old else entry
+        return entry
 
 
 class Batch:
@@ -146,18 +145,15 @@ class Stream:
     def become(self, tracks: Sequence[Track]) -> None:
         """The source says so now. A track with another SSRC begins anew; viewers go on with it where they are."""
         self.flows = {track.ssrc: self._flow(track) for track in tracks}
+        self._sort()
 
     def _flow(self, track: Track) -> Flow:
         known = self.flows.get(track.ssrc)
         return known if known is not None and known.track == track else Flow(track)
 
-    @property
-    def picture(self) -> Flow | None:
-        return next((flow for flow in self.flows.values() if flow.picture), None)
-
-    @property
-    def sound(self) -> Flow | None:
-        return next((flow for flow in self.flows.values() if not flow.picture), None)
+    def _sort(self) -> None:
+        self.picture = next((flow for flow in self.flows.values() if flow.picture), None)
+        self.sound = next((flow for flow in self.flows.values() if not flow.picture), None)
 
     def want(self, now_ms: float) -> None:
         """A viewer needs a keyframe, a later one than came so far."""
@@ -189,6 +185,7 @@ class Stream:
                 continue
             if flow.stale:
                 flow = self.flows[ssrc] = Flow(flow.track)
+                self._sort()
                 batches.pop(ssrc, None)
             highest, first = flow.highest, flow.packets == 0
             entry = flow.put(data, now_ms)

@@ -19,10 +19,11 @@ from fusioncmd.errors import BadMessage, NotFound, Problem, Unavailable
 from fusioncmd.floor import codec
 from fusioncmd.voice import rtp
 from gateways.radio.calls import CallUp, MediaOffer
+from gateways.radio.groups import Groups, now_ms
 from gateways.radio.leg import Leg
 from gateways.radio.talkgroup import Talkgroup
 from gateways.video import bounds
-from gateways.video.groups import Groups, now_ms
+from gateways.video.ended import Ended
 from gateways.video.talk_session import TalkSession
 from gateways.video.who import Guest, check_branch
 
@@ -57,20 +58,19 @@ class Talking:
         self._groups = Groups(bus, gateway, serves, clock, self)
         self.say = self._groups.say
         self.browsers: dict[str, Browser] = {}
+        self.ended = Ended()
         self._opening = 0
         self._tasks: set[asyncio.Future[None]] = set()
         self.refused = 0  # packets and floor messages that are none, or too many
 
     async def run(self) -> None:
         """Until cancelled."""
-        groups = asyncio.create_task(self._groups.run())
-        try:
-            while not groups.done():
+        await self._groups.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._groups.run())
+            while True:
                 await asyncio.sleep(SWEEP_S)
                 self._sweep()
-        finally:
-            groups.cancel()
-            await asyncio.gather(groups, return_exceptions=True)
 
     async def stop(self) -> None:
         for browser in [*self.browsers.values()]:
@@ -133,7 +133,8 @@ class Talking:
         if browser is None or browser.leg is not None:
             return
         try:
-            browser.group = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            joined = await self._groups.join(browser.where, lambda ssrc: self._leg(browser, ssrc))
+            browser.group = browser.group if joined is None else joined[1]
         except Problem as problem:
             log.warning("video.not_joined", where=browser.where, problem=problem.en)
             self.end(browser)
@@ -149,6 +150,7 @@ class Talking:
 
     def _ended(self, ident: str) -> None:
         if (browser := self.browsers.get(ident)) is not None:
+            self.ended.add(ident, browser.guest.caller)
             self.end(browser)
 
     def _sweep(self) -> None:

@@ -19,8 +19,8 @@ from fusioncmd.video import subjects
 from fusioncmd.video.bounds import SAID_S
 from fusioncmd.video.bundle import unpack
 from fusioncmd.video.source import Ask, Source, encode
+from gateways.radio.groups import now_ms
 from gateways.video import bounds
-from gateways.video.groups import now_ms
 from gateways.video.negotiation import watched
 from gateways.video.outgoing import Outgoing
 from gateways.video.rtc import Session

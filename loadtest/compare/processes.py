@@ -20,6 +20,7 @@ ASK_S_MAX = 60.0
 START_S_MAX = 30.0
 STOP_S_MAX = 10.0
 LAST_WORDS_CHARS = 300
+LINE_BYTES_MAX = 1 << 26  # of an answer
 
 
 class Worker:
@@ -54,7 +55,7 @@ async def worker(module: str, *arguments: object) -> AsyncIterator[Worker]:
     """`python -m module arguments`, stopped when the block ends."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *map(str, arguments),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX,
         start_new_session=True, preexec_fn=partial(die_with_parent, os.getpid()),
     )  # fmt: skip
     try:

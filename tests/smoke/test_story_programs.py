@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +25,14 @@ def order(tier: TierProcess) -> str:
 
 def test_every_command_of_the_program_has_json() -> None:
     for name in COMMANDS:
-        command = load_command(name)
-        for one in getattr(command, "commands", {name: command}).values():
-            assert any("--json" in parameter.opts for parameter in one.params), name
+        for one in leaves(load_command(name)):
+            assert any("--json" in parameter.opts for parameter in one.params), f"{name} … {one.name}"
+
+
+def leaves(command: Any) -> Iterator[Any]:
+    """The commands that do something, of a group and the groups in it."""
+    for one in getattr(command, "commands", {"": None}).values():
+        yield from [command] if one is None else leaves(one)
 
 
 def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, tmp_path: Path) -> None:
@@ -63,9 +70,13 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("nodes", "list"): "approved",
         ("ladder", order): "steps",
         ("radios", "list"): "radios",
+        ("cameras", "list"): "cameras",
         ("voice", "find"): "bursts",
         ("video", "list"): "sources",
         ("video", "rolls"): "rolls",
+        ("video", "find"): "lines",
+        ("video", "keep"): "chosen",
+        ("video", "pin", "440106", "--from", "2026-07-01T08:30", "--to", "2026-07-01T09:00"): "pins",
         ("bus", "grant", "commander-9", "--kind", "commander"): "key",
         ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }

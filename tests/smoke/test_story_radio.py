@@ -129,6 +129,17 @@ def test_radios_are_called_together_and_one_calls_another(tier: County, tmp_path
         assert tier.ask("radios", "ring", TOWN)["here"] == 1  # the town's alone
         first.wait("CALL_ESTABLISHED")
         first.hang_up()
+        made = tier.ask("voice", "group", "make", "flood", "--radio", "duty-1", "--radio", "duty-2")
+        assert (made["talkgroup"]["where"], made["rung"]) == (f"{COUNTY}.flood", 2)
+        for radio in (first, second):
+            radio.wait("CALL_ESTABLISHED")
+        tier.ask("voice", "group", "make", "flood", "--to", TOWN, "--at", COUNTY, "--for", "10m", "--again")
+        second.wait("CALL_CLOSED")  # of another town
+        (line,) = tier.ask("voice", "group", "list")["talkgroups"]
+        assert line["places"] == [TOWN] and "flood" in tier.cli("voice", "group", "list", lang="zh").out
+        tier.ask("voice", "group", "end", f"{COUNTY}.flood")
+        first.wait("CALL_CLOSED")
+        assert tier.ask("voice", "group", "list") == {"talkgroups": []}
         first.do("dial", f"sip:440106002@{tier.sip}")  # a neighbour's talkgroup
         first.wait("CALL_CLOSED")
         first.do("dial", f"sip:duty-2@{tier.sip}")  # … and a neighbour

@@ -100,7 +100,7 @@ def loud_s(file: Path) -> float:
 
 
 def test_a_phone_and_a_radio_hear_each_other(
-    tier: TierProcess, handheld: BrowserContext, person: dict[str, Any], radio: Baresip
+    tier: TierProcess, handheld: BrowserContext, person: dict[str, Any], radio: Baresip, radio_port: int
 ) -> None:
     page = joined(enrolled(tier, handheld, person))
     spoken(page, 3.0)
@@ -115,11 +115,39 @@ def test_a_phone_and_a_radio_hear_each_other(
     expect(page.locator(".talk-who")).to_have_text("You are number 1 in the queue")
     page.mouse.up()
     expect(page.locator(".talk-who")).to_have_text(f"{radio.account} speaks")
+    page.locator(".urgent").hover()
+    page.mouse.down()  # in an emergency the radio is stopped
+    expect(page.locator(".talk-who")).to_have_text("Speak now")
+    page.mouse.up()
     radio.hang_up()
-    said = until(lambda: [one for one in bursts(tier, person) if one["number"] == person["number"]])
+    said = until(lambda: [one for one in bursts(tier, person) if one["number"] == person["number"]][:2][1:])
     assert said[0]["lasts_ms"] >= 2_000 and said[0]["name"].endswith(f" {person['number']}")
     assert 0.5 <= loud_s(next(radio.folder.glob("*-dec.wav"))) <= 4.0
+    missed(tier, page, person, radio, radio_port)
     assert violations(page) == []
+
+
+def missed(tier: TierProcess, page: Page, person: dict[str, Any], radio: Baresip, radio_port: int) -> None:
+    """Who was away sees what they missed, hears it, and is offered a talkgroup that they were put into."""
+    page.get_by_role("button", name="Leave the talkgroup").click()
+    page.locator(".missed summary").click()
+    expect(page.locator(".missed li").first).to_be_visible()
+    expect(page.locator(".missed li.fresh")).to_have_count(0)  # all of it was heard live
+    ask(tier, "voice", "group", "make", "flood", "--person", person["number"])
+    many = len(bursts(tier, person))
+    radio.dial(f"sip:{person['place'][:9]}@127.0.0.1:{radio_port}")
+    rest(1.5)
+    radio.hang_up()
+    until(lambda: len(bursts(tier, person)) > many)
+    page.locator(".missed summary").click()
+    page.locator(".missed summary").click()
+    expect(page.locator(".missed li.fresh").first).to_contain_text(radio.account)
+    fresh = page.locator(".missed li.fresh").count()
+    page.locator(".missed li.fresh").get_by_role("button").first.click()
+    expect(page.locator(".missed li.fresh")).to_have_count(fresh - 1)
+    page.locator(".offered").click()
+    expect(page.locator(".talk-group")).to_have_text(f"talkgroup {person['place']}.flood")
+    page.get_by_role("button", name="Leave the talkgroup").click()
 
 
 def test_a_commander_speaks_to_a_town_from_the_console(
@@ -139,3 +167,15 @@ def test_a_commander_speaks_to_a_town_from_the_console(
     expect(page.locator(".talk-who")).to_have_text("Nobody speaks")
     radio.hang_up()
     assert loud_s(max(radio.folder.glob("*-dec.wav"), key=lambda file: file.stat().st_mtime)) >= 0.2
+    page.locator(".groups summary").click()
+    page.locator(".missed summary").click()
+    expect(page.locator(".missed li").first).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("Name of a new one").fill("flood")
+    page.locator(".picked button").first.click()  # the province
+    page.get_by_role("button", name="Make it, and call its members").click()
+    expect(page.locator(".groups [role=status]")).to_contain_text("1 radios are called")
+    radio.wait("CALL_ESTABLISHED")
+    page.locator(".groups li", has_text="广东").get_by_role("button").click()
+    radio.wait("CALL_CLOSED")
+    assert "44.flood" not in [one["where"] for one in ask(tier, "voice", "group", "list")["talkgroups"]]

@@ -21,7 +21,8 @@ from tests.tier_process import until
 
 SCRIPT = (Path(__file__).parent / "video_page.js").read_text("utf-8")
 CITY, COUNTY = "4401", "440106"
-FIRST_MS_MAX = 2_500  # asserted generously: the machine does other things; 1 s is the aim
+FIRST_MS_MAX, AGE_MS_MAX = 2_500, 1_500  # generously: the machine does other things; the aim is 1 s
+ENDED = ("closed", "failed", "disconnected")
 
 
 @dataclass
@@ -65,6 +66,10 @@ def page_of(browser: Browser, gateway: Gateway) -> Page:
     return page
 
 
+def state(page: Page) -> str:
+    return str(page.evaluate("peer.connectionState"))
+
+
 def test_a_county_is_seen_at_the_city_through_another_gateway_within_a_second(
     gateways: tuple[Gateway, Gateway], browser: Browser
 ) -> None:
@@ -74,13 +79,30 @@ def test_a_county_is_seen_at_the_city_through_another_gateway_within_a_second(
     assert said["status"] == 201, said
     rows = until(lambda: city.get("sources"))
     assert [(row["node"], row["title"], row["kind"]) for row in rows] == [(COUNTY, "Dyke", "browser")]
-    seen = viewer.evaluate("(a) => watch(...a)", [f"{city.url}/whep/{COUNTY}.{rows[0]['name']}", city.bearer("wang")])
+    where = f"{city.url}/whep/{COUNTY}.{rows[0]['name']}"
+    seen = viewer.evaluate("(a) => watch(...a)", [where, city.bearer("wang")])
     assert seen["status"] == 201, seen
-    print(rows, seen["first_ms"], viewer.evaluate("stats()"), publisher.evaluate("stats()"))
     assert 0 < seen["first_ms"] < FIRST_MS_MAX
-    ages = []
+    pictures = []
     for _ in range(5):
-        viewer.wait_for_timeout(200)
-        ages.append(viewer.evaluate("read()"))
-    print(ages)
-    assert all(0 <= one["age_ms"] < 1_000 for one in ages) and len({one["seen"] for one in ages}) == 5
+        viewer.wait_for_timeout(100)
+        pictures.append(viewer.evaluate("read()"))
+    assert all(0 <= one["age_ms"] < AGE_MS_MAX and one["width"] == 640 for one in pictures), pictures
+    assert len({one["seen"] for one in pictures}) == 5, "it moves"
+    heard = viewer.evaluate("stats()")
+    assert heard["video"]["packetsLost"] == heard["audio"]["packetsLost"] == 0
+    assert heard["audio"]["totalSamplesReceived"] > 10_000
+
+    publisher.evaluate("Object.assign(canvas, {width: 320, height: 240}) && 0")
+    until(lambda: viewer.evaluate("read()")["width"] == 320)
+    until(lambda: city.get("sources")[0]["width"] == 320)
+    assert viewer.evaluate("read()")["age_ms"] < AGE_MS_MAX
+
+    late = page_of(browser, city)  # it begins with what is there, and asks nobody
+    assert 0 < late.evaluate("(a) => watch(...a)", [where, city.bearer("li")])["first_ms"] < FIRST_MS_MAX
+    until(lambda: county.get("sources")[0]["viewers"] == 2)
+    assert city.get("health").items() >= {"viewers": 2, "watched": 1, "publishers": 0, "shed": 0}.items()
+
+    assert publisher.evaluate("(token) => leave(token)", county.bearer("chen")) == 200
+    until(lambda: state(viewer) in ENDED and state(late) in ENDED)
+    assert city.get("sources") == []

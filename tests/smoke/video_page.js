@@ -87,3 +87,8 @@ window.stats = async () => {
   });
   return found;
 };
+
+window.leave = async (bearer) => {
+  const answer = await fetch(window.session, {method: "DELETE", headers: {Authorization: `Bearer ${bearer}`}});
+  return answer.status;
+};

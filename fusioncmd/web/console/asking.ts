@@ -108,6 +108,14 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   throw new Problem(said.code, said.en, said.zh);
 }
 
+/* A recording. */
+export async function sound(path: string): Promise<ArrayBuffer> {
+  const response = await once("GET", path);
+  if (response.ok) return response.arrayBuffer();
+  const said = await response.json().catch(() => ({ code: "Problem", en: "It cannot be heard.", zh: "无法收听。" }));
+  throw new Problem(said.code, said.en, said.zh);
+}
+
 export const get = <T>(path: string): Promise<T> => ask<T>("GET", path);
 export const post = <T>(path: string, body: unknown): Promise<T> => ask<T>("POST", path, body);
 

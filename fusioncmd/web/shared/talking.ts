@@ -4,6 +4,7 @@
  * of the floor is what is shown. */
 
 import { ref } from "vue";
+import { causeWords } from "./causes";
 import { acknowledge, read, release, request } from "./floor";
 import { Participant, type State } from "./participant";
 import { say } from "./words";
@@ -41,6 +42,7 @@ export class Talking {
   private staying = 0;
   private packets = 0;
   private down = false; // the button
+  private urgent = false; // it was the one for emergencies
   private readonly ssrc = crypto.getRandomValues(new Uint32Array(1))[0] as number;
   private readonly sound = new Audio();
 
@@ -69,16 +71,24 @@ export class Talking {
     [this.session, this.connection, this.channel, this.microphone] = [null, null, null, null];
     [this.participant, this.down, this.joined.value] = [new Participant(), false, "out"];
     this.show();
-    connection?.close();
+    this.sound.srcObject = null;
     if (session) {
       const headers = { Authorization: `Bearer ${bearer}` };
       await fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => undefined); // it ends by itself, too
     }
+    connection?.close(); // not before: the gateway would find no session any more
   }
 
-  async press(): Promise<void> {
+  /* Of a temporary talkgroup that is none of `groups` any more. */
+  leaveEnded(groups: readonly string[]): void {
+    if (this.joined.value !== "in" || !this.where.value.includes(".") || groups.includes(this.where.value)) return;
+    void this.leave();
+    this.trouble.value = say("The talkgroup has ended.", "该通话组已结束。");
+  }
+
+  async press(urgent = false): Promise<void> {
     if (this.joined.value !== "in" || this.down) return;
-    this.down = true;
+    [this.down, this.urgent] = [true, urgent];
     this.trouble.value = "";
     if (!(await this.openMicrophone()) || !this.down) return;
     this.put(this.participant.press(Date.now()));
@@ -156,7 +166,7 @@ export class Talking {
   }
 
   private put(saying: "request" | "release" | null): void {
-    if (saying) this.send(saying === "request" ? request(this.ssrc, false) : release(this.ssrc));
+    if (saying) this.send(saying === "request" ? request(this.ssrc, this.urgent) : release(this.ssrc));
     this.show();
   }
 
@@ -192,28 +202,6 @@ export class Talking {
       );
       return false;
     }
-  }
-}
-
-/* TS 24.380, clauses 8.2.6.2 and 8.2.10.2. */
-export function causeWords(denied: number | null, revoked: number | null): string {
-  switch (denied) {
-    case null: break;
-    case 1: return say("Denied: somebody else speaks.", "未获话权：他人正在讲话。");
-    case 3: return say("Denied: nobody else is in the talkgroup.", "未获话权：通话组内没有其他人。");
-    case 4: return say("Denied: press again in a moment.", "未获话权：请稍后再按。");
-    case 5: return say("Denied: you may only listen.", "未获话权：只能收听。");
-    case 6: return say("Denied: there is no room now, or no node in reach.", "未获话权：资源不足或节点不可达。");
-    case 7: return say("Denied: too many are waiting.", "未获话权：排队已满。");
-    default: return say(`Denied (cause ${denied}).`, `未获话权（原因 ${denied}）。`);
-  }
-  switch (revoked) {
-    case null: return "";
-    case 1: return say("Stopped: nobody else is there.", "已停止：通话组内没有其他人。");
-    case 2: return say("Stopped: you have spoken too long.", "已停止：讲话超时。");
-    case 3: return say("Stopped: you did not have the floor.", "已停止：没有话权。");
-    case 4: return say("Stopped: somebody with priority speaks.", "已停止：优先级更高者正在讲话。");
-    default: return say(`Stopped (cause ${revoked}).`, `已停止（原因 ${revoked}）。`);
   }
 }
 

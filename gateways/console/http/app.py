@@ -28,8 +28,9 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Problem
 from fusioncmd.pages import source_of
 from gateways.console import bounds
+from gateways.console.cuts import Cuts
 from gateways.console.desk import Desk
-from gateways.console.http import exports, live, looking, orders, pages, sessions, talk, video
+from gateways.console.http import exports, kept, live, looking, orders, pages, sessions, talk, video
 from gateways.console.http.asking import Asked
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 from gateways.console.watching import Watching
@@ -39,8 +40,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
-        "connect-src 'self'%s; worker-src 'self' blob:; font-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "media-src 'self' blob:; connect-src 'self'%s; worker-src 'self' blob:; font-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -54,6 +55,8 @@ def make_app(
 ) -> Litestar:
     """`read` gives the built pages by path, may be none yet; `talk_at`: where talkgroups are (`:PORT` or a URL)."""
 
+    cuts = Cuts()
+
     @asynccontextmanager
     async def watch(_: Litestar) -> AsyncIterator[None]:
         task = asyncio.create_task(watching.run())
@@ -64,8 +67,9 @@ def make_app(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            cuts.close()
 
-    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk, video)]
+    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk, video, kept)]
     policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(
         [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],
@@ -75,6 +79,7 @@ def make_app(
                 "watching": watching,
                 "proxied": proxied,
                 "talk": talk_at,
+                "cuts": cuts,
                 "divisions_csv": csv_of(desk.places),
             }
         ),

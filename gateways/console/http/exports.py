@@ -14,7 +14,6 @@ from gateways.console import bounds
 from gateways.console.after import After, after_action
 from gateways.console.http.asking import Asked, as_json, desk_of, session_of
 from gateways.console.http.looking import Code
-from gateways.console.pdf import pdf_of
 
 
 @get("/orders/{order:str}/people.csv")
@@ -49,8 +48,14 @@ async def after(request: Asked, order: str, node: Code = "") -> Response[After]:
 async def after_pdf(request: Asked, order: str, node: Code = "", lang: str = "zh") -> Response[bytes]:
     """The same on paper."""
     found = await _after(request, order, node)
-    data = await asyncio.to_thread(pdf_of, found, chinese=lang != "en")  # tens of pages take a while
+    data = await asyncio.to_thread(_on_paper, found, lang != "en")  # tens of pages take a while
     return Response(data, media_type="application/pdf", headers=_file(order, "pdf"))
+
+
+def _on_paper(found: After, chinese: bool) -> bytes:
+    from gateways.console.pdf import pdf_of  # a third of the console's start, for who prints
+
+    return pdf_of(found, chinese)
 
 
 async def _after(request: Asked, order: str, node: str) -> After:

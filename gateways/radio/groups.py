@@ -1,4 +1,8 @@
-"""The talkgroups in which somebody here takes part: what the bus says of them, their time, and who is told of them."""
+"""The talkgroups in which somebody at a gateway takes part: what the bus says of them, their time, and who is told.
+
+The shell around `Talkgroup`, of radios (`media.py`) and of browsers (`gateways/video/talking.py`): it owns the
+subscriptions and the clock.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +39,14 @@ class _Group:
 
 class Groups:
     """Of the gateway named `gateway`, unique in the tree, which serves the place `serves`; `wire` leads to its people.
-    `clock` gives seconds since 1970."""
+    `clock` gives seconds since 1970; `ticked` is called each 10 ms, with the time in milliseconds."""
 
-    def __init__(self, bus: Bus, gateway: str, serves: Path, clock: Callable[[], float], wire: Wire) -> None:
+    def __init__(
+        self, bus: Bus, gateway: str, serves: Path, clock: Callable[[], float], wire: Wire,
+        ticked: Callable[[int], None] = lambda at_ms: None,
+    ) -> None:  # fmt: skip
         self._bus, self._gateway, self._serves, self._clock, self._wire = bus, gateway, serves, clock, wire
+        self._ticked = ticked
         self._saying = Saying(bus)
         self.say = self._saying.say
         self._groups: dict[str, _Group] = {}
@@ -47,28 +55,33 @@ class Groups:
         self._changing = asyncio.Lock()  # who comes and goes, one after the other: the last one out ends the hearing
         self.refused = 0  # frames that are none
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def start(self) -> None:
         await self._nodes.listen(self._serves)
-        saying = asyncio.create_task(self._saying.run())
-        ticks = 0
-        try:
-            while not saying.done():
+
+    async def run(self) -> None:
+        """Until cancelled; what goes wrong in it is raised."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._saying.run())
+            ticks = 0
+            while True:
                 await asyncio.sleep(TICK_S)
                 ticks += 1
+                at_ms = now_ms()
                 for each in list(self._groups.values()):
                     if ticks % IDLE_TICKS == 0 or each.group.busy:
-                        each.group.tick(now_ms())
+                        each.group.tick(at_ms)
+                self._ticked(at_ms)
                 if ticks % JOINED_TICKS == 0:
                     self._say_joined()
-                    await self._leave_empty()
-        finally:
-            saying.cancel()
-            await asyncio.gather(saying, return_exceptions=True)
+                    await self.leave_empty()
 
-    async def join(self, where: str, make: Callable[[int], Leg | None]) -> Talkgroup | None:
-        """`make` gives who joins, with that SSRC; None: they are gone by now. BadInput for a place of no branch here,
-        `Unavailable` for a talkgroup too many."""
+    @property
+    def shed(self) -> int:  # frames that the bus did not take
+        return self._saying.shed
+
+    async def join(self, where: str, make: Callable[[int], Leg | None]) -> tuple[Leg, Talkgroup] | None:
+        """`make` gives who joins, with that SSRC; None: they are gone by now. BadInput for a place of
+        no branch here, `Unavailable` for a talkgroup too many."""
         async with self._changing:
             group = await self._group(where)
             self._ssrc += 1
@@ -76,7 +89,13 @@ class Groups:
             if leg is None:
                 return None
             group.join(leg)
-            return group
+            return leg, group
+
+    def find(self, where: str) -> Talkgroup | None:
+        """Where somebody is in it. BadInput."""
+        path, name = talkgroup_of(where, self._serves)
+        found = self._groups.get(f"{path.dotted}.{name}")
+        return None if found is None else found.group
 
     def check(self, where: str) -> Path:
         """The place of a talkgroup. BadInput."""
@@ -112,8 +131,8 @@ class Groups:
         self._say_joined()
         return group
 
-    async def _leave_empty(self) -> None:
-        """Nobody is in it any more: no link has to carry it for us."""
+    async def leave_empty(self) -> None:
+        """Nobody is in it any more, nor is spoken to: no link has to carry it for us."""
         async with self._changing:
             for key in [key for key, each in self._groups.items() if not each.group.legs]:
                 for hearing in self._groups.pop(key).hearings:

@@ -1,0 +1,1 @@
+"""Gateway of cameras and drones: RTSP, RTMP and SRT through ffmpeg, onto the bus."""
