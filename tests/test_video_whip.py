@@ -120,6 +120,7 @@ async def test_what_is_refused_is_told_why(page: AsyncTestClient[Any]) -> None:
         ("/whip/440106", h265, sdp(), 406, "Set its video encoding to H.264"),
         ("/whip/440106", offer.replace("VP8/90000", "AV1/90000"), sdp(), 406, "AV1"),
         ("/whip/440106", offer.replace("a=sendonly", "a=recvonly"), sdp(), 400, "no picture to send"),
+        ("/whip/440106", offer + "a=fmtp:5 x=1\r\n", sdp(), 400, "Not an SDP offer"),
         ("/whip/440105", offer, sdp(), 403, "440106"),
         ("/whip/440106?lat=91&lon=0", offer, sdp(), 400, "lat"),
         ("/whip/440106?lat=x", offer, sdp(), 400, "lat"),

@@ -28,7 +28,7 @@ log = structlog.get_logger("video")
 _RTP_PAIR = 1  # ICE's component; the only one, with RTP and RTCP on one port
 _BAD = (
     ValueError, KeyError, IndexError, AssertionError, AttributeError, TypeError, OSError,
-    InternalError, InvalidAccessError, InvalidStateError, OperationError,
+    StopIteration, InternalError, InvalidAccessError, InvalidStateError, OperationError,
 )  # fmt: skip
 
 
