@@ -13,16 +13,17 @@ import pytest
 from fusioncmd.api import video as asked
 from fusioncmd.codes import parse
 from fusioncmd.errors import BadInput, Conflict, Forbidden, NotFound, Unavailable
+from fusioncmd.roster.directory import Roster
 from fusioncmd.video import subjects
 from fusioncmd.video.bounds import ROLLS_MAX, SILENT_S
-from fusioncmd.video.roll import RollCall, Turn
+from fusioncmd.video.roll import RollCall, Turn, begun
 from fusioncmd.video.source import Roll, Show, Source, decode, encode
 from tests.hearing import Heard
 from tests.login_counter import Counter, counter
 from tests.nats_server import until
-from tests.test_desk import VILLAGES
-from tests.worlds import NOW_MS
-from tiers.roll_desk import LISTENS_S
+from tests.test_desk import PLACES, VILLAGES
+from tests.worlds import NOW_MS, Notebook
+from tiers.roll_desk import LISTENS_S, RollDesk
 from tiers.roll_files import RollFiles
 
 TOWN, OTHER = sorted({code[:9] for code in VILLAGES})[:2]
@@ -95,6 +96,8 @@ async def test_two_towns_answer_a_roll_and_one_does_not(tmp_path: Path) -> None:
         await until(lambda: said["roll"])
         assert said["roll"][0] == Roll("44", call.id, TOWN, call.until_ms, "duty")
         await publish(here, TOWN, "cam1", "camera")  # is nobody
+        here.node.media.video.rolls.tick()
+        assert here.node.media.video.rolls.running.called.outcome == "called"
         await publish(here, TOWN + "001" if TOWN + "001" in VILLAGES else VILLAGES[0], "p1", number=7)
         await until(lambda: here.node.media.video.rolls.running.called.outcome == "live")
         with pytest.raises(Conflict):
@@ -142,6 +145,21 @@ async def test_a_roll_goes_on_after_a_restart_and_nobody_is_absent_before_they_c
         await until(
             lambda: here.node.media.video.rolls.running is None or here.node.media.video.rolls.running.turn == 1
         )
+
+
+def test_after_a_restart_a_place_is_absent_only_once_it_could_have_been_heard(tmp_path: Path) -> None:
+    files, now_s, said = RollFiles(tmp_path), [NOW_MS / 1_000], list[bytes]()
+    files.keep(begun(RollCall("0" * 26, "44", "chen", NOW_MS - 99_000, (Turn(TOWN), Turn(OTHER)))))
+    desk = RollDesk(
+        parse("44"), Roster(PLACES), files, Notebook(), lambda: now_s[0], lambda who: None, lambda code: None,
+        lambda subject, data: said.append(data),
+    )  # fmt: skip
+    assert desk.running is not None
+    for later_s, turn in ((0.0, 0), (LISTENS_S - 0.1, 0), (0.1, 1)):
+        now_s[0] += later_s
+        desk.tick()
+        assert desk.running.turn == turn
+    assert [message.called for message in map(decode, said) if isinstance(message, Roll)][-1] == OTHER
 
 
 async def test_the_called_are_told_and_who_commands_below_calls_no_roll(tmp_path: Path) -> None:
