@@ -69,7 +69,12 @@ def device(browser: Browser, lang: str = "en-GB", **how: Any) -> Iterator[Browse
     context = browser.new_context(**how)
     context.set_default_timeout(WAIT_MS_MAX)
     context.on("weberror", lambda error: failures.append(str(error.error)))
-    context.on("console", lambda said: failures.append(said.text) if _is_failure(said.type, said.text) else None)
+    context.on(
+        "console",
+        lambda said: (
+            failures.append(f"{said.text} {said.location['url']}") if _is_failure(said.type, said.text) else None
+        ),
+    )
     try:
         yield context
     finally:

@@ -15,11 +15,13 @@ from fusioncmd.access import Actor, check
 from fusioncmd.api.kept import Footage, FootageCut, FootagePart, FootageProof, KeepFootage, PinFootage
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.saying import Saying
+from fusioncmd.bus.users import BusUser
 from fusioncmd.cli.kept_proof import prove
 from fusioncmd.codes import Path as Place
 from fusioncmd.divisions import load
 from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound
 from fusioncmd.roster.directory import Roster
+from fusioncmd.video import subjects
 from fusioncmd.video.copying import LATE_MS, Pace, nearest
 from fusioncmd.video.fetching import fetch
 from fusioncmd.video.kept import Missing, root_of
@@ -27,6 +29,7 @@ from gateways.console.cuts import Cuts, range_of
 from tests.kept_recordings import KEY, T0, record
 from tests.nats_server import until
 from tests.worlds import Notebook, judge, make_order
+from tiers import link_rights
 from tiers.desk import Desk
 from tiers.kept_copies import Copies
 from tiers.kept_desk import KeptDesk
@@ -71,6 +74,8 @@ async def test_it_is_found_with_its_gaps_and_fetched_whole_by_who_may(tmp_path: 
         (first.end_ms, second.begin_ms, "down")
     ]  # fmt: skip
     assert notes.entries[-1].details["what"] == "fetched" and notes.entries[-1].about == ".".join(KEY)
+    await ask(FootageCut(*KEY, T0 + 400, T0 + 20_400))
+    assert len(notes.entries) == 1
     for question in (Footage(T0, T0 + 9, "440106"), FootageCut(*KEY, T0, T0 + 900), PinFootage("440106", T0, T0 + 9)):
         with pytest.raises(Forbidden):
             await asking(desk, COUNTY, notes)(question)
@@ -184,3 +189,14 @@ async def test_a_browser_reads_ranges_of_one_file_that_is_made_once(tmp_path: Pa
     assert range_of("bytes=2-90", 10) == (2, 9) and range_of("bytes=1-2,4-5", 10) is None
     with pytest.raises(BadInput):
         range_of("bytes=10-", 10)
+
+
+def test_a_link_says_what_was_kept_there_and_asks_nobody() -> None:
+    says, hears = link_rights.link(BusUser("city", "link", "4401", "U" + "A" * 55))
+    floor_says, floor_hears = link_rights.floor(BusUser("floor", "floor", "44", "U" + "A" * 55))
+    said, asked = subjects.kept_said(Place("4401")), subjects.kept_ask(Place("4401"))
+    assert said in says and asked in hears and asked not in says and said not in hears
+    assert "fc.kept.44.*.ask" in floor_says and "fc.kept.44.*.said" in floor_hears and "fc.kept.44.said" in floor_says
+    assert not [
+        each for each in (*says, *hears) if each.startswith("fc.kept.") and not each.startswith("fc.kept.44.01.")
+    ]

@@ -82,7 +82,7 @@ class Keeper:
         """The recorder ends, and says up to when it kept."""
         for one in self.sources.values():
             one.end(now_ms, over=False)
-        self._say(now_ms)
+        (self._folder / kept_wanted.STATE).unlink(missing_ok=True)  # it is not missed
 
     def _hear_source(self, source: Source, now_ms: float) -> None:
         key = source.node, source.name

@@ -32,6 +32,8 @@ from tiers.serving import Answer
 log = structlog.get_logger("node")
 WANTED_S = 1.0  # the recorder is told so often which orders run
 SAID_S = 30.0  # a recorder that was silent for longer is not there
+FETCHED_S = 300.0  # who fetches the same again within it is noted once
+FETCHED_MAX = 1_024  # of those that are known; beyond, each is noted
 ANNOUNCED = ("actual", "exercise")
 
 
@@ -44,6 +46,7 @@ class KeptDesk:
         self._finding = Finding(data, clock)
         self._audit = KeptAudit(self._finding.own, recorder, clock)
         self._wanted = kept_wanted.read(self._folder)
+        self._noted: dict[tuple[str, str, int, int], float] = {}  # who fetched what, and when
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
@@ -93,7 +96,7 @@ class KeptDesk:
         if not made.segments:
             raise NotFound(f"Nothing was kept of {source} at that time.", f"该时段没有 {source} 的录像。")
         details = {"what": "fetched", "from": str(question.from_ms), "until": str(question.until_ms)}
-        self._recorder.note(self._entry(who.name, source, details))
+        self._note_once((who.name, source, question.from_ms, question.until_ms), details)
         return made
 
     async def part(self, question: asked.FootagePart, who: Actor) -> asked.FootageBytes:
@@ -143,7 +146,9 @@ class KeptDesk:
         state = kept_wanted.state(self._folder)
         keeps = None if state is None or self._is_silent(state) else state.keeps
         mine = [one for one in self._wanted.chosen if who.path.covers(parse(one.partition(".")[0]))]
-        return asked.Keeping(tuple(mine), self._wanted.running, keeps)
+        own = who.path.code
+        running = [one for one in self._wanted.running if one.startswith(own) or own.startswith(one)]
+        return asked.Keeping(tuple(mine), tuple(running), keeps)
 
     def _want(self, chosen: tuple[str, ...]) -> None:
         """Says to the recorder what is to be kept."""
@@ -160,6 +165,15 @@ class KeptDesk:
             except OSError as error:
                 raise StorageFull(f"It cannot be written: {error}.", f"无法写入：{error}。") from None
             self._wanted = wanted
+
+    def _note_once(self, fetched: tuple[str, str, int, int], details: dict[str, str]) -> None:
+        """A browser that reads a file in ranges fetches it once."""
+        now_s = self._clock()
+        self._noted = {one: at_s for one, at_s in self._noted.items() if 0 <= now_s - at_s < FETCHED_S}
+        if fetched not in self._noted:
+            self._recorder.note(self._entry(fetched[0], fetched[1], details))
+            if len(self._noted) < FETCHED_MAX:
+                self._noted[fetched] = now_s
 
     def _pin(self, one: Pin) -> tuple[int, int]:
         try:

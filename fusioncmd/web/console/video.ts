@@ -31,6 +31,7 @@ export const video = shallowRef<Video | null>(null);
 export const wall = ref(false); // it is open
 export const picked = ref<string[]>([]); // sources to play, the latest pick last
 export const full = ref(""); // the one that fills the wall
+export const present = shallowRef(new Set<string>()); // what the gateway listed last
 export const nowMs = ref(Date.now()); // by the node's clock
 
 let timer = 0, ahead = 0, generation = 0;

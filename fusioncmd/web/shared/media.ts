@@ -8,7 +8,7 @@ import { gatewayAt, gathered, refusal, type Way } from "./talking";
 import { say } from "./words";
 
 export type MediaState = "out" | "joining" | "in" | "lost";
-const STAY_MS = 60_000, CONNECT_MS_MAX = 15_000;
+const STAY_MS = 60_000, CONNECT_MS_MAX = 15_000, DELETE_MS_MAX = 2_000;
 const SHORT_MS = 20_000, SHORT_MAX = 3; // ended so soon after it began, so often in a row: something else wants it ended
 
 export abstract class MediaSession {
@@ -46,8 +46,9 @@ export abstract class MediaSession {
     await this.drop();
   }
 
-  /* Nothing of it is left: for who is not shown any more. */
-  async dispose(): Promise<void> {
+  /* Nothing of it is left. `ended`: the gateway has ended it already. */
+  async dispose(ended: boolean): Promise<void> {
+    if (ended) this.session = null;
     removeEventListener("pagehide", this.hidden);
     await this.close();
   }
@@ -122,11 +123,11 @@ export abstract class MediaSession {
     const { session, connection, bearer } = this;
     [this.session, this.connection] = [null, null];
     clearInterval(this.staying);
-    connection?.close();
     if (session) {
-      const headers = { Authorization: `Bearer ${bearer}` };
-      await fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => undefined); // it ends by itself, too
+      const headers = { Authorization: `Bearer ${bearer}` }, signal = AbortSignal.timeout(DELETE_MS_MAX);
+      await fetch(session, { method: "DELETE", headers, signal, keepalive: true }).catch(() => undefined); // it ends by itself, too
     }
+    connection?.close(); // after it was said: else the gateway knows of no such session any more
   }
 }
 

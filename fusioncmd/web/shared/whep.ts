@@ -23,10 +23,11 @@ export class Watching extends MediaSession {
     await this.open();
   }
 
-  async stop(): Promise<void> {
+  /* `over`: the source is. */
+  async stop(over = false): Promise<void> {
     clearInterval(this.looking);
     this.stream.value = null;
-    await this.dispose();
+    await this.dispose(over);
   }
 
   protected path(): string {
