@@ -14,6 +14,7 @@ import pytest
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.video import boxes
 from fusioncmd.video.cutting import Part, cut
+from fusioncmd.video.keeping import Gone, Keeping
 from fusioncmd.video.kept import Ended, Missing, Pin, Row, Segment, Shed, is_pinned, line, pins, rows, stretches
 from fusioncmd.video.mp4 import Writer, label_of, repair
 from fusioncmd.video.units import Depacketiser
@@ -180,3 +181,16 @@ def test_a_recorder_that_is_killed_before_it_kept_anything_owes_the_time_since_i
     again.end(T0 + 51_000)
     known = stretches(store.between(T0, T0 + 51_000), T0, T0 + 51_000)
     assert [(one.end_ms - T0, one.cause) for one in known] == [(50_000, "down"), (51_000, "silent")]
+
+
+def test_packets_that_were_lost_are_a_gap_and_a_source_that_was_quiet_is_silent(tmp_path: Path) -> None:
+    keeping, at_ms = Keeping(T0), T0 + 0.0
+    causes = []
+    for lost, pause_ms in ((0, 40), (7, 8_000), (0, 8_000)):
+        at_ms += pause_ms
+        acts = [*keeping.tick(at_ms - 1), *keeping.picture(at_ms, True, b"x", lost, 1, at_ms)]
+        causes += [act.cause for act in acts if isinstance(act, Gone)]
+    keeping.tick(at_ms + 9_000)
+    keeping.begun_anew()
+    causes += [act.cause for act in keeping.picture(at_ms + 9_000, True, b"x", 7, 1, at_ms) if isinstance(act, Gone)]
+    assert causes == ["silent", "gap", "silent", "silent"]

@@ -58,6 +58,7 @@ class KeptSource:
         wanted = {track.ssrc: track for track in source.tracks}
         if wanted.keys() != self._tracks.keys():
             self._wall.forget()
+            self._keeping.begun_anew()
             self._tracks = {ssrc: (track, Depacketiser(track.codec)) for ssrc, track in wanted.items()}
             self._parameters = None
 

@@ -63,6 +63,7 @@ class Keeping:
         self._each_ms = 40.0  # how long the last picture lasted
         self._bytes = self._lost = 0
         self._shape: object = None
+        self._goes_on = False  # what was kept last is of the same packets, so what is lost since is known
 
     @property
     def open(self) -> bool:
@@ -87,6 +88,8 @@ class Keeping:
             else:
                 self._each_ms = min(max(step_ms, 1.0), PICTURE_MS_MAX)
         if self._begin_ms is None:
+            if lost and self._goes_on and self._cause == "silent":
+                self._cause = "gap"  # it was not silent: it was not heard
             if not key:
                 return [*acts, *self._wait(at_ms)]
             acts += self._open(at_ms, key, shape)
@@ -122,6 +125,10 @@ class Keeping:
         self._cause = "silent"
         return acts
 
+    def begun_anew(self) -> None:
+        """Its packets are others from now on, and tell nothing of those before."""
+        self._goes_on = False
+
     def failed(self, kept_until_ms: int, cause: Cause) -> None:
         """The segment that was open could not be written any further than that."""
         self._begin_ms, self.done_ms, self._cause = None, kept_until_ms, cause
@@ -147,6 +154,7 @@ class Keeping:
         acts = self._missing(begin_ms, self._cause)
         self._begin_ms, self._last_ms, self._shape = begin_ms, at_ms, shape if key else self._shape
         self._bytes = self._lost = 0
+        self._goes_on = True
         return [*acts, Begin(begin_ms, key)]
 
     def _close(self, at_ms: int, cause: Cause) -> list[Act]:
