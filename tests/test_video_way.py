@@ -69,7 +69,7 @@ def test_what_the_kernel_does_not_cut_goes_one_by_one(
 
 def test_a_way_that_is_full_says_so_and_what_was_left_is_shed(ends: tuple[Way, socket.socket, Session]) -> None:
     way, there, keys = ends
-    way._send = way._sendmsg = _full  # type: ignore[method-assign, assignment]
+    way._send = way._sendmsg = _full
     assert not way.send([packet(n, 1_150) for n in range(4)])
     assert not way.send([packet(4, 90)])
     assert came(there, keys) == []
