@@ -115,8 +115,8 @@ def test_what_is_wrong_is_said_with_what_to_set(county: County) -> None:
         county.until_said("no-such", troubles.NOT_THERE)
         county.until_said("off", troubles.REFUSED)
         assert not any(county.watcher.frames[name] for name in ("new-drone", "locked", "no-such", "off"))
-        line = until(lambda: (found := county.line("new-drone"))["trouble_en"] != troubles.OPENING[0] and found)
-        assert "H.264" in line["trouble_en"] and "H.264" in line["trouble_zh"]
+        line = until(lambda: "H.264" in (found := county.line("new-drone"))["trouble_en"] and found)
+        assert "H.264" in line["trouble_zh"]
         until(lambda: len(county.watcher.sources["spoken"].tracks) == 2)
         picture, sound = county.watcher.sources["spoken"].tracks
         until(lambda: county.watcher.units[sound.ssrc] > 10 and county.watcher.reports[sound.ssrc])

@@ -109,7 +109,7 @@ def test_what_is_written_outlives_the_network_the_session_and_the_page(own: Tier
     expect(page.locator(".login")).to_contain_text("Nothing that you wrote is lost")
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     type_password(page)
-    expect(page.locator(".login")).to_have_count(0)
+    expect(page.locator(".login")).to_have_count(0, timeout=20_000)
     expect(page.locator("textarea")).to_have_value("Half a sentence")
     page.reload()
     expect(page.locator("textarea")).to_have_count(0)
