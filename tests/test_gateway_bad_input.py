@@ -207,7 +207,7 @@ frames = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(frames, min_size=1, max_size=4), st.booleans())
 @example([masked(0x82, DEEP)], True)
 @example([masked(0x02, b"\xc1") + masked(0x80, b"") + packed(HELLO, 2, b"")], False)

@@ -145,7 +145,7 @@ def run(seed: int) -> Counter[int]:
         return Counter(stage for evidence in world.stored.values() for _, stage, _ in evidence)
 
 
-@settings(max_examples=100 if SEED is None else 1, print_blob=True)
+@settings(max_examples=50 if SEED is None else 1, print_blob=True)
 @given(seed=st.integers(0, (1 << 32) - 1))
 def test_what_the_commander_sees_is_what_people_did(seed: int) -> None:
     run(seed if SEED is None else int(SEED))
