@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import TRUST, Stored
+from fusioncmd.bus.users import BusUser, UserKind
 from tests.intruder import KeyedServer, intrude
 from tests.nats_server import until
+from tiers.bus_rights import rights_of
 
 NOT_OF_BROWSERS = {
     "a loss of its own": "fc.trust.lost.00", "an order": "fc.call.44.01.06", "receipts": "fc.receipt.video",
@@ -48,3 +52,13 @@ async def test_the_gateway_of_browsers_reads_losses_and_nothing_else(tmp_path: P
             await each.close()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("role", ["talk", "floor", "link"])
+def test_of_video_above_only_what_is_shown_is_heard_and_asked_of(role: UserKind) -> None:
+    rights = rights_of(BusUser("county", role, "440106", "U" * 56))
+    for above in ("44", "44.01"):
+        assert f"fc.video.{above}.shown.rtp" in rights.subscribe and f"fc.video.{above}.shown.ask" in rights.publish
+    beyond = [each for each in (*rights.publish, *rights.subscribe) if each.startswith("fc.video.")]
+    assert all(each.startswith("fc.video.44.01.06.") or ".shown." in each for each in beyond)
+    assert not any(each.endswith((".rtp", ".what")) for each in rights.publish if ".shown." in each)

@@ -6,6 +6,7 @@ the audit before it holds, without its secrets; a removal holds at once, and is 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class CameraDesk:
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:  # fmt: skip
         self._bus, self._roster, self._key, self._audit, self._clock = bus, roster, key, audit, clock
-        self._entropy = entropy
+        self._entropy, self._adding = entropy, asyncio.Lock()
         self._held: dict[str, tuple[Camera, int]] = {}  # by name, also those that were removed; and the sequence
         self._here: tuple[Here, float] | None = None
         self._states: dict[str, State] = {}
@@ -58,6 +59,10 @@ class CameraDesk:
             self._held[camera.name] = camera, stored.seq
 
     async def add(self, request: asked.AddCamera, who: Actor) -> asked.CamerasReply:
+        async with self._adding:  # one after the other: no two are given one port
+            return await self._add(request, who)
+
+    async def _add(self, request: asked.AddCamera, who: Actor) -> asked.CamerasReply:
         cameras.check_name(request.name)
         if bool(request.url) == bool(request.push):
             raise BadInput("A camera has a URL, or pushes: one of both.", "摄像头须给出拉流地址或推流方式，二者取一。")

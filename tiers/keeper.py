@@ -86,7 +86,7 @@ class Keeper:
 
     def _hear_source(self, source: Source, now_ms: float) -> None:
         key = source.node, source.name
-        if source.kind == SHOWN or source.name == SHOWN:
+        if source.kind == SHOWN or source.name == SHOWN or self._is_stale(source):
             return
         if source.over:
             self._known.pop(key, None)
@@ -96,6 +96,11 @@ class Keeper:
         self._known[key] = source, now_ms
         if key in self.sources:
             self.sources[key].is_now(source)
+
+    def _is_stale(self, source: Source) -> bool:
+        """Of a gateway that it has left since: a later one has begun."""
+        known = self._known.get((source.node, source.name))
+        return known is not None and known[0].gateway != source.gateway and source.since_ms < known[0].since_ms
 
     def _choose(self, wanted: Wanted, now_ms: float) -> None:
         for key, one in list(self.sources.items()):

@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from fusioncmd.audit.entries import Entry, Recorder
-from fusioncmd.errors import Unavailable
+from fusioncmd.errors import Problem
 from fusioncmd.video.keeping_bounds import BATCH_MAX
 from fusioncmd.video.kept import Segment, root_of
 from tiers.kept_store import KeptStore
@@ -41,7 +41,13 @@ class KeptAudit:
         self._store, self._recorder, self._clock = store, recorder, clock
 
     async def run_once(self) -> None:
-        """What is in the index and in no entry yet."""
+        """What is in the index and in no entry yet. What cannot be read or written now is looked at again."""
+        try:
+            await self._run_once()
+        except (Problem, OSError) as problem:
+            log.warning("keep.not_audited", problem=str(problem))
+
+    async def _run_once(self) -> None:
         for hour in await asyncio.to_thread(lambda: self._store.hours()[-HOURS:]):
             due = await asyncio.to_thread(self._due, hour)
             for at in range(0, len(due), BATCH_MAX):
@@ -51,12 +57,8 @@ class KeptAudit:
                     "last": batch.members[-1][0],
                 }  # fmt: skip
                 now_ms = int(self._clock() * 1_000)
-                try:
-                    await self._recorder.record(Entry(now_ms, "recorder", "video", batch.root, details=details))
-                    await asyncio.to_thread(self._write, hour, batch)
-                except (Unavailable, OSError) as problem:
-                    log.warning("keep.not_audited", problem=str(problem))
-                    return
+                await self._recorder.record(Entry(now_ms, "recorder", "video", batch.root, details=details))
+                await asyncio.to_thread(self._write, hour, batch)
 
     def batch_of(self, ident: str) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Nothing, where it is in none yet."""

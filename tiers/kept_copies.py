@@ -127,6 +127,7 @@ class Copies:
         store = KeptStore(self._data, folder, self._clock, self._bytes_max, self._days_max)
         pace, cursor = Pace(self._bytes_s_max), folder / "cursor"
         hour, offset = _read_cursor(cursor)
+        await asyncio.to_thread(store.prune)  # also where the last try failed for want of room
         while True:
             said = await self._ask(below, AskRows(next(self._numbers), hour, offset), Rows, pace)
             if said is None or not said.data:
@@ -135,6 +136,7 @@ class Copies:
                     continue
                 await asyncio.sleep(IDLE_S)
                 continue
+            taken: list[kept.Row] = []
             for row in kept.rows(said.data):
                 if isinstance(row, Segment):
                     if not row.node.startswith(below.code) or row.origin != below.code:
@@ -143,7 +145,9 @@ class Copies:
                 elif not isinstance(row, kept.Shed) and not row.node.startswith(below.code):
                     continue
                 if not isinstance(row, kept.Shed):  # it went there, not here
-                    await asyncio.to_thread(store.append, row)
+                    taken.append(row)
+            for row in taken:  # all at once: what fails before is asked for again, and in the index once
+                await asyncio.to_thread(store.append, row)
             hour, offset = said.hour, said.offset
             await asyncio.to_thread(_write_cursor, cursor, hour, offset)
 

@@ -122,10 +122,12 @@ class KeptSource:
             self._size = self._parameters = vp8.size(b"\x10" + data, 0, len(data) + 1) or self._size
             return
         sets = [unit for unit in data.split(h264.START) if unit and unit[0] & 0x1F in (h264.SPS, h264.PPS)]
-        self._parameters = tuple(sets)
-        for unit in sets:
-            if unit[0] & 0x1F == h264.SPS:
-                self._size = h264.shape(unit)[:2]
+        try:
+            sizes = [h264.shape(unit)[:2] for unit in sets if unit[0] & 0x1F == h264.SPS]
+        except BadMessage:  # whatever a source sends, the others are kept
+            self.bad += 1
+            return
+        self._parameters, self._size = tuple(sets), sizes[-1] if sizes else self._size
 
     def _do(self, acts: list[Act]) -> None:
         for act in acts:

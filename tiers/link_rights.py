@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fusioncmd import subjects
 from fusioncmd.bus.users import BusUser
-from fusioncmd.video.subjects import roll, show
+from fusioncmd.video.subjects import SHOWN, ask, packets, roll, show, what
 from fusioncmd.voice import subjects as talk_subjects
 
 
@@ -48,19 +48,20 @@ def _talkgroups(user: BusUser) -> tuple[str, ...]:
 
 
 def _video_says(user: BusUser) -> tuple[str, ...]:
-    """Sources of the own place and below, and what is put before those below; of sources above, only asks."""
-    asks = (f"fc.video.{path.dotted}.*.ask" for path in user.path.ancestors())
+    """Sources of the own place and below, and what is put before those below; of what places above show, asks."""
+    asks = (ask(path, SHOWN) for path in user.path.ancestors())
     return (*asks, f"fc.video.{user.path.dotted}.>", *below(show(user.path)), *below(roll(user.path)))
 
 
-def _kept(user: BusUser, what: str) -> tuple[str, ...]:
+def _kept(user: BusUser, kind: str) -> tuple[str, ...]:
     """Of copies of what was recorded: at the own place, and then at each depth below."""
-    return tuple(f"fc.kept.{user.path.dotted}{'.*' * depth}.{what}" for depth in range(6 - user.path.tier))
+    return tuple(f"fc.kept.{user.path.dotted}{'.*' * depth}.{kind}" for depth in range(6 - user.path.tier))
 
 
 def _video_hears(user: BusUser) -> tuple[str, ...]:
+    """Of places above, what they show and nothing else."""
     above = list(user.path.ancestors())
-    sources = (f"fc.video.{path.dotted}.*.{what}" for path in above for what in ("rtp", "what"))
+    sources = (subject(path, SHOWN) for path in above for subject in (packets, what))
     put = (subject for path in above for subject in (show(path), roll(path)))
     own = (f"fc.video.{user.path.dotted}.>", *below(show(user.path)), *below(roll(user.path)))
     return (*sources, *put, *own)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.trust.notices import Notices
@@ -21,6 +23,8 @@ from tiers.video_desk import VideoDesk
 from tiers.voice_desk import VoiceDesk
 from tiers.voice_faults import VoiceFaults
 
+log = structlog.get_logger("node")
+
 
 class Media:
     """`key` is the tier's ticket key; `clock` gives seconds since 1970, `monotonic` seconds."""
@@ -29,6 +33,7 @@ class Media:
         self, bus: Bus, desk: Desk, data: Path, key: bytes, recorder: Recorder, notices: Notices,
         clock: Callable[[], float], monotonic: Callable[[], float],
     ) -> None:  # fmt: skip
+        self._has_failed = False
         self._faults = VoiceFaults(bus, desk.node, monotonic)
         self._radios = RadioDesk(bus, desk.roster, key, recorder, clock, notices)
         self._radios.faults = self._faults.told
@@ -51,6 +56,12 @@ class Media:
             group.create_task(self.video.run())
             group.create_task(self.kept.run())
 
+    def note_end(self, task: asyncio.Task[None]) -> None:
+        """Orders go on without it; health says that it is over."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("node.media_failed", error=repr(error))
+            self._has_failed = True
+
     async def tend(self) -> None:
         """Now and then."""
         await self._talkgroups.tend()
@@ -58,6 +69,11 @@ class Media:
     def problems(self) -> Iterator[Said]:
         yield from self._faults.said()
         yield from self.kept.problems()
+        if self._has_failed:
+            yield (
+                "What the node does for video has failed (see its log): restart it when no order runs",
+                "节点的视频功能已停止（见日志）：请在无指令运行时重启节点",
+            )
 
     def answers(self) -> dict[type[Any], Answer]:
         desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video, self.kept)

@@ -166,6 +166,7 @@ class Node:
         )
         climbing = await self.ladders.start()
         showing = asyncio.create_task(self.media.run())
+        showing.add_done_callback(self.media.note_end)
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:

@@ -45,7 +45,7 @@ class RollFiles:
 
     def find(self, ident: str) -> RollCall:
         """NotFound."""
-        call = self._read(f"{ident}.json", RollCall)
+        call = self._read(f"{ident}.json", RollCall) if ident in self._names() else None
         if call is None:
             raise NotFound(f"There is no roll call {ident}.", f"没有编号为 {ident} 的点名。")
         return call

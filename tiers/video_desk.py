@@ -71,6 +71,7 @@ class VideoDesk:
                 if self._shown is not None and not 0 <= self._now_ms - self._said_ms < SAID_S * 1_000:
                     self._say_shown()
                 await asyncio.sleep(TICK_S)
+            saying.result()  # why it has ended
         finally:
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)

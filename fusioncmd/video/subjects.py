@@ -30,9 +30,9 @@ def ask(path: Path, source: str) -> str:
 
 
 def sources_heard_at(path: Path) -> list[str]:
-    """What whoever serves `path` listens to, to know all sources that can reach it: those of the places above, of
-    its own, and of all below."""
-    above = [f"fc.video.{each.dotted}.*.what" for each in path.ancestors()]
+    """What whoever serves `path` listens to, to know all sources that can reach it: what places above show, and those
+    of its own and of all below."""
+    above = [what(each, SHOWN) for each in path.ancestors()]
     below = [f"fc.video.{path.dotted}{'.*' * depth}.*.what" for depth in range(6 - path.tier)]
     return [*above, *below]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from subprocess import SubprocessError
 
 import structlog
 
 from fusioncmd.cameras import Camera, State
 from fusioncmd.codes import Path
+from fusioncmd.errors import BadInput
 from fusioncmd.video import subjects
 from fusioncmd.video.source import Source
 from gateways.camera import troubles
@@ -44,6 +46,7 @@ class Feed:
         share = int.from_bytes(os.urandom(2), "big") / 65_536
         self.life = Life(bool(camera.push), share, now_s())
         self._run: Run | None = None
+        self._closed = False
         self._coming: Coming | None = None
         self._state, self._since_ms, self._began_ms = "", 0, int(time.time() * 1_000)
         self._size, self._change, self._changed_s = (0, 0), troubles.FINE, -_NOTED_S
@@ -52,6 +55,8 @@ class Feed:
 
     async def tick(self, may_start: bool) -> bool:
         """Does what is due; whether what is said of it is another than before."""
+        if self._closed:
+            return False
         at_s = now_s()
         match self.life.due(at_s, may_start):
             case "start":
@@ -81,14 +86,20 @@ class Feed:
         except FileNotFoundError:
             self.life.ended(at_s, troubles.NO_FFMPEG)
             return
-        except OSError as error:
-            log.error("camera.cannot_start", camera=self.camera.name, error=error.strerror)
+        except (OSError, SubprocessError, BadInput) as error:
+            log.error("camera.cannot_start", camera=self.camera.name, error=repr(error)[:200])
             self.life.ended(at_s, troubles.FAILED)
+            return
+        if self._closed:  # it was removed meanwhile
+            run.stop()
+            await run.over()
             return
         self._run, self._coming = run, None
         self.life.begun(at_s)
 
     async def stop(self) -> None:
+        """For good."""
+        self._closed = True
         if self._run is not None:
             self._run.stop()
             await self._run.over()

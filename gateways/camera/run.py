@@ -49,7 +49,7 @@ class Run:
         self._process: asyncio.subprocess.Process | None = None
 
     async def begin(self, host: str, sound: bool, probe_s: int) -> None:
-        """`OSError` when there is no ffmpeg, or no room for it."""
+        """`OSError` or `SubprocessError` when there is no ffmpeg, or no room for it; BadInput."""
         try:
             program = shutil.which("ffmpeg")
             if program is None:
@@ -67,7 +67,7 @@ class Run:
                 env={"PATH": os.environ.get("PATH", ""), "LANG": "C"}, start_new_session=True,
                 preexec_fn=lambda: _bound(parent),
             )  # fmt: skip
-        except OSError:
+        except BaseException:
             self._close()
             raise
         self._task = asyncio.create_task(self._follow())
@@ -119,7 +119,7 @@ class Run:
         finally:
             self._kill()
             self._close()
-        self._ended(list(self._last))
+            self._ended(list(self._last))
 
     def _hear(self, data: bytes) -> None:
         line = data[:LINE_CHARS_MAX].decode("utf-8", "replace").rstrip()

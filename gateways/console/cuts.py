@@ -61,6 +61,9 @@ class Cuts:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise Unavailable(f"The console has no room for it: {error}.", f"指挥台无空间存放：{error}。") from None
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             del self._making[key]
         self._made[key] = folder / "made", made

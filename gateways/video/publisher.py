@@ -17,7 +17,7 @@ import structlog
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput
 from fusioncmd.video import subjects
-from fusioncmd.video.bounds import SAID_S
+from fusioncmd.video.bounds import SAID_S, TITLE_CHARS_MAX
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.packet import MARKER
 from fusioncmd.video.source import VIDEO_TYPE, Ask, Source, Track, decode, encode
@@ -175,10 +175,10 @@ def _agreed(choice: Choice) -> Agreed:
 
 
 def about(title: str, place: Sequence[float] | None) -> About:
-    """Raises BadInput for a place that is none."""
+    """A title that is too long is cut. Raises BadInput for a place that is none."""
     if place is not None and not (abs(place[0]) <= 90 and abs(place[1]) <= 180):
         raise BadInput("lat is -90 to 90, lon -180 to 180.", "lat 须在 -90 至 90 之间，lon 须在 -180 至 180 之间。")
-    return About(title, None if place is None else (place[0], place[1]))
+    return About(title[:TITLE_CHARS_MAX], None if place is None else (place[0], place[1]))
 
 
 def _exact_ms() -> float:

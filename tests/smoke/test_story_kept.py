@@ -123,5 +123,5 @@ def played_s(file: Path) -> float:
     )  # fmt: skip
     with av.open(str(file)) as container:
         times = [frame.time for frame in container.decode(video=0)]
-    assert times[0] is not None and times[0] < 0.05 and len(times) > 60
+    assert times[0] is not None and times[0] < 0.05 and len(times) > 30  # some are lost where the machine is busy
     return float(probed.stdout)

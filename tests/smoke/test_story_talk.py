@@ -118,6 +118,7 @@ def test_a_phone_and_a_radio_hear_each_other(
     page.locator(".urgent").hover()
     page.mouse.down()  # in an emergency the radio is stopped
     expect(page.locator(".talk-who")).to_have_text("Speak now")
+    rest(1.0)  # long enough to be recorded
     page.mouse.up()
     radio.hang_up()
     said = until(lambda: [one for one in bursts(tier, person) if one["number"] == person["number"]][:2][1:])
