@@ -75,7 +75,7 @@ def looked_at(page: Page, wanted: Locator) -> Locator:
     return wanted
 
 
-def test_what_a_phone_sees_is_on_the_wall_and_before_everybody(
+def test_what_a_phone_sees_is_on_the_wall_and_before_everybody_and_towns_answer_a_roll(
     tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]
 ) -> None:
     phone, other = phones
@@ -103,12 +103,12 @@ def test_what_a_phone_sees_is_on_the_wall_and_before_everybody(
     console.get_by_role("button", name="End it").click()
     expect(console.locator(".bar-video")).to_have_count(0)
     expect(other.locator(".shown")).to_have_count(0)
+    answered(tier, phones, console, people)
 
 
-def test_two_towns_answer_a_roll_and_the_report_says_who_was_present(
-    tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]
-) -> None:
-    """The first is live already; the second is told on the phone, and touches once."""
+def answered(tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]) -> None:
+    """Two towns answer a roll, and the report says who was present. The first is live already; the second is told on
+    the phone, and touches once."""
     towns = [person["place"][:9] for person in people]
     call = ask(tier, "video", "roll", *towns, "--no-wait", "--wait", "60", "--hold", "60")
     console.get_by_role("button", name="Roll call", exact=True).click()
