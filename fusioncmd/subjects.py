@@ -5,9 +5,13 @@ The tokens after the kind spell the administrative path, so a subscription to a 
 
 from __future__ import annotations
 
+import re
+
 from fusioncmd.codes import Path, parse
+from fusioncmd.errors import BadInput
 
 ROOT = "fc"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 CALL_ALL = "fc.call.>"
 AUDIENCE_ALL = "fc.audience.>"
@@ -213,3 +217,14 @@ def calls_heard_at(path: Path) -> list[str]:
 def path_of(subject: str) -> Path:
     """The path that a `fc.<kind>.<path>` subject spells; `BadCode` when it spells none."""
     return parse(subject.split(".", 2)[-1])
+
+
+def token(name: str, en: str, zh: str) -> str:
+    """A name as one token: a letter first, so that it is never taken for a place below. `en`, `zh`: of what it is.
+    Raises BadInput."""
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{en} is named by a letter and up to 31 letters, digits, - or _.",
+            f"{zh}名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
+        )
+    return name

@@ -198,3 +198,12 @@ def test_the_oldest_rolls_go_and_what_cannot_be_read_is_set_aside(tmp_path: Path
     assert newest.with_suffix(".unreadable").exists()
     with pytest.raises(NotFound):
         again.find(f"{0:026d}")
+
+
+async def test_health_says_when_what_the_node_does_for_video_is_over(tmp_path: Path) -> None:
+    async with world(tmp_path) as (here, _, _):
+        media = here.node.media
+        failing = asyncio.get_running_loop().create_future()
+        failing.set_exception(RuntimeError("a mistake"))
+        media.note_end(failing)
+        assert any("video has failed" in en for en, _ in media.problems())

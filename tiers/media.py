@@ -56,7 +56,7 @@ class Media:
             group.create_task(self.video.run())
             group.create_task(self.kept.run())
 
-    def note_end(self, task: asyncio.Task[None]) -> None:
+    def note_end(self, task: asyncio.Future[None]) -> None:
         """Orders go on without it; health says that it is over."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("node.media_failed", error=repr(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.kept_proof import prove
 from fusioncmd.cli.lists import aligned
-from fusioncmd.cli.voice import DAY_MS, time_of
+from fusioncmd.cli.voice import span_of, time_of
 from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.video.keeping_bounds import FOUND_MAX
 from fusioncmd.video.kept import CAUSES
@@ -52,8 +51,7 @@ def find(
     """What was recorded, and what is missing."""
 
     async def go() -> None:
-        until_ms = time_of(end, "--to") if end else int(time.time() * 1_000)
-        from_ms = time_of(begin, "--from") if begin else until_ms - DAY_MS
+        from_ms, until_ms = span_of(begin, end)
         code = shell.code_of(node, divisions)
         async with shell.commanding(nats) as commander:
             found = await commander.ask(Footage(from_ms, until_ms, code, source, limit))

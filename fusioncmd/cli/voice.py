@@ -57,8 +57,7 @@ def find(
     """Bursts that were recorded, newest first."""
 
     async def go() -> None:
-        until_ms = time_of(end, "--to") if end else int(time.time() * 1_000)
-        from_ms = time_of(begin, "--from") if begin else until_ms - DAY_MS
+        from_ms, until_ms = span_of(begin, end)
         code = shell.code_of(place, divisions)
         async with shell.commanding(nats) as commander:
             found = await commander.ask(Bursts(from_ms, until_ms, code, person, limit))
@@ -148,6 +147,12 @@ def _read(file: Path) -> bytes:
             f"{file} is larger than {kib} KiB: encode it as Opus.", f"{file} 超过 {kib} KiB：请以 Opus 编码。"
         )
     return data
+
+
+def span_of(begin: str, end: str) -> tuple[int, int]:
+    """From when to when, in ms since 1970; without words, the last day. Raises BadInput."""
+    until_ms = time_of(end, "--to") if end else int(time.time() * 1_000)
+    return time_of(begin, "--from") if begin else until_ms - DAY_MS, until_ms
 
 
 def time_of(text: str, name: str) -> int:

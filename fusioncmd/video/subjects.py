@@ -5,12 +5,9 @@ A source belongs to a place: `fc.video.<path>.<source>.<rtp, what or ask>`. Noth
 
 from __future__ import annotations
 
-import re
-
 from fusioncmd.codes import Path, parse
-from fusioncmd.errors import BadInput
+from fusioncmd.subjects import token
 
-_SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 SHOWN = "shown"  # the source that a place puts before everybody below: another one's packets, said again
 
 
@@ -65,10 +62,4 @@ def source_of(subject: str) -> tuple[Path, str]:
 
 
 def _token(source: str) -> str:
-    """A source's name as one token: a letter first, so that it is never taken for a place below."""
-    if not _SOURCE.fullmatch(source):
-        raise BadInput(
-            "A source of video is named by a letter and up to 31 letters, digits, - or _.",
-            "视频源名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
-        )
-    return source
+    return token(source, "A source of video", "视频源")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from fusioncmd.codes import Path, parse
-from fusioncmd.errors import BadInput
-
-_TALKGROUP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+from fusioncmd.subjects import token
 
 
 def floor(path: Path, talkgroup: str) -> str:
@@ -43,10 +39,4 @@ def talkgroup_of(subject: str) -> tuple[Path, str]:
 
 
 def _token(talkgroup: str) -> str:
-    """A talkgroup's name as one token: a letter first, so that it is never taken for a place below."""
-    if not _TALKGROUP.fullmatch(talkgroup):
-        raise BadInput(
-            "A talkgroup is named by a letter and up to 31 letters, digits, - or _.",
-            "通话组名称须以字母开头，其后至多 31 个字母、数字、- 或 _。",
-        )
-    return talkgroup
+    return token(talkgroup, "A talkgroup", "通话组")
