@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ONE_FILE_PER_LIBRARY = {
     "aioice": {"gateways/video/rtc.py"},
+    "aioquic": {"gateways/satellite/quic.py"},
     "aiortc": {"gateways/video/rtc.py"},
     "argon2": {"fusioncmd/accounts/passwords.py"},
     "cryptography": {
@@ -138,4 +139,5 @@ PURE = (
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",
     "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
     "gateways/video/upstream.py", "gateways/video/viewer.py",
+    "gateways/satellite/carrying.py", "gateways/satellite/classes.py",
 )  # fmt: skip
