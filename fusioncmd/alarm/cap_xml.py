@@ -54,7 +54,7 @@ def from_element(root: etree._Element) -> CapAlert:
         raise _bad(f"its root is {where} and not an alert of CAP 1.2 or 1.1", "根元素不是 CAP 1.2/1.1 的 alert")
     schema = _schema(name.namespace)
     if not schema.validate(_unsigned(root)):
-        error = schema.error_log[0]
+        error = next(iter(schema.error_log))
         raise _bad(f"line {error.line}: {_plain(error.message)}", f"第 {error.line} 行不符合 CAP 架构")
     return _Reader(name.namespace).alert(root)
 

@@ -2,9 +2,9 @@
 
 The node keeps a secret seed of 32 bytes and has its SHA-256 in the audit before anybody asks for a draw; so whoever
 asks cannot know what a list will give, and whoever keeps the seed cannot change it. A draw names its list in full.
-Each name gets the key HMAC-SHA-256(seed, digest of the list | role | name), and those with the smallest keys come first:
-an order that is uniform over all, whatever the names are, and has no modulo to be biased. Who declines is passed over,
-and the next in the same order comes: no draw is made again, so none can be made again until it pleases.
+Each name gets the key HMAC-SHA-256(seed, digest of the list | role | name), and those with the smallest keys come
+first: an order that is uniform over all, whatever the names are, and has no modulo to be biased. Who declines is passed
+over, and the next in the same order comes: no draw is made again, so none can be made again until it pleases.
 
 Afterwards the seed is published with the record. Anybody replays it; this is all that is needed, with `record` as JSON:
 
