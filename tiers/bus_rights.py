@@ -64,7 +64,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
-        subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
+        *below(subjects.decided(here)), subjects.LADDER_ALL,
+        *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",

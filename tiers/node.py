@@ -31,6 +31,8 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
+from tiers.alarm_desk import AlarmDesk
+from tiers.alarm_orders import AlarmOrders
 from tiers.audit_desk import AuditDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
@@ -95,7 +97,9 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems()),
+                lambda: (
+                    *self.logins.problems(), *self.ladders.problems, *self.media.problems(), *self.alarms.problems(),
+                ),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -118,6 +122,7 @@ class Node:
         self.devices = DeviceDesk(
             bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
         )
+        self.alarms = AlarmDesk(bus, self.desk, AlarmOrders(self.desk, data), data, self.recorder, self._clock)
         self.media = Media(
             bus, self.desk, data, ticket_key, self.recorder, self._notices, self._clock, monotonic
         )  # fmt: skip
@@ -164,7 +169,8 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        climbing = await self.ladders.start()
+        await self.alarms.start()
+        climbing, alarmed = await self.ladders.start(), asyncio.create_task(self.alarms.run())
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
         async with self.links.running(self.stop):
@@ -176,8 +182,8 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
                     await self.media.tend()
-        climbing.cancel()
-        showing.cancel()
+        for task in (climbing, showing, alarmed):
+            task.cancel()
         await self.snapshot()
         self._checks.close()
 
@@ -234,4 +240,5 @@ class Node:
             **self._keys.answers(),
             **self.devices.answers(),
             **self.media.answers(),
+            **self.alarms.answers(),
         }

@@ -1,4 +1,4 @@
-"""What was decided about an alarm, by a duty officer or by a playbook: on `fc.decided.<path>`, kept beside alarms. Pure.
+"""What a duty officer or a playbook decided about an alarm: on `fc.decided.<path>`, kept beside alarms. Pure.
 
 Only the node says it there, so a gateway that is taken over can invent alarms and confirms none.
 """
@@ -16,8 +16,7 @@ from fusioncmd.messages import Code, Id, Millis
 
 DECIDED_BYTES_MAX = 4_096
 # confirmed, dismissed: by a person, the second look. waits: a playbook applies, and waits for it. prepared: an order is
-# ready for one touch. issued: it was, by a person or under the key for that. failed: it was to be, and could not; why is
-# in `words`.
+# ready for one touch. issued: it was. failed: it was to be, and could not; `words` say why.
 What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed"]
 WHATS: tuple[What, ...] = ("confirmed", "dismissed", "waits", "prepared", "issued", "failed")
 

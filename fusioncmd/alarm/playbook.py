@@ -20,14 +20,14 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.alarm.alarm import Alarm, Certainty, Event
-from fusioncmd.api.calling import Draft
-from fusioncmd.codes import LENGTHS, Path, Tier
+from fusioncmd.codes import LENGTHS, Tier
 from fusioncmd.errors import BadInput
 from fusioncmd.experts.draw import NEEDS_MAX, Need
-from fusioncmd.messages import Code, Role, Seconds, Selector, Severity
+from fusioncmd.messages import Code, Role, Seconds, Severity
 
 PLAYBOOKS_MAX = 256  # in one file; reject
 FILE_BYTES_MAX = 256 * 1024  # reject
+NAMED_MAX = 5  # places that an order's text names
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z][A-Za-z0-9_-]{0,31}\Z")]
 Level = Literal["village", "town", "county", "city", "province"]
 Then = Literal["prepare", "issue"]
@@ -146,27 +146,12 @@ def audience(playbook: Playbook, alarm: Alarm, neighbours: Callable[[str], Itera
     return found
 
 
-def draft(
-    playbook: Playbook, alarm: Alarm, ident: bytes, name_of: Callable[[str], str], place: str,
-    neighbours: Callable[[str], Iterable[str]],
-) -> Draft:  # fmt: skip
-    """The order that it would be. `name_of`: of an administrative place; `place`: the name of the registry's."""
-    call = playbook.call
+def words(playbook: Playbook, alarm: Alarm, name_of: Callable[[str], str], place: str) -> str:
+    """The text of the order. `name_of`: of an administrative place; `place`: the name of the registry's."""
     reading = next((each.what for each in alarm.evidence if each.kind == "reading"), "")
-    where = "、".join(name_of(node) for node in alarm.nodes[:5]) + ("…" if len(alarm.nodes) > 5 else "")
+    where = "、".join(name_of(node) for node in alarm.nodes[:NAMED_MAX]) + "…" * (len(alarm.nodes) > NAMED_MAX)
     said = {
         "headline": alarm.headline, "text": alarm.text, "event": alarm.event, "where": where,
         "place": place or where, "reading": reading, "source": alarm.source,
     }  # fmt: skip
-    text = call.text.format(**said)[: limits.TEXT_CHARS_MAX]
-    nodes = audience(playbook, alarm, neighbours)
-    return Draft(
-        id=ident, status=alarm.status, text=text, severity=call.severity or alarm.severity, answers=call.answers,
-        audience=Selector(nodes, call.roles), receive_within_s=call.receive_within_s,
-        answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder, node=_lowest(nodes),
-    )  # fmt: skip
-
-
-def _lowest(nodes: tuple[str, ...]) -> str:
-    same = [n for n in LENGTHS if all(len(code) >= n and code[:n] == nodes[0][:n] for code in nodes)]
-    return Path(nodes[0][: same[-1]]).code if same else ""
+    return playbook.call.text.format(**said)[: limits.TEXT_CHARS_MAX]
