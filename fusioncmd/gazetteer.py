@@ -7,6 +7,7 @@ the towns whose point lies in it. Degrees, in whatever datum the files are: what
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -79,6 +80,19 @@ class Gazetteer:
             middle = area.intersection(self._polygons[self._codes.index(found[0])]).representative_point()
             meant = {self.at(middle.y, middle.x)} - {""}
         return tuple(sorted(meant))
+
+    def coded(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Those that are codes of places here, without the zeros that fill short ones up (440000000000: the province);
+        of a place whose towns are not known, itself."""
+        found = []
+        for code in codes:
+            bare = code.strip()
+            for length in (12, 9, 6, 4, 2):
+                if len(bare) > length and not bare[length:].strip("0"):
+                    bare = bare[:length]
+            with contextlib.suppress(Problem):
+                found.append(parse(bare).code)
+        return tuple(found)
 
 
 def polygon(points: Sequence[tuple[float, float]]) -> BaseGeometry:
