@@ -15,8 +15,8 @@ from fusioncmd.errors import BadInput
 from fusioncmd.exchange import wire
 from fusioncmd.exchange.digests import Index
 from fusioncmd.exchange.flow import Clock, Flow
-from fusioncmd.exchange.items import Kind
 from fusioncmd.exchange.intake import Intake
+from fusioncmd.exchange.items import Kind
 from fusioncmd.exchange.outbox import Item, Open, Outbox, Work
 from fusioncmd.exchange.pace import Pace, Rounds
 from fusioncmd.exchange.packing import Packer

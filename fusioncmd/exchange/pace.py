@@ -38,13 +38,13 @@ class Pace:
 
 def thin(rate_bps: int) -> Pace:
     """For a link over a satellite that takes `rate_bps` of everything: its pipe loses nothing while it is up and tells
-    when it is cut, so what is on its way is waited for, and rounds are rare. A message lasts 0.4 s, and what is on its
-    way two round trips; bulk has the half of it."""
+    when it is cut, so what is on its way is waited for, and rounds are rare. A message lasts 0.4 s. Of bulk so much is
+    on its way as goes in two round trips with their acknowledgement, and as much again has room that is urgent."""
     bytes_per_s = min(max(rate_bps, RATE_BPS_MIN), RATE_BPS_MAX) // 8
-    window = int(bytes_per_s * 2 * (SATELLITE_TRIP_S + ACK_S))
-    message = min(max(int(bytes_per_s * 0.4), 1_200), bounds.MESSAGE_BYTES)
+    window = max(int(bytes_per_s * 2 * (SATELLITE_TRIP_S + ACK_S)), 4 * bounds.MESSAGE_BYTES_THIN_MIN)
+    message = min(max(int(bytes_per_s * 0.4), bounds.MESSAGE_BYTES_THIN_MIN), bounds.MESSAGE_BYTES)
     return Pace(
-        message_bytes=message, in_flight_bytes=max(window, 4 * message), reserved_bytes=max(window // 2, 2 * message),
+        message_bytes=message, in_flight_bytes=2 * window, reserved_bytes=window,
         quiet_ms=3_000, repair_ms=6_000, repair_ms_max=60_000, agreed_ms=60_000, agreed_ms_max=3_600_000,
         probe_ms=60_000, insist_ms=300_000, silent_ms=300_000, listed_max=128,
         late_ms=(8_000, 60_000), bulk_late_ms=240_000, ack_ms=int(ACK_S * 1000), orders_kept_max=32,
