@@ -26,7 +26,6 @@ class HubPort:
 
     async def open(self) -> int:
         """The port; `Unavailable` when it cannot listen there."""
-        ...
 
     def close(self) -> None: ...
 
