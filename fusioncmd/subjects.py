@@ -33,6 +33,7 @@ CAMERA_ALL, CAMERAS_HERE = "fc.trust.camera.>", "fc.camera.here"
 RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
+SATELLITE_ALL = "fc.satellite.*"
 CHANNEL_OUTCOMES, CHANNEL_INBOUND = "fc.channel.outcomes", "fc.channel.inbound"
 
 
@@ -164,6 +165,11 @@ def link_beat_up(code: str) -> str:
 def link_beat_down(code: str) -> str:
     """That the node above is there."""
     return f"fc.link.{code}.beaten"
+
+
+def satellite(code: str) -> str:
+    """How the satellite link of the node at `code` is, as its gateway at either end says; with no link, its hub."""
+    return f"fc.satellite.{code}"
 
 
 def radio_speak(path: Path) -> str:

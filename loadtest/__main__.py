@@ -26,6 +26,7 @@ from loadtest import (
     costs,
     cut,
     demo,
+    dictionary,
     disk,
     exchange,
     flap,
@@ -47,6 +48,7 @@ INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 SCENARIOS = {
     "demo": demo,
+    "dictionary": dictionary,
     "calldown": calldown,
     "chaos": chaos,
     "storm": storm,

@@ -53,6 +53,7 @@ ONE_FILE_PER_LIBRARY = {
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py", "gateways/video/__main__.py"},
     "wsproto": {"gateways/responder/odd.py"},
+    "zstandard": {"gateways/satellite/dictionary.py"},
 }
 PURE = (
     "fusioncmd/access.py", "fusioncmd/accounts/account.py", "fusioncmd/accounts/limiter.py",
@@ -140,4 +141,6 @@ PURE = (
     "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
     "gateways/video/upstream.py", "gateways/video/viewer.py",
     "gateways/satellite/carrying.py", "gateways/satellite/classes.py",
+    "gateways/satellite/beats.py", "gateways/satellite/carriers.py", "gateways/satellite/core.py",
+    "gateways/satellite/exchange.py",
 )  # fmt: skip

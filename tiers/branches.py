@@ -11,6 +11,7 @@ from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.pulse import Pulse
+from fusioncmd.satellite import LinkFacts
 from tiers.problems import Said
 
 NO_WORD = Word()
@@ -27,6 +28,7 @@ class Link:
     says: str
     beats: str
     trail: Trail
+    facts: LinkFacts | None = None  # of a link over a satellite
     word: Word = field(default=NO_WORD)
     word_s: float = 0.0
 
@@ -76,7 +78,7 @@ class Branches:
             state, since_s = self._state(link, now_s)
             trip_s = link.pulse.round_trip_s
             trip_ms = None if trip_s is None else int(trip_s * 1000)
-            found.append(api.LinkLine(link.peer, state, now_ms - int((now_s - since_s) * 1000), trip_ms))
+            found.append(api.LinkLine(link.peer, state, now_ms - int((now_s - since_s) * 1000), trip_ms, link.facts))
         return tuple(found)
 
     def cuts(self) -> tuple[api.CutLine, ...]:

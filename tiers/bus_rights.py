@@ -41,7 +41,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
-        "camera": _camera,
+        "camera": _camera, "satellite": link_rights.satellite,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -80,6 +80,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *CHANNELS_SAY,
         *RADIO_SAYS,
         subjects.CAMERAS_HERE,
+        subjects.SATELLITE_ALL,
         talk_subjects.faults(here),
         *links,
     )

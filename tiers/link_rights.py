@@ -36,6 +36,17 @@ def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))
 
 
+def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who carries links over satellites: what a link's user may, from either end of it, and how such links are. It
+    speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`)."""
+    own = (*says_up("*"), *says_down("*"))
+    talkgroups, beacons = _talkgroups(user), below(talk_subjects.beacon(user.path))
+    kept = (*_kept(user, "ask"), *_kept(user, "said"))
+    both = (*own, *talkgroups, *beacons, *map(talk_subjects.beacon, user.path.ancestors()), *kept)
+    video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
+    return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
+
+
 def _talkgroups(user: BusUser) -> tuple[str, ...]:
     """Voice and floors of the places above, and of the user's own and all below."""
     return tuple(

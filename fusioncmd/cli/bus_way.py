@@ -98,6 +98,7 @@ def make_users(
     voice: bool = False,
     video: bool = False,
     cameras: bool = False,
+    satellite: bool = False,
 ) -> None:
     """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
@@ -116,6 +117,8 @@ def make_users(
     if cameras:
         users.ensure(folder, users.CAMERA, "camera", node)
         users.ensure(folder, users.PICTURES, "talk", node)
+    if satellite:
+        users.ensure(folder, users.SATELLITE, "satellite", node)
     if radio or voice or video:
         users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):

@@ -14,6 +14,7 @@ from fusioncmd.cli.camera_way import Cameras
 from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.cli.radio_way import Radio
+from fusioncmd.cli.satellite_way import Satellite
 from fusioncmd.cli.video_way import Video
 from fusioncmd.ladder.config import FILE
 from fusioncmd.ladder.settings import push_point
@@ -45,6 +46,7 @@ class Tier:
     video: Video | None = None
     cameras: Cameras | None = None
     keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
+    satellite: Satellite | None = None
 
     @property
     def nats_url(self) -> str:
@@ -89,6 +91,7 @@ class Tier:
             own = ["--nats", self.nats_url, *listen, *behind, *places, *counties, *talk]
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
+        yield from self._satellites(python, common)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -108,6 +111,15 @@ class Tier:
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]
                 yield name, [*python, f"gateways.{name}", *own]
+
+    def _satellites(self, python: list[str], common: list[str]) -> Iterator[tuple[str, list[str]]]:
+        if (satellite := self.satellite) is None:
+            return
+        own = ["--serve", self.node, "--nats", self.nats_url, *common, *self._login(users.SATELLITE)]
+        if satellite.hub is not None:
+            yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
+        if satellite.listens is not None:
+            yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
 
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)

@@ -19,6 +19,7 @@ from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, w
 from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.radio_way import radio_of
+from fusioncmd.cli.satellite_way import DEFAULT_RATE, satellite_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.cli.video_way import video_of
@@ -45,45 +46,27 @@ def only_one(data: Path) -> Iterator[None]:
 
 
 def up(
-    node: options.NodeOption = "",
-    data: options.DataOption = None,
-    divisions: shell.DivisionsOption = None,
-    nats: options.NatsOption = None,
-    bus_key: options.BusKeyOption = None,
-    open_bus: options.OpenBusOption = False,
-    nats_host: options.NatsHostOption = "127.0.0.1",
-    nats_port: options.NatsPortOption = 4222,
-    nats_server: options.NatsServerOption = None,
-    tls_cert: options.TlsCertOption = None,
-    tls_key: options.TlsKeyOption = None,
-    tls_ca: options.TlsCaOption = None,
-    host: options.HostOption = "127.0.0.1",
-    port: options.PortOption = 8701,
-    gateways: options.GatewaysOption = 2,
-    proxied: options.ProxiedOption = False,
-    trust: options.TrustOption = None,
-    plaintext: options.PlaintextOption = False,
-    console_port: options.ConsolePortOption = 8702,
-    console_host: options.ConsoleHostOption = "127.0.0.1",
+    node: options.NodeOption = "", data: options.DataOption = None, divisions: shell.DivisionsOption = None,
+    nats: options.NatsOption = None, bus_key: options.BusKeyOption = None, open_bus: options.OpenBusOption = False,
+    nats_host: options.NatsHostOption = "127.0.0.1", nats_port: options.NatsPortOption = 4222,
+    nats_server: options.NatsServerOption = None, tls_cert: options.TlsCertOption = None,
+    tls_key: options.TlsKeyOption = None, tls_ca: options.TlsCaOption = None, host: options.HostOption = "127.0.0.1",
+    port: options.PortOption = 8701, gateways: options.GatewaysOption = 2, proxied: options.ProxiedOption = False,
+    trust: options.TrustOption = None, plaintext: options.PlaintextOption = False,
+    console_port: options.ConsolePortOption = 8702, console_host: options.ConsoleHostOption = "127.0.0.1",
     console_proxied: options.ConsoleProxiedOption = False,
     second_person_above: options.SecondAboveOption = limits.SECOND_PERSON_PEOPLE,
-    parent: options.ParentOption = None,
-    parent_ca: options.ParentCaOption = None,
-    links_port: options.LinksPortOption = None,
-    links_host: options.LinksHostOption = "127.0.0.1",
-    radio: options.RadioOption = None,
-    radio_host: options.RadioHostOption = "127.0.0.1",
-    radio_tls: options.RadioTlsOption = None,
-    voice: options.VoiceOption = False,
-    video: options.VideoOption = None,
-    video_host: options.VideoHostOption = "127.0.0.1",
-    video_url: options.VideoUrlOption = None,
-    cameras: options.CamerasOption = None,
-    camera_host: options.CameraHostOption = "127.0.0.1",
-    keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3,
-    keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
-    as_json: shell.JsonOption = False,
-) -> None:
+    parent: options.ParentOption = None, parent_ca: options.ParentCaOption = None,
+    links_port: options.LinksPortOption = None, links_host: options.LinksHostOption = "127.0.0.1",
+    radio: options.RadioOption = None, radio_host: options.RadioHostOption = "127.0.0.1",
+    radio_tls: options.RadioTlsOption = None, voice: options.VoiceOption = False, video: options.VideoOption = None,
+    video_host: options.VideoHostOption = "127.0.0.1", video_url: options.VideoUrlOption = None,
+    cameras: options.CamerasOption = None, camera_host: options.CameraHostOption = "127.0.0.1",
+    keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3, keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
+    satellite: options.SatelliteOption = None, satellite_rate: options.SatelliteRateOption = DEFAULT_RATE,
+    satellite_ways: options.SatelliteWaysOption = None, satellite_port: options.SatellitePortOption = None,
+    satellite_host: options.SatelliteHostOption = "0.0.0.0", as_json: shell.JsonOption = False,
+) -> None:  # fmt: skip
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
     async def go() -> None:
@@ -94,12 +77,16 @@ def up(
             if nats is None
             else joined_way(folder, tls_ca, bus_key, open_bus)
         )
-        linked = linked_way(folder, way, nats is not None, parent, links_host, links_port, parent_ca)
+        linked = linked_way(
+            folder, way, nats is not None, parent, links_host, links_port, parent_ca, satellite is not None,
+            satellite_port,
+        )  # fmt: skip
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
+            satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -149,6 +136,9 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.say_line(say(f"  talk       {tier.video.url} (browsers)", f"  通话  {tier.video.url}（浏览器）"))
     if tier.cameras:
         shell.say_line(say(f"  cameras    {tier.cameras.words}", f"  摄像头  {tier.cameras.words}"))
+    if tier.satellite and tier.satellite.words:
+        shell.say_line(say(f"  kits       {tier.satellite.words} (satellite, UDP)",
+                           f"  便携站  {tier.satellite.words}（卫星，UDP）"))  # fmt: skip
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

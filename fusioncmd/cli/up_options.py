@@ -107,6 +107,22 @@ LinksHostOption = Annotated[
     str, _option("ADDRESS", "Where nodes below come in; beyond loopback with TLS only.",
                  "供下级节点接入的地址；非本机地址须用 TLS。")
 ]  # fmt: skip
+SatelliteOption = Annotated[
+    str | None, _option("HOST:PORT", "Where the node above takes kits in over a satellite, in place of --parent.",
+                        "上级节点的卫星链路接入地址，代替 --parent。")
+]  # fmt: skip
+SatelliteRateOption = Annotated[
+    str, _option("RATE", "What the satellite link takes, bits/s, such as 64k.", "卫星链路速率（比特/秒），例如 64k。")
+]
+SatelliteWaysOption = Annotated[
+    str | None, _option("WAYS", "Ways to the node above, best first: satellite=192.168.1.2@64k,4g=10.0.0.5@2M.",
+                        "至上级的多条通路，优先者在前：satellite=192.168.1.2@64k,4g=10.0.0.5@2M。")
+]  # fmt: skip
+SatellitePortOption = Annotated[
+    int | None, _port("Port for kits over satellites (UDP); without it none can come in.",
+                      "供便携站经卫星接入的端口（UDP）；不指定则不接受。")
+]  # fmt: skip
+SatelliteHostOption = Annotated[str, _option("ADDRESS", "Where kits come in.", "便携站接入地址。")]
 RadioOption = Annotated[
     int | None, _port("Port for radios (SIP by UDP and TCP); without it there are none.",
                       "电台接入端口（SIP，UDP 与 TCP）；不指定则不启用。")

@@ -10,6 +10,7 @@ from fusioncmd import limits
 MESSAGE_BYTES_MAX = 1024 * 1024  # that is taken; what is sent is a parameter of the link
 MESSAGE_BYTES_MIN = 70  # 560 bits: the short message of a satellite
 MESSAGE_BYTES = 16 * 1024
+MESSAGE_BYTES_THIN_MIN = 1_200  # over a satellite, at any rate
 IN_FLIGHT_BYTES = 64 * 1024  # wait
 ITEM_BYTES_MAX = limits.SLICE_BYTES_MAX + 1024
 WAITING_BYTES_MAX = 4 * 1024 * 1024  # evidence of orders that have not come; shed, the oldest first

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from fusioncmd.trust.refusals import refusal
 
-Purpose = Literal["grant", "issue", "approve", "node", "revoke", "heartbeat", "audit", "login", "request"]
+Purpose = Literal["grant", "issue", "approve", "node", "revoke", "heartbeat", "audit", "login", "request", "link"]
 DevicePurpose = Literal["enrol", "renew"]
 Check = Callable[[bytes, bytes], None]  # of a signature and what was signed; raises `InvalidSignature`
 

@@ -1,0 +1,12 @@
+"""Which kinds of traffic a link carries, at either end."""
+
+from __future__ import annotations
+
+from gateways.satellite.beats import BeatCarrier
+from gateways.satellite.carrying import Carrier, Link
+from gateways.satellite.exchange import ExchangeCarrier
+
+
+def carriers(link: Link) -> list[Carrier]:
+    """New ones for one link."""
+    return [ExchangeCarrier(link), BeatCarrier(link)]
