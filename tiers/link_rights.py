@@ -11,7 +11,8 @@ from fusioncmd.voice import subjects as talk_subjects
 def talk(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The voice and video of a gateway's terminals: nothing is kept there, and nobody is asked."""
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
-    says = (*_talkgroups(user), *_video_says(user), talk_subjects.joined(f"{user.serves}-{user.name}"))
+    says = (*_talkgroups(user, *_TALK, "listens"), *_video_says(user))
+    says = (*says, talk_subjects.joined(f"{user.serves}-{user.name}"))
     return says, (*_talkgroups(user), *_video_hears(user), *beacons)
 
 
@@ -31,27 +32,31 @@ def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
     talkgroups = _talkgroups(user)
     up = (*says_up(user.serves), *talkgroups, *_video_says(user), *below(talk_subjects.beacon(user.path)))
-    up, down = (*up, *_kept(user, "said")), (*says_down(user.serves), *talkgroups, *_video_hears(user))
-    down = (*down, *_kept(user, "ask"))
+    up = (*up, *_kept(user, "said"), *_talkgroups(user, "listens"))
+    down = (*says_down(user.serves), *talkgroups, *_video_hears(user), *_kept(user, "ask"))
+    down = (*down, f"fc.listens.{user.path.dotted}.>")
     return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))
 
 
 def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who carries links over satellites: what a link's user may, from either end of it, and how such links are. It
-    speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`)."""
-    own = (*says_up("*"), *says_down("*"))
-    talkgroups, beacons = _talkgroups(user), below(talk_subjects.beacon(user.path))
+    speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`).
+    Beacons of nodes at the far end are said here again; who listens is heard, and said of the far end's people."""
+    beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
     kept = (*_kept(user, "ask"), *_kept(user, "said"))
-    both = (*own, *talkgroups, *beacons, *map(talk_subjects.beacon, user.path.ancestors()), *kept)
+    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
     video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
     return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
 
 
-def _talkgroups(user: BusUser) -> tuple[str, ...]:
-    """Voice and floors of the places above, and of the user's own and all below."""
+_TALK = "voice", "floor"
+
+
+def _talkgroups(user: BusUser, *kinds: str) -> tuple[str, ...]:
+    """Voice and floors, or what is given, of the places above, and of the user's own and all below."""
     return tuple(
         subject
-        for kind in ("voice", "floor")
+        for kind in kinds or _TALK
         for subject in (
             *(f"fc.{kind}.{path.dotted}.*" for path in user.path.ancestors()), f"fc.{kind}.{user.path.dotted}.>",
         )
