@@ -9,6 +9,7 @@ import gc
 import os
 import re
 import signal
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fusioncmd.machine_clock import machine_clock
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
 from fusioncmd.programs import run_program
+from fusioncmd.room import refuses_reports
 from fusioncmd.terminal import Close
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
@@ -63,6 +65,7 @@ async def _run(given: argparse.Namespace) -> None:
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies), pages=_pages(given.talk))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, clock)
+    gateway.reports.refuses = partial(refuses_reports, given.data)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.push_key = given.push_key
     gateway.connect(bus, given.name)
