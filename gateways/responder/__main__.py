@@ -65,10 +65,10 @@ async def _run(given: argparse.Namespace) -> None:
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies), pages=_pages(given.talk))
     gateway = Gateway(engine, serves, key, judge, descriptors_max, clock)
-    gateway.reports.refuses = partial(refuses_reports, given.data)
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.push_key = given.push_key
     gateway.connect(bus, given.name)
+    gateway.reports.refuses = partial(refuses_reports, given.data)
     engine.serve(gateway)
     heeding = Heeding(judge, gateway.board, clock)
     tails = [await heeding.read(bus), await _read_losses(bus, gateway, clock())]  # whom to believe, and then orders
