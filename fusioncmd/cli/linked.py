@@ -61,11 +61,17 @@ def linked_way(
     listens = None if links_port is None else (links_host, links_port)
     if parent is None:
         return Linked(listens=listens)
-    host, colon, port = parent.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise BadInput(f"--parent is HOST:PORT, not {parent!r}.", f"--parent 须为 主机:端口，而非“{parent}”。")
+    host, port = host_and_port("--parent", parent)
     above = joining.check_joined(data)
     ca = parent_ca or (None if is_loopback(host) else way.ca)
     scheme = "nats-leaf" if ca is None else "tls"
     key = users.seed_file(users.folder_of(data), joining.PARENT)
     return Linked(above, f"{scheme}://{host}:{port}", key, ca, listens)
+
+
+def host_and_port(option: str, text: str) -> tuple[str, int]:
+    """`BadInput` for what is not HOST:PORT."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise BadInput(f"{option} is HOST:PORT, not {text!r}.", f"{option} 须为 主机:端口，而非“{text}”。")
+    return host, int(port)
