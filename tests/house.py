@@ -140,6 +140,7 @@ PURE = (
     "gateways/video/incoming.py", "gateways/video/media_bounds.py", "gateways/video/missing.py",
     "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
     "gateways/video/upstream.py", "gateways/video/viewer.py",
+    "fusioncmd/kit_disk.py",
     "gateways/satellite/carrying.py", "gateways/satellite/classes.py",
     "gateways/satellite/beats.py", "gateways/satellite/carriers.py", "gateways/satellite/core.py",
     "gateways/satellite/exchange.py",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
-from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
+from fusioncmd.bus.port import AUDIT, CALL, PICTURE, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
 from fusioncmd.voice import subjects as talk_subjects
 from tiers import link_rights
@@ -72,6 +72,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )  # fmt: skip
     made = tuple(f"{JETSTREAM}.STREAM.CREATE.{stream.name}" for stream in STREAMS)
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
+    made = (*made, f"{JETSTREAM}.STREAM.UPDATE.{PICTURE.name}")  # a kit gives pictures less room where it has little
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
     links = *says_up("*"), *says_down(here.code)
     return (*publish, *made, *forgets, *reads), (

@@ -68,7 +68,8 @@ class Keeper:
                 found.hear(each.bundle, each.at_ms)
         for one in self.sources.values():
             one.tick(now_ms)
-        if abs(now_ms - self._pruned_ms) >= (FULL_EVERY_MS if self._store.full else PRUNE_EVERY_MS):
+        often = self._store.full or self._store.share is not None  # what others leave on the disk may become less
+        if abs(now_ms - self._pruned_ms) >= (FULL_EVERY_MS if often else PRUNE_EVERY_MS):
             self._pruned_ms = now_ms
             if gone := self._store.prune(ROOM_BYTES if self._store.full else 0):
                 log.warning("keep.shed", segments=gone)
@@ -150,6 +151,8 @@ class Keeper:
                  f"录像程序积压，已舍弃 {self.shed} 条消息")
             )  # fmt: skip
         try:
-            kept_wanted.write(self._folder, State(round(now_ms), len(self.sources), tuple(problems)))
+            kept_wanted.write(
+                self._folder, State(round(now_ms), len(self.sources), tuple(problems), self._store.shed_for_room)
+            )
         except OSError as error:
             log.error("keep.cannot_say", problem=str(error))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,7 @@ class Node:
         self._departments(bus, data, monotonic)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self._folding.trust_filters = self._notices.filters
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []  # run from when it is ready until it ends
         self._stop = asyncio.Event()
 
     def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
@@ -167,6 +168,9 @@ class Node:
         climbing = await self.ladders.start()
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
+        beside = [asyncio.create_task(run()) for run in self.beside]
+        for task in beside:
+            task.add_done_callback(self._note_end)
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -176,13 +180,18 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
                     await self.media.tend()
-        climbing.cancel()
-        showing.cancel()
+        for task in (climbing, showing, *beside):
+            task.cancel()
         await self.snapshot()
         self._checks.close()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("node.part_failed", error=repr(error))
+            self.health.troubles["part"] = "A part of the node failed (see its log)", "节点的一部分已出错停止（见日志）"
 
     def _note_life(self, change: str) -> None:
         details = {"change": change, "version": __version__}

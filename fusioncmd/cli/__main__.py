@@ -22,6 +22,11 @@ COMMANDS = {
         "Run a tier: NATS server, node and gateways, until Ctrl-C.",
         "运行本级：总线、节点与网关。",
     ),
+    "kit": (
+        "kit:app",
+        "A field kit: all of a tier on one small computer.",
+        "四合一装备：单机运行本级全部功能。",
+    ),
     "call": (
         "issue:call",
         "Call people down: who is there, and what do they answer?",

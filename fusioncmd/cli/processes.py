@@ -47,6 +47,8 @@ class Tier:
     cameras: Cameras | None = None
     keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
     satellite: Satellite | None = None
+    disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
+    beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
 
     @property
     def nats_url(self) -> str:
@@ -74,7 +76,8 @@ class Tier:
         own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
         above = ["--above", self.linked.above] if self.linked.above else []
         video = ["--video"] if self.video else []
-        yield "node", [*python, "tiers", *own, *above, *video, *self._login("node")]
+        disk = [] if self.disk_bytes is None else ["--disk-bytes", str(self.disk_bytes)]
+        yield "node", [*python, "tiers", *own, *above, *video, *disk, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
         talk = ["--talk", self.video.at] if self.video else []
@@ -95,6 +98,7 @@ class Tier:
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
+        yield from self.beside
 
     def _media(self, python: list[str], common: list[str], places: list[str]) -> Iterator[tuple[str, list[str]]]:
         """Of voice and video."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from fusioncmd import limits
@@ -88,13 +88,16 @@ def up(
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
             satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
         )  # fmt: skip
-        await _run(tier, places.full_name(path), as_json)
+        name = places.full_name(path)
+        await until_stopped(tier, as_json, lambda: _tell_ready(tier, name, as_json))
 
     shell.run(go(), as_json)
 
 
-async def _run(tier: Tier, name: str, as_json: bool) -> None:
-    """Until a signal comes."""
+async def until_stopped(
+    tier: Tier, as_json: bool, ready: Callable[[], object], beside: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Runs `tier` until a signal comes; when it is ready, `ready` says so, and `beside` runs until the end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -107,10 +110,13 @@ async def _run(tier: Tier, name: str, as_json: bool) -> None:
             await asyncio.gather(starting, return_exceptions=True)
             return
         supervisor = starting.result()
+        told = asyncio.ensure_future(beside()) if beside is not None else None
         try:
-            _tell_ready(tier, name, as_json)
+            ready()
             await waiting
         finally:
+            if told is not None:
+                told.cancel()
             await supervisor.stop()
 
 
