@@ -140,4 +140,7 @@ PURE = (
     "gateways/video/outgoing.py", "gateways/video/source_clock.py", "gateways/video/stream.py",
     "gateways/video/upstream.py", "gateways/video/viewer.py",
     "gateways/satellite/carrying.py", "gateways/satellite/classes.py",
+    "fusioncmd/track/bounds.py", "fusioncmd/track/compact.py", "fusioncmd/track/datum.py",
+    "fusioncmd/track/judging.py", "fusioncmd/track/known.py", "fusioncmd/track/position.py",
+    "fusioncmd/track/thinning.py", "gateways/satellite/track.py",
 )  # fmt: skip
