@@ -144,4 +144,7 @@ PURE = (
     "gateways/satellite/carrying.py", "gateways/satellite/classes.py",
     "gateways/satellite/beats.py", "gateways/satellite/carriers.py", "gateways/satellite/core.py",
     "gateways/satellite/exchange.py",
+    "fusioncmd/track/bounds.py", "fusioncmd/track/compact.py", "fusioncmd/track/datum.py",
+    "fusioncmd/track/judging.py", "fusioncmd/track/known.py", "fusioncmd/track/position.py",
+    "fusioncmd/track/thinning.py", "gateways/satellite/track.py",
 )  # fmt: skip
