@@ -6,10 +6,9 @@ from gateways.satellite.beats import BeatCarrier
 from gateways.satellite.carrying import Carrier, Link
 from gateways.satellite.exchange import ExchangeCarrier
 from gateways.satellite.talk import Talk
-from gateways.satellite.track import HubTracks, KitTracks
+from gateways.satellite.track import tracks
 
 
 def carriers(link: Link) -> list[Carrier]:
     """New ones for one link."""
-    tracks = KitTracks(link) if link.side == "kit" else HubTracks(link)
-    return [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks]
+    return [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks(link)]
