@@ -102,9 +102,10 @@ class Program:
         """The node, of whom the port refuses."""
         bus = await self._bus("satellite hub")
         while True:
-            en, zh = hub.refused
+            refusal = hub.ends.last_refusal
+            said = HubFacts() if refusal is None else HubFacts(refusal.en, refusal.zh)
             try:
-                await bus.say(subjects.satellite(self._serves.code), satellite.pack(HubFacts(en, zh)))
+                await bus.say(subjects.satellite(self._serves.code), satellite.pack(said))
             except Unavailable as problem:
                 log.warning("satellite.bus_is_down", problem=problem.en)
             await asyncio.sleep(FACTS_EVERY_S)
