@@ -129,10 +129,10 @@ class FloorOut:
         key = ("others", answer.node, group)
         said = self._said.get(key)
         pace_s = STANDING_FIRST_S if said is not None and said.count == 1 else STANDING_S
-        if said is not None and said.tag == tag_of_frame(group, answer):
-            if now_s - said.at_s < pace_s or (kind_of(answer) == Kind.IDLE and said.count >= IDLE_TIMES):
-                return []
-        return self._say(key, group, answer, now_s)
+        if said is None or said.tag != tag_of_frame(group, answer):
+            return self._say(key, group, answer, now_s)
+        enough = now_s - said.at_s < pace_s or (kind_of(answer) == Kind.IDLE and said.count >= IDLE_TIMES)
+        return [] if enough else self._say(key, group, answer, now_s)
 
     def _asks(self, name: str, now_s: float) -> bool:
         return now_s - self._beyond.get(name, -FORGOTTEN_S) < FORGOTTEN_S
