@@ -3,7 +3,7 @@
 An Ask to a node beyond goes at once when it says something new, and else at a pace: who speaks has the floor for
 HOLD_MS after the last Ask that was answered had been sent, so of some seven one has to come through, there and back.
 It waits for a letter of voice, which it shares a packet with. An Answer goes where who asked is. What has not changed
-is said by its tag.
+is said by its tag, once it is sure that the other end knows it or it comes again whole.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from fusioncmd.floor.messages import Kind
 from fusioncmd.floor.timers import HOLD_MS
 from gateways.satellite.floor_letter import LETTER_BYTES_MAX, again, kind_of, tag_of_frame, whole
 
-HOLDING_S = 0.3  # who speaks, to the node that let it
+HOLDING_S = 0.2  # who speaks, to the node that let it
 WAITING_S = 0.45  # who waits
 NEAR_S = 1.0  # who speaks by the word of a node of this side: as nodes beyond remember it for 3 s
 RIDES_S = 0.13  # so long an Ask waits for a letter of voice: a pair of packets
 STANDING_S, STANDING_FIRST_S = 1.9, 0.9  # how the floor stands, again; and after it has changed
-ENDS_AGAIN_S = 0.25  # that somebody let go is said twice
+IDLE_TIMES = 3  # that it is free
+TWICE_S = 0.2  # what is new is said twice: that somebody presses, is granted or denied, or lets go
 FORGOTTEN_S = 10.0
-WHOLE_FIRST, WHOLE_EACH = 2, 8  # letters that say all: the first, and one of so many
+WHOLE_FIRST, WHOLE_EACH = 3, 4  # letters about who speaks that say all: the first, and one of so many
 SAID_MAX = 256  # asks and answers that are known; shed, the oldest
 ASKERS_MAX = 256  # gateways and talkgroups beyond that asked lately; shed, the oldest
 assert (HOLD_MS / 1_000 - 0.7) / (HOLDING_S + RIDES_S) > 4
@@ -46,6 +47,7 @@ class FloorOut:
         self._rides: dict[Key, tuple[float, str, Ask]] = {}  # since when, and what waits for a letter of voice
         self._again: list[tuple[float, bytes]] = []
         self._beyond: dict[str, float] = {}  # gateways beyond that asked, and talkgroups in which somebody did
+        self._holding: dict[tuple[str, ...], float] = {}  # bursts beyond that know of their grant
         self.asked = False  # by the last `hear`: a node beyond
         self.shed = 0  # frames that are too long for a letter
 
@@ -55,8 +57,13 @@ class FloorOut:
             for name in (frame.gateway, f" {group}"):
                 self._beyond.pop(name, None)
                 self._beyond[name] = now_s
-            while len(self._beyond) > ASKERS_MAX:
-                del self._beyond[next(iter(self._beyond))]
+            burst = frame.gateway, str(frame.number)
+            self._holding.pop(burst, None)
+            if frame.holding:
+                self._holding[burst] = now_s
+            for known in (self._beyond, self._holding):
+                while len(known) > ASKERS_MAX:
+                    del known[next(iter(known))]  # type: ignore[arg-type]
 
     def hear(self, group: str, frame: Ask | Answer, now_s: float) -> list[bytes]:
         self.asked = False
@@ -79,7 +86,7 @@ class FloorOut:
 
     def clear(self) -> None:
         """The link is not there."""
-        for each in (self._said, self._rides, self._again, self._beyond):
+        for each in (self._said, self._rides, self._again, self._beyond, self._holding):
             each.clear()
 
     def _ask(self, group: str, ask: Ask, now_s: float) -> list[bytes]:
@@ -108,7 +115,7 @@ class FloorOut:
         self._said.pop(key, None)
         self._rides.pop(key, None)
         out = [whole(group, ask, tag_of_frame(group, ask))]
-        self._again += [(now_s + ENDS_AGAIN_S, letter) for letter in out]
+        self._again += [(now_s + TWICE_S, letter) for letter in out]
         return out
 
     def _answer(self, group: str, answer: Answer, now_s: float) -> list[bytes]:
@@ -122,9 +129,10 @@ class FloorOut:
         key = ("others", answer.node, group)
         said = self._said.get(key)
         pace_s = STANDING_FIRST_S if said is not None and said.count == 1 else STANDING_S
-        if said is not None and said.tag == tag_of_frame(group, answer) and now_s - said.at_s < pace_s:
-            return []
-        return self._say(key, group, answer, now_s)
+        if said is None or said.tag != tag_of_frame(group, answer):
+            return self._say(key, group, answer, now_s)
+        enough = now_s - said.at_s < pace_s or (kind_of(answer) == Kind.IDLE and said.count >= IDLE_TIMES)
+        return [] if enough else self._say(key, group, answer, now_s)
 
     def _asks(self, name: str, now_s: float) -> bool:
         return now_s - self._beyond.get(name, -FORGOTTEN_S) < FORGOTTEN_S
@@ -136,12 +144,13 @@ class FloorOut:
         self._said[key] = said
         if len(self._said) > SAID_MAX:
             del self._said[next(iter(self._said))]
-        short = None
-        if said.count >= WHOLE_FIRST and said.count % WHOLE_EACH:
-            short = again(frame, tag)
-        letter = short or whole(group, frame, tag)
+        spoken = frame.holding if isinstance(frame, Ask) else frame.others or key[1:] in self._holding
+        short = spoken and said.count >= WHOLE_FIRST and said.count % WHOLE_EACH
+        letter = (again(frame, tag) if short else None) or whole(group, frame, tag)
         if len(letter) > LETTER_BYTES_MAX:
             self.shed += 1
             return []
+        if said.count == 0 and not spoken:
+            self._again.append((now_s + TWICE_S, letter))
         said.count, said.at_s = said.count + 1, now_s
         return [letter]

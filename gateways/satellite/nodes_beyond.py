@@ -14,7 +14,7 @@ from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput
 from fusioncmd.floor import frames
 from fusioncmd.floor.frames import Beacon
-from fusioncmd.floor.timers import BEACON_MS, SILENT_MS
+from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS
 from fusioncmd.voice import subjects
 from gateways.satellite.carrying import Kind, Letter, Link, Publish, Work
 from gateways.satellite.classes import Class
@@ -29,6 +29,7 @@ BEAT_S = 0.5  # a letter comes so often, while the other end asks
 BEAT_LIVES_S = 0.6
 DOUBTED_S = SILENT_MS / 1_000  # without a letter, while it was asked
 PROBE_S = 1.0
+NEAR_S = SERVER.t3_ms / 1_000
 NODES_MAX = 64  # told of; reject
 _NEVER_S = -1e9
 
@@ -41,7 +42,7 @@ class NodesBeyond:
         self._edition = 0
         self.beyond: tuple[str, ...] = ()  # nodes of the other side
         self._beyond_edition: int | None = None
-        self._asked_s = self._asking_s = self._heard_s = self._said_s = self._beacon_s = _NEVER_S
+        self._asked_s = self._asking_s = self._heard_s = self._since_s = self._said_s = self._beacon_s = _NEVER_S
         self._doubted = False  # it was asked, and nothing came
         self._used_s = self._probed_s = _NEVER_S  # the first question, of those that follow each other
 
@@ -94,7 +95,14 @@ class NodesBeyond:
 
     def came(self, now_s: float) -> None:
         """A letter that is worth something only now."""
+        if now_s - self._heard_s > DOUBTED_S:
+            self._since_s = now_s
         self._heard_s, self._doubted = now_s, False
+
+    def near(self, now_s: float) -> bool:
+        """Letters came without a gap for so long that whoever speaks there by an older word was heard of here: what
+        `Nodes.as_near` takes from beacons, which here are no proof of it."""
+        return now_s - self._heard_s <= DOUBTED_S and now_s - self._since_s >= NEAR_S
 
     def said(self, now_s: float) -> None:
         self._said_s = now_s

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from fusioncmd.floor import frames as floor_frames
 from fusioncmd.floor.frames import Ask, Beacon
+from fusioncmd.floor.messages import Kind as FloorKind
 from fusioncmd.voice import frames
 from gateways.satellite import floor_letter
 from gateways.satellite.carrying import Kind, Letter, Link, Publish, Work
@@ -118,7 +119,16 @@ class Talk:
         elif not isinstance(frame, Ask) and here:
             raise bad()  # a node of this side, by the word of the other
         self.floor_out.came(group, frame, now_s)
+        if isinstance(frame, Ask) and self._too_early(frame, now_s):
+            return Work()  # it asks again
         return Work(publishes=[Publish(f"fc.floor.{group}", floor_frames.encode(frame))])
+
+    def _too_early(self, ask: Ask, now_s: float) -> bool:
+        """It followed a node of that side until lately, by whose word somebody may be speaking there of whom nothing
+        has come yet."""
+        if ask.holding or floor_letter.kind_of(ask) != FloorKind.REQUEST or self.nodes.near(now_s):
+            return False
+        return any(self.nodes.is_beyond(code) for code, _ in ask.before)
 
     def _letters(self, voice: list[bytes], floor: list[bytes], now_s: float) -> list[Letter]:
         if voice or floor:

@@ -21,7 +21,7 @@ VOICE_SHARE = 0.75
 BURSTS_MAX = 8  # at once; beyond what these say a burst of lower priority is shed, or the one that comes
 PLAIN_BYTES_MAX = 300  # of a packet that is passed on as it is; a longer one has its burst made smaller
 LETTER_BYTES = 600  # a letter that has so many is said
-WHOLE_FIRST, WHOLE_S = 2, 2.0  # letters of a burst that say whose it is, and after how long another one does
+WHOLE_FIRST, WHOLE_S = 3, 1.5  # letters of a burst that say whose it is, and after how long another one does
 LAST_AGAIN_S = 0.15
 SILENT_S = 2.0  # a burst of which nothing more comes is over
 
