@@ -48,6 +48,8 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
         # Orders from above lie here on the subject that they were given there; the province numbers the towns.
         above = user.path.ancestors()
         publish = (*publish, *map(subjects.call, above), *map(subjects.roster, above), subjects.HEAD_ALL)
+    if not linked and user.role in ("node", "office"):
+        publish = (*publish, *map(subjects.roster, user.path.ancestors()))  # nobody above numbers its towns
     if clustered and user.role == "node":
         publish = (*publish, *(f"{JETSTREAM}.STREAM.UPDATE.{stream.name}" for stream in STREAMS))
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
