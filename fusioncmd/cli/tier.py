@@ -47,7 +47,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
         made = tier.radio is not None, tier.voice, tier.video is not None, tier.cameras is not None
-        make_users(tier.data, tier.node, tier.gateways, *made)
+        make_users(tier.data, tier.node, tier.gateways, *made, tracks=tier.tracks is not None)
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()

@@ -13,7 +13,7 @@ from fusioncmd import limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.at_tier import at_tier
-from fusioncmd.cli.bus_way import joined_way, own_way
+from fusioncmd.cli.bus_way import way_of
 from fusioncmd.cli.camera_way import cameras_of
 from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
@@ -21,6 +21,7 @@ from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.radio_way import radio_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
+from fusioncmd.cli.track_way import tracks_line, tracks_of
 from fusioncmd.cli.video_way import video_of
 from fusioncmd.errors import Unavailable
 from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX
@@ -80,6 +81,7 @@ def up(
     video_url: options.VideoUrlOption = None,
     cameras: options.CamerasOption = None,
     camera_host: options.CameraHostOption = "127.0.0.1",
+    tracks: options.TracksOption = None,
     keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3,
     keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     as_json: shell.JsonOption = False,
@@ -89,17 +91,14 @@ def up(
     async def go() -> None:
         places, path, folder = at_tier(node, data, divisions)
         proxies = proxies_of(host, proxied, trust or (), plaintext)
-        way = (
-            own_way(folder, nats_host, tls_cert, tls_key, tls_ca)
-            if nats is None
-            else joined_way(folder, tls_ca, bus_key, open_bus)
-        )
+        way = way_of(nats is not None, folder, nats_host, tls_cert, tls_key, tls_ca, bus_key, open_bus)
         linked = linked_way(folder, way, nats is not None, parent, links_host, links_port, parent_ca)
         tier = Tier(
             path.code, folder, divisions, nats, nats_port, nats_server, host, port, gateways, proxies,
             second_person_above, way, linked, console_of(console_host, console_port, console_proxied),
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
+            tracks_of(tracks),
         )  # fmt: skip
         await _run(tier, places.full_name(path), as_json)
 
@@ -149,6 +148,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
         shell.say_line(say(f"  talk       {tier.video.url} (browsers)", f"  通话  {tier.video.url}（浏览器）"))
     if tier.cameras:
         shell.say_line(say(f"  cameras    {tier.cameras.words}", f"  摄像头  {tier.cameras.words}"))
+    if tier.tracks:
+        shell.say_line(tracks_line(tier.tracks))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):
