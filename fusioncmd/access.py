@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
@@ -119,6 +120,9 @@ RULES: dict[type[Any], Rule] = {
     HideSource: Rule(COMMANDING),
     BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
     TurnRoll: Rule(COMMANDING, _place_called),
+    Tracks: Rule(WATCHING, _place),
+    PutTrack: Rule(COMPOSING, _place),
+    EndTrack: Rule(COMPOSING),
     kept.Footage: Rule(WATCHING, _place),
     kept.FootageCut: Rule(WATCHING, _place),
     kept.FootagePart: Rule(WATCHING),

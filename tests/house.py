@@ -146,5 +146,6 @@ PURE = (
     "gateways/satellite/exchange.py",
     "fusioncmd/track/bounds.py", "fusioncmd/track/compact.py", "fusioncmd/track/datum.py",
     "fusioncmd/track/judging.py", "fusioncmd/track/known.py", "fusioncmd/track/position.py",
-    "fusioncmd/track/thinning.py", "gateways/satellite/track.py",
+    "fusioncmd/track/thinning.py", "gateways/satellite/track.py", "fusioncmd/track/phones.py",
+    "fusioncmd/api/tracks.py",
 )  # fmt: skip

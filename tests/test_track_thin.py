@@ -32,7 +32,7 @@ class Both:
         self.kit, self.hub = (
             tracks(Link(side, Path("440106") if side == "hub" else KIT, KIT, lambda _: self.waiting, self._rate))
             for side in ("kit", "hub")
-        )  # type: ignore[arg-type]
+        )
         self.known: dict[str, Track] = {}
         self.bodies: list[bytes] = []
         self.turn(True)
@@ -180,10 +180,10 @@ def test_a_kit_speaks_for_nobody_else_and_odd_letters_are_refused() -> None:
         both.kit.from_link(Kind.TRACK, good, 0)
     chance = random.Random(7)
     for _ in range(2_000):
-        odd = bytearray(good)
-        odd[chance.randrange(len(odd))] ^= 1 << chance.randrange(8)
+        flipped = bytearray(good)
+        flipped[chance.randrange(len(good))] ^= 1 << chance.randrange(8)
         try:
-            both.hub.from_link(Kind.TRACK, bytes(odd), 0)
+            both.hub.from_link(Kind.TRACK, bytes(flipped), 0)
         except BadMessage:
             continue
 

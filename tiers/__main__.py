@@ -44,13 +44,17 @@ async def _run(given: argparse.Namespace) -> None:
     if given.video:  # on the account that passes between tiers
         key = given.bus_key and users.seed_file(given.bus_key.parent, users.FLOOR)
         node.media.video.bus = await open_bus(given.nats, "video", wait_s=BUS_WAIT_S, key=key, ca=given.tls_ca)
+    key = given.bus_key and users.seed_file(given.bus_key.parent, users.TRACKS)
+    if key is None or key.exists():  # a server whose users somebody else made may have none for it
+        node.media.tracks.bus = await open_bus(given.nats, "tracks", wait_s=BUS_WAIT_S, key=key, ca=given.tls_ca)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
     await node.run()
     await bus.close()
-    if node.media.video.bus is not None:
-        await node.media.video.bus.close()
+    for each in (node.media.video.bus, node.media.tracks.bus):
+        if each is not None:
+            await each.close()
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, PICTURE, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from fusioncmd.track.phones import PHONES_ALL
+from fusioncmd.track.phones import subject as phones
 from fusioncmd.voice import subjects as talk_subjects
 from tiers import link_rights
 from tiers.link_rights import below, says_down, says_up
@@ -41,7 +43,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
-        "camera": _camera, "satellite": link_rights.satellite,
+        "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -84,6 +86,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *RADIO_SAYS,
         subjects.CAMERAS_HERE,
         subjects.SATELLITE_ALL,
+        PHONES_ALL,
         talk_subjects.faults(here),
         *links,
     )
@@ -92,7 +95,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     says = (
         subjects.receipt(user.name), subjects.presence(user.name), *below(subjects.report(user.path)),
-        f"fc.picture.{user.path.dotted}.>", *below(f"fc.push.{user.path.dotted}"),
+        f"fc.picture.{user.path.dotted}.>", *below(f"fc.push.{user.path.dotted}"), phones(user.name),
     )  # fmt: skip
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
@@ -150,7 +153,7 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
-        "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL,
+        "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL, PHONES_ALL,
         *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
     )  # fmt: skip
     own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))

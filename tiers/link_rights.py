@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusioncmd import subjects
 from fusioncmd.bus.users import BusUser
+from fusioncmd.track.position import all_below
 from fusioncmd.video.subjects import SHOWN, ask, packets, roll, show, what
 from fusioncmd.voice import subjects as talk_subjects
 
@@ -27,12 +28,17 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )  # fmt: skip
 
 
+def track(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Positions of units of the own place and below: the gateway says and hears them, and so does the node."""
+    return (all_below(user.path),), (all_below(user.path),)
+
+
 def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The NATS server of a node below: it says what comes up from there and hears what goes down, and voice of the
-    talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
+    """The NATS server of a node below: it says what comes up from there, positions too, and hears what goes down, and
+    voice of the talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
     talkgroups = _talkgroups(user)
     up = (*says_up(user.serves), *talkgroups, *_video_says(user), *below(talk_subjects.beacon(user.path)))
-    up = (*up, *_kept(user, "said"), *_talkgroups(user, "listens"))
+    up = (*up, *_kept(user, "said"), *_talkgroups(user, "listens"), all_below(user.path))
     down = (*says_down(user.serves), *talkgroups, *_video_hears(user), *_kept(user, "ask"))
     down = (*down, f"fc.listens.{user.path.dotted}.>")
     return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))

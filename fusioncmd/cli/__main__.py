@@ -112,6 +112,7 @@ COMMANDS = {
         "Cameras and drones: add, list, remove.",
         "摄像头与无人机：新增、查看、移除。",
     ),
+    "tracks": ("tracks:app", "Where units are: list, watch, put by hand.", "单位位置：查看、跟踪、人工标注。"),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",

@@ -90,6 +90,14 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
     return Way(ca=ca, keys=None if open_bus else folder, open=open_bus)
 
 
+def way_of(
+    joins: bool, data: Path, host: str, cert: Path | None, cert_key: Path | None, ca: Path | None, keys: Path | None,
+    open_bus: bool,
+) -> Way:  # fmt: skip
+    """Of somebody else's server where it `joins` one, else of the own."""
+    return joined_way(data, ca, keys, open_bus) if joins else own_way(data, host, cert, cert_key, ca)
+
+
 def make_users(
     data: Path,
     node: str,
@@ -99,8 +107,9 @@ def make_users(
     video: bool = False,
     cameras: bool = False,
     satellite: bool = False,
+    tracks: bool = False,
 ) -> None:
-    """The users that every tier has: node, office, commander, console, and one for each gateway process."""
+    """The users that every tier has: node (two), office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
     users.ensure(folder, users.NODE, "node", node)
     users.ensure(folder, users.OFFICE, "office", node)
@@ -119,6 +128,9 @@ def make_users(
         users.ensure(folder, users.PICTURES, "talk", node)
     if satellite:
         users.ensure(folder, users.SATELLITE, "satellite", node)
+    users.ensure(folder, users.TRACKS, "track", node)
+    if tracks:
+        users.ensure(folder, users.TRACK, "track", node)
     if radio or voice or video:
         users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):

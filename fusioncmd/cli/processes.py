@@ -15,6 +15,7 @@ from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.satellite_way import Satellite
+from fusioncmd.cli.track_way import Tracks
 from fusioncmd.cli.video_way import Video
 from fusioncmd.ladder.config import FILE
 from fusioncmd.ladder.settings import push_point
@@ -49,6 +50,7 @@ class Tier:
     satellite: Satellite | None = None
     disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
+    tracks: Tracks | None = None
 
     @property
     def nats_url(self) -> str:
@@ -101,7 +103,7 @@ class Tier:
         yield from self.beside
 
     def _media(self, python: list[str], common: list[str], places: list[str]) -> Iterator[tuple[str, list[str]]]:
-        """Of voice and video."""
+        """Of voice, video and positions."""
         nats = ["--nats", self.nats_url, *common]
         own = ["--node", self.node, *nats, *self._login(users.FLOOR)]
         if self.voice or self.radio is not None or self.video is not None:
@@ -110,7 +112,7 @@ class Tier:
             yield "keep", [*python, "tiers.keep", *own, "--gib", str(self.keep[0]), "--days", str(self.keep[1])]
         for name, way, user, more in (
             ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
-            ("camera", self.cameras, users.CAMERA, []),
+            ("camera", self.cameras, users.CAMERA, []), ("track", self.tracks, users.TRACK, []),
         ):  # fmt: skip
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]

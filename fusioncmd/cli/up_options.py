@@ -154,6 +154,11 @@ CamerasOption = Annotated[
                         "接入摄像头；供无人机推流的端口，例如 8710-8719，无则为 0。")
 ]  # fmt: skip
 CameraHostOption = Annotated[str, _option("ADDRESS", "Where drones push to: an address of this machine.", "推流地址。")]
+TracksOption = Annotated[
+    str | None, _option("WAYS", "Where units come in with their positions: mavlink=PORT (UDP), cot=PORT (TAK; TCP and "
+                        "UDP), host=ADDRESS, from=NETWORK, by commas.",
+                        "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP 与 UDP）、host=地址、from=网段，以逗号分隔。")
+]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",
                                                                  "与 --video 同用：录像上限；0 为不录像。"))

@@ -8,6 +8,7 @@ UNITS_MAX = 8_192  # that a node knows; shed, the one not heard of for longest
 UNITS_OF_PLACE_MAX = 4_096  # of those, at one place; shed likewise: a flood at a town costs no other its units
 TRAIL_POINTS_MAX = 32  # of each unit, for the map; the oldest goes
 TRAIL_STEP_M = 15  # a unit that moved less has no new point
+GONE_MAX = 1_024  # units forgotten that are remembered as such; beyond, who asks is told all anew
 TOLD_MAX = 1_000  # in one reply; the rest is counted, and told on the next page
 KEPT_MS = 7 * 86_400_000  # a unit not heard of for so long is forgotten
 

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from fusioncmd.errors import BadInput
-from fusioncmd.track.bounds import KEPT_MS, TRAIL_POINTS_MAX, TRAIL_STEP_M, UNITS_MAX, UNITS_OF_PLACE_MAX
+from fusioncmd.errors import BadInput, Problem
+from fusioncmd.track.bounds import GONE_MAX, KEPT_MS, TRAIL_POINTS_MAX, TRAIL_STEP_M, UNITS_MAX, UNITS_OF_PLACE_MAX
 from fusioncmd.track.judging import Doubt, Jump, OldPosition, judged
 from fusioncmd.track.position import Track, heard, metres, place
 
@@ -32,10 +32,13 @@ class Units:
     """At most `UNITS_MAX`, and `UNITS_OF_PLACE_MAX` of one place; beyond, the one not heard of for longest goes, and
     `shed` counts it. `refused` counts what was not believed, `late` what was older than what is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, edition: int = 0) -> None:
+        """`edition`: where counting begins; beyond that of anybody who lived before."""
         self._known: dict[str, Known] = {}  # by address; who was heard last stands last
         self._of_place: dict[str, int] = {}
-        self.edition = self.shed = self.refused = self.late = 0
+        self._gone: deque[tuple[int, str]] = deque(maxlen=GONE_MAX)
+        self._begun = self.edition = edition
+        self.shed = self.refused = self.late = 0
         self.why: tuple[str, str] = ("", "")  # of the last that was refused
 
     def __len__(self) -> int:
@@ -48,9 +51,12 @@ class Units:
         except OldPosition:
             self.late += 1
         except BadInput as problem:
-            self.refused += 1
-            self.why = problem.en, problem.zh
+            self.refuse(problem)
         return None
+
+    def refuse(self, problem: Problem) -> None:
+        self.refused += 1
+        self.why = problem.en, problem.zh
 
     def put(self, said: Track, now_ms: int) -> Track:
         """`BadInput` with why it is not believed."""
@@ -61,20 +67,24 @@ class Units:
             if known is not None:
                 known.doubt = jump.doubt
             raise
-        self.edition += 1
         if track.over:
             self._forget(said.address)
             return track
-        self._known.pop(said.address, None)
+        self.keep(track, now_ms)
+        return track
+
+    def keep(self, track: Track, heard_ms: int) -> None:
+        """As it is: it was believed before."""
+        known = self._known.pop(track.address, None)
         if known is None:
-            known = Known(track, now_ms, self.edition)
+            known = Known(track, heard_ms, 0)
             self._make_room(track.node)
             self._of_place[track.node] = self._of_place.get(track.node, 0) + 1
-        known.track, known.heard_ms, known.edition, known.doubt = track, now_ms, self.edition, None
+        self.edition += 1
+        known.track, known.heard_ms, known.edition, known.doubt = track, heard_ms, self.edition, None
         if not known.trail or metres(known.trail[-1][:2], place(track)) >= TRAIL_STEP_M:
             known.trail.append((track.lat_e7, track.lon_e7, track.at_ms))
-        self._known[said.address] = known
-        return track
+        self._known[track.address] = known
 
     def find(self, address: str) -> Known | None:
         return self._known.get(address)
@@ -84,6 +94,13 @@ class Units:
         while self._known and now_ms - (first := next(iter(self._known.values()))).heard_ms > KEPT_MS:
             self._forget(first.track.address)
         yield from (one for _, one in sorted(self._known.items()) if one.track.node.startswith(code))
+
+    def gone_since(self, edition: int) -> list[str] | None:
+        """Addresses of those that were forgotten since; None where that is not known (any more)."""
+        oldest = self._gone[0][0] if len(self._gone) == GONE_MAX else self._begun
+        if not oldest <= edition <= self.edition:
+            return None
+        return [address for at, address in self._gone if at > edition and address not in self._known]
 
     def tracks(self) -> list[tuple[Track, int]]:
         """All of them with when each was heard, to be kept; the one heard last stands last."""
@@ -100,6 +117,8 @@ class Units:
     def _forget(self, address: str) -> None:
         gone = self._known.pop(address, None)
         if gone is not None:
+            self.edition += 1
+            self._gone.append((self.edition, address))
             self._of_place[gone.track.node] -= 1
             if not self._of_place[gone.track.node]:
                 del self._of_place[gone.track.node]
