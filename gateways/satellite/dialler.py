@@ -39,6 +39,5 @@ class KitDialer:
 
     def use(self, way: str) -> None:
         """Change over to that way now, if it answers."""
-        ...
 
     def facts(self) -> Facts: ...
