@@ -1,10 +1,11 @@
-"""The encoder of a kit: begun by the bus, in a process of its own; what a source sends may end that, and nothing else."""
+"""The encoder of a kit: begun by the bus, a process of its own; what a source sends may end it, and nothing else."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -41,8 +42,7 @@ async def test_pictures_are_made_while_they_are_wanted_and_by_nobody_after(monke
         frames = [one for one in found if isinstance(one, MadeFrame)]
         assert frames[0].key and frames[0].data.startswith(b"\0\0\0\1\x67")
         child = _child(thinning)
-        with open(f"/proc/{child}/limits", encoding="ascii") as limits:
-            assert f"Max address space         {MEMORY_BYTES_MAX}" in limits.read()
+        assert f"Max address space         {MEMORY_BYTES_MAX}" in Path(f"/proc/{child}/limits").read_text("ascii")
         os.kill(child, signal.SIGSEGV)  # as a picture made for it may do
         done = len(found)
         await until(lambda: len(found) > done + 4 and _child(thinning) != child, 15)
