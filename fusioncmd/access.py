@@ -84,6 +84,10 @@ def _keeping(question: kept.KeepFootage) -> Roles:
     return COMPOSING if question.what else WATCHING
 
 
+def _fetching(question: kept.FetchFootage) -> Roles:
+    return COMPOSING if question.node else WATCHING
+
+
 def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
@@ -128,6 +132,7 @@ RULES: dict[type[Any], Rule] = {
     kept.FootagePart: Rule(WATCHING),
     kept.FootageProof: Rule(WATCHING),
     kept.PinFootage: Rule(COMPOSING, _place),
+    kept.FetchFootage: Rule(_fetching, _place),
     kept.KeepFootage: Rule(_keeping, lambda question: [what.partition(".")[0] for what in question.what]),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),

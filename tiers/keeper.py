@@ -87,8 +87,8 @@ class Keeper:
 
     def _hear_source(self, source: Source, now_ms: float) -> None:
         key = source.node, source.name
-        if source.kind == SHOWN or source.name == SHOWN or self._is_stale(source):
-            return
+        if source.kind == SHOWN or source.name == SHOWN or source.thin or self._is_stale(source):
+            return  # one over a thin link is recorded below it, whole; copies come from there
         if source.over:
             self._known.pop(key, None)
             return

@@ -101,3 +101,11 @@ def says_down(code: str) -> tuple[str, ...]:
 
 def below(subject: str) -> tuple[str, str]:
     return subject, f"{subject}.>"
+
+
+def satellite_video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them and what
+    its encoder is told (`fc.thin`), copies of recordings, and rolls of places above."""
+    own = (f"fc.video.{user.path.dotted}.>", f"fc.thin.{user.path.dotted}.>", *_kept(user, "ask"), *_kept(user, "said"))
+    rolls = tuple(map(roll, user.path.ancestors()))
+    return (*own, *rolls), (*own, *rolls, roll(user.path))
