@@ -25,11 +25,11 @@ NODE, OFFICE, COMMANDER, CHANNELS, CONSOLE = "node", "office", "commander", "cha
 RADIO, TALK, FLOOR = "radio", "radio-voice", "floor"
 VIDEO, BROWSERS = "video", "browser-voice"
 CAMERA, PICTURES = "camera", "camera-video"
-SATELLITE = "satellite"
+SATELLITE, LINE = "satellite", "shortmessage"
 # A link is the NATS server of a node below; `talk` is the voice of a gateway, `floor` who arbitrates and records it.
 UserKind = Literal[
     "node", "office", "commander", "gateway", "channels", "link", "radio", "talk", "floor", "video", "camera",
-    "satellite",
+    "satellite", "shortmessage",
 ]  # fmt: skip
 LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite")  # in the account that passes between tiers
 PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
