@@ -99,6 +99,7 @@ def make_users(
     video: bool = False,
     cameras: bool = False,
     satellite: bool = False,
+    modem: bool = False,
 ) -> None:
     """The users that every tier has: node, office, commander, console, and one for each gateway process."""
     folder = users.folder_of(data)
@@ -119,6 +120,8 @@ def make_users(
         users.ensure(folder, users.PICTURES, "talk", node)
     if satellite:
         users.ensure(folder, users.SATELLITE, "satellite", node)
+    if modem:
+        users.ensure(folder, users.LINE, "shortmessage", node)
     if radio or voice or video:
         users.ensure(folder, users.FLOOR, "floor", node)
     for i in range(1, gateways + 1):

@@ -95,6 +95,7 @@ class Tier:
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
         yield from self._satellites(python, common)
+        yield from self._modem(python)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -124,6 +125,12 @@ class Tier:
             yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
+
+    def _modem(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
+        """The last line."""
+        if self.modem is not None:
+            own = ["--nats", self.nats_url, "--port", self.modem, *self._login(users.LINE)]
+            yield "shortmessage", [*python, "gateways.shortmessage", *own]
 
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)
