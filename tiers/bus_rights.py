@@ -26,6 +26,7 @@ FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
 VIDEO_ASKS = ("missed", "missed-recording")
 RADIO_SAYS = (subjects.RADIO_FAILED, subjects.RADIO_HERE)
+LINE_SAYS = (subjects.LINE_NEXT, subjects.LINE_CAME)
 CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
@@ -44,6 +45,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
         "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
+        "shortmessage": _line,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -69,6 +71,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
+        subjects.receipt("line"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -83,6 +86,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.api(">"),
         subjects.PRESENCE_ALL,
         *CHANNELS_SAY,
+        *LINE_SAYS,
         *RADIO_SAYS,
         subjects.CAMERAS_HERE,
         subjects.SATELLITE_ALL,
@@ -173,6 +177,11 @@ def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What reaches phones by other ways: it hears its work, answers the node, and reads nothing that is kept."""
     return (*CHANNELS_SAY, "_INBOX.node.>"), (subjects.notify("*"),)
+
+
+def _line(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What has the modem of the last line: it asks the node what to send, brings it what came, and reads nothing."""
+    return LINE_SAYS, ()
 
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

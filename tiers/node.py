@@ -40,6 +40,7 @@ from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.ladder_desk import LadderDesk
+from tiers.lastline import Lastline
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
@@ -95,7 +96,9 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems()),
+                lambda: (
+                    *self.logins.problems(), *self.ladders.problems, *self.media.problems(), *self.lastline.problems(),
+                ),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -103,8 +106,9 @@ class Node:
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
         self._departments(bus, data, monotonic)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
+        self.lastline: Lastline = Lastline(bus, self.desk, self.links, data, self._judge, self.recorder, monotonic)
         self._folding.trust_filters = self._notices.filters
-        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []  # run from when it is ready until it ends
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run]  # from when it is ready
         self._stop = asyncio.Event()
 
     def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:

@@ -178,6 +178,11 @@ COMMANDS = {
         "Video: what is live, show it, call a roll, find recordings.",
         "视频：在线画面、展示、点名、录像。",
     ),
+    "satellite": (
+        "satellite:app",
+        "Satellites: what fits into short messages, orders by number.",
+        "卫星：短报文容量与指令模板。",
+    ),
     "plan": (
         "plan:plan",
         "How many gateways, nodes and machines so many people need.",

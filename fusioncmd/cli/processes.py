@@ -51,6 +51,13 @@ class Tier:
     disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
+    modem: str | None = None  # the serial line of a terminal for short messages
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """What there is beside node, responder gateways and console."""
+        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "modem"
+        return frozenset(part for part in optional if getattr(self, part))
 
     @property
     def nats_url(self) -> str:
@@ -97,6 +104,7 @@ class Tier:
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
         yield from self._satellites(python, common)
+        yield from self._modem(python)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -126,6 +134,12 @@ class Tier:
             yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
+
+    def _modem(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
+        """The last line."""
+        if self.modem is not None:
+            own = ["--nats", self.nats_url, "--port", self.modem, *self._login(users.LINE)]
+            yield "shortmessage", [*python, "gateways.shortmessage", *own]
 
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)

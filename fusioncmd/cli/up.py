@@ -67,7 +67,8 @@ def up(
     keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3, keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     satellite: options.SatelliteOption = None, satellite_rate: options.SatelliteRateOption = DEFAULT_RATE,
     satellite_ways: options.SatelliteWaysOption = None, satellite_port: options.SatellitePortOption = None,
-    satellite_host: options.SatelliteHostOption = "0.0.0.0", as_json: shell.JsonOption = False,
+    satellite_host: options.SatelliteHostOption = "0.0.0.0", modem: options.ModemOption = None,
+    as_json: shell.JsonOption = False,
 ) -> None:  # fmt: skip
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
@@ -86,6 +87,7 @@ def up(
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
             satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
             tracks=tracks_of(tracks),
+            modem=modem,
         )  # fmt: skip
         name = places.full_name(path)
         await until_stopped(tier, as_json, lambda: _tell_ready(tier, name, as_json))

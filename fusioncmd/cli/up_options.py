@@ -169,6 +169,10 @@ KeepDaysOption = Annotated[
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
 ]  # fmt: skip
+ModemOption = Annotated[
+    str | None, _option("DEVICE", "The last line: a BeiDou terminal at this serial port, such as /dev/ttyUSB0.",
+                        "末级链路：接北斗短报文终端的串口，例如 /dev/ttyUSB0。")
+]  # fmt: skip
 PlaintextOption = Annotated[
     bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")
 ]
