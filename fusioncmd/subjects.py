@@ -34,6 +34,8 @@ RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 ALARM_ALL, DECIDED_ALL = "fc.alarm.>", "fc.decided.>"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
+SATELLITE_ALL = "fc.satellite.*"
+LINE_NEXT, LINE_CAME = "fc.line.next", "fc.line.came"  # the modem of the last line asks what to say, tells what came
 CHANNEL_OUTCOMES, CHANNEL_INBOUND = "fc.channel.outcomes", "fc.channel.inbound"
 
 
@@ -175,6 +177,11 @@ def link_beat_up(code: str) -> str:
 def link_beat_down(code: str) -> str:
     """That the node above is there."""
     return f"fc.link.{code}.beaten"
+
+
+def satellite(code: str) -> str:
+    """How the satellite link of the node at `code` is, as its gateway at either end says; with no link, its hub."""
+    return f"fc.satellite.{code}"
 
 
 def radio_speak(path: Path) -> str:

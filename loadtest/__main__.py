@@ -26,6 +26,7 @@ from loadtest import (
     costs,
     cut,
     demo,
+    dictionary,
     disk,
     exchange,
     flap,
@@ -33,6 +34,7 @@ from loadtest import (
     forge,
     fuzz,
     kept,
+    kit,
     ladder,
     registrations,
     slow,
@@ -47,6 +49,7 @@ INTERRUPTED = 130  # 128 + SIGINT
 Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 SCENARIOS = {
     "demo": demo,
+    "dictionary": dictionary,
     "calldown": calldown,
     "chaos": chaos,
     "storm": storm,
@@ -67,6 +70,7 @@ SCENARIOS = {
     "cluster": cluster,
     "disk": disk,
     "kept": kept,
+    "kit": kit,
     "ladder": ladder,
     "voice": voice,
     "video": video,

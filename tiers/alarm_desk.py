@@ -71,6 +71,7 @@ class AlarmDesk:
 
     async def run(self) -> None:
         """Until cancelled: playbooks look at what came."""
+        await self.start()
         while True:
             await self._wake.wait()
             self._wake.clear()

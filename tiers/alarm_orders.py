@@ -42,8 +42,8 @@ class AlarmOrders:
         """Of those whom this node commands. BadInput."""
         call, alarm, own = playbook.call, known.alarm, self._desk.node.code
         nodes = playbooks.audience(playbook, alarm, self._neighbours)
-        known = {self._known(code) for code in nodes}
-        below = tuple(sorted(code for code in known if code.startswith(own))) or (own,)
+        there = {self._there(code) for code in nodes}
+        below = tuple(sorted(code for code in there if code.startswith(own))) or (own,)
         return api.Draft(
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
             text=playbooks.words(playbook, alarm, self._name, ""), severity=call.severity or alarm.severity,
@@ -81,7 +81,7 @@ class AlarmOrders:
             )
         return ring.own_key(self._folder, known.alarm.status, self._desk.now_ms)
 
-    def _known(self, code: str) -> str:
+    def _there(self, code: str) -> str:
         """The place, or the one right above it where a new village is not known yet; nothing wider: a code with a
         mistake in it must not call a province. NotFound."""
         path = Path(code)

@@ -30,6 +30,7 @@ from tiers.branches import Branches, Link
 from tiers.canaries import Canaries
 from tiers.problems import Said
 from tiers.replica import Coming, NodeReplica
+from tiers.satellite_links import SatelliteLinks
 
 log = structlog.get_logger("links")
 
@@ -51,9 +52,14 @@ class Links:
         self.links: dict[str, Link] = {}
         self.canaries = canaries
         self.branches = Branches(node, above, self.links, canaries.flight, self._clock, self._monotonic)
+        self.satellites = SatelliteLinks(self._of_kit, self._monotonic)
         self.heed: Callable[[Coming], Awaitable[None]] | None = None  # before it is stored
         self.refused = 0
         self._beat_due_s = 0.0
+
+    @property
+    def above(self) -> str:
+        return self._above
 
     @asynccontextmanager
     async def running(self, failed: Callable[[], None]) -> AsyncIterator[None]:
@@ -85,6 +91,7 @@ class Links:
                 await self._bus.hear(subject, self._hear)
         for subject in (subjects.link_up("*"), subjects.link_beat_up("*")):
             await self._bus.hear(subject, self._hear)
+        await self._bus.hear(subjects.SATELLITE_ALL, self.satellites.hear)
         while True:
             await self._beat()
             await asyncio.sleep(BEAT_S)
@@ -95,7 +102,7 @@ class Links:
             f"{self.refused} messages of other nodes were refused (see the log)",
             f"已拒绝其他节点的 {self.refused} 条消息（见日志）",
         )  # fmt: skip
-        return (*self.branches.problems(), *([refused] if self.refused else []))
+        return (*self.branches.problems(), *self.satellites.problems(), *([refused] if self.refused else []))
 
     def _open(self, peer: str) -> Link:
         now_s, own = self._monotonic(), self._node.code
@@ -123,12 +130,10 @@ class Links:
         if (code == self._node.code) != (what in FROM_ABOVE):
             return  # what this node said itself
         peer = self._above if what in FROM_ABOVE else code
-        link = self.links.get(peer)
+        link = self._link(peer, code)
         if link is None:
-            if not self._is_below(code) or len(self.links) >= bounds.LINKS_MAX:
-                self.refused += 1
-                return
-            link = self._open(code)
+            self.refused += 1
+            return
         try:
             if what.startswith("beat"):
                 self._beaten(link, unpack(data))
@@ -137,6 +142,16 @@ class Links:
         except Problem as problem:
             self.refused += 1
             log.error("link.bad_message", peer=link.peer, problem=problem.en)
+
+    def _link(self, peer: str, code: str) -> Link | None:
+        """To `peer`; one to the node `code` below is opened."""
+        link = self.links.get(peer)
+        if link is None and self._is_below(code) and len(self.links) < bounds.LINKS_MAX:
+            return self._open(code)
+        return link
+
+    def _of_kit(self, kit: str) -> Link | None:
+        return self._link(self._above if kit == self._node.code else kit, kit)
 
     def _beaten(self, link: Link, beat: Beat) -> None:
         if not link.pulse.hear(beat, self._monotonic()):

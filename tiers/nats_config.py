@@ -46,6 +46,7 @@ class NatsSettings:
     parent: str | None = None  # where the node above takes this one in: nats-leaf://host:port or tls://host:port
     parent_ca: Path | None = None
     member: Member | None = None
+    above_by_satellite: bool = False  # the node above is reached by a gateway of this tier
 
 
 def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
@@ -55,7 +56,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         raise NotFound(
             "Nobody may use the bus yet; `fusioncmd up` makes its users.", "总线尚无用户；请先运行 fusioncmd up。"
         )
-    clustered, linked = settings.member is not None, settings.parent is not None
+    clustered, linked = settings.member is not None, settings.parent is not None or settings.above_by_satellite
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
     gateways = [user for user in known if user.role in LENT]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]

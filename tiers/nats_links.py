@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from fusioncmd import subjects
 from fusioncmd.bus.users import BusUser
 from fusioncmd.voice import subjects as talk_subjects
 from tiers.bus_rights import rights_of
@@ -31,6 +32,8 @@ class LinkSettings(Protocol):
     def parent(self) -> str | None: ...
     @property
     def parent_ca(self) -> Path | None: ...
+    @property
+    def above_by_satellite(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ def beside(settings: LinkSettings, own: str, inside: list[BusUser]) -> Iterator[
     voice here. What is lent is named link by link: NATS takes `fc.link.*.up` and the link to above for a circle."""
     below = [user.serves for user in inside if user.role == "link"]
     if settings.links is not None or settings.parent is not None or inside:
-        above = settings.parent is not None
+        above = settings.parent is not None or settings.above_by_satellite
         says = [subject for code in below for subject in says_up(code)]
         hears = [subject for code in below for subject in says_down(code)]
         says += says_down(settings.node) if above else ()
         hears += says_up(settings.node) if above else ()
+        says += [subjects.SATELLITE_ALL] if any(user.role == "satellite" for user in inside) else []
         says += (talk_subjects.faults(user.path) for user in inside if user.role == "floor")
         yield Lent(f"{own}-links", inside, tuple(says), tuple(hears))
 

@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--parent", help="where the node above takes this one in")
     parser.add_argument("--parent-key", type=Path, help="the seed by which it knows this one")
     parser.add_argument("--parent-ca", type=Path)
+    parser.add_argument("--above-by-satellite", action="store_true", help="a gateway of this tier reaches it")
     given = parser.parse_args()
     if given.config is not None:
         written = given.config.absolute()
@@ -162,7 +163,15 @@ def main() -> None:
     tls = None if given.tls_cert is None else (given.tls_cert.absolute(), given.tls_key.absolute())
     links = None if given.links_port is None else (given.links_host, given.links_port)
     settings = NatsSettings(
-        given.node, given.port, folder / "store", given.host, tls, links, given.parent, given.parent_ca
+        given.node,
+        given.port,
+        folder / "store",
+        given.host,
+        tls,
+        links,
+        given.parent,
+        given.parent_ca,
+        above_by_satellite=given.above_by_satellite,
     )
 
     let_in: set[str] = set()

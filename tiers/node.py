@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +31,17 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
-from tiers.alarm_desk import AlarmDesk
-from tiers.alarm_orders import AlarmOrders
-from tiers.audit_desk import AuditDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
-from tiers.course_desk import CourseDesk
+from tiers.departments import Departments
 from tiers.desk import Desk
-from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
-from tiers.ladder_desk import LadderDesk
+from tiers.lastline import Lastline
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.losses import Elsewhere
-from tiers.media import Media
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -97,35 +92,21 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (
-                    *self.logins.problems(), *self.ladders.problems, *self.media.problems(), *self.alarms.problems(),
-                ),
+                lambda: (*self.logins.problems(), *self.departments.problems(), *self.lastline.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         self.desk.room_by(lambda: check_room(data))
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
-        self._departments(bus, data, monotonic)
+        self.departments = Departments(
+            bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable, clock, monotonic
+        )  # fmt: skip
+        self.media = self.departments.media
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
+        self.lastline: Lastline = Lastline(bus, self.desk, self.links, data, self._judge, self.recorder, monotonic)
         self._folding.trust_filters = self._notices.filters
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run, *self.departments.runs]
         self._stop = asyncio.Event()
-
-    def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
-        """Who answers for what beside orders."""
-        self.courses = CourseDesk(self.desk)
-        self.audits = AuditDesk(bus, self.desk.node, self._judge, head_file(data))
-        ticket_key = secret_keys.ensure_ticket_key(data)
-        self.ladders = LadderDesk(
-            bus, self.desk, self.recorder, data, monotonic, ticket_key,
-            lambda: self._reachable.here(self._clock()),
-        )  # fmt: skip
-        self.devices = DeviceDesk(
-            bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
-        )
-        self.alarms = AlarmDesk(bus, self.desk, AlarmOrders(self.desk, data), data, self.recorder, self._clock)
-        self.media = Media(
-            bus, self.desk, data, ticket_key, self.recorder, self._notices, self._clock, monotonic
-        )  # fmt: skip
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -136,7 +117,7 @@ class Node:
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
         self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts
-        Elsewhere(self._bus, self._roster, replica, self.devices, links, self._notices, self._keys.own_key)
+        Elsewhere(self._bus, self._roster, replica, self.departments.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
@@ -169,10 +150,12 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        await self.alarms.start()
-        climbing, alarmed = await self.ladders.start(), asyncio.create_task(self.alarms.run())
+        climbing = await self.departments.ladders.start()
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
+        beside = [asyncio.create_task(run()) for run in self.beside]
+        for task in beside:
+            task.add_done_callback(self._note_end)
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -182,13 +165,18 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
                     await self.media.tend()
-        for task in (climbing, showing, alarmed):
+        for task in (climbing, showing, *beside):
             task.cancel()
         await self.snapshot()
         self._checks.close()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("node.part_failed", error=repr(error))
+            self.health.troubles["part"] = "A part of the node failed (see its log)", "节点的一部分已出错停止（见日志）"
 
     def _note_life(self, change: str) -> None:
         details = {"change": change, "version": __version__}
@@ -230,15 +218,10 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
-            **self.ladders.answers(),
-            **self.courses.answers(),
-            **self.audits.answers(),
+            **self.departments.answers(),
             **self.logins.answers(),
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
             **self._keys.answers(),
-            **self.devices.answers(),
-            **self.media.answers(),
-            **self.alarms.answers(),
         }

@@ -21,6 +21,7 @@ from fusioncmd.api import (
     records,
     roles,
     talkgroups,
+    tracks,
     video,
     voice,
 )  # fmt: skip
@@ -105,5 +106,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
-    **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **alarms.VERBS,
+    **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from fusioncmd.api.question import Question, Verbs
+from fusioncmd.satellite import LinkFacts
 
 
 class Health(Question["HealthReply"], frozen=True):
@@ -24,6 +25,7 @@ class LinkLine(Struct, frozen=True):
     state: LinkState
     since_ms: int  # since when it is in that state
     round_trip_ms: int | None  # of the last beat that was answered
+    satellite: LinkFacts | None = None  # of a link over a satellite
 
 
 class HealthReply(Struct, frozen=True):

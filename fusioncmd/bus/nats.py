@@ -24,7 +24,7 @@ from fusioncmd import limits
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, Together, fixed_name, one_each
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
-from fusioncmd.bus.nats_streams import ensure_streams
+from fusioncmd.bus.nats_streams import bound, ensure_streams
 from fusioncmd.bus.nats_tail import NatsHearing, NatsTail
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Hearing, Server, Stored, StreamEdge, StreamSpec, Tail
 from fusioncmd.bus.sequence import HEARTBEAT_S
@@ -38,18 +38,20 @@ READ_PAGE_MAX = 4_096  # messages that `read` holds at once
 
 async def open_bus(
     url: str, name: str, wait_s: float = 3.0, *, quiet: bool = False,
-    key: Path | None = None, gateway: bool = False, ca: Path | None = None,
+    key: Path | None = None, gateway: bool = False, ca: Path | None = None, echo: bool = True,
 ) -> NatsBus:  # fmt: skip
     """Connect to the server at `url`, or to one of a cluster (`url,url,url`); `BusDown` when none answers within
     `wait_s`, `BusRefused` when it does not take `key`. Later losses are ridden out, and logged unless `quiet`.
 
     `key` is the file NAME.nk of a user of the bus; `gateway`: it is a gateway's, in the account that those have.
-    A `tls://` URL is spoken to in TLS only, with a server that `ca` vouches for.
+    A `tls://` URL is spoken to in TLS only, with a server that `ca` vouches for. Without `echo`, what is said is not
+    heard by this connection itself.
     """
     refusals = Refusals()
     client = await connect(
-        url, name, wait_s, quiet=quiet, key=key, ca=ca, refusals=refusals, back=lambda: bus.begin_tails_again()
-    )
+        url, name, wait_s, quiet=quiet, key=key, ca=ca, refusals=refusals, echo=echo,
+        back=lambda: bus.begin_tails_again(),
+    )  # fmt: skip
     bus = NatsBus(client, refusals, key.stem if key is not None and gateway else "")
     return bus
 
@@ -158,6 +160,10 @@ class NatsBus:
         if below_seq > 1:  # 0 would purge everything
             with self._translated():
                 await self._jsm.purge_stream(stream.name, seq=below_seq)
+
+    async def bound(self, stream: StreamSpec, bytes_max: int) -> None:
+        with self._translated():
+            await bound(self._jsm, stream, bytes_max)
 
     async def tail(
         self,

@@ -43,7 +43,7 @@ class Refusals:
 
 async def connect(
     url: str, name: str, wait_s: float, *, quiet: bool, key: Path | None, ca: Path | None,
-    refusals: Refusals, back: Callable[[], None],
+    refusals: Refusals, back: Callable[[], None], echo: bool = True,
 ) -> Client:  # fmt: skip
     """As `nats.open_bus`; `back` is called after each reconnect."""
     user = "" if key is None else key.stem
@@ -79,6 +79,7 @@ async def connect(
                 ping_interval=PING_S if len(servers) == 1 else PING_CLUSTER_S,
                 max_outstanding_pings=2,
                 pending_size=PENDING_BYTES_MAX,
+                no_echo=not echo,
                 error_cb=errored,
                 disconnected_cb=lost,
                 reconnected_cb=returned,

@@ -23,6 +23,7 @@ from fusioncmd.ladder.settings import push_point
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.steady import VARIABLE
 from fusioncmd.supervisor import Child, Supervisor
+from fusioncmd.trust.link_keys import ensure_link_certificate
 from fusioncmd.words import reason, say
 
 READY_S_MAX = 60.0
@@ -46,8 +47,9 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        made = tier.radio is not None, tier.voice, tier.video is not None, tier.cameras is not None
-        make_users(tier.data, tier.node, tier.gateways, *made)
+        make_users(tier.data, tier.node, tier.gateways, tier.parts)
+    if tier.satellite is not None:
+        ensure_link_certificate(tier.data, tier.node, int(machine_clock()() * 1000))
     write_way(tier.data, tier.nats_url, tier.way)
     ready = False
     hopeless: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
@@ -111,9 +113,12 @@ def _check_ports(tier: Tier) -> None:
     wanted = [(tier.host, tier.port)] + ([] if tier.nats else [(tier.way.host, tier.nats_port)])
     wanted += [tier.linked.listens] if tier.linked.listens else []
     wanted += _answering(tier)
-    for host, port in wanted:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    datagrams = [tier.satellite.listens] if tier.satellite and tier.satellite.listens else []
+    for host, port in (*wanted, *datagrams):
+        kind = socket.SOCK_DGRAM if (host, port) in datagrams else socket.SOCK_STREAM
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:

@@ -107,6 +107,22 @@ LinksHostOption = Annotated[
     str, _option("ADDRESS", "Where nodes below come in; beyond loopback with TLS only.",
                  "供下级节点接入的地址；非本机地址须用 TLS。")
 ]  # fmt: skip
+SatelliteOption = Annotated[
+    str | None, _option("HOST:PORT", "Where the node above takes kits in over a satellite, in place of --parent.",
+                        "上级节点的卫星链路接入地址，代替 --parent。")
+]  # fmt: skip
+SatelliteRateOption = Annotated[
+    str, _option("RATE", "What the satellite link takes, bits/s, such as 64k.", "卫星链路速率（比特/秒），例如 64k。")
+]
+SatelliteWaysOption = Annotated[
+    str | None, _option("WAYS", "Ways to the node above, best first: satellite=192.168.1.2@64k,4g=10.0.0.5@2M.",
+                        "至上级的多条通路，优先者在前：satellite=192.168.1.2@64k,4g=10.0.0.5@2M。")
+]  # fmt: skip
+SatellitePortOption = Annotated[
+    int | None, _port("Port for kits over satellites (UDP); without it none can come in.",
+                      "供便携站经卫星接入的端口（UDP）；不指定则不接受。")
+]  # fmt: skip
+SatelliteHostOption = Annotated[str, _option("ADDRESS", "Where kits come in.", "便携站接入地址。")]
 RadioOption = Annotated[
     int | None, _port("Port for radios (SIP by UDP and TCP); without it there are none.",
                       "电台接入端口（SIP，UDP 与 TCP）；不指定则不启用。")
@@ -138,6 +154,11 @@ CamerasOption = Annotated[
                         "接入摄像头；供无人机推流的端口，例如 8710-8719，无则为 0。")
 ]  # fmt: skip
 CameraHostOption = Annotated[str, _option("ADDRESS", "Where drones push to: an address of this machine.", "推流地址。")]
+TracksOption = Annotated[
+    str | None, _option("WAYS", "Where units come in with their positions: mavlink=PORT (UDP), cot=PORT (TAK; TCP and "
+                        "UDP), host=ADDRESS, from=NETWORK, by commas.",
+                        "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP 与 UDP）、host=地址、from=网段，以逗号分隔。")
+]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",
                                                                  "与 --video 同用：录像上限；0 为不录像。"))
@@ -147,6 +168,10 @@ KeepDaysOption = Annotated[
 ]
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
+]  # fmt: skip
+ModemOption = Annotated[
+    str | None, _option("DEVICE", "The last line: a BeiDou terminal at this serial port, such as /dev/ttyUSB0.",
+                        "末级链路：接北斗短报文终端的串口，例如 /dev/ttyUSB0。")
 ]  # fmt: skip
 PlaintextOption = Annotated[
     bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")

@@ -10,6 +10,7 @@ from fusioncmd import limits
 MESSAGE_BYTES_MAX = 1024 * 1024  # that is taken; what is sent is a parameter of the link
 MESSAGE_BYTES_MIN = 70  # 560 bits: the short message of a satellite
 MESSAGE_BYTES = 16 * 1024
+MESSAGE_BYTES_THIN_MIN = 1_200  # over a satellite, at any rate
 IN_FLIGHT_BYTES = 64 * 1024  # wait
 ITEM_BYTES_MAX = limits.SLICE_BYTES_MAX + 1024
 WAITING_BYTES_MAX = 4 * 1024 * 1024  # evidence of orders that have not come; shed, the oldest first
@@ -28,6 +29,7 @@ CANARIES_FLYING_MAX = 64  # shed, the oldest first: their answers count no more
 CANARY_GATEWAYS_MAX = 1_024  # whose answers a node expects; shed, who was not heard for longest
 CANARY_GATEWAY_KEPT_S = 600.0  # so long a gateway that is gone is missed
 BELOW_TOLD_MAX = 128  # what does not carry below, as a node says it upwards and shows it; shed, the lowest, and counted
+DISKS_TOLD_MAX = 32  # kits below whose disk is full, as a node says it upwards; shed, the last by code
 LOSSES_MAX = 65_536  # of people's devices, that tiers tell each other; reject: they have to be ended at each tier
 STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 

@@ -8,13 +8,15 @@ nothing; the next round begins from the sums again. What changes meanwhile is to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 
 from fusioncmd.errors import BadInput
 from fusioncmd.exchange import wire
 from fusioncmd.exchange.digests import Index
 from fusioncmd.exchange.flow import Clock, Flow
 from fusioncmd.exchange.intake import Intake
+from fusioncmd.exchange.items import Kind
 from fusioncmd.exchange.outbox import Item, Open, Outbox, Work
 from fusioncmd.exchange.pace import Pace, Rounds
 from fusioncmd.exchange.packing import Packer
@@ -44,25 +46,46 @@ class Exchange:
         self._comparison = Comparison(self.index, self.outbox, pace)
         self._moved_ms = self._heard_ms = 0
         self._silent = False
+        self._meanwhile: OrderedDict[bytes, None] = OrderedDict()  # orders that came while the pipe was cut
         for key in sorted(replica.held()):
             places = replica.places(key)
             if self.intake.concerns(key, places):
                 self.index.put(key, replica.digest(key))
         replica.watch(self._changed)
+        self.suit(pace)
 
     # --- the pipe
+
+    def suit(self, pace: Pace) -> None:
+        """The pipe is another one now, or takes more or less."""
+        self.pace = self._comparison.pace = pace
+        self._rounds.suit(pace)
+        self._packer.suit(pace.message_bytes - FRAME_BYTES)
+        self.flow.suit(pace.in_flight_bytes, pace.reserved_bytes, pace.late_ms, pace.bulk_late_ms)
 
     def connect(self, now_ms: int) -> None:
         """The pipe is there, or there again."""
         at = self._clock.tick(now_ms)
         self.connected, self._silent, self._heard_ms = True, False, at
         self._rounds.now(at)
+        while self._meanwhile:
+            self.outbox.put(Item(self._meanwhile.popitem(last=False)[0]))
 
     def cut(self, now_ms: int) -> None:
-        """The pipe is gone: nothing is kept for the peer, because digests will tell what it lacks."""
+        """The pipe is gone: nothing is kept for the peer but the newest orders, because digests will tell what it
+        lacks."""
         self._clock.tick(now_ms)
         self.connected = False
+        for flight in self.flow.flying.values():
+            self._keep(work.key for work in flight.works if isinstance(work, Item))
         self._forget()
+
+    def _keep(self, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            if key[0] == Kind.ORDER:
+                self._meanwhile[key] = None
+                while len(self._meanwhile) > self.pace.orders_kept_max:
+                    self._meanwhile.popitem(last=False)
 
     def _forget(self) -> None:
         self.outbox.clear()
@@ -93,6 +116,7 @@ class Exchange:
                 self._rounds.soon(at)
         if self.intake.moved():
             self._rounds.moved(at)
+            self._rounds.stirred(at)
 
     def _read(self, entry: wire.Entry) -> None:
         match entry:
@@ -128,8 +152,12 @@ class Exchange:
             return
         self.index.put(change.key, change.digest)
         self.intake.arrived(change.key)
-        if change.source is not self and self.connected and not self._silent:
+        if change.source is self:
+            return
+        if self.connected and not self._silent:
             self.outbox.put(Item(change.key, change.said))
+        elif not self.connected:
+            self._keep((change.key,))
 
     # --- the clock
 
@@ -149,7 +177,7 @@ class Exchange:
         if self._leads or self._silent:
             self._begin_round(at)
         frames = self._frames(at)
-        if not frames and self.flow.owes:
+        if not frames and self.flow.owes and at - self.flow.owes_since_ms >= self.pace.ack_ms:
             frames = [pack_frame(self.flow.epoch, self.flow.heard_epoch, 0, self.flow.acks(), [])]
         self.bytes_sent += sum(map(len, frames))
         self.messages_sent += len(frames)
@@ -163,13 +191,16 @@ class Exchange:
 
     def _frames(self, at: int) -> list[bytes]:
         frames = []
-        while self.outbox and (room := self.flow.room(self.pace.message_bytes)):
-            entries, works = self._packer.fill(room - FRAME_BYTES)
-            if not entries:
-                break
-            seq = self.flow.number()
-            frame = pack_frame(self.flow.epoch, self.flow.heard_epoch, seq, self.flow.acks(), entries)
-            self.flow.sent(seq, len(frame), works, at)
-            self._moved_ms = at
-            frames.append(frame)
+        for bulk in (False, True) if self.pace.reserved_bytes else (None,):
+            while self.outbox and (room := self.flow.room(self.pace.message_bytes, bool(bulk))):
+                entries, works = self._packer.fill(room - FRAME_BYTES, bulk)
+                if not entries:
+                    break
+                seq = self.flow.number()
+                frame = pack_frame(self.flow.epoch, self.flow.heard_epoch, seq, self.flow.acks(), entries)
+                self.flow.sent(seq, len(frame), works, at, bool(bulk))
+                self._moved_ms = at
+                if not all(isinstance(work, Open) for work in works):
+                    self._rounds.stirred(at)
+                frames.append(frame)
         return frames

@@ -41,43 +41,63 @@ class Flight(Generic[Work]):
     size: int
     sent_ms: int
     works: list[Work]
+    bulk: bool = False
 
 
 class Flow(Generic[Work]):
     def __init__(self, epoch: int, window_bytes: int) -> None:
-        self.epoch, self._window_bytes = epoch, window_bytes
+        self.epoch = epoch
+        self.suit(window_bytes)
         self.heard_epoch = 0
         self.flying: OrderedDict[int, Flight[Work]] = OrderedDict()
-        self.in_flight_bytes = 0
+        self.in_flight_bytes = self._bulk_bytes = self._bulk_count = 0
         self.lost = 0
         self._next, self._top = 1, 0
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._trip_ms, self._spread_ms, self._patience = 0.0, 0.0, 1
+        self._strays: OrderedDict[int, None] = OrderedDict()  # came so late that the next acknowledgement misses them
         self.owes = False  # an acknowledgement
+        self.owes_since_ms = 0
 
-    def room(self, message_bytes: int) -> int:
+    def suit(
+        self, window_bytes: int, reserved_bytes: int = 0, late_ms: tuple[int, int] = (LATE_MS_MIN, LATE_MS_MAX),
+        bulk_late_ms: int = LATE_MS_MAX,
+    ) -> None:  # fmt: skip
+        """`reserved_bytes` of the window are for what is not bulk; see `Pace`."""
+        self._window_bytes, self._reserved_bytes = window_bytes, reserved_bytes
+        self._late_ms, self._bulk_late_ms = late_ms, bulk_late_ms
+
+    def room(self, message_bytes: int, bulk: bool = False) -> int:
         """How long the next message may be; 0 for none now. One always goes, however narrow the window, and no more
         are on their way than one acknowledgement can name."""
-        if not self.flying:
+        count = self._bulk_count if bulk else len(self.flying) - self._bulk_count
+        if not count:
             return message_bytes
-        left = self._window_bytes - self.in_flight_bytes
-        enough = left >= min(message_bytes, ROOM_BYTES_MIN) and len(self.flying) < ACKED_BITS
-        return min(message_bytes, left) if enough else 0
+        left = self._window_bytes - (self._bulk_bytes + self._reserved_bytes if bulk else self.in_flight_bytes)
+        few = self._bulk_count < ACKED_BITS // 2 if bulk else len(self.flying) < ACKED_BITS
+        return min(message_bytes, left) if few and left >= min(message_bytes, ROOM_BYTES_MIN) else 0
 
     @property
     def late_ms(self) -> float:
         """After so long without a word, what was sent is taken for lost (RFC 6298, and twice as long each time)."""
         measured = self._trip_ms + 4 * self._spread_ms if self._trip_ms else LATE_MS_FIRST
-        return min(max(measured, LATE_MS_MIN) * self._patience, LATE_MS_MAX)
+        low, high = self._late_ms
+        return min(max(measured, low) * self._patience, high)
 
     def number(self) -> int:
         """32 bits: more than a process sends in its life."""
         self._next += 1
         return self._next - 1
 
-    def sent(self, seq: int, size: int, works: list[Work], now_ms: int) -> None:
-        self.flying[seq] = Flight(size, now_ms, works)
-        self.in_flight_bytes += size
+    def sent(self, seq: int, size: int, works: list[Work], now_ms: int, bulk: bool = False) -> None:
+        self.flying[seq] = Flight(size, now_ms, works, bulk)
+        self._count(self.flying[seq], 1)
+
+    def _count(self, flight: Flight[Work], sign: int) -> None:
+        self.in_flight_bytes += sign * flight.size
+        if flight.bulk:
+            self._bulk_bytes += sign * flight.size
+            self._bulk_count += sign
 
     def heard(self, frame: Frame, now_ms: int) -> tuple[bool, bool]:
         """(says something new, comes from a peer that started anew)."""
@@ -85,12 +105,18 @@ class Flow(Generic[Work]):
         if restarted:
             self.heard_epoch = frame.epoch
             self._seen.clear()
+            self._strays.clear()
             self._top = 0
         if frame.heard_epoch == self.epoch and frame.acked:
             self._acknowledge(frame, now_ms)
         if not frame.seq:
             return False, restarted
-        self.owes = True
+        if not self.owes:
+            self.owes, self.owes_since_ms = True, now_ms
+        if frame.seq < self._top - ACKED_BITS:
+            self._strays[frame.seq] = None
+            if len(self._strays) > ACKED_BITS:
+                self._strays.popitem(last=False)
         if frame.seq in self._seen:
             return False, restarted
         self._seen[frame.seq] = None
@@ -100,13 +126,15 @@ class Flow(Generic[Work]):
         return True, restarted
 
     def acks(self) -> tuple[int, int]:
-        """For the next frame: the highest number that came, and which of those before it."""
-        self.owes = False
-        came = (1 << back for back in range(ACKED_BITS) if self._top - 1 - back in self._seen)
-        return self._top, sum(came)
+        """For the next frame: the highest number that came, and which of those before it; or one that is too far behind
+        it, as of bulk that was overtaken."""
+        top = self._strays.popitem()[0] if self._strays else self._top
+        self.owes = bool(self._strays) or top != self._top
+        came = (1 << back for back in range(ACKED_BITS) if top - 1 - back in self._seen)
+        return top, sum(came)
 
     def _acknowledge(self, frame: Frame, now_ms: int) -> None:
-        if (flight := self._land(frame.acked)) is not None:
+        if (flight := self._land(frame.acked)) is not None and not flight.bulk:
             self._measure(float(max(now_ms - flight.sent_ms, 1)))
         for back in range(ACKED_BITS):
             if frame.earlier >> back & 1:
@@ -115,7 +143,7 @@ class Flow(Generic[Work]):
     def _land(self, seq: int) -> Flight[Work] | None:
         flight = self.flying.pop(seq, None)
         if flight is not None:
-            self.in_flight_bytes -= flight.size
+            self._count(flight, -1)
             self._patience = 1
         return flight
 
@@ -128,7 +156,8 @@ class Flow(Generic[Work]):
 
     def late(self, now_ms: int) -> list[Work]:
         """The work of whatever is overdue, which flies no longer."""
-        overdue = [seq for seq, flight in self.flying.items() if now_ms - flight.sent_ms >= self.late_ms]
+        late_ms = self.late_ms, self._bulk_late_ms
+        overdue = [seq for seq, flight in self.flying.items() if now_ms - flight.sent_ms >= late_ms[flight.bulk]]
         if overdue:
             self._patience = min(self._patience * 2, PATIENCE_MAX)
             self.lost += len(overdue)
@@ -136,11 +165,11 @@ class Flow(Generic[Work]):
 
     def _forget(self, seq: int) -> list[Work]:
         flight = self.flying.pop(seq)
-        self.in_flight_bytes -= flight.size
+        self._count(flight, -1)
         return flight.works
 
     def drop(self) -> None:
         """The link is cut: nothing is on its way any more."""
         self.flying.clear()
-        self.in_flight_bytes = 0
+        self.in_flight_bytes = self._bulk_bytes = self._bulk_count = 0
         self._patience = 1

@@ -65,6 +65,8 @@ class Piece:
 Work = Open | Sum | List | Want | Item | Piece
 _OPENING_RANK = 0
 _SAID, _PIECES, _ITEMS = range(3)  # of each kind: digests first, and what is begun before what is not
+_BULK_KINDS = (Kind.ROSTER, Kind.REPORT)
+_BULK_RANKS = frozenset(3 * kind + part for kind in _BULK_KINDS for part in (_PIECES, _ITEMS))
 
 
 class Outbox:
@@ -99,9 +101,12 @@ class Outbox:
             rank, ident = _place(work)
             self._ranks[rank].pop(ident, None)
 
-    def next(self) -> Work | None:
-        """The most urgent; of containers, any of the order whose turn it is."""
+    def next(self, bulk: bool | None = None) -> Work | None:
+        """The most urgent; of containers, any of the order whose turn it is. `bulk`: only rosters and reports
+        themselves, or only all else."""
         for rank, waiting in enumerate(self._ranks):
+            if bulk is not None and bulk != (rank in _BULK_RANKS):
+                continue
             if rank == 3 * Kind.CONTAINER + _ITEMS and self._towns:
                 return next(iter(next(iter(self._towns.values())).values()))
             if waiting:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fusioncmd.exchange import bounds
+from fusioncmd.exchange.flow import LATE_MS_MAX, LATE_MS_MIN
+
+SATELLITE_TRIP_S, ACK_S = 0.6, 0.4
+RATE_BPS_MIN, RATE_BPS_MAX = 8_000, 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +19,36 @@ class Pace:
     repair_ms: int = 3_000  # between rounds while the peers differ
     repair_ms_max: int = 10_000  # when they go on to differ: something is refused, or too long for this pipe
     agreed_ms: int = 20_000  # between rounds while they agree
+    agreed_ms_max: int = 20_000  # when nothing moves: twice as long each time, up to this
     probe_ms: int = 4_000  # between rounds while the peer is not heard
     insist_ms: int = 60_000  # a round, however much moves
     silent_ms: int = 15_000  # so long unheard, with something on its way: the peer is taken for cut off
     parts: int = 32  # into which a range that differs is cut
     listed_max: int = bounds.LISTED_MAX  # a range of so many is listed instead
+    reserved_bytes: int = 0  # of `in_flight_bytes`, for what is urgent; then a message is urgent, or bulk, and not both
+    late_ms: tuple[int, int] = (LATE_MS_MIN, LATE_MS_MAX)  # said again, at the earliest and at the latest
+    bulk_late_ms: int = LATE_MS_MAX  # bulk, which may wait behind everything else; where there is some reserved
+    ack_ms: int = 0  # so long an acknowledgement waits for something to go with
+    orders_kept_max: int = 0  # that came while the pipe was cut, and are said before anything is compared; shed, oldest
 
     def __post_init__(self) -> None:
         assert bounds.MESSAGE_BYTES_MIN <= self.message_bytes <= bounds.MESSAGE_BYTES_MAX
+        assert self.in_flight_bytes >= self.reserved_bytes and self.agreed_ms <= self.agreed_ms_max
+
+
+def thin(rate_bps: int) -> Pace:
+    """For a link over a satellite that takes `rate_bps` of everything: its pipe loses nothing while it is up and tells
+    when it is cut, so what is on its way is waited for, and rounds are rare. A message lasts 0.4 s. Of bulk so much is
+    on its way as goes in two round trips with their acknowledgement, and as much again has room that is urgent."""
+    bytes_per_s = min(max(rate_bps, RATE_BPS_MIN), RATE_BPS_MAX) // 8
+    window = max(int(bytes_per_s * 2 * (SATELLITE_TRIP_S + ACK_S)), 4 * bounds.MESSAGE_BYTES_THIN_MIN)
+    message = min(max(int(bytes_per_s * 0.4), bounds.MESSAGE_BYTES_THIN_MIN), bounds.MESSAGE_BYTES)
+    return Pace(
+        message_bytes=message, in_flight_bytes=2 * window, reserved_bytes=window,
+        quiet_ms=3_000, repair_ms=6_000, repair_ms_max=60_000, agreed_ms=60_000, agreed_ms_max=3_600_000,
+        probe_ms=60_000, insist_ms=300_000, silent_ms=300_000, listed_max=128,
+        late_ms=(8_000, 60_000), bulk_late_ms=240_000, ack_ms=int(ACK_S * 1000), orders_kept_max=32,
+    )  # fmt: skip
 
 
 class Rounds:
@@ -34,6 +60,7 @@ class Rounds:
         self.at_ms = 0
         self._begun_ms = 0
         self._wait_ms = pace.repair_ms
+        self._agreed_wait_ms = pace.agreed_ms
         self._same = False  # as the last round found
 
     def now(self, now_ms: int) -> None:
@@ -62,7 +89,17 @@ class Rounds:
 
     def agreed(self, now_ms: int, jitter: float) -> None:
         self._wait_ms, self._same = self._pace.repair_ms, True
-        self.at_ms = now_ms + int(self._pace.agreed_ms * (0.75 + jitter / 2))
+        self.at_ms = now_ms + int(self._agreed_wait_ms * (0.75 + jitter / 2))
+        self._agreed_wait_ms = min(self._agreed_wait_ms * 2, self._pace.agreed_ms_max)
+
+    def stirred(self, now_ms: int) -> None:
+        """Something was said, either way: whether it came to the same is seen soon, and not after a long quiet."""
+        if self._agreed_wait_ms > self._pace.agreed_ms:
+            self._agreed_wait_ms = self._pace.agreed_ms
+            self.at_ms = min(self.at_ms, now_ms + self._pace.agreed_ms)
+
+    def suit(self, pace: Pace) -> None:
+        self._pace, self._wait_ms, self._agreed_wait_ms = pace, pace.repair_ms, pace.agreed_ms
 
     def moved(self, now_ms: int) -> None:
         """An item came: if by a round, it was worth it, and the next shows whether that was all."""

@@ -25,11 +25,15 @@ class Packer:
         self._room_max = room  # of an empty message
         self.too_long = 0
 
-    def fill(self, room: int) -> tuple[list[bytes], list[Work]]:
-        """The parts of a message of at most `room` bytes, and the work that they do, which leaves the outbox."""
+    def suit(self, room: int) -> None:
+        self._room_max = room
+
+    def fill(self, room: int, bulk: bool | None = None) -> tuple[list[bytes], list[Work]]:
+        """The parts of a message of at most `room` bytes, and the work that they do, which leaves the outbox. `bulk`:
+        see `Outbox.next`."""
         entries: list[bytes] = []
         works: list[Work] = []
-        while (work := self._outbox.next()) is not None:
+        while (work := self._outbox.next(bulk)) is not None:
             rest: Item | None = None
             if isinstance(work, Item) and work.key[0] == Kind.CONTAINER:
                 packed, done = self._towns(work.key, room)

@@ -17,7 +17,7 @@ Range = tuple[bytes, bytes, bytes]  # from, to below, and the peer's sum
 
 class Comparison:
     def __init__(self, index: Index, outbox: Outbox, pace: Pace) -> None:
-        self._index, self._outbox, self._pace = index, outbox, pace
+        self._index, self._outbox, self.pace = index, outbox, pace
 
     def differing(self, sums: bytes) -> list[Range]:
         """The kinds in which the peer holds something else."""
@@ -36,10 +36,10 @@ class Comparison:
             self._outbox.put(Want(low, high))
         elif theirs == NO_SUM:
             self._say(keys)
-        elif len(keys) <= self._pace.listed_max:
+        elif len(keys) <= self.pace.listed_max:
             self._outbox.put(List(low, high))
         else:
-            bounds = digests.cuts(keys, low, high, self._pace.parts)
+            bounds = digests.cuts(keys, low, high, self.pace.parts)
             self._outbox.put(Sum(tuple(bounds)) if len(bounds) > 2 else List(low, high))
 
     def sums(self, said: Sums) -> None:

@@ -117,6 +117,11 @@ def pack_frame(epoch: int, heard_epoch: int, seq: int, acks: tuple[int, int], en
 
 def read_frame(data: bytes) -> Frame:
     """`BadMessage` for what no peer sends; a size is checked before a byte is decoded."""
+    return released(data)[0]
+
+
+def released(data: bytes) -> tuple[Frame, bytes]:
+    """The frame, and its bytes as they were before they were squeezed. Errors as of `read_frame`."""
     if len(data) > bounds.MESSAGE_BYTES_MAX:
         raise BadMessage(
             f"An exchange message of {len(data)} bytes exceeds the bound of {bounds.MESSAGE_BYTES_MAX}.",
@@ -125,7 +130,7 @@ def read_frame(data: bytes) -> Frame:
     if data[:1] == bytes((SQUEEZED,)):
         data = _released(data)
     try:
-        return _frames.decode(data)
+        return _frames.decode(data), data
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"Not a message of an exchange: {error}.", f"不是交换消息：{error}。") from None
 

@@ -58,3 +58,8 @@ def read(data: bytes, purpose: Purpose, anchors: Anchors) -> tuple[bytes, Chain]
     """The body and who stated it. Whether the key was valid then, and not revoked, is for the reader to ask."""
     statement = _form.decode(data)
     return statement.body, check_seal(statement.seal, purpose, statement.body, anchors)
+
+
+def body_of(data: bytes) -> bytes:
+    """What a statement says, not whether anybody said it; `Untrusted` for bytes that are none."""
+    return _form.decode(data).body

@@ -20,6 +20,7 @@ Side = Literal["kit", "hub"]  # the lower end, and the upper
 class Kind(IntEnum):
     """The first byte of a letter."""
 
+    HELLO = 0  # the bridge's own: which dictionaries this end has
     EXCHANGE = 1  # messages of the exchange between the two tiers
     BEAT = 2  # that they hear each other, and who is reachable
     VOICE = 3
@@ -53,22 +54,30 @@ class Work:
     publishes: list[Publish] = field(default_factory=list)
 
 
+def _geostationary() -> float:
+    return 0.6
+
+
 class Link(NamedTuple):
     """What a carrier is told when it is made. `waiting(cls)`: bytes of that class that wait here to be sent;
-    `rate_bps`: what the link takes now, of everything."""
+    `rate_bps`: what the link takes now, of everything; `trip_s`: there and back; `began_ms`: when this process began,
+    since 1970. What this end says on its bus it does not hear itself; another link of the same hub does."""
 
     side: Side
     node: Path  # of this end
     kit: Path  # of the lower end
     waiting: Callable[[Class], int]
     rate_bps: Callable[[], int]
+    trip_s: Callable[[], float] = _geostationary
+    began_ms: int = 1
 
 
 class Carrier(Protocol):
     """One kind at one end. Times are seconds of a clock that nobody sets. Whoever sends what cannot be read loses that
     letter: a carrier raises BadMessage, and the bridge counts it."""
 
-    kinds: Sequence[Kind]
+    @property
+    def kinds(self) -> Sequence[Kind]: ...
 
     def hears(self) -> Sequence[str]:
         """Subjects of this end's bus (account of links). Asked again after each `due`, for what somebody at the other

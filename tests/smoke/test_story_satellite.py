@@ -1,0 +1,82 @@
+"""A town's kit hangs under the province over a satellite: 64 kbit/s, 300 ms each way, one packet in a hundred lost.
+
+Orders, answers and a report cross; in a cut both ends order, and agree after it; a kit that is revoked is let in no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fusioncmd import ids
+from fusioncmd.terminal import SendReport
+from loadtest.link.link import Link
+from loadtest.link.packets import Profile
+from tests.loops import InThread
+from tests.nats_server import free_port
+from tests.smoke.handset import Handset
+from tests.smoke.test_story_tiers import answered, import_people, people_of, tickets
+from tests.smoke.tree import FAST, approve
+from tests.tier_process import TierProcess, until
+
+HUB, KIT = "44", "440106001"
+RATE_BPS, ONE_WAY_NS, LOSS = 64_000, 300_000_000, 0.01
+OFTEN = FAST | {"FUSIONCMD_CANARY_EVERY_S": "0.5"}
+
+
+class World(NamedTuple):
+    hub: TierProcess
+    kit: TierProcess
+    link: Link
+    in_thread: InThread[Link]
+    tickets: list[bytes]
+
+    def turn(self, cut: bool) -> None:
+        async def turn() -> None:
+            (self.link.cut if cut else self.link.heal)()
+
+        self.in_thread.call(turn())
+
+
+def state(tier: TierProcess, peer: str) -> str | None:
+    said = tier.here("health", "--json")
+    return next((link["state"] for link in said.json["links"] if link["peer"] == peer), None) if said.lines else None
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder, port = tmp_path_factory.mktemp("satellite"), free_port()
+    profile = Profile(delay_ns=ONE_WAY_NS, loss=LOSS, rate_bps=RATE_BPS)
+    options = ("--node", HUB, "--satellite-port", port, "--satellite-host", "127.0.0.1", "--gateways", 1)
+    with TierProcess(folder / HUB, *options, more=OFTEN) as hub:
+        approve(folder, hub, HUB, KIT)
+        in_thread = InThread(Link(("127.0.0.1", port), profile, carries="udp", seed=1))
+        with in_thread as link:
+            options = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1)
+            with TierProcess(folder / KIT, *options, more=OFTEN) as kit:
+                until(lambda: state(kit, HUB) == "up" == state(hub, KIT), 15.0)
+                import_people(hub, folder)
+                until(lambda: people_of(kit) == 3, 15.0)
+                yield World(hub, kit, link, in_thread, tickets(kit, folder))
+
+
+def call(tier: TierProcess, to: str, text: str) -> str:
+    return str(tier.ask("call", "--to", to, "--text", text, "--answer", "yes", "--exercise")["id"])
+
+
+def test_an_order_goes_down_and_its_answer_and_a_report_come_back(world: World) -> None:
+    hub, kit = world.hub, world.kit
+    with Handset(kit.terminals, world.tickets[0]) as device:
+        until(lambda: hub.ask("health")["reachable"] == 1, 10.0)
+        began_s = time.monotonic()
+        issued = call(hub, HUB, "Is the dyke holding?")
+        order = device.order("Is the dyke holding?")
+        assert time.monotonic() - began_s < 5.0
+        device.answer(order, "yes")
+        until(lambda: answered(hub, issued) == [1], 10.0)
+        device.say(SendReport(order.id, ids.make(order.issued_ms, b"0123456789"), "The road is cut.", None, None))
+        until(lambda: "The road is cut." in hub.here("reports", issued).out, 10.0)

@@ -1,0 +1,76 @@
+"""The satellite pipe over real UDP sockets, through a link that loses and delays."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import time
+from pathlib import Path
+
+from gateways.satellite.carrying import Pipe
+from gateways.satellite.classes import Class
+from gateways.satellite.dialler import KitDialer
+from gateways.satellite.hub_port import HubPort
+from gateways.satellite.identity import Believes
+from gateways.satellite.ways import Way
+from loadtest.link.link import Link
+from loadtest.link.packets import Profile
+from loadtest.link.quantities import MS
+from tests.satellite_link import HUB, HUB_IDENTITY, KIT, KIT_IDENTITY, NOW_MS, OFFICES, exchange
+
+BELIEVES = Believes(lambda: OFFICES.anchors, lambda chain: None, lambda: NOW_MS)
+WAIT_S = 20.0
+
+
+async def until(said: object) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not said():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+
+
+async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_restart_goes_on(tmp_path: Path) -> None:
+    pipes: dict[str, Pipe] = {}
+    heard: list[tuple[Class, bytes]] = []
+    back: list[tuple[Class, bytes]] = []
+
+    def on_kit(code: str, pipe: Pipe) -> None:
+        pipes[code] = pipe
+        pipe.heard = lambda cls, letter: heard.append((cls, letter))
+
+    hub = HubPort("127.0.0.1", 0, HUB_IDENTITY, BELIEVES, lambda code: True, on_kit, 1_000_000)
+    port = await hub.open()
+    ticket = tmp_path / "ticket"
+    profile = Profile(delay_ns=20 * MS, loss=0.03, rate_bps=1_000_000)
+    async with Link(("127.0.0.1", port), profile, carries="udp", seed=3) as link:
+        ways = (Way("sat", "127.0.0.1", 1_000_000),)
+
+        def dialler() -> KitDialer:
+            made = KitDialer(("127.0.0.1", link.port), ways, KIT_IDENTITY, BELIEVES, HUB, ticket)
+            made.heard = lambda cls, letter: back.append((cls, letter))
+            return made
+
+        kit = dialler()
+        await kit.open()
+        await until(lambda: kit.up and KIT in pipes and pipes[KIT].up)
+        for n in range(40):
+            for cls in Class:
+                assert kit.say(cls, exchange(f"{cls.name} {n}"))
+                assert pipes[KIT].say(cls, exchange(f"back {cls.name} {n}"))
+        wanted = 40 * (len(Class) - 1)
+        await until(lambda: sum(cls is not Class.VOICE for cls, _ in heard) == wanted)
+        await until(lambda: sum(cls is not Class.VOICE for cls, _ in back) == wanted)
+        assert sum(cls is Class.VOICE for cls, _ in heard) > 30
+        assert kit.facts().loss >= 0 and hub.facts()[0].peer == KIT
+        assert stat.S_IMODE(ticket.stat().st_mode) == 0o600
+
+        kit.close()
+        kit = dialler()
+        assert kit.say(Class.ORDERS, exchange("after the restart"))
+        began_s = time.monotonic()
+        await kit.open()
+        await until(lambda: (Class.ORDERS, exchange("after the restart")) in heard)
+        assert time.monotonic() - began_s < 5
+        await until(lambda: kit.up)
+        assert kit.facts().resumed == 1
+        kit.close()
+    hub.close()
