@@ -22,6 +22,7 @@ from fusioncmd.alarm.cap import Area, CapAlert, Circle, Info, Pair, Polygon, Ref
 from fusioncmd.errors import BadMessage
 
 CAP_12, CAP_11 = "urn:oasis:names:tc:emergency:cap:1.2", "urn:oasis:names:tc:emergency:cap:1.1"
+ALERTS = frozenset(f"{{{namespace}}}alert" for namespace in (CAP_12, CAP_11))
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _SCHEMAS = {CAP_12: "CAP-v1.2.xsd", CAP_11: "CAP-v1.1.xsd"}
 _FORBIDDEN = frozenset(" ,<&\t\r\n")  # in identifiers and senders (3.2.1): references could not be read

@@ -107,6 +107,10 @@ COMMANDS = {
         "Radios: add, list, remove, call together.",
         "电台：新增、查看、移除、呼叫入组。",
     ),
+    "alarms": (
+        "alarms:app",
+        say("Alarms from outside: list, look, issue.", "外部预警：查看、核实、下达。"),
+    ),
     "cameras": (
         "cameras:app",
         "Cameras and drones: add, list, remove.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.bus import users
+from fusioncmd.cli.alarm_way import Alarms
 from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.camera_way import Cameras
 from fusioncmd.cli.console_way import Console
@@ -51,12 +52,13 @@ class Tier:
     disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
+    alarms: Alarms | None = None
     modem: str | None = None  # the serial line of a terminal for short messages
 
     @property
     def parts(self) -> frozenset[str]:
         """What there is beside node, responder gateways and console."""
-        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "modem"
+        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "alarms", "modem"
         return frozenset(part for part in optional if getattr(self, part))
 
     @property
@@ -78,6 +80,7 @@ class Tier:
         if self.nats is None:
             own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
             own += self.linked.server_options()
+            own += self.alarms.server_options() if self.alarms else []
             own += ["--nats-server", self.nats_server] if self.nats_server else []
             yield "nats", [*python, "tiers.nats_server", *own]
         places = ["--divisions", str(self.divisions)] if self.divisions else []
@@ -121,6 +124,7 @@ class Tier:
         for name, way, user, more in (
             ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
             ("camera", self.cameras, users.CAMERA, []), ("track", self.tracks, users.TRACK, []),
+            ("alarm", self.alarms, users.ALARM, []),
         ):  # fmt: skip
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]

@@ -11,7 +11,7 @@ import structlog
 from fusioncmd import gazetteer
 from fusioncmd.alarm import cap_xml
 from fusioncmd.alarm.alarm import Alarm
-from fusioncmd.alarm.cap import Area, Info
+from fusioncmd.alarm.cap import Area, CapAlert, Info
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.gazetteer import Gazetteer
 from gateways.alarm import hooks
@@ -43,13 +43,25 @@ class Desk:
     async def cap(self, source: CapSource, data: bytes) -> int:
         """How many alarms came of it. Whatever keeps it from being taken is counted against the source."""
         try:
-            made = self._from_cap.alarms(cap_xml.read(data), source, self._intake.now_ms)
+            alert = cap_xml.read(data)
+        except Problem as problem:
+            self._refuse(source, problem)
+            raise
+        return await self.alert(alert, source)
+
+    async def alert(self, alert: CapAlert, source: CapSource) -> int:
+        """As `cap`, of one that was read."""
+        try:
+            made = self._from_cap.alarms(alert, source, self._intake.now_ms)
             await self._tell(made)
         except Problem as problem:
-            self.refused[f"cap.{source.name}"] += 1
-            log.warning("alarm.cap_refused", source=source.name, problem=problem.en)
+            self._refuse(source, problem)
             raise
         return len(made)
+
+    def _refuse(self, source: CapSource, problem: Problem) -> None:
+        self.refused[f"cap.{source.name}"] += 1
+        log.warning("alarm.cap_refused", source=source.name, problem=problem.en)
 
     async def hook(self, name: str, signature: str, body: bytes) -> int:
         source: HookSource | None = self._hooks.get(name)

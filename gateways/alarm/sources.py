@@ -32,6 +32,7 @@ from fusioncmd.alarm.series import Series
 from fusioncmd.errors import BadInput
 from fusioncmd.messages import Code, Latitude, Longitude, Severity, Status
 
+FILE = "alarms.toml"
 FILE_BYTES_MAX = 4 * 1024 * 1024  # reject
 SOURCES_MAX = 20_000  # of one kind; reject
 SERIES_MAX = 32  # of one sensor; reject
