@@ -31,6 +31,7 @@ $(READY): pyproject.toml requirements.lock
 	  || { echo "No virtual environment could be made: install python3-venv."; exit 1; }
 	@$(RUN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(RUN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN)/python -m compileall -q fusioncmd gateways tiers
 	@touch $@
 
 pages: $(BUILT)

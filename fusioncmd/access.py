@@ -16,6 +16,7 @@ from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
+from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
@@ -83,6 +84,10 @@ def _keeping(question: kept.KeepFootage) -> Roles:
     return COMPOSING if question.what else WATCHING
 
 
+def _fetching(question: kept.FetchFootage) -> Roles:
+    return COMPOSING if question.node else WATCHING
+
+
 def _order(question: api.Issue | api.Propose) -> tuple[str, ...]:
     order = claimed(question.sealed)[0]
     return (order.node, *order.audience.nodes)
@@ -119,11 +124,15 @@ RULES: dict[type[Any], Rule] = {
     HideSource: Rule(COMMANDING),
     BeginRoll: Rule(COMMANDING, lambda question: (*question.places, *_within(question))),
     TurnRoll: Rule(COMMANDING, _place_called),
+    Tracks: Rule(WATCHING, _place),
+    PutTrack: Rule(COMPOSING, _place),
+    EndTrack: Rule(COMPOSING),
     kept.Footage: Rule(WATCHING, _place),
     kept.FootageCut: Rule(WATCHING, _place),
     kept.FootagePart: Rule(WATCHING),
     kept.FootageProof: Rule(WATCHING),
     kept.PinFootage: Rule(COMPOSING, _place),
+    kept.FetchFootage: Rule(_fetching, _place),
     kept.KeepFootage: Rule(_keeping, lambda question: [what.partition(".")[0] for what in question.what]),
     api.AnswerFor: Rule(COMPOSING),
     api.Find: Rule(ANYONE, _place),

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import bounds
+from fusioncmd.kit_disk import DiskWord
 from fusioncmd.messages import Code
 
 COUNT_MAX = (1 << 63) - 1
@@ -47,12 +48,14 @@ class Branch(Struct, frozen=True, array_like=True):
 
 class Word(Struct, frozen=True, array_like=True):
     """Goes with each beat. Downwards `said`: the newest canary of who speaks. Upwards `answered`: the newest `said`
-    that came back from all that is there; `below`, the gravest first, and how many `more` there are."""
+    that came back from all that is there; `below`, the gravest first, and how many `more` there are; `disks` of kits
+    that are full."""
 
     said: Count = 0
     answered: Count = 0
     below: Annotated[tuple[Branch, ...], Meta(max_length=bounds.BELOW_TOLD_MAX)] = ()
     more: Count = 0
+    disks: Annotated[tuple[DiskWord, ...], Meta(max_length=bounds.DISKS_TOLD_MAX)] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(Canary)

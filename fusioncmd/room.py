@@ -11,6 +11,7 @@ from pathlib import Path
 from fusioncmd.errors import StorageFull
 
 DISK_ROOM_BYTES_MIN = 8 * 1024**2  # below, orders (but cancels) and rosters are refused: the rest is for answers
+NO_REPORTS = "no-reports"
 
 
 def check_room(folder: Path) -> None:
@@ -25,3 +26,16 @@ def check_room(folder: Path) -> None:
 
 def is_full(folder: Path) -> bool:
     return folder.exists() and shutil.disk_usage(folder).free < DISK_ROOM_BYTES_MIN
+
+
+def refusing(folder: Path, full: bool) -> None:
+    """Says to the gateways of this machine whether reports are refused, by a file in `folder`; raises OSError."""
+    file = folder / NO_REPORTS
+    if full:
+        file.touch()
+    else:
+        file.unlink(missing_ok=True)
+
+
+def refuses_reports(folder: Path) -> bool:
+    return (folder / NO_REPORTS).exists()

@@ -34,6 +34,7 @@ RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
 SATELLITE_ALL = "fc.satellite.*"
+LINE_NEXT, LINE_CAME = "fc.line.next", "fc.line.came"  # the modem of the last line asks what to say, tells what came
 CHANNEL_OUTCOMES, CHANNEL_INBOUND = "fc.channel.outcomes", "fc.channel.inbound"
 
 

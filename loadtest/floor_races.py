@@ -68,7 +68,7 @@ def race(seed: int) -> Found:
             world.at(when_ms, lambda name=name: world.press(name))  # type: ignore[misc]
             world.at(when_ms + chance.randint(100, 5_000), lambda name=name: world.lift(name))  # type: ignore[misc]
     if chance.random() < 0.3:
-        world.at(chance.randint(START_MS + 1_000, LAST_PRESS_MS), lambda: _die(world, chance.choice(names)))
+        world.at(chance.randint(START_MS + 1_000, LAST_PRESS_MS), lambda: die(world, chance.choice(names)))
     for when_ms in _quiet_moments(world):
         world.at(when_ms, lambda: check_arbiters(world))
     let_go_ms = LAST_PRESS_MS + 5_001
@@ -76,7 +76,7 @@ def race(seed: int) -> Found:
         world.at(let_go_ms, lambda name=name: world.lift(name))  # type: ignore[misc]
     world.run(let_go_ms + FREED_MS)
     check_free(world)
-    _heard(world, [name for name in names if not world.talkers[name].dead][:2])
+    heard(world, [name for name in names if not world.talkers[name].dead][:2])
     return world.found
 
 
@@ -124,11 +124,11 @@ def _quiet_moments(world: World) -> list[int]:
     return [edge + RETURN_MS for edge, following in zip(edges, after, strict=True) if following > edge + RETURN_MS]
 
 
-def _die(world: World, name: str) -> None:
+def die(world: World, name: str) -> None:
     world.talkers[name].dead = True
 
 
-def _heard(world: World, names: list[str]) -> None:
+def heard(world: World, names: list[str]) -> None:
     """Each alone: who presses is granted the floor."""
     for name in names:
         talker, pressed_ms = world.talkers[name], world.now_ms

@@ -2,15 +2,22 @@
 
 What tests start is interrupted as a user would do it: a suite that was itself started in the background, or by a runner
 that ignores SIGINT in its workers, must not hand that on to the programs it starts.
+
+What is compiled is kept, also where PYTHONDONTWRITEBYTECODE is set: some 400 processes are started, and each would
+compile all that it imports; and each worker all tests, whose assertions pytest rewrites.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 from hypothesis import settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

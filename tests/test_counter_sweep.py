@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups, video, voice
+from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups, tracks, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -60,7 +60,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     video.TurnRoll("skip"), video.Rolls(), video.RollReport("0" * 26),
     kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1),
     kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
-    kept.FootageProof("1790000000-0000001-00000001"),
+    kept.FootageProof("1790000000-0000001-00000001"), tracks.Tracks(), tracks.PutTrack("kit-1", 23.1, 113.3),
+    tracks.EndTrack("44.01.kit-1"),
 )  # fmt: skip
 
 
@@ -123,6 +124,7 @@ async def test_who_commands_a_county_is_refused_what_is_the_provinces(tmp_path: 
             api.Issue(sealed(make_order(7))), api.AddAccount(name="li", roles=roles, path="4401", password=PASSWORD),
             api.ChangeAccount(name="chen", path="44"), video.ShowSource("44.01.cam1"), video.BeginRoll(("440103",)),
             video.HideSource(), video.TurnRoll("end"), video.Rolls(), video.Video("4402"),
+            tracks.Tracks("4402"), tracks.PutTrack("kit-1", 23.1, 113.3, "4401"), tracks.EndTrack("44.01.kit-1"),
         )  # fmt: skip
         for question in beyond:
             refused: Problem | None = None

@@ -9,7 +9,9 @@ from fusioncmd import api
 from fusioncmd.canary import AGE_MS_MAX, COUNT_MAX, Branch, Flight, Trail, Word, gravest
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadMessage
+from fusioncmd.exchange import bounds
 from fusioncmd.exchange.exchange import Exchange
+from fusioncmd.kit_disk import DiskWord, sentence_of
 from fusioncmd.pulse import Pulse
 from fusioncmd.satellite import LinkFacts
 from tiers.problems import Said
@@ -43,6 +45,7 @@ class Branches:
     ) -> None:  # fmt: skip
         self._node, self._above, self._links, self.flight = node, above, links, flight
         self._clock, self._monotonic = clock, monotonic
+        self.disk: Callable[[], DiskWord | None] = lambda: None  # of this node, where it is a kit
 
     # --- what neighbours are told, and tell
 
@@ -53,12 +56,15 @@ class Branches:
         found = self._below(now_s)
         told = gravest(found)
         more = min(len(found) - len(told) + self._more(), COUNT_MAX)  # or the node above could read none of it
-        return Word(0, self.flight.answered_above, told, more)
+        own = self.disk()
+        disks = (*([] if own is None else [own]), *self._disks())[: bounds.DISKS_TOLD_MAX]
+        return Word(0, self.flight.answered_above, told, more, disks)
 
     def hear(self, link: Link, word: Word, now_s: float) -> None:
         """`BadMessage` for a node that speaks of what does not lie below it."""
         if link.peer != self._above:
-            if not all(b.code.startswith(link.peer) and b.by.startswith(link.peer) for b in word.below):
+            spoken = (*(b.code for b in word.below), *(b.by for b in word.below), *(d.code for d in word.disks))
+            if not all(code.startswith(link.peer) for code in spoken):
                 raise BadMessage(f"{link.peer} speaks of other branches.", f"{link.peer} 涉及非其下级的分支。")
             link.trail.hear(word.answered)
         link.word, link.word_s = word, now_s
@@ -97,6 +103,7 @@ class Branches:
             yield self._sentence(branch)
         if more := len(found) - len(told) + self._more():
             yield f"{more} further branches do not carry", f"另有 {more} 个分支不通"
+        yield from (sentence_of(disk, own=False) for disk in self._disks())
 
     @property
     def _now_ms(self) -> int:
@@ -135,6 +142,11 @@ class Branches:
                 found.append(Branch(link.peer, state, _age_ms(now_s, since_s), own))
             found += below
         return found
+
+    def _disks(self) -> list[DiskWord]:
+        """Of kits below, as they said last."""
+        told = (disk for link in self._links.values() if link.peer != self._above for disk in link.word.disks)
+        return sorted(told, key=lambda disk: disk.code)
 
     def _more(self) -> int:
         return sum(link.word.more for link in self._links.values() if link.peer != self._above)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from fusioncmd import subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
-from fusioncmd.bus.port import AUDIT, CALL, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
+from fusioncmd.bus.port import AUDIT, CALL, PICTURE, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from fusioncmd.track.phones import PHONES_ALL
+from fusioncmd.track.phones import subject as phones
 from fusioncmd.voice import subjects as talk_subjects
 from tiers import link_rights
 from tiers.link_rights import below, says_down, says_up
@@ -24,6 +26,7 @@ FLOW = "$JS.FC"  # where a consumer is told that what it sent has been handled
 GATEWAY_ASKS = ("enrol", "renew", "below", "answer-below")
 VIDEO_ASKS = ("missed", "missed-recording")
 RADIO_SAYS = (subjects.RADIO_FAILED, subjects.RADIO_HERE)
+LINE_SAYS = (subjects.LINE_NEXT, subjects.LINE_CAME)
 CHANNELS_SAY = (subjects.CHANNEL_OUTCOMES, subjects.CHANNEL_INBOUND)
 # Of the trust between nodes and commanders, what a gateway has to know; one consumer each, held to its filter.
 GATEWAY_TRUSTS = ("fc.trust.revocation.>", "fc.trust.heartbeat.>", "fc.trust.lost.>")
@@ -41,13 +44,16 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
-        "camera": _camera, "satellite": link_rights.satellite,
+        "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
+        "shortmessage": _line,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
         # Orders from above lie here on the subject that they were given there; the province numbers the towns.
         above = user.path.ancestors()
         publish = (*publish, *map(subjects.call, above), *map(subjects.roster, above), subjects.HEAD_ALL)
+    if not linked and user.role in ("node", "office"):
+        publish = (*publish, *map(subjects.roster, user.path.ancestors()))  # nobody above numbers its towns
     if clustered and user.role == "node":
         publish = (*publish, *(f"{JETSTREAM}.STREAM.UPDATE.{stream.name}" for stream in STREAMS))
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))
@@ -65,6 +71,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
         subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
+        subjects.receipt("line"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -72,15 +79,18 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )  # fmt: skip
     made = tuple(f"{JETSTREAM}.STREAM.CREATE.{stream.name}" for stream in STREAMS)
     forgets = tuple(f"{JETSTREAM}.STREAM.PURGE.{stream.name}" for stream in (RECEIPT, REPORT))
+    made = (*made, f"{JETSTREAM}.STREAM.UPDATE.{PICTURE.name}")  # a kit gives pictures less room where it has little
     reads = tuple(subject for stream in STREAMS for subject in _reads(stream))
     links = *says_up("*"), *says_down(here.code)
     return (*publish, *made, *forgets, *reads), (
         subjects.api(">"),
         subjects.PRESENCE_ALL,
         *CHANNELS_SAY,
+        *LINE_SAYS,
         *RADIO_SAYS,
         subjects.CAMERAS_HERE,
         subjects.SATELLITE_ALL,
+        PHONES_ALL,
         talk_subjects.faults(here),
         *links,
     )
@@ -89,7 +99,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _gateway(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     says = (
         subjects.receipt(user.name), subjects.presence(user.name), *below(subjects.report(user.path)),
-        f"fc.picture.{user.path.dotted}.>", *below(f"fc.push.{user.path.dotted}"),
+        f"fc.picture.{user.path.dotted}.>", *below(f"fc.push.{user.path.dotted}"), phones(user.name),
     )  # fmt: skip
     return (*says, *map(subjects.api, GATEWAY_ASKS), *_gateway_reads(user.name, GATEWAYS_JETSTREAM)), ()
 
@@ -147,7 +157,7 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
-        "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL,
+        "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL, PHONES_ALL,
         *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
     )  # fmt: skip
     own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))
@@ -167,6 +177,11 @@ def _office(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _channels(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What reaches phones by other ways: it hears its work, answers the node, and reads nothing that is kept."""
     return (*CHANNELS_SAY, "_INBOX.node.>"), (subjects.notify("*"),)
+
+
+def _line(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What has the modem of the last line: it asks the node what to send, brings it what came, and reads nothing."""
+    return LINE_SAYS, ()
 
 
 def _commander(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -68,7 +68,8 @@ class Keeper:
                 found.hear(each.bundle, each.at_ms)
         for one in self.sources.values():
             one.tick(now_ms)
-        if abs(now_ms - self._pruned_ms) >= (FULL_EVERY_MS if self._store.full else PRUNE_EVERY_MS):
+        often = self._store.full or self._store.share is not None  # what others leave on the disk may become less
+        if abs(now_ms - self._pruned_ms) >= (FULL_EVERY_MS if often else PRUNE_EVERY_MS):
             self._pruned_ms = now_ms
             if gone := self._store.prune(ROOM_BYTES if self._store.full else 0):
                 log.warning("keep.shed", segments=gone)
@@ -86,8 +87,8 @@ class Keeper:
 
     def _hear_source(self, source: Source, now_ms: float) -> None:
         key = source.node, source.name
-        if source.kind == SHOWN or source.name == SHOWN or self._is_stale(source):
-            return
+        if source.kind == SHOWN or source.name == SHOWN or source.thin or self._is_stale(source):
+            return  # one over a thin link is recorded below it, whole; copies come from there
         if source.over:
             self._known.pop(key, None)
             return
@@ -150,6 +151,8 @@ class Keeper:
                  f"录像程序积压，已舍弃 {self.shed} 条消息")
             )  # fmt: skip
         try:
-            kept_wanted.write(self._folder, State(round(now_ms), len(self.sources), tuple(problems)))
+            kept_wanted.write(
+                self._folder, State(round(now_ms), len(self.sources), tuple(problems), self._store.shed_for_room)
+            )
         except OSError as error:
             log.error("keep.cannot_say", problem=str(error))

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
-import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from fusioncmd.video.copying import AskBytes, AskRows, Bytes, Here, Pace, Rows, 
 from fusioncmd.video.kept import Segment
 from tiers.kept_serving import bytes_of, rows_from
 from tiers.kept_store import KeptStore, folder_of_copies
+from tiers.kept_thin import ThinCopies, read_cursor, write_cursor
 
 log = structlog.get_logger("keep")
 HERE_S, GONE_S = 10.0, 35.0
@@ -49,6 +50,7 @@ class Copies:
         self._bytes_s_max = bytes_s_max
         self._clock, self._bytes_max, self._days_max = clock, bytes_max, days_max
         self._below: dict[str, float] = {}  # by code: when its recorder was heard
+        self._thin: set[str] = set()  # those over a thin link
         self._asked: dict[int, asyncio.Future[Rows | Bytes]] = {}
         self._numbers = itertools.count(time.time_ns() // 1_000_000)
         self._fetching: dict[str, asyncio.Task[None]] = {}
@@ -96,6 +98,7 @@ class Copies:
                 if said.code not in self._below:
                     self._new.set()
                 self._below[said.code] = time.monotonic()
+                (self._thin.add if said.thin else self._thin.discard)(said.code)
         elif isinstance(said, Rows | Bytes) and (told := self._asked.get(said.number)) is not None and not told.done():
             told.set_result(said)
 
@@ -125,8 +128,11 @@ class Copies:
         folder = folder_of_copies(self._data, below.code)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = KeptStore(self._data, folder, self._clock, self._bytes_max, self._days_max)
+        if below.code in self._thin:
+            ask = partial(self._asked_of, below, answer_s=copying.THIN_ANSWER_S)
+            return await ThinCopies(below, store, ask, self._data, self._clock, self._numbers).run()
         pace, cursor = Pace(self._bytes_s_max), folder / "cursor"
-        hour, offset = _read_cursor(cursor)
+        hour, offset = read_cursor(cursor)
         await asyncio.to_thread(store.prune)  # also where the last try failed for want of room
         while True:
             said = await self._ask(below, AskRows(next(self._numbers), hour, offset), Rows, pace)
@@ -149,7 +155,7 @@ class Copies:
             for row in taken:  # all at once: what fails before is asked for again, and in the index once
                 await asyncio.to_thread(store.append, row)
             hour, offset = said.hour, said.offset
-            await asyncio.to_thread(_write_cursor, cursor, hour, offset)
+            await asyncio.to_thread(write_cursor, cursor, hour, offset)
 
     async def _fetch(self, below: Path, row: Segment, store: KeptStore, pace: Pace) -> None:
         """Here when it returns, unless it is there no more, is not what it was, or this node kept that time itself."""
@@ -186,34 +192,26 @@ class Copies:
 
     async def _ask(self, below: Path, question: AskRows | AskBytes, kind: type[T], pace: Pace) -> T | None:
         """None where no answer came."""
-        told: asyncio.Future[Rows | Bytes] = asyncio.get_running_loop().create_future()
-        self._asked[question.number] = told
         began_s = time.monotonic()
-        self._saying.say(subjects.kept_ask(below), encode(question))
-        try:
-            async with asyncio.timeout(copying.ANSWER_S):
-                said = await told
-        except TimeoutError:
+        said = await self._asked_of(below, question, copying.ANSWER_S)
+        if said is None:
             pace.lost()
             return None
-        finally:
-            del self._asked[question.number]
         pace.answered((time.monotonic() - began_s) * 1_000)
         if not isinstance(said, kind):
             return None
         await asyncio.sleep(pace.wait_s(len(said.data)))
         return said
 
-
-def _read_cursor(file: FilePath) -> tuple[str, int]:
-    try:
-        hour, offset = json.loads(file.read_text("utf-8"))
-        return str(hour), int(offset)
-    except (OSError, ValueError):
-        return "", 0
-
-
-def _write_cursor(file: FilePath, hour: str, offset: int) -> None:
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps([hour, offset]), "utf-8")
-    os.replace(partial, file)
+    async def _asked_of(self, below: Path, question: AskRows | AskBytes, answer_s: float) -> Rows | Bytes | None:
+        """None where no answer came in time."""
+        told: asyncio.Future[Rows | Bytes] = asyncio.get_running_loop().create_future()
+        self._asked[question.number] = told
+        self._saying.say(subjects.kept_ask(below), encode(question))
+        try:
+            async with asyncio.timeout(answer_s):
+                return await told
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[question.number]

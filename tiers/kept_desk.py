@@ -20,10 +20,11 @@ from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.codes import parse
 from fusioncmd.errors import BadInput, Conflict, NotFound, StorageFull
 from fusioncmd.video.keeping_bounds import AUDITED_S, CHOSEN_MAX, CUT_MS_MAX, FIND_MS_MAX, PART_BYTES_MAX, PINS_MAX
-from fusioncmd.video.kept import Pin
+from fusioncmd.video.kept import Missing, Pin
 from tiers import kept_wanted
 from tiers.desk import Desk
 from tiers.kept_audit import KeptAudit
+from tiers.kept_fetching import FetchDesk
 from tiers.kept_finding import Finding, lines_of
 from tiers.kept_store import folder_of
 from tiers.kept_wanted import Wanted
@@ -46,12 +47,14 @@ class KeptDesk:
         self._finding = Finding(data, clock)
         self._audit = KeptAudit(self._finding.own, recorder, clock)
         self._wanted = kept_wanted.read(self._folder)
+        self._fetching = FetchDesk(desk, data, recorder, clock)
         self._noted: dict[tuple[str, str, int, int], float] = {}  # who fetched what, and when
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
             asked.Footage: self.footage, asked.FootageCut: self.cut, asked.FootagePart: self.part,
             asked.FootageProof: self.proof, asked.PinFootage: self.pin, asked.KeepFootage: self.keep,
+            asked.FetchFootage: self._fetching.fetch,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -94,6 +97,14 @@ class KeptDesk:
         )
         source = f"{question.node}.{question.source}"
         if not made.segments:
+            found = await asyncio.to_thread(
+                self._finding.rows, question.from_ms, question.until_ms, question.node, question.source
+            )
+            if any(isinstance(row, Missing) and row.cause == "below" for rows in found.values() for row in rows):
+                raise NotFound(
+                    f"{source} was kept below, over a thin link. Have it fetched: video fetch.",
+                    f"{source} 的录像在下级，链路带宽有限。请先调取：video fetch。",
+                )
             raise NotFound(f"Nothing was kept of {source} at that time.", f"该时段没有 {source} 的录像。")
         details = {"what": "fetched", "from": str(question.from_ms), "until": str(question.until_ms)}
         self._note_once((who.name, source, question.from_ms, question.until_ms), details)

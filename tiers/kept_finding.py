@@ -35,11 +35,14 @@ class Finding:
         known: dict[str, Segment] = {}
         gone: set[str] = set()
         here: set[str] = set()
+        below: set[str] = set()  # known of a recorder below
         for store in self.stores():
             for row in store.between(from_ms, until_ms):
                 match row:
                     case Segment():
                         known[row.id] = row
+                        if store.folder != self.own.folder:
+                            below.add(row.id)
                         if store.file(row).exists():
                             here.add(row.id)
                     case Shed():
@@ -51,6 +54,9 @@ class Finding:
             if not (one.node.startswith(node) and source in ("", one.source)):
                 continue
             mine = found.setdefault((one.node, one.source), [])
+            if one.id in below - here - gone:
+                mine.append(Missing(one.node, one.source, one.begin_ms, one.end_ms, "below"))
+                continue
             mine.append(one)
             if one.id not in here:
                 mine.append(Shed(one.id, 0, "bytes"))

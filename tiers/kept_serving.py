@@ -32,6 +32,6 @@ def bytes_of(store: KeptStore, asked: AskBytes) -> Bytes:
         file = store.file(store.find(asked.segment))
         with file.open("rb") as opened:
             opened.seek(asked.offset)
-            return Bytes(asked.number, opened.read(PIECE_BYTES_MAX))
+            return Bytes(asked.number, opened.read(asked.limit))
     except (NotFound, FileNotFoundError):
         return Bytes(asked.number, b"")

@@ -24,7 +24,7 @@ from fusioncmd.voice.recorded import HOUR_MS, hour_of
 from tiers.recordings import store
 
 log = structlog.get_logger("keep")
-INDEX, PINS = "index", "pins"
+INDEX, PINS, SHARE = "index", "pins", "share"
 
 
 def folder_of(data: Path) -> Path:
@@ -51,8 +51,20 @@ class KeptStore:
         self.folder, self._clock, self._pins = folder, clock, folder_of(data) / PINS
         self._bytes_max, self._days_max, self.free_bytes_min = bytes_max, days_max, limits.DISK_FREE_BYTES_MIN
         self._sizes: dict[str, int] = {}  # of hours that are over, until something of them goes
-        self.shed = 0  # segments, since the start
+        self.shed = self.shed_for_room = 0  # segments, since the start
         self.full = False  # also without all that may go
+
+    @property
+    def bytes_max(self) -> int:
+        """What it may keep: its bound, and on a kit not more than what more important things leave (tiers/kit_disk)."""
+        return self._bytes_max if (share := self.share) is None else min(self._bytes_max, share)
+
+    @property
+    def share(self) -> int | None:
+        try:
+            return int((self.folder / SHARE).read_text("ascii"))
+        except (OSError, ValueError):
+            return None
 
     def file(self, one: Segment) -> Path:
         return self.folder / one.id[:10] / f"{one.id}.{FORM[one.codec]}"
@@ -60,7 +72,7 @@ class KeptStore:
     def place(self, ident: str, codec: str) -> Path:
         """Where a segment that begins is written. Raises OSError, also where the disk has room for little more than
         orders and answers, which come first."""
-        if shutil.disk_usage(self.folder.parent).free < self.free_bytes_min:
+        if (self.full and self.share is not None) or shutil.disk_usage(self.folder.parent).free < self.free_bytes_min:
             self.full = True
             raise OSError(errno.ENOSPC, "the room that is left is for orders and answers")
         hour = self.folder / ident[:10]
@@ -158,19 +170,19 @@ class KeptStore:
     def prune(self, room: int = 0) -> int:
         """Sheds what is too old, and the oldest beyond the bound, or until the disk has so many bytes `room` more than
         it must have. Returns how many segments went."""
-        hours, pins = self.hours(), self.pins()
+        hours, pins, bytes_max = self.hours(), self.pins(), self.bytes_max
         total = sum(map(self._size, hours))
         oldest = hour_of(max(0, int(self._clock() * 1_000) - self._days_max * 24 * HOUR_MS))
         before = self.shed
         for hour in hours:
             free = shutil.disk_usage(self.folder.parent).free
             short = free < self.free_bytes_min + room
-            if hour >= oldest and total <= self._bytes_max and not short:
+            if hour >= oldest and total <= bytes_max and not short:
                 break
-            why: kept.Why = "days" if hour < oldest else "bytes" if total > self._bytes_max else "room"
-            over = total - self._bytes_max if why == "bytes" else self.free_bytes_min + room - free
+            why: kept.Why = "days" if hour < oldest else "bytes" if total > bytes_max else "room"
+            over = total - bytes_max if why == "bytes" else self.free_bytes_min + room - free
             total -= self._shed(hour, pins, why, None if why == "days" else over)
-        self.full = total > self._bytes_max or shutil.disk_usage(self.folder.parent).free < self.free_bytes_min
+        self.full = total > bytes_max or shutil.disk_usage(self.folder.parent).free < self.free_bytes_min
         return self.shed - before
 
     def _shed(self, hour: str, pins: list[Pin], why: kept.Why, wanted: int | None) -> int:
@@ -201,6 +213,7 @@ class KeptStore:
             file.unlink()
             self.append(said)
         self.shed += 1
+        self.shed_for_room += why != "days"
 
     def _size(self, hour: str) -> int:
         found = self._sizes.get(hour)

@@ -38,11 +38,13 @@ class Wanted(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """What the recorder says of itself: at `at_ms`, how many sources it keeps, and what is wrong (English, Chinese)."""
+    """What the recorder says of itself: at `at_ms`, how many sources it keeps, what is wrong (English, Chinese), and
+    how many segments it shed for want of room since it began."""
 
     at_ms: int
     keeps: int
     problems: tuple[tuple[str, str], ...] = ()
+    shed: int = 0
 
 
 _wanted, _state = msgspec.json.Decoder(Wanted), msgspec.json.Decoder(State)

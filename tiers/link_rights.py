@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusioncmd import subjects
 from fusioncmd.bus.users import BusUser
+from fusioncmd.track.position import all_below
 from fusioncmd.video.subjects import SHOWN, ask, packets, roll, show, what
 from fusioncmd.voice import subjects as talk_subjects
 
@@ -11,7 +12,8 @@ from fusioncmd.voice import subjects as talk_subjects
 def talk(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The voice and video of a gateway's terminals: nothing is kept there, and nobody is asked."""
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
-    says = (*_talkgroups(user), *_video_says(user), talk_subjects.joined(f"{user.serves}-{user.name}"))
+    says = (*_talkgroups(user, *_TALK, "listens"), *_video_says(user))
+    says = (*says, talk_subjects.joined(f"{user.serves}-{user.name}"))
     return says, (*_talkgroups(user), *_video_hears(user), *beacons)
 
 
@@ -26,32 +28,41 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )  # fmt: skip
 
 
+def track(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Positions of units of the own place and below: the gateway says and hears them, and so does the node."""
+    return (all_below(user.path),), (all_below(user.path),)
+
+
 def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The NATS server of a node below: it says what comes up from there and hears what goes down, and voice of the
-    talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
+    """The NATS server of a node below: it says what comes up from there, positions too, and hears what goes down, and
+    voice of the talkgroups above it and below, and video, as far as somebody there listens; nothing else."""
     talkgroups = _talkgroups(user)
     up = (*says_up(user.serves), *talkgroups, *_video_says(user), *below(talk_subjects.beacon(user.path)))
-    up, down = (*up, *_kept(user, "said")), (*says_down(user.serves), *talkgroups, *_video_hears(user))
-    down = (*down, *_kept(user, "ask"))
+    up = (*up, *_kept(user, "said"), *_talkgroups(user, "listens"), all_below(user.path))
+    down = (*says_down(user.serves), *talkgroups, *_video_hears(user), *_kept(user, "ask"))
+    down = (*down, f"fc.listens.{user.path.dotted}.>")
     return up, (*down, *map(talk_subjects.beacon, user.path.ancestors()))
 
 
 def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Who carries links over satellites: what a link's user may, from either end of it, and how such links are. It
-    speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`)."""
-    own = (*says_up("*"), *says_down("*"))
-    talkgroups, beacons = _talkgroups(user), below(talk_subjects.beacon(user.path))
+    speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`).
+    Beacons of nodes at the far end are said here again; who listens is heard, and said of the far end's people."""
+    beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
     kept = (*_kept(user, "ask"), *_kept(user, "said"))
-    both = (*own, *talkgroups, *beacons, *map(talk_subjects.beacon, user.path.ancestors()), *kept)
+    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
     video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
     return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
 
 
-def _talkgroups(user: BusUser) -> tuple[str, ...]:
-    """Voice and floors of the places above, and of the user's own and all below."""
+_TALK = "voice", "floor"
+
+
+def _talkgroups(user: BusUser, *kinds: str) -> tuple[str, ...]:
+    """Voice and floors, or what is given, of the places above, and of the user's own and all below."""
     return tuple(
         subject
-        for kind in ("voice", "floor")
+        for kind in kinds or _TALK
         for subject in (
             *(f"fc.{kind}.{path.dotted}.*" for path in user.path.ancestors()), f"fc.{kind}.{user.path.dotted}.>",
         )
@@ -90,3 +101,11 @@ def says_down(code: str) -> tuple[str, ...]:
 
 def below(subject: str) -> tuple[str, str]:
     return subject, f"{subject}.>"
+
+
+def satellite_video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them and what
+    its encoder is told (`fc.thin`), copies of recordings, and rolls of places above."""
+    own = (f"fc.video.{user.path.dotted}.>", f"fc.thin.{user.path.dotted}.>", *_kept(user, "ask"), *_kept(user, "said"))
+    rolls = tuple(map(roll, user.path.ancestors()))
+    return (*own, *rolls), (*own, *rolls, roll(user.path))

@@ -1,4 +1,4 @@
-"""Who answers at a node for voice and video: radios and cameras, talkgroups, what was said and what is seen."""
+"""Who answers at a node for voice, video and positions: radios and cameras, talkgroups, what was said, what is seen."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tiers.problems import Said
 from tiers.radios import RadioDesk
 from tiers.serving import Answer
 from tiers.talkgroups import TalkgroupDesk
+from tiers.tracks import TrackDesk
 from tiers.video_desk import VideoDesk
 from tiers.voice_desk import VoiceDesk
 from tiers.voice_faults import VoiceFaults
@@ -44,17 +45,20 @@ class Media:
         self._voice.gateways = lambda: self._radios.gateways
         self.video = VideoDesk(desk, data, recorder, clock)
         self.kept = KeptDesk(desk, data, recorder, clock)
+        self.tracks = TrackDesk(bus, desk, data, recorder, clock)
 
     async def start(self) -> None:
         await self._radios.start()
         await self._cameras.start()
         await self._faults.start()
+        await self.tracks.start()
 
     async def run(self) -> None:
         """Until cancelled: what is shown is said again and again, and digests of recordings go into the audit."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.video.run())
             group.create_task(self.kept.run())
+            group.create_task(self.tracks.run())
 
     def note_end(self, task: asyncio.Future[None]) -> None:
         """Orders go on without it; health says that it is over."""
@@ -65,10 +69,12 @@ class Media:
     async def tend(self) -> None:
         """Now and then."""
         await self._talkgroups.tend()
+        await self.tracks.tend()
 
     def problems(self) -> Iterator[Said]:
         yield from self._faults.said()
         yield from self.kept.problems()
+        yield from self.tracks.problems()
         if self._has_failed:
             yield (
                 "What the node does for video has failed (see its log): restart it when no order runs",
@@ -76,5 +82,5 @@ class Media:
             )
 
     def answers(self) -> dict[type[Any], Answer]:
-        desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video, self.kept)
+        desks = (self._radios, self._cameras, self._voice, self._talkgroups, self.video, self.kept, self.tracks)
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

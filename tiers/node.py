@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.ladder_desk import LadderDesk
+from tiers.lastline import Lastline
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
@@ -95,7 +96,9 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems()),
+                lambda: (
+                    *self.logins.problems(), *self.ladders.problems, *self.media.problems(), *self.lastline.problems(),
+                ),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
@@ -103,7 +106,9 @@ class Node:
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
         self._departments(bus, data, monotonic)
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
+        self.lastline: Lastline = Lastline(bus, self.desk, self.links, data, self._judge, self.recorder, monotonic)
         self._folding.trust_filters = self._notices.filters
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run]  # from when it is ready
         self._stop = asyncio.Event()
 
     def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
@@ -167,6 +172,9 @@ class Node:
         climbing = await self.ladders.start()
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
+        beside = [asyncio.create_task(run()) for run in self.beside]
+        for task in beside:
+            task.add_done_callback(self._note_end)
         async with self.links.running(self.stop):
             while not self._stop.is_set():
                 try:
@@ -176,13 +184,18 @@ class Node:
                     await self.snapshot()
                     await self._keys.tend()
                     await self.media.tend()
-        climbing.cancel()
-        showing.cancel()
+        for task in (climbing, showing, *beside):
+            task.cancel()
         await self.snapshot()
         self._checks.close()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("node.part_failed", error=repr(error))
+            self.health.troubles["part"] = "A part of the node failed (see its log)", "节点的一部分已出错停止（见日志）"
 
     def _note_life(self, change: str) -> None:
         details = {"change": change, "version": __version__}

@@ -20,6 +20,7 @@ from fusioncmd.api import (
     records,
     roles,
     talkgroups,
+    tracks,
     video,
     voice,
 )  # fmt: skip
@@ -104,5 +105,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
-    **talkgroups.VERBS, **video.VERBS, **kept.VERBS,
+    **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS,
 }  # fmt: skip

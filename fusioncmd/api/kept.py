@@ -129,6 +129,55 @@ class Keeping(Struct, frozen=True):
     keeps: int | None
 
 
+class FetchFootage(Question["Fetching"], frozen=True):
+    """`video_fetch`: what was kept below of one source, from `from_ms` until before `until_ms`, is to come over a thin
+    link; `idle`: when nothing else uses it; `on` False: not any more. Without `node`, how it stands."""
+
+    node: CodeOrNone = ""
+    source: Annotated[str, Meta(max_length=32)] = ""
+    from_ms: Millis = 0
+    until_ms: Millis = 0
+    idle: bool = False
+    on: bool = True
+
+
+class Wish(Struct, frozen=True):
+    """What is to be fetched; by whom it was wished, and when."""
+
+    node: Code
+    source: Name
+    from_ms: Millis
+    until_ms: Millis
+    idle: bool
+    by: Annotated[str, Meta(max_length=256)]
+    at_ms: Millis
+
+    @property
+    def key(self) -> str:
+        return f"{self.node}.{self.source} {self.from_ms} {self.until_ms}"
+
+
+class Fetched(Struct, frozen=True):
+    """How far a wish is: segments that are known below, those of them that are here, and their bytes."""
+
+    segments: int = 0
+    here: int = 0
+    bytes: int = 0
+    bytes_here: int = 0
+
+
+class WishLine(Struct, frozen=True):
+    """`known`: the index of below has come as far as that; else nobody knows yet what there is."""
+
+    wish: Wish
+    fetched: Fetched
+    known: bool
+
+
+class Fetching(Struct, frozen=True):
+    lines: tuple[WishLine, ...]
+
+
 VERBS: Verbs = {
     Footage: ("video_kept", FootageReply),
     FootageCut: ("video_cut", FootageSegments),
@@ -136,4 +185,5 @@ VERBS: Verbs = {
     FootageProof: ("video_proof", FootageProved),
     PinFootage: ("video_pin", Pinned),
     KeepFootage: ("video_keep", Keeping),
+    FetchFootage: ("video_fetch", Fetching),
 }

@@ -29,6 +29,7 @@ Deed = Literal[
     "camera",
     "voice",
     "video",
+    "track",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Server, Stored, StreamEdge, StreamSpec
 from fusioncmd.errors import BusDown, Conflict, Problem, StorageFull
@@ -146,6 +146,13 @@ class MemoryBus:
         for stored in list(self._held(stream).kept.values()):
             if stored.seq >= from_seq:
                 yield stored
+
+    async def bound(self, stream: StreamSpec, bytes_max: int) -> None:
+        assert stream.sheds, stream.name
+        held = self._held(stream)
+        held.spec = replace(held.spec, bytes_max=bytes_max)
+        while held.size_bytes > bytes_max:
+            held.drop(next(iter(held.kept)))
 
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         held = self._held(stream)

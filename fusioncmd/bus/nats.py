@@ -24,7 +24,7 @@ from fusioncmd import limits
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, Together, fixed_name, one_each
 from fusioncmd.bus.nats_connect import Refusals, connect
 from fusioncmd.bus.nats_errors import translated
-from fusioncmd.bus.nats_streams import ensure_streams
+from fusioncmd.bus.nats_streams import bound, ensure_streams
 from fusioncmd.bus.nats_tail import NatsHearing, NatsTail
 from fusioncmd.bus.port import STREAMS, Handler, Heard, Hearing, Server, Stored, StreamEdge, StreamSpec, Tail
 from fusioncmd.bus.sequence import HEARTBEAT_S
@@ -160,6 +160,10 @@ class NatsBus:
         if below_seq > 1:  # 0 would purge everything
             with self._translated():
                 await self._jsm.purge_stream(stream.name, seq=below_seq)
+
+    async def bound(self, stream: StreamSpec, bytes_max: int) -> None:
+        with self._translated():
+            await bound(self._jsm, stream, bytes_max)
 
     async def tail(
         self,

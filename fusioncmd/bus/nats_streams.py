@@ -26,6 +26,14 @@ async def ensure_streams(jsm: JetStreamManager, clustered: bool) -> None:
             log.info("bus.replicated", stream=spec.name, servers=CLUSTER_SERVERS)
 
 
+async def bound(jsm: JetStreamManager, spec: StreamSpec, bytes_max: int) -> None:
+    """Of a stream that sheds: others would lose what was accepted."""
+    assert spec.sheds, spec.name
+    found = (await jsm.stream_info(spec.name)).config
+    if found.max_bytes != bytes_max:
+        await jsm.update_stream(found.evolve(max_bytes=bytes_max))
+
+
 def _config(spec: StreamSpec, replicas: int) -> js.StreamConfig:
     return js.StreamConfig(
         name=spec.name,

@@ -104,6 +104,9 @@ class Bus(Protocol):
     async def forget(self, stream: StreamSpec, below_seq: int) -> None:
         """Remove the messages before `below_seq`; where the stream ends does not change."""
 
+    async def bound(self, stream: StreamSpec, bytes_max: int) -> None:
+        """Hold so many bytes of a stream that `sheds` from now on: the oldest go at once."""
+
     async def tail(
         self,
         stream: StreamSpec,

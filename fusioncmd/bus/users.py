@@ -25,13 +25,15 @@ NODE, OFFICE, COMMANDER, CHANNELS, CONSOLE = "node", "office", "commander", "cha
 RADIO, TALK, FLOOR = "radio", "radio-voice", "floor"
 VIDEO, BROWSERS = "video", "browser-voice"
 CAMERA, PICTURES = "camera", "camera-video"
-SATELLITE = "satellite"
+SATELLITE, LINE = "satellite", "shortmessage"
+TRACK, TRACKS = "track", "node-tracks"  # the gateway of positions, and the node itself where they pass
 # A link is the NATS server of a node below; `talk` is the voice of a gateway, `floor` who arbitrates and records it.
 UserKind = Literal[
     "node", "office", "commander", "gateway", "channels", "link", "radio", "talk", "floor", "video", "camera",
-    "satellite",
+    "satellite", "track", "shortmessage",
 ]  # fmt: skip
-LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite")  # in the account that passes between tiers
+# In the account that passes between tiers:
+LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite", "track")
 PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096

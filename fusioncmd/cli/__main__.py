@@ -22,6 +22,11 @@ COMMANDS = {
         "Run a tier: NATS server, node and gateways, until Ctrl-C.",
         "运行本级：总线、节点与网关。",
     ),
+    "kit": (
+        "kit:app",
+        "A field kit: all of a tier on one small computer.",
+        "四合一装备：单机运行本级全部功能。",
+    ),
     "call": (
         "issue:call",
         "Call people down: who is there, and what do they answer?",
@@ -107,6 +112,7 @@ COMMANDS = {
         "Cameras and drones: add, list, remove.",
         "摄像头与无人机：新增、查看、移除。",
     ),
+    "tracks": ("tracks:app", "Where units are: list, watch, put by hand.", "单位位置：查看、跟踪、人工标注。"),
     "keys": (
         "keys:app",
         "The keys that sign orders: make, grant, list, end them.",
@@ -171,6 +177,11 @@ COMMANDS = {
         "video:app",
         "Video: what is live, show it, call a roll, find recordings.",
         "视频：在线画面、展示、点名、录像。",
+    ),
+    "satellite": (
+        "satellite:app",
+        "Satellites: what fits into short messages, orders by number.",
+        "卫星：短报文容量与指令模板。",
     ),
     "plan": (
         "plan:plan",

@@ -25,6 +25,9 @@ LOOK_EVERY_S = 0.1
 ROLES = {
     "node": ("node", "节点"), "office": ("office", "值班席"),
     "commander": ("commander", "指挥员"), "gateway": ("gateway", "网关"), "link": ("node below", "下级节点"),
+    "channels": ("channels", "通知渠道"), "radio": ("radios", "电台"), "talk": ("voice of a gateway", "网关语音"),
+    "floor": ("floors", "话权"), "video": ("video", "视频"), "camera": ("cameras", "摄像头"),
+    "track": ("positions", "位置"),
 }  # fmt: skip
 
 app = typer.Typer(

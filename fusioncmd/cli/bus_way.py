@@ -90,39 +90,40 @@ def joined_way(data: Path, ca: Path | None, keys: Path | None, open_bus: bool) -
     return Way(ca=ca, keys=None if open_bus else folder, open=open_bus)
 
 
-def make_users(
-    data: Path,
-    node: str,
-    gateways: int,
-    radio: bool = False,
-    voice: bool = False,
-    video: bool = False,
-    cameras: bool = False,
-    satellite: bool = False,
-) -> None:
-    """The users that every tier has: node, office, commander, console, and one for each gateway process."""
+def way_of(
+    joins: bool, data: Path, host: str, cert: Path | None, cert_key: Path | None, ca: Path | None, keys: Path | None,
+    open_bus: bool,
+) -> Way:  # fmt: skip
+    """Of somebody else's server where it `joins` one, else of the own."""
+    return joined_way(data, ca, keys, open_bus) if joins else own_way(data, host, cert, cert_key, ca)
+
+
+def make_users(data: Path, node: str, gateways: int, parts: frozenset[str] = frozenset()) -> None:
+    """The users that every tier has: node (two), office, commander, console, one for each gateway process; and those of
+    its `parts`, by the names in `_OF_PARTS`."""
     folder = users.folder_of(data)
     users.ensure(folder, users.NODE, "node", node)
+    users.ensure(folder, users.TRACKS, "track", node)
     users.ensure(folder, users.OFFICE, "office", node)
     users.ensure(folder, users.COMMANDER, "commander", node)
     if (data / FILE).exists():
         users.ensure(folder, users.CHANNELS, "channels", node)
     users.ensure(folder, users.CONSOLE, "commander", node)  # asks, with the session of whoever looks at it
-    if radio:
-        users.ensure(folder, users.RADIO, "radio", node)
-        users.ensure(folder, users.TALK, "talk", node)
-    if video:
-        users.ensure(folder, users.VIDEO, "video", node)
-        users.ensure(folder, users.BROWSERS, "talk", node)
-    if cameras:
-        users.ensure(folder, users.CAMERA, "camera", node)
-        users.ensure(folder, users.PICTURES, "talk", node)
-    if satellite:
-        users.ensure(folder, users.SATELLITE, "satellite", node)
-    if radio or voice or video:
-        users.ensure(folder, users.FLOOR, "floor", node)
+    for name, role in sorted({user for part in parts for user in _OF_PARTS[part]}):
+        users.ensure(folder, name, role, node)
     for i in range(1, gateways + 1):
         users.ensure(folder, f"responder-{i}", "gateway", node)
+
+
+_OF_PARTS: dict[str, tuple[tuple[str, users.UserKind], ...]] = {
+    "radio": ((users.RADIO, "radio"), (users.TALK, "talk"), (users.FLOOR, "floor")),
+    "voice": ((users.FLOOR, "floor"),),
+    "video": ((users.VIDEO, "video"), (users.BROWSERS, "talk"), (users.FLOOR, "floor")),
+    "cameras": ((users.CAMERA, "camera"), (users.PICTURES, "talk")),
+    "satellite": ((users.SATELLITE, "satellite"),),
+    "tracks": ((users.TRACK, "track"),),
+    "modem": ((users.LINE, "shortmessage"),),
+}
 
 
 def write_way(data: Path, url: str, way: Way) -> None:

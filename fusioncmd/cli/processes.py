@@ -15,6 +15,7 @@ from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.satellite_way import Satellite
+from fusioncmd.cli.track_way import Tracks
 from fusioncmd.cli.video_way import Video
 from fusioncmd.ladder.config import FILE
 from fusioncmd.ladder.settings import push_point
@@ -47,6 +48,16 @@ class Tier:
     cameras: Cameras | None = None
     keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
     satellite: Satellite | None = None
+    disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
+    beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
+    tracks: Tracks | None = None
+    modem: str | None = None  # the serial line of a terminal for short messages
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """What there is beside node, responder gateways and console."""
+        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "modem"
+        return frozenset(part for part in optional if getattr(self, part))
 
     @property
     def nats_url(self) -> str:
@@ -74,7 +85,8 @@ class Tier:
         own = ["--node", self.node, "--nats", self.nats_url, *common, *places, *second]
         above = ["--above", self.linked.above] if self.linked.above else []
         video = ["--video"] if self.video else []
-        yield "node", [*python, "tiers", *own, *above, *video, *self._login("node")]
+        disk = [] if self.disk_bytes is None else ["--disk-bytes", str(self.disk_bytes)]
+        yield "node", [*python, "tiers", *own, *above, *video, *disk, *self._login("node")]
         behind = ["--proxy-protocol", *(f"--trust={proxy}" for proxy in self.proxies)] if self.proxies else []
         push = ["--push-key", key.hex()] if (key := push_point(self.data)) else []
         talk = ["--talk", self.video.at] if self.video else []
@@ -92,12 +104,14 @@ class Tier:
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
         yield from self._satellites(python, common)
+        yield from self._modem(python)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
+        yield from self.beside
 
     def _media(self, python: list[str], common: list[str], places: list[str]) -> Iterator[tuple[str, list[str]]]:
-        """Of voice and video."""
+        """Of voice, video and positions."""
         nats = ["--nats", self.nats_url, *common]
         own = ["--node", self.node, *nats, *self._login(users.FLOOR)]
         if self.voice or self.radio is not None or self.video is not None:
@@ -106,7 +120,7 @@ class Tier:
             yield "keep", [*python, "tiers.keep", *own, "--gib", str(self.keep[0]), "--days", str(self.keep[1])]
         for name, way, user, more in (
             ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
-            ("camera", self.cameras, users.CAMERA, []),
+            ("camera", self.cameras, users.CAMERA, []), ("track", self.tracks, users.TRACK, []),
         ):  # fmt: skip
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]
@@ -120,6 +134,12 @@ class Tier:
             yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
+
+    def _modem(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
+        """The last line."""
+        if self.modem is not None:
+            own = ["--nats", self.nats_url, "--port", self.modem, *self._login(users.LINE)]
+            yield "shortmessage", [*python, "gateways.shortmessage", *own]
 
     def _login(self, name: str) -> list[str]:
         key = self.bus_key(name)

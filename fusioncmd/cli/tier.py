@@ -47,8 +47,7 @@ async def run_tier(tier: Tier, say_line: shell.SayLine, env: dict[str, str] | No
     keys.ensure_ticket_key(tier.data)
     make_keys(tier.data, tier.node, divisions.load(tier.divisions))
     if tier.nats is None:
-        ways = tier.radio is not None, tier.voice, tier.video is not None, tier.cameras is not None
-        make_users(tier.data, tier.node, tier.gateways, *ways, tier.satellite is not None)
+        make_users(tier.data, tier.node, tier.gateways, tier.parts)
     if tier.satellite is not None:
         ensure_link_certificate(tier.data, tier.node, int(machine_clock()() * 1000))
     write_way(tier.data, tier.nats_url, tier.way)

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import fcntl
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
 from fusioncmd.cli.at_tier import at_tier
-from fusioncmd.cli.bus_way import joined_way, own_way
+from fusioncmd.cli.bus_way import way_of
 from fusioncmd.cli.camera_way import cameras_of
 from fusioncmd.cli.entrance import address, console_of, page_line, proxies_of, way_in
 from fusioncmd.cli.keys import root_key_words
@@ -22,6 +22,7 @@ from fusioncmd.cli.radio_way import radio_of
 from fusioncmd.cli.satellite_way import DEFAULT_RATE, satellite_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
+from fusioncmd.cli.track_way import tracks_line, tracks_of
 from fusioncmd.cli.video_way import video_of
 from fusioncmd.errors import Unavailable
 from fusioncmd.video.keeping_bounds import KEPT_BYTES_MAX, KEPT_DAYS_MAX
@@ -62,21 +63,19 @@ def up(
     radio_tls: options.RadioTlsOption = None, voice: options.VoiceOption = False, video: options.VideoOption = None,
     video_host: options.VideoHostOption = "127.0.0.1", video_url: options.VideoUrlOption = None,
     cameras: options.CamerasOption = None, camera_host: options.CameraHostOption = "127.0.0.1",
+    tracks: options.TracksOption = None,
     keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3, keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     satellite: options.SatelliteOption = None, satellite_rate: options.SatelliteRateOption = DEFAULT_RATE,
     satellite_ways: options.SatelliteWaysOption = None, satellite_port: options.SatellitePortOption = None,
-    satellite_host: options.SatelliteHostOption = "0.0.0.0", as_json: shell.JsonOption = False,
+    satellite_host: options.SatelliteHostOption = "0.0.0.0", modem: options.ModemOption = None,
+    as_json: shell.JsonOption = False,
 ) -> None:  # fmt: skip
     """Run a tier: NATS server, node, responder gateways and console, until Ctrl-C."""
 
     async def go() -> None:
         places, path, folder = at_tier(node, data, divisions)
         proxies = proxies_of(host, proxied, trust or (), plaintext)
-        way = (
-            own_way(folder, nats_host, tls_cert, tls_key, tls_ca)
-            if nats is None
-            else joined_way(folder, tls_ca, bus_key, open_bus)
-        )
+        way = way_of(nats is not None, folder, nats_host, tls_cert, tls_key, tls_ca, bus_key, open_bus)
         linked = linked_way(
             folder, way, nats is not None, parent, links_host, links_port, parent_ca, satellite is not None,
             satellite_port,
@@ -87,14 +86,19 @@ def up(
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
             satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
+            tracks=tracks_of(tracks),
+            modem=modem,
         )  # fmt: skip
-        await _run(tier, places.full_name(path), as_json)
+        name = places.full_name(path)
+        await until_stopped(tier, as_json, lambda: _tell_ready(tier, name, as_json))
 
     shell.run(go(), as_json)
 
 
-async def _run(tier: Tier, name: str, as_json: bool) -> None:
-    """Until a signal comes."""
+async def until_stopped(
+    tier: Tier, as_json: bool, ready: Callable[[], object], beside: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Runs `tier` until a signal comes; when it is ready, `ready` says so, and `beside` runs until the end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -107,10 +111,13 @@ async def _run(tier: Tier, name: str, as_json: bool) -> None:
             await asyncio.gather(starting, return_exceptions=True)
             return
         supervisor = starting.result()
+        told = asyncio.ensure_future(beside()) if beside is not None else None
         try:
-            _tell_ready(tier, name, as_json)
+            ready()
             await waiting
         finally:
+            if told is not None:
+                told.cancel()
             await supervisor.stop()
 
 
@@ -139,6 +146,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     if tier.satellite and tier.satellite.words:
         shell.say_line(say(f"  kits       {tier.satellite.words} (satellite, UDP)",
                            f"  便携站  {tier.satellite.words}（卫星，UDP）"))  # fmt: skip
+    if tier.tracks:
+        shell.say_line(tracks_line(tier.tracks))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))
     shell.say_line(say(f"  files      {tier.data}", f"  数据  {tier.data}"))
     if root := root_key_words(tier.data):

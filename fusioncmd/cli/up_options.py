@@ -154,6 +154,11 @@ CamerasOption = Annotated[
                         "接入摄像头；供无人机推流的端口，例如 8710-8719，无则为 0。")
 ]  # fmt: skip
 CameraHostOption = Annotated[str, _option("ADDRESS", "Where drones push to: an address of this machine.", "推流地址。")]
+TracksOption = Annotated[
+    str | None, _option("WAYS", "Where units come in with their positions: mavlink=PORT (UDP), cot=PORT (TAK; TCP and "
+                        "UDP), host=ADDRESS, from=NETWORK, by commas.",
+                        "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP 与 UDP）、host=地址、from=网段，以逗号分隔。")
+]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",
                                                                  "与 --video 同用：录像上限；0 为不录像。"))
@@ -163,6 +168,10 @@ KeepDaysOption = Annotated[
 ]
 SecondAboveOption = Annotated[
     int, typer.Option(min=0, max=limits.SECOND_PERSON_PEOPLE_MAX, metavar="PEOPLE", help=_second)
+]  # fmt: skip
+ModemOption = Annotated[
+    str | None, _option("DEVICE", "The last line: a BeiDou terminal at this serial port, such as /dev/ttyUSB0.",
+                        "末级链路：接北斗短报文终端的串口，例如 /dev/ttyUSB0。")
 ]  # fmt: skip
 PlaintextOption = Annotated[
     bool, _flag("--plaintext", "Terminals may come from elsewhere without TLS.", "允许其他机器上的终端不加密接入。")

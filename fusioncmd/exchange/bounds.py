@@ -29,6 +29,7 @@ CANARIES_FLYING_MAX = 64  # shed, the oldest first: their answers count no more
 CANARY_GATEWAYS_MAX = 1_024  # whose answers a node expects; shed, who was not heard for longest
 CANARY_GATEWAY_KEPT_S = 600.0  # so long a gateway that is gone is missed
 BELOW_TOLD_MAX = 128  # what does not carry below, as a node says it upwards and shows it; shed, the lowest, and counted
+DISKS_TOLD_MAX = 32  # kits below whose disk is full, as a node says it upwards; shed, the last by code
 LOSSES_MAX = 65_536  # of people's devices, that tiers tell each other; reject: they have to be ended at each tier
 STEP_MS_MAX = 60_000  # a clock that moves further at once is one that was set
 

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from fusioncmd import codes
 from fusioncmd.bus import users
 from fusioncmd.errors import BadInput, Conflict, NotFound
-from fusioncmd.trust import grants, handing, keyfile, requests, ring
+from fusioncmd.trust import grants, handing, keyfile, line_keys, requests, ring
 from fusioncmd.trust.grants import Credential, GrantPurpose, PlaceCode, SignedGrant
 from fusioncmd.trust.handing import Terms
 from fusioncmd.trust.refusals import Untrusted
@@ -68,6 +68,7 @@ def approve(
         raise BadInput(f"{request.code} does not lie below {own_code}.", f"{request.code} 不在 {own_code} 之下。")
     terms = Terms(request.code, ring.BOTH, PURPOSES, True, valid_ms)
     granted = handing.grant(keys, request.deputy, by, terms, now_ms)
+    line_keys.keep_above(keys, request.code, granted, by)
     users.admit(bus, link_name(request.code), request.code, request.link)
     return Joined(request.code, own_code, granted)
 
@@ -97,6 +98,7 @@ def take(data: Path, joined: Joined, now_ms: int) -> str:
     own = handing.signer_of(keys, name)
     if own.grant.path != joined.code or "node" not in own.grant.purposes:
         raise Untrusted("The grant is not that of a node.", "该授权不是节点授权。", "purpose")
+    line_keys.keep_below(keys, joined.above, joined.granted, own)
     ring.make_below(keys, own, own.grant.holder, now_ms)
     keyfile.make_file(data / "above", codes.parse(joined.above).code.encode(), 0o644)
     return own.grant.holder

@@ -51,9 +51,7 @@ def make_key(file: Path, algorithm: str = signatures.ED25519) -> Signer:
 
 def read_key(file: Path) -> Signer:
     """`Untrusted` for a file that others may read, or that is no key."""
-    data, mode = _read(file)
-    if mode & OTHERS:
-        raise Untrusted(*open_to_others(file), "key")
+    data = read_secret(file)
     try:
         key = msgspec.json.decode(data, type=PrivateKey)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -61,6 +59,14 @@ def read_key(file: Path) -> Signer:
     if is_guessable(key.seed):
         raise Untrusted(f"{file} holds a key that anybody can guess.", f"{file} 中的密钥可被猜出。", "key")
     return signatures.signer(key.seed, key.algorithm)
+
+
+def read_secret(file: Path) -> bytes:
+    """`Untrusted` for a file that others may read."""
+    data, mode = _read(file)
+    if mode & OTHERS:
+        raise Untrusted(*open_to_others(file), "key")
+    return data
 
 
 def write_grants(file: Path, chain: tuple[SignedGrant, ...]) -> None:

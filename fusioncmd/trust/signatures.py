@@ -3,6 +3,10 @@
 What is signed is `fusioncmd/<purpose>/1`, a zero byte, the 16 bytes that name the grant in whose capacity the signer
 acts, and the body. So a signature made for one purpose, or under one grant, is none for another.
 
+Two keys also give a secret that nobody else has (`Signer.agree`): X25519 (RFC 7748) between the same keys in their
+Montgomery form. Using one key for both is sound: what is hashed for a signature and for an exchange never meets
+(E. Thormarker, "On using the same key pair for Ed25519 and an X25519 based KEM", 2021).
+
 Ed25519 is RFC 8032. OpenSSL refuses S ≥ L, but takes public keys of small order, for which one signature fits every
 message, and keys that are not canonical; both are refused here, when a key is loaded.
 """
@@ -12,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha512
 from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from fusioncmd.trust.refusals import refusal
 
@@ -41,17 +47,24 @@ class Algorithm:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A private key, held as what it can do."""
+    """A private key, held as what it can do. `with_key`: of an algorithm that can agree on secrets."""
 
     algorithm: str
     public: bytes
     raw: Callable[[bytes], bytes]
+    with_key: Callable[[bytes], bytes] | None = None
 
     def sign(self, purpose: Purpose, by: bytes, body: bytes) -> bytes:
         return self.raw(signed_bytes(purpose, by, body))
 
     def prove(self, purpose: DevicePurpose, body: bytes) -> bytes:
         return self.raw(proven_bytes(purpose, body))
+
+    def agree(self, public: bytes) -> bytes:
+        """32 bytes that this key and that of `public` alone can know; `Untrusted` for a key that is none."""
+        if self.with_key is None:
+            raise refusal("algorithm")
+        return self.with_key(public)
 
     def __repr__(self) -> str:
         return f"<Signer {self.algorithm} {self.public.hex()}>"
@@ -110,7 +123,15 @@ def _load_ed25519(public: bytes) -> Check:
 
 def _signer_ed25519(seed: bytes) -> Signer:
     key = Ed25519PrivateKey.from_private_bytes(seed)
-    return Signer(ED25519, key.public_key().public_bytes_raw(), key.sign)
+
+    def with_key(public: bytes) -> bytes:
+        _load_ed25519(public)
+        y = int.from_bytes(public, "little") & (2**255 - 1)
+        u = (1 + y) * pow(1 - y, -1, _P) % _P
+        peer = X25519PublicKey.from_public_bytes(int(u).to_bytes(32, "little"))
+        return X25519PrivateKey.from_private_bytes(sha512(seed).digest()[:32]).exchange(peer)
+
+    return Signer(ED25519, key.public_key().public_bytes_raw(), key.sign, with_key)
 
 
 ALGORITHMS = {ED25519: Algorithm(_load_ed25519, _signer_ed25519)}

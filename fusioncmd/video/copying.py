@@ -22,6 +22,10 @@ BYTES_S_FIRST = 100_000.0  # at the beginning
 BYTES_S_MIN = 4_000.0  # and never less, while answers come
 LATE_MS = 150.0  # an answer that is later than the quickest ones by so much: others use the link
 ANSWER_S = 10.0  # then it is lost
+THIN_PIECE_BYTES = 8 * 1024  # of one answer over a thin link: a second of 64 kbit/s
+THIN_WINDOW = 6  # questions at once there: 600 ms and back at 512 kbit/s
+THIN_ANSWER_S = 180.0  # an answer there that is later is lost
+THIN_ROWS_MS = 24 * 3_600_000  # so much of the index is fetched there at first; what was before, when it is wished for
 SEGMENT_BYTES_MAX = 256 * 1024**2  # of a copy; passed over
 
 Hour = Annotated[str, Meta(pattern=r"\A([0-9]{10})?\Z")]
@@ -30,9 +34,10 @@ Data = Annotated[bytes, Meta(max_length=PIECE_BYTES_MAX)]
 
 
 class Here(Struct, frozen=True, array_like=True, tag="kept-here.1"):
-    """A recorder is at `code`."""
+    """A recorder is at `code`; `thin`: over a thin link, so that only what is wished for is fetched."""
 
     code: Code
+    thin: bool = False
 
 
 class AskRows(Struct, frozen=True, array_like=True, tag="kept-ask-rows.1"):
@@ -44,9 +49,13 @@ class AskRows(Struct, frozen=True, array_like=True, tag="kept-ask-rows.1"):
 
 
 class AskBytes(Struct, frozen=True, array_like=True, tag="kept-ask-bytes.1"):
+    """At most `limit` bytes. `idle`: when nothing else uses the link."""
+
     number: Number
     segment: Id
     offset: Number
+    limit: Annotated[int, Meta(gt=0, le=PIECE_BYTES_MAX)] = PIECE_BYTES_MAX
+    idle: bool = False
 
 
 class Rows(Struct, frozen=True, array_like=True, tag="kept-rows.1"):

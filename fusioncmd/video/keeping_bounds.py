@@ -23,6 +23,7 @@ CUT_MS_MAX = 6 * 3_600_000  # of one file; reject
 CUT_SEGMENTS_MAX = 4_096  # of one file; reject
 PART_BYTES_MAX = 1024**2  # of a segment in one reply; the rest is asked for
 FIND_MS_MAX = 400 * 86_400_000  # of one question; reject
+WISHES_MAX = 64  # of one node, to be fetched over thin links; reject
 BATCH_MAX = 512  # segments of one entry in the audit; another one
 AUDITED_S = 60.0  # entries are made so often
 

@@ -21,7 +21,7 @@ from fusioncmd.voice.recorded import HOUR_MS, hour_of
 Id = Annotated[str, Meta(pattern=r"\A[0-9]{10}-[0-9]{7}-[0-9a-f]{8}\Z")]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=32)]
-Cause = Literal["silent", "gap", "keyframe", "clock", "down", "room", "behind", "shed"]
+Cause = Literal["silent", "gap", "keyframe", "clock", "down", "room", "behind", "shed", "below"]
 FORM = {"H264": "mp4", "VP8": "webm"}  # by codec: the form of files, and how they are called
 CAUSES: dict[str, tuple[str, str]] = {
     "silent": ("the source sent nothing", "视频源无信号"),
@@ -32,6 +32,7 @@ CAUSES: dict[str, tuple[str, str]] = {
     "room": ("the disk was full", "磁盘已满"),
     "behind": ("the recorder did not keep up", "录像程序积压"),
     "shed": ("shed, to make room", "已清除以腾出空间"),
+    "below": ("kept below, over a thin link: `video fetch`", "录像在下级，链路带宽有限：用 video fetch 调取"),
 }
 
 

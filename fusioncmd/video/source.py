@@ -42,7 +42,8 @@ class Track(Struct, frozen=True, array_like=True):
 class Source(Struct, frozen=True, array_like=True, tag="source.1"):
     """`node` and `name` are its address; `number` is the responder's, 0 for none; `gateway` publishes it. `since_ms`:
     when it began (since 1970). `of`: for `shown`, the address `<dotted path>.<name>` of the source that is shown.
-    `trouble`: why nothing comes from it, in English and in Chinese; empty when it does."""
+    `trouble`: why nothing comes from it, in English and in Chinese; empty when it does. `thin`: it comes over a thin
+    link, `live` at a low rate when somebody watches, or as `stills` (still.py) where there is no room for that."""
 
     node: Code
     name: Annotated[str, Meta(min_length=1, max_length=32)]
@@ -58,16 +59,19 @@ class Source(Struct, frozen=True, array_like=True, tag="source.1"):
     of: Annotated[str, Meta(max_length=64)] = ""
     trouble: tuple[Annotated[str, Meta(max_length=160)], Annotated[str, Meta(max_length=160)]] = ("", "")
     over: bool = False
+    thin: Literal["", "live", "stills"] = ""
 
 
 class Ask(Struct, frozen=True, array_like=True, tag="ask.1"):
     """By a gateway with `viewers` of a source, each `SAID_S` and when it wants a new picture (`keyframe`).
-    `bits_per_s`: what its viewers' ways can carry; 0: no less than the source sends."""
+    `bits_per_s`: what its viewers' ways can carry; 0: no less than the source sends. `still_s`: of a source over a thin
+    link, a still each so many seconds; 0: none."""
 
     gateway: GatewayName
     viewers: Annotated[int, Meta(ge=0, lt=1 << 20)]
     keyframe: bool = False
     bits_per_s: Annotated[int, Meta(ge=0, lt=1 << 40)] = 0
+    still_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
 
 
 class Show(Struct, frozen=True, array_like=True, tag="show.1"):

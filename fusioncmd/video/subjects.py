@@ -1,6 +1,6 @@
 """NATS subjects of video: what a source is, its packets, what is asked of it, and what is put before everybody. Pure.
 
-A source belongs to a place: `fc.video.<path>.<source>.<rtp, what or ask>`. Nothing of it is kept.
+A source belongs to a place: `fc.video.<path>.<source>.<rtp, what, ask or still>`. Nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ def what(path: Path, source: str) -> str:
 def ask(path: Path, source: str) -> str:
     """What a gateway with viewers asks of it: a new picture, a rate (source.py)."""
     return f"fc.video.{path.dotted}.{_token(source)}.ask"
+
+
+def still(path: Path, source: str) -> str:
+    """A single picture of it, where a thin link affords no more (still.py)."""
+    return f"fc.video.{path.dotted}.{_token(source)}.still"
 
 
 def sources_heard_at(path: Path) -> list[str]:

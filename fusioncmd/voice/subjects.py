@@ -26,6 +26,12 @@ def joined(gateway: str) -> str:
     return f"fc.joined.{gateway}"
 
 
+def listens(path: Path, talkgroup: str) -> str:
+    """That somebody listens to it, each two seconds, without content: to whoever carries it over a thin link. Who does
+    not carry it is not subscribed, and no link bears it."""
+    return f"fc.listens.{path.dotted}.{_token(talkgroup)}"
+
+
 def faults(path: Path) -> str:
     """What the process that records voice at that node could not do; it crosses no link."""
     return f"fc.talk.{path.code}.faults"

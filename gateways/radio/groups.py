@@ -29,6 +29,7 @@ from gateways.radio.wire import Wire
 TICK_S = 0.01
 IDLE_TICKS = 20  # talkgroups in which nobody speaks are looked at so much more rarely
 JOINED_TICKS = 100
+LISTENS_TICKS = 200
 
 
 @dataclass(slots=True)
@@ -71,6 +72,9 @@ class Groups:
                     if ticks % IDLE_TICKS == 0 or each.group.busy:
                         each.group.tick(at_ms)
                 self._ticked(at_ms)
+                if ticks % LISTENS_TICKS == 0:
+                    for each in self._groups.values():
+                        self._say_listens(each.group)
                 if ticks % JOINED_TICKS == 0:
                     self._say_joined()
                     await self.leave_empty()
@@ -129,6 +133,7 @@ class Groups:
         made.hearings.append(await self._bus.hear(subjects.floor(path, name), partial(self._hear, Talkgroup.floor)))
         made.hearings.append(await self._bus.hear(subjects.voice(path, name), partial(self._hear, Talkgroup.voice)))
         self._say_joined()
+        self._say_listens(group)
         return group
 
     async def leave_empty(self) -> None:
@@ -141,6 +146,9 @@ class Groups:
     def _say_joined(self) -> None:
         said = joined.Joined(self._gateway, tuple(self._groups)[: joined.GROUPS_MAX])
         self.say(subjects.joined(self._gateway), joined.encode(said))
+
+    def _say_listens(self, group: Talkgroup) -> None:
+        self.say(subjects.listens(group.path, group.name), b"")
 
 
 def now_ms() -> int:

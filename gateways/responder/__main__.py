@@ -9,6 +9,7 @@ import gc
 import os
 import re
 import signal
+from functools import partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fusioncmd.machine_clock import machine_clock
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
 from fusioncmd.programs import run_program
+from fusioncmd.room import refuses_reports
 from fusioncmd.terminal import Close
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
@@ -66,6 +68,7 @@ async def _run(given: argparse.Namespace) -> None:
     gateway.outflow.neighbours = Neighbours(given.data / "delivering.lock")
     gateway.push_key = given.push_key
     gateway.connect(bus, given.name)
+    gateway.reports.refuses = partial(refuses_reports, given.data)
     engine.serve(gateway)
     heeding = Heeding(judge, gateway.board, clock)
     tails = [await heeding.read(bus), await _read_losses(bus, gateway, clock())]  # whom to believe, and then orders

@@ -9,6 +9,7 @@ import structlog
 from pyroaring import BitMap
 
 from fusioncmd import ids, limits
+from fusioncmd.lastline import twins
 from fusioncmd.messages import RECEIVED, Order
 from fusioncmd.orders import Book
 from fusioncmd.trust.chains import Chain
@@ -35,6 +36,7 @@ class Posted:
     judged_as_of_ms: int = 0
     reports_ms: dict[int, int] = field(default_factory=dict)  # of who reported: until when their pace is used up
     parts_ms: dict[int, int] = field(default_factory=dict)  # the same, of parts of pictures
+    twin: Posted | None = None  # came before, and is the same to people (lastline/twins.py)
 
 
 class Board:
@@ -44,6 +46,7 @@ class Board:
         self.early = Early()
         self.posted: dict[bytes, Posted] = {}
         self.open: list[Posted] = []  # what a terminal that connects is due, oldest first
+        self._first: dict[bytes, Posted] = {}  # of two that are one, which came first; by short id
 
     @property
     def orders(self) -> dict[bytes, Order]:
@@ -77,6 +80,9 @@ class Board:
             log.error("board.no_alert", order=ids.to_text(order.id))
             audience = BitMap()
         posted = self.posted[order.id] = Posted(order, replies.deliver(sealed), audience, authors)
+        first = self._first.setdefault(twins.short_of(order.id), posted)
+        if twins.are_one(first.order, order):
+            posted.twin = first
         self.open = [p for p in self.open if p.order.id != order.refs]
         if order.msg_type != "cancel" and self._book.state(order, now_ms) == "open":
             self.open.append(posted)
@@ -114,6 +120,7 @@ class Board:
         kept = [p for p in self.posted.values() if now_ms < ends_ms[alert_of[p.order.id]] + ENDED_KEPT_MS]
         self.posted = {posted.order.id: posted for posted in kept}
         self.open = [posted for posted in self.open if posted.order.id in self.posted]
+        self._first = {short: posted for short, posted in self._first.items() if posted.order.id in self.posted}
         fallen, self._book = self._book.fallen, Book()
         self._book.fallen = fallen & self.posted.keys()
         for posted in kept:
@@ -135,7 +142,13 @@ class Board:
         meant = posted.audience & connected
         if posted.order.msg_type == "cancel":
             meant &= BitMap.union(*(self.posted[o.id].told for o in self._book.chain(posted.order)[1:]), BitMap())
+        elif (twin := posted.twin) is not None and twin in self.open:
+            meant -= twin.audience
         return meant - posted.told
+
+    def _by_twin(self, posted: Posted, number: int) -> bool:
+        """Whether the person has, or is given, the order that is the same and came first."""
+        return posted.twin is not None and posted.twin in self.open and number in posted.twin.audience
 
     def due_on_connect(self, number: int, held: tuple[bytes, ...], now_ms: int) -> tuple[list[Posted], list[Posted]]:
         """For a terminal that has `held`: what it has to be sent, and what it thereby says it received."""
@@ -143,7 +156,7 @@ class Board:
             if ident not in self.posted:
                 self.early.keep(ident, RECEIVED, None, number, now_ms)
         received = [posted for ident in held if (posted := self.posted.get(ident)) and number in posted.audience]
-        due = [posted for posted in self.open if number in posted.audience and posted.order.id not in held]
+        due = [p for p in self.open if number in p.audience and p.order.id not in held and not self._by_twin(p, number)]
         for posted in received:
             cancel = self._book.ending(posted.order.id)
             if cancel is not None and cancel.id not in held and self.posted[cancel.id] not in due:

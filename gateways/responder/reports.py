@@ -7,6 +7,7 @@ for each order: what comes faster is given back, and their terminal keeps it. A 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -35,6 +36,7 @@ class Teller(Protocol):
 class ReportBox:
     def __init__(self, bus: Bus, teller: Teller) -> None:
         self._bus, self._teller = bus, teller
+        self.refuses: Callable[[], bool] = lambda: False  # where the room that is left is for orders and answers
         self._stores: set[asyncio.Task[None]] = set()
 
     def take(self, said: Said, number: int, town: str, now_ms: int, about: Posted) -> None:
@@ -43,6 +45,9 @@ class ReportBox:
             self._teller.refuse(number, "not_a_picture", said.order, said.report)
         elif len(self._stores) >= limits.REPORTS_IN_FLIGHT_MAX or not _in_pace(said, number, now_ms, about):
             self._teller.refuse(number, "busy", said.order, said.report)
+        elif self.refuses():
+            log.warning("reports.refused")
+            self._teller.refuse(number, "not_stored", said.order, said.report)
         else:
             task = asyncio.create_task(self._store(said, number, Path(town), now_ms))
             self._stores.add(task)

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from fusioncmd import subjects
-from fusioncmd.bus.port import Bus, Heard
+from fusioncmd.bus.port import Bus, Heard, Hearing
 from fusioncmd.codes import Path
 from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.satellite import FACTS_EVERY_S, LinkFacts, pack
@@ -48,6 +48,7 @@ class LinkBridge:
         self.core = Bridge(pipe, carriers(link), self._say, began_ms)
         self._out: deque[tuple[str, bytes]] = deque(maxlen=OUT_MESSAGES_MAX)
         self._wake = asyncio.Event()
+        self._hearings: dict[tuple[int, str], Hearing] = {}
         self._facts_due_s = 0.0
         self.lost = 0  # messages that this end's bus did not take
         pipe.heard, pipe.turned = self._heard, self._turned
@@ -56,12 +57,18 @@ class LinkBridge:
 
     async def run(self, bus: Bus) -> None:
         """Until it is cancelled. `bus` has no echo."""
-        for carrier in self.core.carriers:
-            for subject in carrier.hears():
-                await bus.hear(subject, self._hearer(carrier))
+        await self._listen(bus)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tick())
+            tasks.create_task(self._tick(bus))
             tasks.create_task(self._publish(bus))
+
+    async def _listen(self, bus: Bus) -> None:
+        """To what carriers want to hear now, and to nothing else."""
+        wanted = {(n, subject) for n, carrier in enumerate(self.core.carriers) for subject in carrier.hears()}
+        for key in self._hearings.keys() - wanted:
+            await self._hearings.pop(key).stop()
+        for n, subject in wanted - self._hearings.keys():
+            self._hearings[n, subject] = await bus.hear(subject, self._hearer(self.core.carriers[n]))
 
     def _hearer(self, carrier: Carrier) -> Heard:
         return lambda subject, data: self.core.from_bus(carrier, subject, data, self._monotonic())
@@ -79,11 +86,12 @@ class LinkBridge:
         self._out.append((subject, data))
         self._wake.set()
 
-    async def _tick(self) -> None:
+    async def _tick(self, bus: Bus) -> None:
         bad = 0
         while True:
             now_s = self._monotonic()
             self.core.due(now_s)
+            await self._listen(bus)
             if now_s >= self._facts_due_s:
                 self._tell()
             if self.core.bad != bad:

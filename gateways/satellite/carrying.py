@@ -80,7 +80,8 @@ class Carrier(Protocol):
     def kinds(self) -> Sequence[Kind]: ...
 
     def hears(self) -> Sequence[str]:
-        """Subjects of this end's bus (account of links)."""
+        """Subjects of this end's bus (account of links). Asked again after each `due`, for what somebody at the other
+        end wants changes: what is new in it is heard from then on, what is not in it any more is heard no more."""
         ...
 
     def from_bus(self, subject: str, data: bytes, now_s: float) -> Work: ...

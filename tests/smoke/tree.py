@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.tier_process import TierProcess, free_port, run, until
+from tests.tier_process import TierProcess, free_port, until
 
 CHAIN = ("44", "4401", "440106", "440106001", "440106001001")  # 广东省 广州市 天河区 五山街道 岳洲社区居委会
 FAST = {"FUSIONCMD_SNAPSHOT_EVERY_S": "0.5"}
@@ -35,11 +36,16 @@ class Node(TierProcess):
 def approve(folder: Path, above: TierProcess, above_code: str, code: str) -> None:
     """The node below asks, the one above approves, it takes what it was granted."""
     data, asked, granted = folder / code / "data", folder / f"{code}.join.json", folder / f"{code}.joined.json"
-    assert run("nodes", "request", "--node", code, "--data", data, "--out", asked).code == 0
-    done = run("nodes", "approve", asked, "--node", above_code, "--data", above.data, "--out", granted)
-    assert done.code == 0, done.err
-    taken = run("nodes", "take", granted, "--data", data)
-    assert taken.code == 0 and "is it the one that you were told?" in taken.out
+    with ThreadPoolExecutor(1) as pool:  # not in the caller's thread, which may have a loop that runs
+
+        def ask(*arguments: object) -> str:
+            done = pool.submit(above.here, "nodes", *arguments).result()
+            assert done.code == 0, done.err
+            return done.out
+
+        ask("request", "--node", code, "--data", data, "--out", asked)
+        ask("approve", asked, "--node", above_code, "--data", above.data, "--out", granted)
+        assert "is it the one that you were told?" in ask("take", granted, "--data", data)
 
 
 @contextlib.contextmanager

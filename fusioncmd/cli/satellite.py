@@ -1,0 +1,18 @@
+"""`satellite`: what goes over satellites, and what fits."""
+
+from __future__ import annotations
+
+import typer
+
+from fusioncmd.cli.lastline import budget, show_templates
+from fusioncmd.words import say
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None,
+    help=say("Satellites: what fits into short messages, orders by number.", "卫星：短报文容量与指令模板。"),
+)  # fmt: skip
+app.command(
+    "budget",
+    help=say("What fits into 560 and 14,000 bits, and how long it takes.", "560 与 14000 比特各能容纳什么、需多久。"),
+)(budget)
+app.command("templates", help=say("Orders that go as a number.", "可按编号发送的指令模板。"))(show_templates)

@@ -1,0 +1,1 @@
+"""Short messages of a satellite, by a modem at a serial line."""

@@ -1,0 +1,101 @@
+"""What a node has to say by the last line: to a node below, orders; to the one above, what became of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from fusioncmd.codes import Path
+from fusioncmd.errors import BadInput
+from fusioncmd.exchange import evidence
+from fusioncmd.exchange.evidence import NOTHING
+from fusioncmd.lastline import answer_maps, bounds, frames, order_codes, reports, signed, twins
+from fusioncmd.lastline.answer_maps import Section
+from fusioncmd.lastline.frames import Kind, Window
+from fusioncmd.lastline.schedule import Candidate
+from fusioncmd.lastline.templates import Table
+from fusioncmd.messages import Order
+from fusioncmd.roster.directory import Roster
+from tiers.holdings import container_of
+from tiers.ledger import Ledger
+
+TOWN_DIGITS = 9
+REPORTS_AT_ONCE = 512  # of an order, that are looked at: those that were written first
+
+
+@dataclass(slots=True)
+class Saying:
+    """`unsayable`: why an order cannot be said, by order."""
+
+    node: Path
+    roster: Roster
+    ledger: Ledger
+    table: Table
+    unsayable: dict[bytes, BadInput] = field(default_factory=dict)
+
+    def below(self, peer: str, bits: int, since_ms: int, now_ms: int) -> Iterator[Candidate]:
+        """To a node below: the orders since then that mean somebody there, and the ends of others."""
+        book, room = self.ledger.book, frames.room(bits)
+        for order in book.orders.values():
+            if order.issued_ms < since_ms or twins.is_stand_in(order.id) or order.id in book.fallen:
+                continue
+            if order.refs is not None and now_ms < (before := book.alert(order)).expires_ms:
+                for ended in book.chain(order)[1:]:
+                    if order_codes.meant_at(before.audience, peer) is not None:
+                        key = b"end" + twins.short_of(ended.id)
+                        yield Candidate(peer, Kind.ORDER, key, 0, order_codes.write(order_codes.cancel_of(ended), peer))
+            if order.msg_type != "cancel" and book.state(order, now_ms) == "open":
+                yield from self._order(order, peer, bits, room)
+
+    def _order(self, order: Order, peer: str, bits: int, room: int) -> Iterator[Candidate]:
+        if order_codes.meant_at(order.audience, peer) is None:
+            return
+        key, grave = twins.short_of(order.id), 1 if order.status == "actual" else 2
+        if bits > bounds.SHORT_BITS and (whole := signed.write(self.ledger.accounts[order.id].sealed, room)):
+            yield Candidate(peer, Kind.SIGNED, key, grave, whole)
+            return
+        try:
+            code = order_codes.code_of(order, peer, self.table, room)
+        except BadInput as problem:
+            self.unsayable[order.id] = problem
+            return
+        yield Candidate(peer, Kind.ORDER, key, grave, order_codes.write(code, peer))
+
+    def above(self, peer: str, bits: int, now_ms: int) -> Iterator[Candidate]:
+        """To the node above: who received and answered its orders that are open, and what people wrote about them."""
+        told: dict[bytes, list[Order]] = {}
+        for order in self.ledger.book.deliverable(now_ms):
+            if twins.is_stand_in(order.id) or not order.node.startswith(self.node.code):
+                told.setdefault(twins.short_of(order.id), []).append(order)
+        for short, orders in told.items():
+            grave = 1 if orders[0].status == "actual" else 2
+            for sections, said in answer_maps.pack(short, self.sections(orders), frames.room(bits)):
+                key = short + sections[0].low.to_bytes(2, "big") + (sections[0].town or 0).to_bytes(2, "big")
+                received = not any(sections[0].value[evidence.REPORTED_AT :])
+                yield Candidate(peer, Kind.ANSWERS, key + bytes((received,)), grave, said)
+        for order in (order for orders in told.values() for order in orders):
+            held = sorted(self.ledger.accounts[order.id].reports.values(), key=lambda report: report.at_ms)
+            for report in islice(held, REPORTS_AT_ONCE):
+                said = reports.write(report, frames.room(bits))
+                yield Candidate(peer, Kind.REPORT, report.id, 1 if order.status == "actual" else 2, said)
+
+    def sections(self, orders: list[Order]) -> Iterator[Section]:
+        """What is known here of an order, and of the one that it stands in for: town by town."""
+        own_town = self.node.code[:TOWN_DIGITS]
+        for town, code in enumerate(self.roster.towns):
+            if not (code.startswith(self.node.code) or code == own_town):
+                continue
+            value = NOTHING
+            for order in orders:
+                value = evidence.join(value, container_of(self.ledger.accounts[order.id], town) or NOTHING)
+            if everyone := evidence.everyone(value):
+                low = (everyone & -everyone).bit_length() - 1
+                width = everyone.bit_length() - low
+                number = None if code == own_town else town
+                yield Section(number, self.roster.edition(code), low, width, value)
+
+
+def heard(peer: str, window: Window) -> Candidate:
+    """To say that the other end's messages came."""
+    return Candidate(peer, Kind.HEARD, b"heard", 0, frames.write_heard(window))
