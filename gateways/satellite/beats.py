@@ -112,7 +112,9 @@ class BeatCarrier:
 
     def turned(self, up: bool, now_s: float) -> Work:
         self._up, self._since_s = up, now_s
-        self._told = self._theirs = _NOBODY
+        self._told = _NOBODY
+        if not up:  # when it comes up, what the other end tells may come before
+            self._theirs = _NOBODY
         self._may_tell_s = self._whole_due_s = now_s
         self._beat_due_s = now_s
         return Work()

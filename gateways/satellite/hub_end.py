@@ -36,6 +36,7 @@ class Comer:
     code: str = ""
     end: End | None = None
     resumed: bool = False
+    refused: bool = False
 
 
 class HubEnds:
@@ -103,6 +104,21 @@ class HubEnds:
         for comer in self.comers.values():
             comer.wire.close(0)
         return list(self.comers.values())
+
+    def judge_again(self) -> list[Comer]:
+        """Whom trust has ended since they came: each is told why at its next `transmit`."""
+        ended = []
+        for code, comer in list(self.comers.items()):
+            statement = comer.wire.statement
+            try:
+                if statement is not None and not comer.refused:
+                    self._judge(statement)
+            except Problem as problem:
+                self._refuse(identity.refused(f"The kit {code}", f"便携站 {code}", problem))
+                comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
+                comer.refused = True
+                ended.append(comer)
+        return ended
 
     def _begin(self, first: First, address: Address, now_s: float) -> tuple[Comer | None, bytes | None]:
         original, retried = first.cid, None

@@ -74,6 +74,11 @@ class HubPort:
     def facts(self) -> list[Facts]:
         return [end.facts() for end in self.ends.ends.values()]
 
+    def judge_again(self) -> None:
+        """To be asked now and then: who was revoked is let go."""
+        for comer in self.ends.judge_again():
+            self._touch(comer)
+
     def _tell(self, problem: Problem) -> None:
         log.warning("satellite.refused", problem=problem.en, problem_zh=problem.zh)
 
