@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fusioncmd.codes import Path
 from fusioncmd.voice import frames
 from fusioncmd.voice.frames import PER_MS, VoiceFrame
@@ -38,10 +40,8 @@ class TalkEnd:
         """Each frame when it has been spoken; when the first one is."""
         begins_s = self._world.now_s + after_s
         for frame in burst:
-            data = frames.encode(frame)
-            self._world.at(
-                begins_s + frame.timestamp / PER_MS / 1_000, lambda data=data: self.say(f"fc.voice.{group}", data)
-            )  # type: ignore[misc]
+            said = partial(self.say, f"fc.voice.{group}", frames.encode(frame))
+            self._world.at(begins_s + frame.timestamp / PER_MS / 1_000, said)
         return begins_s
 
     def _said(self, subject: str, data: bytes) -> None:

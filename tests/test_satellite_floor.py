@@ -35,7 +35,7 @@ def test_one_speaks_and_the_floor_is_freed_over_a_satellite(first: int) -> None:
     for seed in range(first, first + 10):
         found = thin_race(seed)
         bursts += found.bursts
-        assert found.wrong == [], f"python -m loadtest floor --thin --seed {seed} --races 1"
+        assert found.wrong == [], f"python -m loadtest floor-thin --seed {seed} --races 1"
     assert bursts > 2 * 10
 
 
