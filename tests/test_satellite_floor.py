@@ -147,6 +147,22 @@ def test_an_answer_goes_to_who_asked_from_there_and_to_nobody_else() -> None:
     assert frames.decode(publish.data) == granted
 
 
+def test_who_followed_a_node_there_until_lately_waits_until_more_has_come() -> None:
+    """A kit's own talkgroup, after a cut that nobody noticed: by the word of the node above somebody may be speaking
+    there, of whom the kit has heard nothing yet."""
+    made, own = ends(), "44.01.06.001.main"
+    came: list[float] = []
+    for step in range(12):
+        now_s, left_ms = 5.0 + step * 0.45, 200 + step * 450
+        one = Ask(KIT, "440106-radio-1", 5, int(now_s * 1_000), REQUEST, False, 0, (("440106", left_ms),))
+        letter = floor_letter.whole(own, one, floor_letter.tag_of_frame(own, one))
+        came += [now_s for _ in made["kit"].from_link(carrying.Kind.FLOOR, letter, now_s).publishes]
+    assert came and came[0] == pytest.approx(8.15)
+    holding = Ask(KIT, "440106-radio-2", 6, 1, REQUEST, True, 0, (("440106", 100),))
+    letter = floor_letter.whole(own, holding, floor_letter.tag_of_frame(own, holding))
+    assert ends()["kit"].from_link(carrying.Kind.FLOOR, letter, 1.0).publishes, "who speaks is told of at once"
+
+
 def test_an_end_speaks_for_its_own_nodes_and_talkgroups_alone() -> None:
     made = ends()
     tag = floor_letter.tag_of_frame
