@@ -151,7 +151,7 @@ class World:
 
     def at(self, when_s: float, what: Callable[[], None]) -> None:
         self._jobs.append((when_s, len(self._jobs), what))
-        self._jobs.sort()
+        self._jobs.sort(key=lambda job: job[:2])
 
     def cut(self, cut: bool, way: str | None = None, direction: str | None = None) -> None:
         for (of, which), line in self.lines.items():
