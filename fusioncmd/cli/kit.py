@@ -20,7 +20,6 @@ from fusioncmd.cli.at_tier import DataOption
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.key_options import now_ms, read_file, write_file
 from fusioncmd.cli.kit_plan import Settings
-from fusioncmd.cli.linked import host_port
 from fusioncmd.cli.up import until_stopped
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.trust import joining, requests, ring
@@ -34,6 +33,15 @@ app = typer.Typer(
 )
 _kit = say("The kit's place: code or name.", "装备所属地点：代码或名称。")
 NodeOption = Annotated[str, typer.Option("--node", metavar="PLACE", autocompletion=complete_place, help=_kit)]
+_hub = say("Where the node above takes kits in over a satellite.", "上级节点的卫星接入地址。")
+HubOption = Annotated[str | None, typer.Option("--hub", metavar="HOST:PORT", help=_hub)]
+_rate = say("What the satellite link takes, bits/s (64k).", "卫星链路速率（比特/秒，默认 64k）。")
+RateOption = Annotated[str | None, typer.Option("--rate", metavar="RATE", help=_rate)]
+_ways = say(
+    "Ways to it, best first: satellite=192.168.1.2@64k,4g=10.0.0.5@2M.",
+    "多条通路，优先者在前：satellite=192.168.1.2@64k,4g=10.0.0.5@2M。",
+)
+WaysOption = Annotated[str | None, typer.Option("--ways", metavar="WAYS", help=_ways)]
 _parent = say("The node above, on an ordinary network.", "上级节点（普通网络）。")
 ParentOption = Annotated[str | None, typer.Option("--parent", metavar="HOST:PORT", help=_parent)]
 _site = say(
@@ -62,6 +70,9 @@ def kit(
     context: typer.Context,
     node: NodeOption = "",
     data: DataOption = None,
+    hub: HubOption = None,
+    rate: RateOption = None,
+    ways: WaysOption = None,
     parent: ParentOption = None,
     site: SiteOption = None,
     disk_gib: DiskOption = None,
@@ -77,7 +88,8 @@ def kit(
     if context.invoked_subcommand is not None:
         return
     given = {
-        "parent": parent, "site": site, "disk_gib": disk_gib, "radio": radio, "alone": alone,
+        "hub": hub, "rate": rate, "ways": ways, "parent": parent, "site": site, "disk_gib": disk_gib,
+        "radio": radio, "alone": alone,
         "first_port": first_port, "nats_port": nats_port,
     }  # fmt: skip
 
@@ -110,6 +122,9 @@ def kit(
 def prepare(
     node: NodeOption = "",
     data: DataOption = None,
+    hub: HubOption = None,
+    rate: RateOption = None,
+    ways: WaysOption = None,
     parent: ParentOption = None,
     site: SiteOption = None,
     disk_gib: DiskOption = None,
@@ -121,7 +136,16 @@ def prepare(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        given = {"parent": parent, "site": site, "disk_gib": disk_gib, "radio": radio, "alone": False}
+        given = {
+            "hub": hub,
+            "rate": rate,
+            "ways": ways,
+            "parent": parent,
+            "site": site,
+            "disk_gib": disk_gib,
+            "radio": radio,
+            "alone": False,
+        }
         home, settings = _settled(node, data, divisions, given)
         keys.claim(home, settings.node)
         kit_plan.write(home, settings)
@@ -167,9 +191,7 @@ def _settled(
     settings = msgspec.structs.replace(known, **{name: value for name, value in given.items() if value is not None})
     if code:
         settings = msgspec.structs.replace(settings, node=code)
-    for option, text in (("--parent", settings.parent),):
-        if text:
-            host_port(text, option)
+    kit_plan.check(settings)
     return home, settings
 
 
