@@ -6,6 +6,7 @@ to a tier above it commands its own place for as long as that grant lasts, wheth
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ import typer
 
 from fusioncmd import keys, tls
 from fusioncmd.bus import users
-from fusioncmd.cli import kit_plan, kit_screen, shell
+from fusioncmd.cli import kit_clock, kit_plan, kit_screen, shell
 from fusioncmd.cli.at_tier import DataOption
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.key_options import now_ms, read_file, write_file
@@ -101,6 +102,9 @@ def kit(
             _take(home, settings, joined)
         elif not settings.alone and not joining.above(home):
             raise _not_joined(home, settings)
+        tell = kit_screen.teller(as_json)
+        if wrong := kit_clock.begin(home):
+            tell(wrong)
         _secure(settings, home)
         kit_plan.write(home, settings)
         tier = kit_plan.tier_of(settings, home, divisions)
@@ -110,7 +114,7 @@ def kit(
         async def beside() -> None:
             drone = await kit_screen.drone_url(tier)
             kit_screen.tell_ready(tier, settings, name, drone, as_json)
-            await kit_screen.follow(tier, kit_screen.teller(as_json))
+            await asyncio.gather(kit_screen.follow(tier, tell), kit_clock.keep(home))
 
         await until_stopped(tier, as_json, lambda: None, beside)
 
