@@ -54,6 +54,7 @@ def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
     kept = (*_kept(user, "ask"), *_kept(user, "said"))
     both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
+    both = (*both, all_below(user.path))
     video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
     return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
 
