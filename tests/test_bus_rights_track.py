@@ -11,15 +11,14 @@ from tests.nats_server import until
 from tiers.bus_rights import rights_of
 
 NOT_OF_POSITIONS = {
-    "a unit of the place above": "fc.track.44.01.u", "of the neighbour": "fc.track.44.01.07.u", "an order": "fc.call.44.01.06",
-    "a question": "fc.api.tracks", "voice": "fc.voice.44.01.06.g", "a link": "fc.link.440106.up", "phones": "fc.phones.gw",
-    "what another gateway counts": "fc.tracked.44.01.07",
+    "a unit of the place above": "fc.track.44.01.u", "of the neighbour": "fc.track.44.01.07.u",
+    "an order": "fc.call.44.01.06", "a question": "fc.api.tracks", "voice": "fc.voice.44.01.06.g",
+    "a link": "fc.link.440106.up", "phones": "fc.phones.gw", "what another gateway counts": "fc.tracked.44.01.07",
 }  # fmt: skip
 
 
 async def test_the_gateway_of_positions_says_its_own_units_and_nothing_else(tmp_path: Path) -> None:
-    users = ("track", "track", "440106"), ("node-tracks", "track", "440106")
-    server = KeyedServer(tmp_path, *users)
+    server = KeyedServer(tmp_path, ("track", "track", "440106"), ("node-tracks", "track", "440106"))
     try:
         heard = list[str]()
         node = await open_bus(server.url, "tracks", key=server.key("node-tracks"))
