@@ -162,6 +162,7 @@ PURE = (
     "gateways/satellite/end.py", "gateways/satellite/hub_end.py", "gateways/satellite/kit_end.py",
     "gateways/satellite/rate.py", "gateways/satellite/turns.py", "gateways/satellite/ways.py",
     "gateways/satellite/wire.py",
+    "gateways/satellite/kept.py",
     "gateways/satellite/beats.py", "gateways/satellite/carriers.py", "gateways/satellite/core.py",
     "gateways/satellite/exchange.py", "gateways/satellite/floor_letter.py", "gateways/satellite/floor_out.py",
     "gateways/satellite/nodes_beyond.py", "gateways/satellite/tags.py", "gateways/satellite/talk.py",

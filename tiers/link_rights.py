@@ -55,8 +55,9 @@ def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     kept = (*_kept(user, "ask"), *_kept(user, "said"))
     both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
     both = (*both, all_below(user.path))
-    video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
-    return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
+    video_says, video_hears = satellite_video(user)
+    says = (*both, *video_says, subjects.satellite("*"))
+    return says, (*both, *video_hears, talk_subjects.joined("*"))
 
 
 _TALK = "voice", "floor"
@@ -108,8 +109,8 @@ def below(subject: str) -> tuple[str, str]:
 
 
 def satellite_video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them and what
-    its encoder is told (`fc.thin`), copies of recordings, and rolls of places above."""
-    own = (f"fc.video.{user.path.dotted}.>", f"fc.thin.{user.path.dotted}.>", *_kept(user, "ask"), *_kept(user, "said"))
-    rolls = tuple(map(roll, user.path.ancestors()))
-    return (*own, *rolls), (*own, *rolls, roll(user.path))
+    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them, what
+    their encoder is told (`fc.thin`), and rolls of places above, said again."""
+    own, rolls = f"fc.thin.{user.path.dotted}.>", tuple(map(roll, user.path.ancestors()))
+    both = (*_video_says(user), *_video_hears(user))
+    return tuple(dict.fromkeys((*both, own, *rolls))), tuple(dict.fromkeys((*both, own)))
