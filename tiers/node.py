@@ -96,8 +96,8 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems()),
-                lambda: self.lastline.problems(),
+                lambda: (*self.logins.problems(), *self.ladders.problems, *self.media.problems(),
+                         *self.lastline.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
