@@ -27,7 +27,9 @@ STEP_S, TICK_S = 0.01, 0.05
 class End:
     """A node with its bus, and the bridge of its end."""
 
-    def __init__(self, side: Side, pipe: TwinPipe, holds: MemoryReplica, link: TwinLink) -> None:
+    def __init__(
+        self, side: Side, pipe: TwinPipe, holds: MemoryReplica, link: TwinLink, began_ms: int = 1_000_000
+    ) -> None:
         self.side, self._link = side, link
         own, peer = (COUNTY, CITY) if side == "kit" else (CITY, COUNTY)
         seed = 2 if side == "kit" else 1
@@ -38,8 +40,8 @@ class End:
         self.pulse, self.beats = Pulse(seed * 1_000, 0.0), list[Beat]()
         self.trail, self.canary, self.alive, self.answers = Trail(30.0), 0, True, True
         self.numbers = b""
-        told = Link(side, Path(own), Path(COUNTY), pipe.waiting, lambda: pipe.rate_bps, lambda: 0.6, 1_000_000)
-        self.bridge = Bridge(pipe, carriers(told), self._said)
+        told = Link(side, Path(own), Path(COUNTY), pipe.waiting, lambda: pipe.rate_bps, lambda: 0.6, began_ms)
+        self.bridge = Bridge(pipe, carriers(told), self._said, began_ms)
         pipe.heard = lambda cls, letter: self.bridge.from_link(letter, link.now_s)
         pipe.turned = self._turned
         self._wanted = [(carrier, subject) for carrier in self.bridge.carriers for subject in carrier.hears()]

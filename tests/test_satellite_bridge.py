@@ -16,7 +16,7 @@ from gateways.satellite.carrying import Kind
 from gateways.satellite.classes import Class
 from tests.exchange_pair import COUNTY, TOWN, marks, order_item
 from tests.exchange_pipes import TOWNS
-from tests.satellite_world import World
+from tests.satellite_world import End, World
 from tests.worlds import NOW_MS, make_id
 
 
@@ -171,8 +171,29 @@ def test_an_end_with_an_older_dictionary_is_written_to_by_that(world: World) -> 
         return {letter[1] for letter in said if letter[0] == Kind.EXCHANGE}
 
     assert versions(1) == {dictionary.newest()}
-    bridge.from_link(bytes((Kind.HELLO, 0, 0)), world.link.now_s)
+    bridge.from_link(bytes((Kind.HELLO, 0, 0)) + bytes(8), world.link.now_s)
     assert versions(2) == {0}
+
+
+def test_an_end_that_began_anew_is_told_again_though_the_link_was_never_cut(world: World) -> None:
+    world.kit.numbers = b"who is here"
+    world.run(8.0)
+    anew = End("hub", world.link.hub, world.hub.replica, world.link, 2_000_000)
+    world.hub = anew
+    anew.exchange.connect(int(world.link.now_s * 1000))
+    world.until(lambda: bool(anew.beats) and anew.beats[-1].numbers == b"who is here", 5.0)
+
+
+def test_what_is_told_before_an_end_knows_that_the_link_is_up_is_not_forgotten(world: World) -> None:
+    world.link.turn(cut=True)
+    world.run(8.0)
+    bridge = world.hub.bridge
+    bridge.from_link(bytes((Kind.BEAT, 0)) + beats.packed(beats.Told(True, True, b"early", ())), world.link.now_s)
+    before = len(world.hub.beats)
+    world.link.hub.up = True
+    bridge.turned(True, world.link.now_s)
+    world.hub.step(world.link.now_s + 0.1)
+    assert [beat.numbers for beat in world.hub.beats[before:]] == [b"early"]
 
 
 def test_a_squeezed_letter_is_released_to_no_more_than_its_bound() -> None:

@@ -99,9 +99,10 @@ class Program:
         await bridge.run(await self._bus(f"satellite {code}"))
 
     async def _tell(self, hub: HubPort) -> None:
-        """The node, of whom the port refuses."""
+        """The node, of whom the port refuses; and whoever was revoked meanwhile is refused from now on."""
         bus = await self._bus("satellite hub")
         while True:
+            hub.judge_again()
             refusal = hub.ends.last_refusal
             said = HubFacts() if refusal is None else HubFacts(refusal.en, refusal.zh)
             try:

@@ -45,7 +45,7 @@ class LinkBridge:
         link = Link(
             side, node, kit, pipe.waiting, lambda: pipe.rate_bps, lambda: facts().round_trip_s, began_ms
         )  # fmt: skip
-        self.core = Bridge(pipe, carriers(link), self._say)
+        self.core = Bridge(pipe, carriers(link), self._say, began_ms)
         self._out: deque[tuple[str, bytes]] = deque(maxlen=OUT_MESSAGES_MAX)
         self._wake = asyncio.Event()
         self._hearings: dict[tuple[int, str], Hearing] = {}

@@ -20,7 +20,7 @@ Side = Literal["kit", "hub"]  # the lower end, and the upper
 class Kind(IntEnum):
     """The first byte of a letter."""
 
-    HELLO = 0  # the bridge's own: which dictionaries this end has
+    HELLO = 0  # the bridge's own: who this end is, and which dictionaries it has
     EXCHANGE = 1  # messages of the exchange between the two tiers
     BEAT = 2  # that they hear each other, and who is reachable
     VOICE = 3
@@ -89,7 +89,8 @@ class Carrier(Protocol):
     def from_link(self, kind: Kind, body: bytes, now_s: float) -> Work: ...
 
     def turned(self, up: bool, now_s: float) -> Work:
-        """The link is there, or is not; said once at the beginning, too."""
+        """The link is there, or is not; said once at the beginning, too. It is said to be there again when the other
+        end began anew, and knows nothing."""
         ...
 
     def due(self, now_s: float) -> Work:

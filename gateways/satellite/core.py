@@ -2,7 +2,7 @@
 the pipe and `say`.
 
 A letter is the byte of its kind, the version of the dictionary that it was squeezed with (0: it was not), and its body.
-When a link comes up, each end says which dictionaries it has, and uses the newest that both have.
+When a link comes up, each end says when it began and which dictionaries it has; the newest that both have is used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gateways.satellite.carrying import Carrier, Kind, Letter, Pipe, Work
 from gateways.satellite.classes import LETTER_BYTES_MAX, Class
 
 HEAD_BYTES = 2
+HELLO_BYTES = 9
 SQUEEZED = (Kind.EXCHANGE, Kind.BEAT, Kind.FLOOR, Kind.WANTS, Kind.TRACK, Kind.STILL)  # the rest is squeezed already
 SQUEEZED_BYTES_MIN = 24  # shorter ones come out longer
 RELEASED_BYTES_MAX = 2 * LETTER_BYTES_MAX
@@ -25,8 +26,13 @@ class Bridge:
     """`say(subject, data)` puts it on the bus of this end. `hear` what `carriers` want, and ask `due` 20 times a
     second. Times are seconds of a clock that nobody sets."""
 
-    def __init__(self, pipe: Pipe, carriers: Sequence[Carrier], say: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, pipe: Pipe, carriers: Sequence[Carrier], say: Callable[[str, bytes], None], began_ms: int = 1
+    ) -> None:
+        """`began_ms` is another for each start of this process."""
         self.carriers, self._pipe, self._say = carriers, pipe, say
+        self._hello = bytes((dictionary.newest(),)) + began_ms.to_bytes(8, "big")
+        self._their_hello = b""
         self._by_kind = {kind: carrier for carrier in carriers for kind in carrier.kinds}
         self._theirs = dictionary.newest()  # the newest dictionary of the other end, as far as is known
         self.shed: Counter[Class] = Counter()  # letters for which there was no room
@@ -40,7 +46,7 @@ class Bridge:
 
     def turned(self, up: bool, now_s: float) -> None:
         if up:
-            self._send(Letter(Class.ORDERS, Kind.HELLO, bytes((dictionary.newest(),))))
+            self._send(Letter(Class.ORDERS, Kind.HELLO, self._hello))
         for carrier in self.carriers:
             self._do(carrier.turned(up, now_s))
 
@@ -54,7 +60,7 @@ class Bridge:
         try:
             kind, body = self._opened(letter)
             if kind is Kind.HELLO:
-                self._theirs = body[0] if body else 0
+                self._greeted(body, now_s)
                 return
             carrier = self._by_kind.get(kind)
             if carrier is None:
@@ -62,6 +68,13 @@ class Bridge:
             self._do(carrier.from_link(kind, body, now_s))
         except Problem as problem:
             self._count_bad(problem)
+
+    def _greeted(self, hello: bytes, now_s: float) -> None:
+        if len(hello) != HELLO_BYTES:
+            raise BadMessage("A greeting of another length.", "问候信件长度不对。")
+        before, self._their_hello, self._theirs = self._their_hello, hello, hello[0]
+        if before and before != hello:  # another process: what it was told it does not know
+            self.turned(True, now_s)
 
     def due(self, now_s: float) -> None:
         for carrier in self.carriers:

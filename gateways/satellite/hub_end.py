@@ -15,11 +15,11 @@ from gateways.satellite import identity
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.end import QUIET_HUB_S, End
 from gateways.satellite.identity import Believes, Identity
-from gateways.satellite.quic import Address, Wire
+from gateways.satellite.quic import Wire
 from gateways.satellite.quic_opening import Answering, First, first_of
 from gateways.satellite.rate import Rate
 from gateways.satellite.turns import Turns
-from gateways.satellite.wire import RATE_BPS_MAX, REFUSED, Ended, Heard, Hello, Moved, Proved
+from gateways.satellite.wire import RATE_BPS_MAX, REFUSED, Address, Ended, Heard, Hello, Moved, Proved
 
 HALF_OPEN_MAX, HALF_OPEN_FREE = 64, 8
 HANDSHAKE_S = 15.0
@@ -36,6 +36,7 @@ class Comer:
     code: str = ""
     end: End | None = None
     resumed: bool = False
+    refused: bool = False
 
 
 class HubEnds:
@@ -103,6 +104,21 @@ class HubEnds:
         for comer in self.comers.values():
             comer.wire.close(0)
         return list(self.comers.values())
+
+    def judge_again(self) -> list[Comer]:
+        """Whom trust has ended since they came: each is told why at its next `transmit`."""
+        ended = []
+        for code, comer in list(self.comers.items()):
+            statement = comer.wire.statement
+            try:
+                if statement is not None and not comer.refused:
+                    self._judge(statement)
+            except Problem as problem:
+                self._refuse(identity.refused(f"The kit {code}", f"便携站 {code}", problem))
+                comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
+                comer.refused = True
+                ended.append(comer)
+        return ended
 
     def _begin(self, first: First, address: Address, now_s: float) -> tuple[Comer | None, bytes | None]:
         original, retried = first.cid, None

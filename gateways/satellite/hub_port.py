@@ -22,8 +22,8 @@ log = structlog.get_logger("satellite")
 
 
 class HubPort:
-    """`admits(code)`: whether that kit is one of ours now. `on_kit(code, pipe)` is said once for each kit, when it first
-    proved who it is; its pipe outlives its connections. `secret`: 32 bytes that a restart finds again (`hub_secret`)."""
+    """`admits(code)`: whether that kit is one of ours now. `on_kit(code, pipe)` is said once for each kit, when it
+    first proved who it is; its pipe outlives its connections."""
 
     def __init__(
         self,
@@ -73,6 +73,11 @@ class HubPort:
 
     def facts(self) -> list[Facts]:
         return [end.facts() for end in self.ends.ends.values()]
+
+    def judge_again(self) -> None:
+        """To be asked now and then: who was revoked is let go."""
+        for comer in self.ends.judge_again():
+            self._touch(comer)
 
     def _tell(self, problem: Problem) -> None:
         log.warning("satellite.refused", problem=problem.en, problem_zh=problem.zh)

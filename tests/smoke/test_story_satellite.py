@@ -80,3 +80,28 @@ def test_an_order_goes_down_and_its_answer_and_a_report_come_back(world: World) 
         until(lambda: answered(hub, issued) == [1], 10.0)
         device.say(SendReport(order.id, ids.make(order.issued_ms, b"0123456789"), "The road is cut.", None, None))
         until(lambda: "The road is cut." in hub.here("reports", issued).out, 10.0)
+
+
+def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
+    hub, kit = world.hub, world.kit
+    with Handset(kit.terminals, world.tickets[1]) as device:
+        world.turn(cut=True)
+        until(lambda: state(hub, KIT) == "cut" == state(kit, HUB), 50.0)
+        inside, above = call(kit, KIT, "Inside."), call(hub, HUB, "Above.")
+        device.answer(device.order("Inside."), "yes")
+        assert answered(hub, inside) == []
+        world.turn(cut=False)
+        healed_s = time.monotonic()
+        order = device.order("Above.")
+        assert time.monotonic() - healed_s < 5.0
+        device.answer(order, "yes")
+        for each in (inside, above):
+            until(lambda each=each: answered(hub, each) == [1] == answered(kit, each), 20.0)  # type: ignore[misc]
+        until(lambda: state(hub, KIT) == "up" == state(kit, HUB), 10.0)
+
+
+def test_a_kit_that_is_revoked_is_let_in_no_more_and_says_so(world: World) -> None:
+    hub, kit = world.hub, world.kit
+    assert hub.cli("nodes", "revoke", KIT, "--node", HUB).code == 0
+    until(lambda: state(kit, HUB) == "cut" == state(hub, KIT), 50.0)
+    until(lambda: any("revoked" in said for said in kit.here("health", "--json").json["problems"]), 20.0)
