@@ -52,8 +52,8 @@ class NatsSettings:
 
 
 def render(settings: NatsSettings, users: Iterable[BusUser], sensors: Iterable[tuple[str, str]] = ()) -> str:
-    """A nats-server configuration file; `sensors`: name and hash of each. `NotFound` without a user: such a server would
-    let everyone in."""
+    """A nats-server configuration file; `sensors`: name and hash of each. `NotFound` without a user: such a server
+    would let everyone in."""
     known = tuple(users)
     if not known:
         raise NotFound(
