@@ -91,13 +91,24 @@ class HubEnds:
 
     def transmit(self, comer: Comer, now_s: float) -> list[tuple[bytes, Address]]:
         made = comer.wire.transmit(now_s)
-        self._note_ids(comer)
+        self._settle(comer, now_s)
         return made
 
     def timer(self, comer: Comer, now_s: float) -> float | None:
         times = [comer.wire.timer(now_s)]
         times.append(comer.began_s + HANDSHAKE_S if comer.end is None else comer.end.watch_s())
         return min((at for at in times if at is not None), default=None)
+
+    def revoked(self, now_s: float) -> list[Comer]:
+        """Something was revoked, or a kit is ours no more: they are told at the next `transmit`."""
+        found = []
+        for comer in list(self.comers.values()):
+            try:
+                self._judge(comer.wire.statement or b"")
+            except Problem as problem:
+                self._hang_up(comer, problem)
+                found.append(comer)
+        return found
 
     def close(self) -> Iterable[Comer]:
         """Those who are to be told, at their next `transmit`."""
@@ -170,9 +181,8 @@ class HubEnds:
             if code not in self.ends and len(self.ends) >= KITS_MAX:
                 raise identity.full()
         except Problem as problem:
-            who = code or identity.claimed(event.statement)
-            self._refuse(identity.refused(f"The kit {who}", f"便携站 {who}", problem))
-            comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
+            comer.code = code or identity.claimed(event.statement)
+            self._hang_up(comer, problem)
             return
         comer.code = code
         self._answering.keep_ticket(comer.wire, event.statement)
@@ -180,7 +190,7 @@ class HubEnds:
 
     def _hello(self, comer: Comer, event: Hello) -> None:
         """The kit has judged us too, and says how fast it may be sent to: now it is there."""
-        if not comer.code:
+        if not comer.code or not comer.wire.may_speak:
             return
         if comer.end is None:
             self._attach(comer)
@@ -213,9 +223,17 @@ class HubEnds:
             end = self.ends.get(identity.claimed(comer.wire.connection.statement))
         if end is not None:
             end.take(event, 0)
-        elif comer.code:
+        elif comer.code and comer.wire.may_speak:
             self._attach(comer)
             self._heard(comer, event)
+
+    def _hang_up(self, comer: Comer, problem: Problem) -> None:
+        said = identity.refused(f"The kit {comer.code}", f"便携站 {comer.code}", problem)
+        self._refuse(said)
+        comer.wire.close(REFUSED, said.en, said.zh)
+        if comer.end is not None:
+            comer.end.refused = said
+            comer.end.turn(False)
 
     def _refuse(self, problem: Problem) -> None:
         self.refusals += 1
@@ -223,7 +241,7 @@ class HubEnds:
         self._tell(problem)
 
     def _ended(self, comer: Comer, event: Ended) -> None:
-        if event.code == REFUSED and comer.code:
+        if event.code == REFUSED and not event.ours:
             self._refuse(identity.told(event.en, event.zh))
         self._forget(comer)
 
