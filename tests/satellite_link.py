@@ -131,8 +131,8 @@ class World:
             self.hub_node.listen(pipe)
 
         return HubEnds(
-            self.hub_identity, self.believes(self.now_ms, lambda: self.revoked), lambda code: code in self.admitted, on_kit,
-            self.ways[0].rate_bps, lambda: self.now_s, self.secret, self.hub_refused.append,
+            self.hub_identity, self.believes(self.now_ms, lambda: self.revoked), lambda code: code in self.admitted,
+            on_kit, self.ways[0].rate_bps, lambda: self.now_s, self.secret, self.hub_refused.append,
         )  # fmt: skip
 
     def make_kit(self) -> KitEnd:

@@ -85,7 +85,7 @@ def test_a_kit_that_was_revoked_while_away_is_refused_when_it_returns_with_its_t
     world.cut(True)
     world.run(for_s=60)
     world.revoked = {KIT_NODE.name}
-    world.hub.revoked(world.now_s)
+    world.hub.judge_again()
     world.kit = world.make_kit()
     world.kit_node.turns.clear()
     world.cut(False)
@@ -103,7 +103,7 @@ def test_a_kit_that_is_revoked_while_it_is_there_is_hung_up() -> None:
     world = World()
     world.connect()
     world.revoked = {KIT_NODE.name}
-    world.hub.revoked(world.now_s)
+    world.hub.judge_again()
     world.run(lambda: not world.kit.up, 3)
     assert not world.hub_end.up and not world.kit.say(Class.ORDERS, b"") and world.kit.refused is not None
 

@@ -36,7 +36,6 @@ class Comer:
     code: str = ""
     end: End | None = None
     resumed: bool = False
-    refused: bool = False
 
 
 class HubEnds:
@@ -99,17 +98,6 @@ class HubEnds:
         times.append(comer.began_s + HANDSHAKE_S if comer.end is None else comer.end.watch_s())
         return min((at for at in times if at is not None), default=None)
 
-    def revoked(self, now_s: float) -> list[Comer]:
-        """Something was revoked, or a kit is ours no more: they are told at the next `transmit`."""
-        found = []
-        for comer in list(self.comers.values()):
-            try:
-                self._judge(comer.wire.statement or b"")
-            except Problem as problem:
-                self._hang_up(comer, problem)
-                found.append(comer)
-        return found
-
     def close(self) -> Iterable[Comer]:
         """Those who are to be told, at their next `transmit`."""
         for comer in self.comers.values():
@@ -119,15 +107,12 @@ class HubEnds:
     def judge_again(self) -> list[Comer]:
         """Whom trust has ended since they came: each is told why at its next `transmit`."""
         ended = []
-        for code, comer in list(self.comers.items()):
-            statement = comer.wire.statement
+        for comer in list(self.comers.values()):
             try:
-                if statement is not None and not comer.refused:
-                    self._judge(statement)
+                if comer.wire.may_speak:
+                    self._judge(comer.wire.statement or b"")
             except Problem as problem:
-                self._refuse(identity.refused(f"The kit {code}", f"便携站 {code}", problem))
-                comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
-                comer.refused = True
+                self._hang_up(comer, problem)
                 ended.append(comer)
         return ended
 
