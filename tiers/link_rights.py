@@ -49,10 +49,9 @@ def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`).
     Beacons of nodes at the far end are said here again; who listens is heard, and said of the far end's people."""
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
-    kept = (*_kept(user, "ask"), *_kept(user, "said"))
-    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
-    video = dict.fromkeys((*_video_says(user), *_video_hears(user)))
-    return (*both, *video, subjects.satellite("*")), (*both, *video, talk_subjects.joined("*"))
+    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, all_below(user.path))
+    says, hears = satellite_video(user)
+    return (*both, *says, subjects.satellite("*")), (*both, *hears, talk_subjects.joined("*"))
 
 
 _TALK = "voice", "floor"

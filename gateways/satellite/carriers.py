@@ -5,10 +5,16 @@ from __future__ import annotations
 from gateways.satellite.beats import BeatCarrier
 from gateways.satellite.carrying import Carrier, Link
 from gateways.satellite.exchange import ExchangeCarrier
+from gateways.satellite.kept import HubKept, KitKept
 from gateways.satellite.talk import Talk
 from gateways.satellite.track import tracks
+from gateways.satellite.video_hub import HubVideo
+from gateways.satellite.video_kit import KitVideo
 
 
 def carriers(link: Link) -> list[Carrier]:
     """New ones for one link."""
-    return [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks(link)]
+    both: list[Carrier] = [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks(link)]
+    if link.side == "kit":
+        return [*both, KitVideo(link), KitKept(link)]
+    return [*both, HubVideo(link), HubKept(link)]
