@@ -17,7 +17,7 @@ from fusioncmd.accounts.account import Role as Role
 from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
-from fusioncmd.api.video import BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
+from fusioncmd.api.video import AskStill, BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
 from fusioncmd.api.voice import Bursts, Recording, SpeakOrder, TalkPass
 from fusioncmd.codes import Path
 from fusioncmd.errors import Forbidden
@@ -118,6 +118,7 @@ RULES: dict[type[Any], Rule] = {
     talkgroups.Talkgroups: Rule(WATCHING),
     talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
     Video: Rule(WATCHING, _place),
+    AskStill: Rule(WATCHING, lambda question: [question.source.rpartition(".")[0]]),
     Rolls: Rule(WATCHING),
     RollReport: Rule(WATCHING),
     ShowSource: Rule(COMMANDING),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from random import Random
 from statistics import median
 
@@ -35,7 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def main(given: argparse.Namespace) -> int:
-    result = Result("floor", {"races": given.races, "seed": given.seed})
+    return play("floor", race, given)
+
+
+def play(name: str, race: Callable[[int], Found], given: argparse.Namespace) -> int:
+    """All of them, and what came of it."""
+    result = Result(name, {"races": given.races, "seed": given.seed})
     began, granted, together, bursts = time.perf_counter(), [], 0, 0
     for seed in range(given.seed, given.seed + given.races):
         found = race(seed)

@@ -1,10 +1,11 @@
-"""`python -m loadtest floor --thin`: the races of floor_races.py over a satellite link, which loses and is cut.
+"""`python -m loadtest floor-thin`: the races of floor_races.py over a satellite link, which loses and is cut.
 
-Beside what is watched in any race: how long a grant takes from the lower end, and what the letters of it weigh.
+What is watched is the same; from button to grant it is seen from the lower end.
 """
 
 from __future__ import annotations
 
+import argparse
 from random import Random
 
 from fusioncmd.codes import parse
@@ -13,13 +14,20 @@ from fusioncmd.floor.priority import floor_priority
 from fusioncmd.floor.timers import RETURN_MS
 from loadtest.floor_checks import check_arbiters, check_free
 from loadtest.floor_parts import Found, Link, Talker
-from loadtest.floor_races import FREED_MS, LAST_CUT_MS, LAST_PRESS_MS, die, heard
+from loadtest.floor_races import FREED_MS, LAST_CUT_MS, LAST_PRESS_MS, add_arguments, die, heard, play
 from loadtest.floor_thin import ThinWorld
 from loadtest.floor_world import START_MS
 
 KITS = {"44": {"4401": "44"}, "4401": {"4401": "44", "440106": "4401"}}  # what it hangs under, and the tree
 NOTICED_MS = (500, 8_000)  # until the pipe takes a cut for one
 BACK_MS = (200, 1_500)  # until it has its connection again
+
+
+__all__ = ["add_arguments", "main", "thin_race"]
+
+
+async def main(given: argparse.Namespace) -> int:
+    return play("floor-thin", thin_race, given)
 
 
 def thin_race(seed: int) -> Found:

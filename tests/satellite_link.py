@@ -151,7 +151,7 @@ class World:
 
     def at(self, when_s: float, what: Callable[[], None]) -> None:
         self._jobs.append((when_s, len(self._jobs), what))
-        self._jobs.sort()
+        self._jobs.sort(key=lambda job: job[:2])
 
     def cut(self, cut: bool, way: str | None = None, direction: str | None = None) -> None:
         for (of, which), line in self.lines.items():
@@ -224,7 +224,7 @@ class World:
         return list({id(comer): comer for comer in self.hub._by_id.values()}.values())
 
     def _next_s(self) -> float:
-        found = [at / S for line in self.lines.values() if (at := line.next_ns()) is not None]
+        found = [ns / S for line in self.lines.values() if (ns := line.next_ns()) is not None]
         found += [at for at in (self.kit.timer(self.now_s),) if at is not None]
         found += [at for comer in self._comers() if (at := self.hub.timer(comer, self.now_s)) is not None]
         found += [self._jobs[0][0]] if self._jobs else []

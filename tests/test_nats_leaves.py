@@ -22,6 +22,7 @@ from tiers.nats_server import server_binary
 OWN_UP = (subjects.link_up("4401"), subjects.link_beat_up("4401"))
 OWN_DOWN = (subjects.link_down("4401"), subjects.link_beat_down("4401"))
 HEARD_BY_NODE = ("fc.api.>", subjects.PRESENCE_ALL, subjects.link_up("*"), subjects.link_beat_up("*"))
+TRACKS = ("fc.track.44.01.06.mav-1", "fc.track.44.03.mav-1", "fc.track.44.mav-1")
 SETTLE_S = 0.5
 
 
@@ -47,6 +48,7 @@ class Province(Server):
         self.folder, self.keys = folder, users.folder_of(folder)
         port, self.links = free_port(), free_port()
         users.ensure(self.keys, "node", "node", "44")
+        users.ensure(self.keys, "node-tracks", "track", "44")
         for name, serves in (("link-4401", "4401"), ("link-4403", "4403")):
             users.admit(self.keys, name, serves, users.secret(self.keys, name))
         users.secret(self.keys, "stranger")
@@ -107,28 +109,35 @@ async def test_a_leaf_without_the_key_of_a_link_is_not_let_in(province: Province
 async def test_a_link_says_and_hears_its_four_subjects_and_nothing_else(province: Province) -> None:
     leaf = province.leaf("city", "link-4401")
     node = await intrude(province.url, users.seed_file(province.keys, "node"))
+    positions = await intrude(province.url, users.seed_file(province.keys, "node-tracks"))
     client = await nats.connect(leaf.url)
     others_up = (subjects.link_up("4403"), subjects.link_beat_up("4403"))
     others_down = (subjects.link_down("4403"), subjects.link_beat_down("4403"))
     try:
         above = await heard(node.client, HEARD_BY_NODE)
-        below = await heard(client, (*OWN_DOWN, *others_down, "fc.call.>", "fc.trust.>", "_INBOX.>", "$JS.>"))
+        tracks = await heard(positions.client, ("fc.track.44.>",))
+        below = await heard(
+            client, ("fc.track.>", *OWN_DOWN, *others_down, "fc.call.>", "fc.trust.>", "_INBOX.>", "$JS.>")
+        )
         await until(lambda: leaf.said("Leafnode connection created"))
         await asyncio.sleep(SETTLE_S)
-        for subject in (*others_up, *OWN_DOWN, "fc.api.issue", "fc.presence.gw-1", "fc.call.44", *OWN_UP):
+        for subject in (*others_up, *OWN_DOWN, "fc.api.issue", "fc.presence.gw-1", "fc.call.44", *TRACKS, *OWN_UP):
             await client.publish(subject, b"x")
         await client.flush()
         await until(lambda: set(OWN_UP) <= above)
         await asyncio.sleep(SETTLE_S)
-        assert above == set(OWN_UP)
+        assert above == set(OWN_UP) and tracks == {TRACKS[0]}, "positions of its own place, and no other"
         below.clear()  # what it said itself, on its own server
         for subject in (*others_down, "fc.call.44", "fc.trust.revocation.00", *OWN_DOWN):
             await node.client.publish(subject, b"x")
+        await positions.client.publish("fc.track.44.01.u", b"what is above stays there")
+        await positions.client.flush()
         await node.client.flush()
         await until(lambda: set(OWN_DOWN) <= below)
         await asyncio.sleep(SETTLE_S)
         assert below == set(OWN_DOWN)
     finally:
         await client.close()
+        await positions.client.close()
         await node.client.close()
         leaf.stop()

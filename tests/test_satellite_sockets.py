@@ -16,7 +16,8 @@ from gateways.satellite.ways import Way
 from loadtest.link.link import Link
 from loadtest.link.packets import Profile
 from loadtest.link.quantities import MS
-from tests.satellite_link import HUB, HUB_IDENTITY, KIT, KIT_IDENTITY, NOW_MS, OFFICES, exchange
+from loadtest.offices import NOW_MS
+from tests.satellite_link import HUB, HUB_IDENTITY, KIT, KIT_IDENTITY, OFFICES, exchange
 
 BELIEVES = Believes(lambda: OFFICES.anchors, lambda chain: None, lambda: NOW_MS)
 WAIT_S = 20.0

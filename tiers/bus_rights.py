@@ -38,9 +38,10 @@ class Rights:
     subscribe: tuple[str, ...]
 
 
-def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> Rights:
+def rights_of(user: BusUser, clustered: bool = False, linked: bool = False, highest: bool = False) -> Rights:
     """Every user hears its own inbox, and nobody else's. The node of a cluster may also change its streams, because it
-    has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there."""
+    has them replicated. One that is `linked` to a node above keeps on its own bus what comes from there. On the server
+    of the `highest` there is nobody above, and the towns are numbered by its own users."""
     make = {
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
@@ -52,8 +53,8 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False) -> R
         # Orders from above lie here on the subject that they were given there; the province numbers the towns.
         above = user.path.ancestors()
         publish = (*publish, *map(subjects.call, above), *map(subjects.roster, above), subjects.HEAD_ALL)
-    if not linked and user.role in ("node", "office"):
-        publish = (*publish, *map(subjects.roster, user.path.ancestors()))  # nobody above numbers its towns
+    if highest and user.role in ("node", "office"):
+        publish = (*publish, *map(subjects.roster, user.path.ancestors()))
     if clustered and user.role == "node":
         publish = (*publish, *(f"{JETSTREAM}.STREAM.UPDATE.{stream.name}" for stream in STREAMS))
     return Rights(publish, (f"_INBOX.{user.name}.>", *hear))

@@ -35,6 +35,7 @@ HERE_S, GONE_S = 10.0, 35.0
 IDLE_S = 5.0  # nothing new below: asked again so often
 BELOW_MAX = 512  # recorders that are known; more are passed over
 PRUNE_EVERY = 64  # copies
+ANSWERING_MAX = 16  # questions at once; the one above has THIN_WINDOW at most
 T = TypeVar("T", Rows, Bytes)
 
 
@@ -103,8 +104,8 @@ class Copies:
             told.set_result(said)
 
     def _hear_ask(self, subject: str, data: bytes) -> None:
-        """One at a time for each who asks; what is too much is lost, and asked again."""
-        if len(self._answering) < 4:
+        """What is too much is lost, and asked again."""
+        if len(self._answering) < ANSWERING_MAX:
             task = asyncio.create_task(self._answer(data))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)

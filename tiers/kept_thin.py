@@ -121,17 +121,18 @@ class ThinCopies:
         """Until it is here, the link is cut, or other things are wished: it goes on from there."""
         file = await asyncio.to_thread(self._store.place, row.id, row.codec)
         partial, wished = file.with_suffix(".partial"), kept_wishes.changed(self._folder)
+        most = copying.THIN_IDLE_BYTES if wish.idle else copying.THIN_PIECE_BYTES
         asked: deque[asyncio.Future[Rows | Bytes | None]] = deque()
         with partial.open("ab") as opened:
             next_at = opened.tell()
             try:
                 while opened.tell() < row.bytes:
                     while len(asked) < copying.THIN_WINDOW and next_at < row.bytes:
-                        size = min(copying.THIN_PIECE_BYTES, row.bytes - next_at)
+                        size = min(most, row.bytes - next_at)
                         question = AskBytes(next(self._numbers), row.id, next_at, size, wish.idle)
                         asked.append(asyncio.ensure_future(self._ask(question)))
                         next_at += size
-                    size = min(copying.THIN_PIECE_BYTES, row.bytes - opened.tell())
+                    size = min(most, row.bytes - opened.tell())
                     said = await asked.popleft()
                     if not isinstance(said, Bytes) or kept_wishes.changed(self._folder) != wished:
                         return

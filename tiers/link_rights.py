@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusioncmd import subjects
 from fusioncmd.bus.users import BusUser
+from fusioncmd.track import counts
 from fusioncmd.track.position import all_below
 from fusioncmd.video.subjects import SHOWN, ask, packets, roll, show, what
 from fusioncmd.voice import subjects as talk_subjects
@@ -29,8 +30,10 @@ def floor(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def track(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Positions of units of the own place and below: the gateway says and hears them, and so does the node."""
-    return (all_below(user.path),), (all_below(user.path),)
+    """Positions of units of the own place and below: the gateway says and hears them, and so does the node; and what
+    the gateway did not take."""
+    both = all_below(user.path), counts.subject(user.path)
+    return both, both
 
 
 def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -49,9 +52,12 @@ def satellite(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     speaks for the node above, and for those below: which of these are let in stands in the account (`nats_links`).
     Beacons of nodes at the far end are said here again; who listens is heard, and said of the far end's people."""
     beacons = (*map(talk_subjects.beacon, user.path.ancestors()), *below(talk_subjects.beacon(user.path)))
-    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, all_below(user.path))
-    says, hears = satellite_video(user)
-    return (*both, *says, subjects.satellite("*")), (*both, *hears, talk_subjects.joined("*"))
+    kept = (*_kept(user, "ask"), *_kept(user, "said"))
+    both = (*says_up("*"), *says_down("*"), *_talkgroups(user, *_TALK, "listens"), *beacons, *kept)
+    both = (*both, all_below(user.path))
+    video_says, video_hears = satellite_video(user)
+    says = (*both, *video_says, subjects.satellite("*"))
+    return says, (*both, *video_hears, talk_subjects.joined("*"))
 
 
 _TALK = "voice", "floor"
@@ -103,8 +109,8 @@ def below(subject: str) -> tuple[str, str]:
 
 
 def satellite_video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them and what
-    its encoder is told (`fc.thin`), copies of recordings, and rolls of places above."""
-    own = (f"fc.video.{user.path.dotted}.>", f"fc.thin.{user.path.dotted}.>", *_kept(user, "ask"), *_kept(user, "said"))
-    rolls = tuple(map(roll, user.path.ancestors()))
-    return (*own, *rolls), (*own, *rolls, roll(user.path))
+    """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them, what
+    their encoder is told (`fc.thin`), and rolls of places above, said again."""
+    own, rolls = f"fc.thin.{user.path.dotted}.>", tuple(map(roll, user.path.ancestors()))
+    both = (*_video_says(user), *_video_hears(user))
+    return tuple(dict.fromkeys((*both, own, *rolls))), tuple(dict.fromkeys((*both, own)))

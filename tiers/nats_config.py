@@ -58,6 +58,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         )
     clustered, linked = settings.member is not None, settings.parent is not None or settings.above_by_satellite
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
+    own_users = [user for user in known if user.role not in (*LENT, *LINKED)]
     gateways = [user for user in known if user.role in LENT]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
     found = list(beside(settings, own, [user for user in known if user.role in LINKED]))
@@ -81,7 +82,7 @@ accounts {{
   "{own}" {{
     jetstream: enabled
     users: [
-{listed(user_line(user, clustered, linked) for user in known if user.role not in (*LENT, *LINKED))}\
+{listed(user_line(user, clustered, linked, user.path.code == settings.node and not linked) for user in own_users)}\
     ]
     exports: [
 {listed(exports)}\

@@ -22,7 +22,7 @@ from fusioncmd.bus.port import Bus
 from fusioncmd.bus.saying import Saying
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput, BadMessage, NotFound
-from fusioncmd.track import phones
+from fusioncmd.track import counts, phones
 from fusioncmd.track.known import Known, Units
 from fusioncmd.track.position import Track, all_below, degrees, encode, metres, place, subject_of
 from tiers.desk import Desk
@@ -45,6 +45,7 @@ class TrackDesk:
         self._saying: Saying | None = None
         self.units = Units(int(clock() * 1_000))
         self._refused_ms, self._written = 0, 0
+        self._counts, self._counted_ms = counts.Counts(), 0
         self._read()
 
     def answers(self) -> dict[type[Any], Answer]:
@@ -54,6 +55,7 @@ class TrackDesk:
         if self.bus is not None:
             self._saying = Saying(self.bus)
         await (self.bus or self._own).hear(all_below(self._node), self._hear)
+        await (self.bus or self._own).hear(counts.subject(self._node), self._hear_counts)
         await self._own.hear(phones.PHONES_ALL, self._hear_phones)
 
     async def run(self) -> None:
@@ -71,6 +73,27 @@ class TrackDesk:
             en, zh = self.units.why
             count = self.units.refused
             yield f"{count} positions were refused; the last: {en}", f"已拒收 {count} 条位置，最近一条：{zh}"
+
+        said = self._counts
+        if self._now_ms - self._counted_ms >= REFUSED_TOLD_MS:
+            return
+        for count, en, zh in (
+            (said.strangers, "came from a network that may not", "来自未允许的网段"),
+            (said.unread, "were no MAVLink or CoT", "不是 MAVLink 或 CoT"),
+            (said.flooded, "came faster than their sender may", "超出发送方速率上限"),
+            (
+                said.full,
+                "TAK clients were turned away: too many, or they did not read",
+                "个 TAK 客户端因数量已满或不读取而被断开",
+            ),
+            (
+                said.refused,
+                f"positions were refused at the gateway; the last: {said.why_en}",
+                f"条位置被网关拒收，最近一条：{said.why_zh}",
+            ),
+        ):
+            if count:
+                yield f"Of positions, {count} {en}", f"位置接入：{count} {zh}"
 
     async def tracks(self, question: asked.Tracks, who: Actor) -> asked.TracksReply:
         now_ms, at = self._now_ms, self._desk.place(question.node, who)
@@ -125,6 +148,12 @@ class TrackDesk:
         self.units.take(subject, data, self._now_ms)
         if self.units.refused != before:
             self._refuse(subject)
+
+    def _hear_counts(self, subject: str, data: bytes) -> None:
+        try:
+            self._counts, self._counted_ms = counts.decode(data), self._now_ms
+        except BadMessage as problem:
+            log.error("node.bad_message", subject=subject, problem=problem.en)
 
     def _refuse(self, subject: str) -> None:
         if self._now_ms - self._refused_ms > REFUSED_TOLD_MS:  # the first for long; health has the rest

@@ -26,6 +26,7 @@ from tiers.desk import Desk
 from tiers.roll_desk import RollDesk
 from tiers.roll_files import RollFiles
 from tiers.serving import Answer
+from tiers.still_desk import StillDesk
 
 TICK_S = 0.25
 SOURCES_TOLD_MAX = 500  # in one reply; the rest is counted
@@ -40,6 +41,7 @@ class VideoDesk:
         self._saying: Saying | None = None
         self._files = RollFiles(data / "rolls")
         self._sources, self._above = SourcesHeard(), RollsHeard()
+        self._stills = StillDesk(desk.node.code, self._sources, self._say)
         self._shown, self._said_ms = self._files.shown(), 0
         self._showing = asyncio.Lock()
         self.rolls = RollDesk(
@@ -52,6 +54,7 @@ class VideoDesk:
             asked.Video: self.video,
             asked.ShowSource: self.show,
             asked.HideSource: self.hide,
+            asked.AskStill: self.still,
         }
         return own | self.rolls.answers()
 
@@ -62,12 +65,15 @@ class VideoDesk:
         self._saying = Saying(self.bus)
         for subject in subjects.sources_heard_at(self._node):
             await self.bus.hear(subject, lambda said, data: self._sources.take(said, data, self._now_ms))
+        for subject in subjects.stills_heard_at(self._node):
+            await self.bus.hear(subject, lambda said, data: self._stills.heard.take(said, data, self._now_ms))
         for path in self._node.ancestors():
             await self.bus.hear(subjects.roll(path), lambda said, data: self._above.take(said, data, self._now_ms))
         saying = asyncio.create_task(self._saying.run())
         try:
             while not saying.done():
                 self.rolls.tick()
+                self._stills.tick(self._now_ms)
                 if self._shown is not None and not 0 <= self._now_ms - self._said_ms < SAID_S * 1_000:
                     self._say_shown()
                 await asyncio.sleep(TICK_S)
@@ -91,6 +97,9 @@ class VideoDesk:
             self._called(self._desk.place("", who), now_ms),
             rules and self.bus is not None and "commander" in who.roles,
         )  # fmt: skip
+
+    async def still(self, question: asked.AskStill, who: Actor) -> asked.StillReply:
+        return self._stills.still(question, self._now_ms)
 
     async def show(self, question: asked.ShowSource, who: Actor) -> asked.Shown:
         """In the audit before anybody sees it."""
@@ -175,5 +184,5 @@ class VideoDesk:
 def _line(address: str, source: Source) -> asked.SourceLine:
     return asked.SourceLine(
         address, source.node, source.name, source.title, source.kind, source.since_ms, source.number, source.width,
-        source.height, source.place, source.of, source.trouble,
+        source.height, source.place, source.of, source.trouble, source.thin,
     )  # fmt: skip

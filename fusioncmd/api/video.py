@@ -11,12 +11,14 @@ from fusioncmd.messages import Code, Millis
 from fusioncmd.video.bounds import ROLL_PLACES_MAX, ROLLS_MAX
 from fusioncmd.video.roll import HOLD_S, WAIT_S, Act, HoldS, RollCall, RollId, Seed, WaitS
 from fusioncmd.video.source import Text
+from fusioncmd.video.still import STILL_BYTES_MAX, STILL_S_MIN
 
 Address = Annotated[str, Meta(min_length=4, max_length=64)]  # `<dotted path>.<name>`
 
 
 class SourceLine(Struct, frozen=True):
-    """A live source, as `Source` has it; `of`: what a `shown` one shows."""
+    """A live source, as `Source` has it; `of`: what a `shown` one shows; `thin`: `live` or `stills` of one over a thin
+    link."""
 
     address: str
     node: Code
@@ -30,6 +32,7 @@ class SourceLine(Struct, frozen=True):
     place: tuple[float, float] | None
     of: str
     trouble: tuple[str, str]
+    thin: str = ""
 
 
 class Shown(Struct, frozen=True):
@@ -139,6 +142,25 @@ class RollReport(Question[RollCall], frozen=True):
     roll: RollId
 
 
+class AskStill(Question["StillReply"], frozen=True):
+    """`still`: the last still of a source over a thin link; a new one each `every_s`, while that is asked."""
+
+    source: Address
+    every_s: Annotated[int, Meta(ge=STILL_S_MIN, le=3_600)] = 10
+
+
+class StillReply(Struct, frozen=True):
+    """`data`: AVIF; empty, and `at_ms` 0, where none has come yet. `at_ms`: when the picture was seen, by the node's
+    clock; `now_ms` is that clock."""
+
+    address: str
+    now_ms: Millis
+    at_ms: Millis
+    width: int
+    height: int
+    data: Annotated[bytes, Meta(max_length=STILL_BYTES_MAX)]
+
+
 VERBS: Verbs = {
     Video: ("video", VideoReply),
     ShowSource: ("show", Shown),
@@ -147,4 +169,5 @@ VERBS: Verbs = {
     TurnRoll: ("roll-turn", RollCall),
     Rolls: ("rolls", RollsReply),
     RollReport: ("roll", RollCall),
+    AskStill: ("still", StillReply),
 }

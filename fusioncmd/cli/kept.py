@@ -74,7 +74,7 @@ def get(
     from fusioncmd.video.fetching import fetch  # PyAV is heavy
 
     async def go() -> None:
-        node, source = _address(where, divisions)
+        node, source = address(where, divisions)
         question = FootageCut(node, source, time_of(begin, "--from"), time_of(end, "--to"))
         target = file or Path(f"{node}.{source}-{question.from_ms}.mp4")
         with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +139,7 @@ def keep(
     """Record sources always; without one, what is recorded."""
 
     async def go() -> None:
-        named = tuple(".".join(filter(None, _address(one, divisions))) for one in what or ())
+        named = tuple(".".join(filter(None, address(one, divisions))) for one in what or ())
         async with shell.commanding(nats) as commander:
             found = await commander.ask(KeepFootage(named, always))
         if as_json:
@@ -177,7 +177,7 @@ def _pin(
     where: str, begin: str, end: str, on: bool, nats: str, divisions: Path | None, as_json: bool
 ) -> None:  # fmt: skip
     async def go() -> None:
-        node, source = _address(where, divisions)
+        node, source = address(where, divisions)
         question = PinFootage(node, time_of(begin, "--from"), time_of(end, "--to"), source, on)
         async with shell.commanding(nats) as commander:
             found = await commander.ask(question)
@@ -194,7 +194,7 @@ def _pin(
     shell.run(go(), as_json)
 
 
-def _address(text: str, divisions: Path | None) -> tuple[str, str]:
+def address(text: str, divisions: Path | None) -> tuple[str, str]:
     """`44.01.06` is a place by its tokens, `440106.cam1` a source of one; no source where there is none."""
     place, _, name = (text, "", "") if text.replace(".", "").isdigit() else text.rpartition(".")
     code = shell.code_of(place or name, divisions)

@@ -6,6 +6,7 @@ to a tier above it commands its own place for as long as that grant lasts, wheth
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +16,11 @@ import typer
 
 from fusioncmd import keys, tls
 from fusioncmd.bus import users
-from fusioncmd.cli import kit_plan, kit_screen, shell
+from fusioncmd.cli import kit_clock, kit_plan, kit_screen, shell
 from fusioncmd.cli.at_tier import DataOption
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.key_options import now_ms, read_file, write_file
 from fusioncmd.cli.kit_plan import Settings
-from fusioncmd.cli.linked import host_port
 from fusioncmd.cli.up import until_stopped
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.trust import joining, requests, ring
@@ -34,6 +34,15 @@ app = typer.Typer(
 )
 _kit = say("The kit's place: code or name.", "装备所属地点：代码或名称。")
 NodeOption = Annotated[str, typer.Option("--node", metavar="PLACE", autocompletion=complete_place, help=_kit)]
+_hub = say("Where the node above takes kits in over a satellite.", "上级节点的卫星接入地址。")
+HubOption = Annotated[str | None, typer.Option("--hub", metavar="HOST:PORT", help=_hub)]
+_rate = say("What the satellite link takes, bits/s (64k).", "卫星链路速率（比特/秒，默认 64k）。")
+RateOption = Annotated[str | None, typer.Option("--rate", metavar="RATE", help=_rate)]
+_ways = say(
+    "Ways to it, best first: satellite=192.168.1.2@64k,4g=10.0.0.5@2M.",
+    "多条通路，优先者在前：satellite=192.168.1.2@64k,4g=10.0.0.5@2M。",
+)
+WaysOption = Annotated[str | None, typer.Option("--ways", metavar="WAYS", help=_ways)]
 _parent = say("The node above, on an ordinary network.", "上级节点（普通网络）。")
 ParentOption = Annotated[str | None, typer.Option("--parent", metavar="HOST:PORT", help=_parent)]
 _site = say(
@@ -62,6 +71,9 @@ def kit(
     context: typer.Context,
     node: NodeOption = "",
     data: DataOption = None,
+    hub: HubOption = None,
+    rate: RateOption = None,
+    ways: WaysOption = None,
     parent: ParentOption = None,
     site: SiteOption = None,
     disk_gib: DiskOption = None,
@@ -77,7 +89,8 @@ def kit(
     if context.invoked_subcommand is not None:
         return
     given = {
-        "parent": parent, "site": site, "disk_gib": disk_gib, "radio": radio, "alone": alone,
+        "hub": hub, "rate": rate, "ways": ways, "parent": parent, "site": site, "disk_gib": disk_gib,
+        "radio": radio, "alone": alone,
         "first_port": first_port, "nats_port": nats_port,
     }  # fmt: skip
 
@@ -89,6 +102,9 @@ def kit(
             _take(home, settings, joined)
         elif not settings.alone and not joining.above(home):
             raise _not_joined(home, settings)
+        tell = kit_screen.teller(as_json)
+        if wrong := kit_clock.begin(home):
+            tell(wrong)
         _secure(settings, home)
         kit_plan.write(home, settings)
         tier = kit_plan.tier_of(settings, home, divisions)
@@ -98,7 +114,7 @@ def kit(
         async def beside() -> None:
             drone = await kit_screen.drone_url(tier)
             kit_screen.tell_ready(tier, settings, name, drone, as_json)
-            await kit_screen.follow(tier, kit_screen.teller(as_json))
+            await asyncio.gather(kit_screen.follow(tier, tell), kit_clock.keep(home))
 
         await until_stopped(tier, as_json, lambda: None, beside)
 
@@ -110,6 +126,9 @@ def kit(
 def prepare(
     node: NodeOption = "",
     data: DataOption = None,
+    hub: HubOption = None,
+    rate: RateOption = None,
+    ways: WaysOption = None,
     parent: ParentOption = None,
     site: SiteOption = None,
     disk_gib: DiskOption = None,
@@ -121,7 +140,16 @@ def prepare(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        given = {"parent": parent, "site": site, "disk_gib": disk_gib, "radio": radio, "alone": False}
+        given = {
+            "hub": hub,
+            "rate": rate,
+            "ways": ways,
+            "parent": parent,
+            "site": site,
+            "disk_gib": disk_gib,
+            "radio": radio,
+            "alone": False,
+        }
         home, settings = _settled(node, data, divisions, given)
         keys.claim(home, settings.node)
         kit_plan.write(home, settings)
@@ -167,9 +195,7 @@ def _settled(
     settings = msgspec.structs.replace(known, **{name: value for name, value in given.items() if value is not None})
     if code:
         settings = msgspec.structs.replace(settings, node=code)
-    for option, text in (("--parent", settings.parent),):
-        if text:
-            host_port(text, option)
+    kit_plan.check(settings)
     return home, settings
 
 

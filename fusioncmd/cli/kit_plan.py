@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,10 @@ from fusioncmd.cli.bus_way import OWN
 from fusioncmd.cli.camera_way import Cameras
 from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.kit_front import Front, bracketed, haproxy
-from fusioncmd.cli.linked import linked_way
+from fusioncmd.cli.linked import host_port, linked_way
 from fusioncmd.cli.processes import Tier
 from fusioncmd.cli.radio_way import Radio
+from fusioncmd.cli.satellite_way import DEFAULT_RATE, satellite_of
 from fusioncmd.cli.video_way import Video
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.kit_disk import BUDGET_BYTES_MIN
@@ -35,12 +37,14 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class Settings(Struct, frozen=True):
-    """`hub`: where the satellite's other end is, `parent`: a node above on an ordinary network (HOST:PORT). `site`: the
-    kit's address on the network of those on site; without one, it serves its own machine alone. `disk_gib` 0: a part of
-    what the disk has."""
+    """`hub`: where the node above takes kits in over a satellite, at `rate`, or by `ways`; `parent`: where, on an
+    ordinary network; HOST:PORT. `site`: the kit's address on the network of those on site; without one, it serves its
+    own machine alone. `disk_gib` 0: a part of what the disk has."""
 
     node: str
     hub: str = ""
+    rate: str = DEFAULT_RATE
+    ways: str = ""
     parent: str = ""
     site: str = ""
     first_port: Port = 8_700
@@ -111,6 +115,25 @@ def no_kit() -> NotFound:
     )
 
 
+def check(settings: Settings) -> None:
+    """`BadInput` for what makes no sense, before any of it is kept."""
+    if settings.hub and settings.parent:
+        raise BadInput("--hub and --parent exclude each other: say --hub '' or --parent '' to take one back.",
+                       "--hub 与 --parent 不能同用：用 --hub '' 或 --parent '' 取消其一。")  # fmt: skip
+    if settings.parent:
+        host_port(settings.parent, "--parent")
+    satellite_of(settings.hub or None, "", settings.rate, settings.ways or None, HERE, None)
+    if settings.site:
+        try:
+            ip_address(settings.site)
+        except ValueError:
+            raise BadInput(f"--site is an address of this machine, not {settings.site!r}.",
+                           f"--site 须为本机的一个地址，而非“{settings.site}”。") from None  # fmt: skip
+        if settings.site in ("0.0.0.0", "::"):
+            raise BadInput("--site is one address of this machine: phones and drones are told where to go.",
+                           "--site 须为本机的一个具体地址：手机与无人机需据此接入。")  # fmt: skip
+
+
 def check_disk(settings: Settings, data: Path) -> None:
     """`BadInput` for a disk on which a kit cannot work for a day."""
     free = shutil.disk_usage(data).free
@@ -139,7 +162,8 @@ def tier_of(settings: Settings, data: Path, divisions: Path | None) -> Tier:
     the ports of drones and radios, which know no better."""
     site, host = settings.site, settings.host
     front = front_of(settings, data)
-    linked = linked_way(data, OWN, False, settings.parent or None, HERE, None)
+    hub = settings.hub or None
+    linked = linked_way(data, OWN, False, settings.parent or None, HERE, None, by_satellite=hub is not None)
     talk_at = f"https://{bracketed(host)}:{settings.port(TALK_TLS)}/" if site else f":{settings.port(TALK)}"
     first = settings.port(DRONE)
     return Tier(
@@ -152,6 +176,7 @@ def tier_of(settings: Settings, data: Path, divisions: Path | None) -> Tier:
         video=Video(host if site else HERE, settings.port(TALK), talk_at),
         cameras=Cameras(host, range(first, first + DRONES)),
         keep=(settings.disk_gib or 1 << 20, KEPT_DAYS_MAX),
+        satellite=satellite_of(hub, linked.above, settings.rate, settings.ways or None, HERE, None),
         disk_bytes=settings.disk_gib * 1024**3,
         beside=() if front is None else (("front", front.argv()),),
     )  # fmt: skip

@@ -30,8 +30,8 @@ class Tracks:
 
 
 def tracks_of(ways: str | None) -> Tracks | None:
-    """`mavlink=14550,cot=8087,host=10.1.0.5,from=10.1.0.0/24`; None for none. Nobody proves who they are on these ports,
-    so beyond the loopback it has to be said who may come: BadInput."""
+    """`mavlink=14550,cot=8087,host=10.1.0.5,from=10.1.0.0/24`; None for none. On these ports nobody proves who they
+    are, so beyond the loopback it has to be said who may come: BadInput."""
     if ways is None:
         return None
     host, ports, peers = "127.0.0.1", {"mavlink": 0, "cot": 0}, list[str]()

@@ -157,7 +157,7 @@ CameraHostOption = Annotated[str, _option("ADDRESS", "Where drones push to: an a
 TracksOption = Annotated[
     str | None, _option("WAYS", "Where units come in with their positions: mavlink=PORT (UDP), cot=PORT (TAK; TCP and "
                         "UDP), host=ADDRESS, from=NETWORK, by commas.",
-                        "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP 与 UDP）、host=地址、from=网段，以逗号分隔。")
+                        "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP/UDP）、host=地址、from=网段，以逗号分隔。")
 ]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fusioncmd.api import video as asked
-from fusioncmd.cli import kept, rolls, shell
+from fusioncmd.cli import kept, rolls, shell, thin
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.video_view import asked_of, show_sources
 from fusioncmd.words import say
@@ -86,4 +86,4 @@ app.command(help=say("Say of who is called: present, absent, skip; or end.", "�
 )
 app.command("rolls", help=say("Roll calls, newest first.", "点名记录，最新在前。"))(rolls.rolls)
 app.command(help=say("Who was present in a roll, and when.", "点名报告：谁到位、何时上线。"))(rolls.report)
-app.registered_commands += kept.app.registered_commands
+app.registered_commands += [*kept.app.registered_commands, *thin.app.registered_commands]

@@ -39,7 +39,8 @@ def show_sources(found: VideoReply, places: Divisions) -> None:
         [
             Text(one.address, "bold"), Text(places.name(Path(one.node))), Text(plain(one.title)),
             Text(f"{one.width}x{one.height}" if one.width else ""), Text(shell.local_time(one.since_ms)),
-            Text(plain(say(*one.trouble)), "red"),
+            Text(plain(say(*one.trouble)), "red") if any(one.trouble)
+            else Text(say("thin link", "窄带链路") if one.thin else "", "dim"),
         ]
         for one in found.sources
     ]  # fmt: skip

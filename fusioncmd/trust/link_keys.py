@@ -16,6 +16,7 @@ from typing import Annotated
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 from msgspec import Meta, Struct
 
@@ -79,7 +80,7 @@ def make(key: Ed25519PrivateKey, code: str, node: Credential) -> x509.Certificat
 
 
 def statement_in(certificate: x509.Certificate) -> bytes:
-    """`Untrusted` when there is none, or it is not of the certificate's own key: whoever ends a link proved to hold it."""
+    """`Untrusted` when there is none, or it names another key than the certificate's, which its holder proved."""
     try:
         found = certificate.extensions.get_extension_for_oid(EXTENSION).value
         key = certificate.public_key()
@@ -103,7 +104,7 @@ def read(statement: bytes, anchors: Anchors) -> tuple[str, Chain]:
     return code, chain
 
 
-def _digest(public: x509.base.CertificatePublicKeyTypes) -> bytes:
+def _digest(public: CertificatePublicKeyTypes) -> bytes:
     encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return sha256(public.public_bytes(encoding, form)).digest()
 

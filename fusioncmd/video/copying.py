@@ -23,6 +23,7 @@ BYTES_S_MIN = 4_000.0  # and never less, while answers come
 LATE_MS = 150.0  # an answer that is later than the quickest ones by so much: others use the link
 ANSWER_S = 10.0  # then it is lost
 THIN_PIECE_BYTES = 8 * 1024  # of one answer over a thin link: a second of 64 kbit/s
+THIN_IDLE_BYTES = 2 * 1024  # the same, of what may wait: a live picture waits for it no longer than a frame
 THIN_WINDOW = 6  # questions at once there: 600 ms and back at 512 kbit/s
 THIN_ANSWER_S = 180.0  # an answer there that is later is lost
 THIN_ROWS_MS = 24 * 3_600_000  # so much of the index is fetched there at first; what was before, when it is wished for

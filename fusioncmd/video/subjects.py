@@ -39,6 +39,10 @@ def sources_heard_at(path: Path) -> list[str]:
     return [*above, *below]
 
 
+def stills_heard_at(path: Path) -> list[str]:
+    return [f"fc.video.{path.dotted}{'.*' * depth}.*.still" for depth in range(6 - path.tier)]
+
+
 def show(path: Path) -> str:
     """Which source the node at `path` puts before everybody below, each `SAID_S` while it does; to its gateway."""
     return f"fc.show.{path.dotted}"

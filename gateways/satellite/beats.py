@@ -24,6 +24,7 @@ from fusioncmd import limits, subjects
 from fusioncmd.canary import AGE_MS_MAX, Branch, Count, Trail, Word
 from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import bounds
+from fusioncmd.kit_disk import DiskWord
 from fusioncmd.pulse import Beat, pack, unpack
 from gateways.satellite.carrying import Kind, Letter, Link, Publish, Work
 from gateways.satellite.classes import LETTER_BYTES_MAX, Class
@@ -38,13 +39,15 @@ BEATS_KNOWN = 16
 
 class Told(Struct, frozen=True, array_like=True):
     """What one end tells the other of its node. `through`: canaries come back from its gateways. `numbers` (a portable
-    Roaring bitmap of who is reachable) and `below`: None, as before; a hub's end tells neither."""
+    Roaring bitmap of who is reachable) and `below`: None, as before; a hub's end tells neither. `disks` that are
+    full."""
 
     there: bool
     through: bool
     numbers: Annotated[bytes, Meta(max_length=limits.PRESENCE_BYTES_MAX)] | None = None
     below: Annotated[tuple[Branch, ...], Meta(max_length=bounds.BELOW_TOLD_MAX)] | None = None
     more: Count = 0
+    disks: Annotated[tuple[DiskWord, ...], Meta(max_length=bounds.DISKS_TOLD_MAX)] = ()
 
 
 _decoder = msgspec.msgpack.Decoder(Told)
@@ -95,7 +98,7 @@ class BeatCarrier:
         if self._kit:
             self._trail.hear(word.answered)
             numbers = beat.numbers if len(beat.numbers) < LETTER_BYTES_MAX // 2 else b""
-            self._own = Told(True, True, numbers, word.below, word.more)
+            self._own = Told(True, True, numbers, word.below, word.more, word.disks)
         return Work()
 
     def from_link(self, kind: Kind, body: bytes, now_s: float) -> Work:
@@ -107,7 +110,7 @@ class BeatCarrier:
             return Work()
         numbers = before.numbers if told.numbers is None else told.numbers
         below = before.below if told.below is None else told.below
-        self._theirs = Told(True, told.through, numbers, below, told.more)
+        self._theirs = Told(True, told.through, numbers, below, told.more, told.disks)
         return Work()
 
     def turned(self, up: bool, now_s: float) -> Work:
@@ -148,15 +151,15 @@ class BeatCarrier:
             own, told = self._own, self._told
             numbers = own.numbers if self._kit and (whole or own.numbers != told.numbers) else None
             below = own.below if self._kit and (whole or _places(own) != _places(told)) else None
-            changed = changed or whole or (
-                now_s >= self._may_tell_s and (numbers is not None or below is not None or own.more != told.more)
-            )  # fmt: skip
-            news = Told(True, through, numbers, below, own.more)
+            other = numbers is not None or below is not None or (own.more, own.disks) != (told.more, told.disks)
+            changed = changed or whole or (now_s >= self._may_tell_s and other)
+            news = Told(True, through, numbers, below, own.more, own.disks)
             if changed and whole:
                 self._whole_due_s = now_s + WHOLE_EVERY_S
         if not changed:
             return None
-        self._told = Told(there, news.through, self._own.numbers, self._own.below, news.more) if there else _NOBODY
+        own = self._own
+        self._told = Told(there, news.through, own.numbers, own.below, news.more, news.disks) if there else _NOBODY
         bits = 8 * (len(news.numbers or b"") + 64 * len(news.below or ()))
         self._may_tell_s = now_s + max(TOLD_EVERY_S, bits * TOLD_SHARE / max(self._link.rate_bps(), 1))
         return news
@@ -183,7 +186,7 @@ class BeatCarrier:
         below = tuple(
             Branch(b.code, b.state, min(b.age_ms + waited_ms, AGE_MS_MAX), b.by, b.gateway) for b in theirs.below or ()
         )
-        word = Word(0, self._answered, below, theirs.more)
+        word = Word(0, self._answered, below, theirs.more, theirs.disks)
         return Beat(self._number, heard, int(held_s * 1000), theirs.numbers or b"", word)
 
 

@@ -14,7 +14,5 @@ from gateways.satellite.video_kit import KitVideo
 
 def carriers(link: Link) -> list[Carrier]:
     """New ones for one link."""
-    both: list[Carrier] = [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks(link)]
-    if link.side == "kit":
-        return [*both, KitVideo(link), KitKept(link)]
-    return [*both, HubVideo(link), HubKept(link)]
+    video: list[Carrier] = [KitVideo(link), KitKept(link)] if link.side == "kit" else [HubVideo(link), HubKept(link)]
+    return [ExchangeCarrier(link), BeatCarrier(link), Talk(link), tracks(link), *video]

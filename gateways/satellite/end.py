@@ -1,7 +1,7 @@
 """One end of a link, which outlives its connections: what waits to be said, whether the other end hears. Pure.
 
-`clock` gives seconds that nobody sets. The other end is there when it acknowledges what is said: it is gone when that
-fails for `SILENT_S` (what is said in quiet times is one ping each `QUIET_S`), and there again at the next acknowledgement.
+`clock` gives seconds that nobody sets. The other end is there while it acknowledges what is said. It is gone when that
+fails for `SILENT_S` (what is said in quiet times is one ping each `QUIET_S`), and back at the next acknowledgement.
 """
 
 from __future__ import annotations

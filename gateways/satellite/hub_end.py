@@ -15,11 +15,11 @@ from gateways.satellite import identity
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.end import QUIET_HUB_S, End
 from gateways.satellite.identity import Believes, Identity
-from gateways.satellite.quic import Address, Wire
+from gateways.satellite.quic import Wire
 from gateways.satellite.quic_opening import Answering, First, first_of
 from gateways.satellite.rate import Rate
 from gateways.satellite.turns import Turns
-from gateways.satellite.wire import RATE_BPS_MAX, REFUSED, Ended, Heard, Hello, Moved, Proved
+from gateways.satellite.wire import RATE_BPS_MAX, REFUSED, Address, Ended, Heard, Hello, Moved, Proved
 
 HALF_OPEN_MAX, HALF_OPEN_FREE = 64, 8
 HANDSHAKE_S = 15.0

@@ -22,8 +22,8 @@ log = structlog.get_logger("satellite")
 
 
 class HubPort:
-    """`admits(code)`: whether that kit is one of ours now. `on_kit(code, pipe)` is said once for each kit, when it first
-    proved who it is; its pipe outlives its connections. `secret`: 32 bytes that a restart finds again (`hub_secret`)."""
+    """`admits(code)`: whether that kit is one of ours now. `on_kit(code, pipe)` is said once for each kit, when it
+    first proved who it is; its pipe outlives its connections."""
 
     def __init__(
         self,

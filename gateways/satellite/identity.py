@@ -2,7 +2,7 @@
 
 The hub judges the kit by its own clock. The kit judges no time, because a kit has the time from nobody: a clock two
 years off must not keep it from the one link that could tell. What it asks is root, place, key and what was revoked; how
-far the clocks are apart is said in health. So a hub's key that has run out is refused by no kit: revoke one that is lost.
+far the clocks are apart is said in health. So no kit refuses a hub's key that has run out: revoke one that is lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recorded video over a thin link, when it is asked for: what the recorder above asks goes down, what the kit's recorder
+"""Recorded video over a thin link, when it is asked for: what the recorder above asks goes down, what the kit
 answers comes up, sized to the link. Pure.
 
 Nothing waits in the pipe that could wait here, so that a still or a newer question passes. What is asked for when the

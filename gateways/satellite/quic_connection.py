@@ -45,7 +45,7 @@ def reset_token(secret: bytes, cid: bytes) -> bytes:
     return blake2b(cid, key=secret, digest_size=16).digest()
 
 
-class Connection(QuicConnection):  # type: ignore[misc, unused-ignore]
+class Connection(QuicConnection):
     """`secret`: the hub's, from which the tokens are made that end connections it has forgotten."""
 
     def __init__(self, rate: Rate, secret: bytes = b"", **given: Any) -> None:
@@ -53,13 +53,9 @@ class Connection(QuicConnection):  # type: ignore[misc, unused-ignore]
         self._secret = secret
         self.heard_s: float | None = None
         self.statement: bytes | None = None  # of a ticket that was taken
-        self._loss = Recovery(self, rate, self._configuration.initial_rtt, self._is_client)
+        self._loss = self.recovery = Recovery(self, rate, self._configuration.initial_rtt, self._is_client)
         if secret:
             self._host_cids[0].stateless_reset_token = reset_token(secret, self._host_cids[0].cid)
-
-    @property
-    def recovery(self) -> Recovery:
-        return self._loss  # type: ignore[no-any-return, unused-ignore]
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
@@ -78,9 +74,7 @@ class Connection(QuicConnection):  # type: ignore[misc, unused-ignore]
 
     def _payload_received(self, context: Any, plain: bytes, crypto_frame_required: bool = False) -> tuple[bool, bool]:
         self.heard_s = context.time
-        return super()._payload_received(  # type: ignore[no-any-return, unused-ignore]
-            context, plain, crypto_frame_required=crypto_frame_required
-        )
+        return super()._payload_received(context, plain, crypto_frame_required=crypto_frame_required)
 
     def is_reset(self, data: bytes) -> bool:
         """Whether a datagram says that the other end has forgotten this connection."""
@@ -108,6 +102,6 @@ class Connection(QuicConnection):  # type: ignore[misc, unused-ignore]
         if stream.max_stream_data_local_sent != stream.max_stream_data_local:
             handler = self._on_max_stream_data_delivery
             buf = builder.start_frame(QuicFrameType.MAX_STREAM_DATA, LIMIT_FRAME_BYTES, handler, (stream,))
-            buf.push_uint_var(stream.stream_id)
+            buf.push_uint_var(stream.stream_id or 0)
             buf.push_uint_var(stream.max_stream_data_local)
             stream.max_stream_data_local_sent = stream.max_stream_data_local

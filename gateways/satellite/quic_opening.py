@@ -10,10 +10,10 @@ import datetime
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
-from aioquic.buffer import Buffer
+from aioquic.buffer import Buffer  # type: ignore[attr-defined]
 from aioquic.quic.packet import QuicPacketType, QuicProtocolVersion, encode_quic_retry, pull_quic_header
 from aioquic.quic.retry import QuicRetryTokenHandler
 from aioquic.tls import CipherSuite, SessionTicket
@@ -21,10 +21,11 @@ from msgspec import Struct
 
 from fusioncmd.errors import BadMessage
 from gateways.satellite.identity import Identity
-from gateways.satellite.quic import Address, Wire
+from gateways.satellite.quic import Wire
 from gateways.satellite.quic_connection import Connection, configuration, reset_token
 from gateways.satellite.rate import Rate
 from gateways.satellite.turns import Turns
+from gateways.satellite.wire import Address
 
 CID_BYTES = 8
 FIRST_BYTES_MIN = 1_200  # of a datagram that begins a connection (RFC 9000, 14.1)
@@ -134,7 +135,7 @@ class Answering:
     def answer(
         self, original: bytes, retried: bytes | None, turns: Turns, rate: Rate, believes_ticket: Callable[[bytes], bool]
     ) -> Wire:
-        """The hub's end of a new connection. `believes_ticket(statement)`: whether who it was given to may use it now."""
+        """The hub's end of a new connection. `believes_ticket(statement)`: may who it was given to use it now."""
 
         def fetch(label: bytes) -> SessionTicket | None:
             session, statement = self._tickets.pop(label, (None, b""))  # once
@@ -162,7 +163,7 @@ class Answering:
             self._tickets.popitem(last=False)
 
     def forgotten(self, first: First, size: int) -> bytes | None:
-        """What to answer a packet of a connection that is not known; None: nothing, lest two answer each other for ever."""
+        """What to answer a packet of a connection that is not known; None: nothing, lest two answer for ever."""
         if first.version is not None or size <= RESET_BYTES + 1:
             return None
         noise = bytearray(os.urandom(RESET_BYTES - 16))
@@ -180,6 +181,6 @@ def _ticket(session: SessionTicket, statement: bytes) -> Ticket:
 def _session(kept: Ticket) -> Any:
     return SessionTicket(
         age_add=kept.age_add, cipher_suite=CipherSuite.AES_128_GCM_SHA256, not_valid_after=kept.ends,
-        not_valid_before=kept.begins, resumption_secret=kept.secret, server_name=None, ticket=kept.ticket,
+        not_valid_before=kept.begins, resumption_secret=kept.secret, server_name=cast(str, None), ticket=kept.ticket,
         max_early_data_size=kept.early_bytes, other_extensions=kept.extensions,
     )  # fmt: skip

@@ -1,13 +1,13 @@
 """How a QUIC connection lives through outages: what is probed how often, and what goes first when the link is back.
 
 RFC 9002 doubles the wait between probes; after an hour's outage the next one would come an hour later. Here it is
-bounded (`PROBE_S`), and a probe says all anew that is not acknowledged, in the order of classes. So the first packet that
-comes through after an outage carries the most urgent. What was said twice may be acknowledged twice: `Sender` takes it.
+bounded (`PROBE_S`), and a probe says anew what is not acknowledged, in the order of classes. So the first packet that
+comes through after an outage carries the most urgent. What is said twice may be acknowledged twice: `Sender` takes it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet_builder import QuicDeliveryState, QuicSentPacket
@@ -20,10 +20,10 @@ from gateways.satellite.rate import Rate
 PROBE_S, URGENT_PROBE_S = 1.0, 0.45  # between probes that nothing answers; the second while something urgent waits
 SPREAD_S = 0.15  # a round trip may last longer than usual by so much before anything is probed
 DOUBLINGS_MAX = 8
-UNACKED_PACKETS_MAX = 256  # remembered; of what is older, nobody waits for an acknowledgement
+UNACKED_PACKETS_MAX = 64  # remembered; of what is older, nobody waits for an acknowledgement
 
 
-class Sender(QuicStreamSender):  # type: ignore[misc, unused-ignore]
+class Sender(QuicStreamSender):
     """Bytes of a stream may be said again while an acknowledgement of the first time may still come."""
 
     def on_data_delivery(self, delivery: QuicDeliveryState, start: int, stop: int, fin: bool) -> None:
@@ -56,7 +56,7 @@ class Sender(QuicStreamSender):  # type: ignore[misc, unused-ignore]
         return self._buffer_start
 
 
-class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
+class Recovery(QuicPacketRecovery):
     def __init__(self, connection: QuicConnection, rate: Rate, initial_round_trip_s: float, is_kit: bool) -> None:
         super().__init__(
             congestion_control_algorithm="reno",
@@ -66,7 +66,7 @@ class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
             send_probe=connection._send_probe,
             logger=connection._logger,
         )
-        self._cc = rate
+        self._cc = cast(Any, rate)
         self.rate = rate
         self.acked_s: float | None = None  # when the other end last acknowledged something
 
@@ -81,7 +81,7 @@ class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
     def get_loss_detection_time(self, *, amplification_limited: bool) -> float | None:
         space = self._get_loss_space()
         if space is not None:
-            return float(space.loss_time)
+            return space.loss_time
         if amplification_limited:
             return None
         flying = sum(
@@ -101,12 +101,13 @@ class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
         known = len(space.sent_packets)
         super().on_ack_received(ack_rangeset=ack_rangeset, ack_delay=ack_delay, now=now, space=space)
         if len(space.sent_packets) < known:
-            self.acked_s = now
+            self.acked_s, self.rate.away = now, False
 
     def reschedule_data(self, *, now: float, speed_up_handshake: bool = False) -> None:
         if not self.handshake_confirmed or speed_up_handshake:
             super().reschedule_data(now=now, speed_up_handshake=speed_up_handshake)
             return
+        self.rate.away = True
         self.give_up()
         self._send_probe()
 
@@ -121,6 +122,8 @@ class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
                 del space.sent_packets[number]
 
     def _give_up(self, packet: QuicSentPacket, space: QuicPacketSpace) -> None:
+        if not packet.in_flight:  # an acknowledgement alone, or given up before
+            return
         handlers, packet.delivery_handlers = packet.delivery_handlers, []
         for handler, args in handlers:
             handler(QuicDeliveryState.LOST, *args)
@@ -130,6 +133,5 @@ class Recovery(QuicPacketRecovery):  # type: ignore[misc, unused-ignore]
         if packet.is_ack_eliciting:
             space.ack_eliciting_in_flight -= 1
             packet.is_ack_eliciting = False
-        if packet.in_flight:
-            self._cc.on_packets_expired(packets=(packet,))
-            packet.in_flight = False
+        self.rate.on_packets_expired(packets=(packet,))
+        packet.in_flight = False

@@ -1,9 +1,9 @@
-"""How fast an end of a link sends: at the rate that was provisioned, less while the link shows that it takes less. Pure.
+"""How fast an end of a link sends: at the provisioned rate, and less while the link shows that it takes less. Pure.
 
-The line is thought of as a wire of that rate: each packet, with its IP and UDP headers, occupies it for as long as it
-takes, and the next one goes when it is free. So at most one packet at a time waits anywhere, and the modem's queue stays
-empty. What a satellite link loses at random (1 to 5 %) is no reason to slow down. Two things are: a delay that grows and
-stays (a queue somewhere, so less is let through than was said), and a loss far beyond what is usual on this link.
+The line is thought of as a wire of that rate: each packet, with its IP and UDP headers, occupies it for its time, and
+the next one goes when it is free. So at most one packet waits anywhere, and the modem's queue stays empty.
+What a satellite link loses at random (1 to 5 %) is no reason to slow down. Two things are: a delay that grows and stays
+(a queue somewhere, so less is let through than was said), and a loss far beyond what is usual on this link.
 
 What was lost while nothing at all was heard says that the link was away, and nothing of its rate.
 """
@@ -38,6 +38,7 @@ class Rate:
     def __init__(self, provisioned_bps: int) -> None:
         self.bytes_in_flight = 0
         self.urgent = False
+        self.away = False  # nothing is acknowledged: what goes are probes
         self._free_s = 0.0
         self._lost_before_s = 0.0
         self.loss = 0.0
@@ -84,6 +85,8 @@ class Rate:
     def congestion_window(self) -> int:
         """Bytes that may be unacknowledged: two round trips' worth. More for orders and voice, so that acknowledgements
         that are lost keep nobody of these waiting."""
+        if self.away:
+            return self.packet_bytes * (2 if self.urgent else 1)
         packets = WINDOW_SPARE_PACKETS + (PACKETS_FOR_URGENT if self.urgent else 0)
         round_trips = WINDOW_ROUND_TRIPS * max(self.round_trip_s, ROUND_TRIP_S / 2)
         return int(self.bps / 8 * round_trips) + packets * self.packet_bytes

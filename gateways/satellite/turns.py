@@ -21,7 +21,7 @@ from gateways.satellite.classes import DATAGRAM_BYTES_MAX, FLOORS, LETTER_BYTES_
 
 STREAM_FRAME_BYTES = 13  # before the bytes of a class in a packet: type, stream, offset, length (RFC 9000, 19.8)
 DATAGRAM_FRAME_BYTES = 3  # before a datagram (RFC 9221)
-STREAMED = tuple(cls for cls in Class if cls is not Class.VOICE)
+STREAMED: tuple[Class, ...] = tuple(cls for cls in Class if cls is not Class.VOICE)
 OLDEST_SHED = (Class.VOICE, Class.VIDEO)
 
 
@@ -92,7 +92,7 @@ class Turns:
         self, now_s: float, room: int, again: Mapping[Class, int], *, early: bool = False
     ) -> tuple[list[Class], list[tuple[Class, bytes]]]:
         """The order of classes in the next packet, and what of them is new. `room`: bytes it has for frames; `again`:
-        bytes by class that were lost, and go before what is new. `early`: only what may go before the handshake is over.
+        bytes by class that were lost, and go before what is new. `early`: only what may go before the handshake.
         """
         for cls in Class:
             self._drop_dead(cls, now_s)

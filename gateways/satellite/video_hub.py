@@ -193,7 +193,7 @@ class HubVideo:
         if want.keyframe:
             one.key_asked_s = now_s
         one.told, one.told_s = want, now_s
-        work.letters.append(Letter(Class.REPORTS, Kind.VIDEO, letter(want)))
+        work.letters.append(Letter(Class.REPORTS, Kind.STILL, letter(want)))
 
     def _roll(self, subject: str, data: bytes, now_s: float, work: Work) -> None:
         known = self._called.get(subject)
@@ -211,7 +211,7 @@ class HubVideo:
             if not said.called and (known is None or not known[0]):
                 return
             self._called[subject] = (data if said.called else b"", now_s)
-            work.letters.append(Letter(Class.REPORTS, Kind.VIDEO, letter(Roll(short))))
+            work.letters.append(Letter(Class.REPORTS, Kind.STILL, letter(Roll(short))))
 
     def _say(self, one: HubSource, now_s: float, work: Work) -> None:
         one.said_s = now_s

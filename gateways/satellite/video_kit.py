@@ -157,7 +157,7 @@ class KitVideo:
         if one is not None and one.listed and self._up:
             over = msgspec.structs.replace(one.source, tracks=(), over=True)
             said = letter(Listed(one.handle, sources.encode(over)))
-            work.letters.append(Letter(Class.REPORTS, Kind.VIDEO, said))
+            work.letters.append(Letter(Class.REPORTS, Kind.STILL, said))
 
     def _list(self, live: list[KitSource], now_s: float, work: Work) -> None:
         if not self._up:
@@ -167,7 +167,7 @@ class KitVideo:
             thin = "live" if one in live or room else "stills"
             data = sources.encode(msgspec.structs.replace(one.source, tracks=(), thin=thin))
             if one.is_news(data, now_s, LIST_S, LIST_AGAIN_S):
-                work.letters.append(Letter(Class.REPORTS, Kind.VIDEO, letter(Listed(one.handle, data))))
+                work.letters.append(Letter(Class.REPORTS, Kind.STILL, letter(Listed(one.handle, data))))
 
     def _choose(self, now_s: float) -> list[KitSource]:
         """Who is sent live: those who were go on, then who was wanted first."""

@@ -15,7 +15,7 @@ from gateways.satellite.voice_letter import Packet
 THIN_BITS_PER_S = 12_000
 THIN_MS = 60
 THIN_SAMPLES = THIN_MS * CLOCK_HZ // 1_000
-THIN_BYTES_MAX = 130  # of one packet: what our encoder makes of a loud syllable; longer ones are made smaller
+THIN_BYTES_MAX = 150  # of one packet: more than our encoder makes of any syllable; longer ones are made smaller
 HELD_MAX = 2  # frames that wait for one before them; beyond, that one is lost
 
 

@@ -3,10 +3,10 @@
 `satellite=192.168.1.2@64k,4g=10.0.0.5@2M`: a name, the address of this machine to send from (empty: the system's
 choice), and the rate that the way was provisioned with.
 
-The way in use is left when it is silent for `SILENT_S`: then all others are asked at once, and the first that answers is
-used. While one that is not the best is in use, the better ones are asked each `ASK_S`, later and later while they do not
-answer, up to `ASK_S_MAX`: one packet each. A change is seamless where both ways work: the hub has answered on the new
-one before anything else goes there.
+The way in use is left when it is silent for `SILENT_S`: then all others are asked at once, and the first that answers
+is used. While one that is not the best is in use, the better ones are asked each `ASK_S`, later and later while they do
+not answer, up to `ASK_S_MAX`: one packet each. A change is seamless where both ways work: the hub has answered on the
+new one before anything else goes there.
 """
 
 from __future__ import annotations

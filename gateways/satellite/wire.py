@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from fusioncmd.errors import BadMessage
 from gateways.satellite.classes import Class
 
+Address = Any  # of the other end: at a kit, the name of a way
 HELLO_BYTES = 12
 RATE_BPS_MIN, RATE_BPS_MAX = 4_000, 1_000_000_000
 REASON_BYTES_MAX = 400  # of a refusal, both languages
@@ -37,7 +38,7 @@ class Hello(NamedTuple):
 class Moved(NamedTuple):
     """The other end is reached at another address from now on, or by another way."""
 
-    address: Any
+    address: Address
 
 
 class Ended(NamedTuple):

@@ -31,6 +31,7 @@ class Row(Struct, frozen=True):
     trouble_zh: str
     codec: str
     viewers: int
+    thin: str
 
 
 def rows(forwarding: Forwarding, caller: Caller) -> list[Row]:
@@ -43,5 +44,5 @@ def _row(one: Source, forwarding: Forwarding) -> Row:
     return Row(
         one.node, one.name, one.title, one.kind, one.since_ms, one.number, one.width, one.height, one.place, one.of,
         *one.trouble, next((track.codec for track in one.tracks if track.codec != "opus"), ""),
-        forwarding.viewers_of(address_of(parse(one.node), one.name)),
+        forwarding.viewers_of(address_of(parse(one.node), one.name)), one.thin,
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Positions from outside: drones by MAVLink, TAK clients by Cursor on Target; and ours to TAK clients."""
