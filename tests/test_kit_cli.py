@@ -111,9 +111,9 @@ def test_on_site_everything_that_others_reach_is_tls_but_drones_and_sound(tmp_pa
     assert tier.proxies and tier.console is not None and tier.console.proxied and tier.gateways == 1
     assert tier.video is not None and tier.video.at == "https://127.0.0.2:8705/"
     assert [name for name, _ in tier.commands()] == [
-        "nats", "node", "responder-1", "console", "talk", "keep", "radio", "video", "camera", "front",
+        "nats", "node", "responder-1", "console", "talk", "keep", "radio", "video", "camera", "track", "front",
     ]  # fmt: skip
-    assert tier.disk_bytes == 0
+    assert tier.disk_bytes == 0 and tier.tracks is not None and tier.tracks.peers == ("127.0.0.0/24",)
 
 
 def test_the_screen_has_a_line_for_each_kind_of_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,8 @@ def test_the_screen_has_a_line_for_each_kind_of_person(tmp_path: Path, monkeypat
     tier = kit_plan.tier_of(msgspec.structs.replace(settings, hub=""), tmp_path, None)
     speak(monkeypatch, "zh")
     lines = kit_screen.screen(tier, settings, "五山街道", "rtmp://127.0.0.1:8710/live/x")
-    assert [line.split()[0] for line in lines[1:7]] == [
-        "责任人", "为每部手机生成登记码：fusioncmd", "对讲", "无人机", "指挥台", "链路",
+    assert [line.split()[0] for line in lines[1:8]] == [
+        "责任人", "为每部手机生成登记码：fusioncmd", "对讲", "位置", "无人机", "指挥台", "链路",
     ]  # fmt: skip
 
 
