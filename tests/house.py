@@ -37,6 +37,7 @@ ONE_FILE_PER_LIBRARY = {
             "pages",
             "sessions",
             "talk",
+            "tracks",
             "video",
         )
     }
