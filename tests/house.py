@@ -45,6 +45,7 @@ ONE_FILE_PER_LIBRARY = {
             "pages",
             "sessions",
             "talk",
+            "tracks",
             "video",
         )
     }

@@ -111,6 +111,8 @@ class Branches:
 
     def _state(self, link: Link, now_s: float) -> tuple[api.LinkState, float]:
         state, since_s = link.pulse.state(now_s), link.pulse.since_s
+        if state != "cut" and link.facts is not None and not link.facts.up:  # its gateway knows before its beats stop
+            return "cut", max(link.pulse.heard_s or link.pulse.began_s, link.pulse.began_s)
         if state == "up" and link.peer != self._above:
             silent_s = link.trail.silent_since_s(since_s, now_s)
             if silent_s is not None:

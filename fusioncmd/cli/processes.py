@@ -136,6 +136,9 @@ class Tier:
         own = ["--serve", self.node, "--nats", self.nats_url, *common, *self._login(users.SATELLITE)]
         if satellite.hub is not None:
             yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
+            if self.video is not None or self.cameras is not None:
+                encodes = ["--node", self.node, "--nats", self.nats_url, *self._login(users.SATELLITE)]
+                yield "thin", [*python, "gateways.satellite.thin", *encodes]
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
 
