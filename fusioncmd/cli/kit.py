@@ -156,6 +156,7 @@ def prepare(
         }
         home, settings = _settled(node, data, divisions, given)
         keys.claim(home, settings.node)
+        _secure(settings, home)  # while somebody is there who knows the time
         kit_plan.write(home, settings)
         places = shell.load_divisions(divisions)
         path = places.find(settings.node)

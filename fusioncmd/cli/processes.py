@@ -50,6 +50,7 @@ class Tier:
     keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
     satellite: Satellite | None = None
     disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
+    modem: str | None = None  # the serial port of the last line
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
     alarms: Alarms | None = None
@@ -107,7 +108,7 @@ class Tier:
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
         yield from self._satellites(python, common)
-        yield from self._modem(python)
+        yield from self._last_line(python)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -142,7 +143,7 @@ class Tier:
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
 
-    def _modem(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
+    def _last_line(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
         """The last line."""
         if self.modem is not None:
             own = ["--nats", self.nats_url, "--port", self.modem, *self._login(users.LINE)]

@@ -58,8 +58,8 @@ def test_a_drone_of_the_kit_is_seen_above_as_the_link_affords_it(tmp_path_factor
         profile = Profile(delay_ns=300_000_000, loss=0.01, rate_bps=64_000)
         with InThread(Link(("127.0.0.1", port), profile, carries="udp", seed=1)) as link:
             push = free_port()
-            options = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1)
-            with TierProcess(folder / KIT, *options, "--cameras", f"{push}-{push}", more=FAST) as kit:
+            below = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1)
+            with TierProcess(folder / KIT, *below, "--cameras", f"{push}-{push}", more=FAST) as kit:
                 made = kit.ask("cameras", "add", "drone1", "--place", KIT, "--push", "rtmp", "--kind", "drone")
                 with Pusher(clip(folder), "flv", made["push_to"]):
                     until(lambda: state(kit, HUB) == "up" == state(hub, KIT), 15.0)

@@ -4,7 +4,7 @@
  */
 
 import type { GeoJSONSource, Map as Chart, Marker } from "maplibre-gl";
-import { chosenUnit, freshness, hidden, kindWord, type Place, type Unit, units, unitsNow } from "./units";
+import { chosenUnit, freshness, hidden, type Place, type Unit, units, unitsNow, unitWord } from "./units";
 import { colours } from "./theme";
 
 const MARKS_MAX = 200, NAMES_FROM_ZOOM = 8.5;
@@ -54,7 +54,7 @@ function put(mark: Mark, unit: Unit, [lat, lon]: Place): void {
   for (const one of ["unit", "person", "vehicle", "drone", "kit", "sensor", "fresh", "fading", "old", "chosen", "low"])
     mark.element.classList.toggle(one, looks.split(" ").includes(one));
   mark.name.textContent = title;
-  mark.element.setAttribute("aria-label", `${title}, ${kindWord(unit.kind)}`);
+  mark.element.setAttribute("aria-label", `${title}, ${unitWord(unit.kind)}`);
   mark.arrow.style.display = moves ? "" : "none";
   mark.arrow.style.rotate = `${unit.course_deg ?? 0}deg`;
 }

@@ -75,6 +75,8 @@ export function toggle(kind: Kind): void {
 
 export const kindWord = (kind: Kind): string =>
   ({ person: say("people", "人员"), vehicle: say("vehicles", "车辆"), drone: say("drones", "无人机"), kit: say("kits", "便携站"), sensor: say("sensors", "传感器") })[kind];
+export const unitWord = (kind: Kind): string =>
+  ({ person: say("person", "人员"), vehicle: say("vehicle", "车辆"), drone: say("drone", "无人机"), kit: say("kit", "便携站"), sensor: say("sensor", "传感器") })[kind];
 export const linkWord = (link: string): string =>
   ({ satellite: say("satellite", "卫星"), "4g": "4G", wifi: "Wi-Fi", radio: say("radio", "电台"), none: say("none", "无") })[link] ?? link;
 export const sourceWord = (source: string): string =>
