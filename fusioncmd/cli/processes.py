@@ -54,7 +54,6 @@ class Tier:
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
     alarms: Alarms | None = None
-    modem: str | None = None  # the serial line of a terminal for short messages
 
     @property
     def parts(self) -> frozenset[str]:
