@@ -101,10 +101,8 @@ def test_what_is_replayed_of_a_first_packet_is_said_to_nobody() -> None:
     world.tap = lambda way, direction, data: None
     assert world.hub_node.of(Class.ORDERS) == [exchange("once")]
     for n in range(3):
-        world.sources["thief"] = ("10.9.9.9", 6_000 + n)
         for data in first:
-            world.arrive("thief", "up", data)
-        del world.sources["thief"]
+            world.hear(data, ("10.9.9.9", 6_000 + n))
         world.run(for_s=2)
     assert world.hub_node.of(Class.ORDERS) == [exchange("once")]
     world.kit.say(Class.ORDERS, exchange("the kit is still there"))
@@ -126,11 +124,9 @@ def test_a_replay_that_comes_before_the_first_packet_itself_is_said_once_more_an
     world.start()
     world.run(for_s=0.5)
     world.tap = lambda way, direction, data: None
-    world.sources["thief"] = ("10.9.9.9", 6_000)
     for data in overheard:
-        world.arrive("thief", "up", data)
+        world.hear(data, ("10.9.9.9", 6_000))
     assert world.hub_node.of(Class.ORDERS) == [exchange("idempotent")]
-    del world.sources["thief"]
     world.cut(False)
     world.run(lambda: world.kit.up, 40)
     world.run(for_s=3)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
+from aioquic.quic.connection import QuicConnection, QuicConnectionId
 from aioquic.quic.packet import QuicFrameType, QuicProtocolVersion
 from aioquic.quic.packet_builder import QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
@@ -24,6 +24,7 @@ ALPN = "fusioncmd-satellite/1"
 IDLE_S = 60 * 86_400.0  # a connection outlives an outage of so long
 STREAM_BYTES = 128 * 1024  # that a peer may send beyond what was read, of a stream and of all
 CONNECTION_BYTES = 512 * 1024
+LATE_S = 3.0  # that a packet may come after one by a faster way
 LIMIT_FRAME_BYTES = 17  # of a frame that raises one: type and two integers (RFC 9000, 19.9 and 19.10)
 
 
@@ -57,6 +58,7 @@ class Connection(QuicConnection):
         super().__init__(**given)
         self._secret = secret
         self.heard_s: float | None = None
+        self._retiring: list[tuple[float, int]] = []  # ids of the other end that are used no more, and since when
         self.statement: bytes | None = None  # of a ticket that was taken
         self._loss = self.recovery = Recovery(self, rate, self._configuration.initial_rtt, self._is_client)
         if secret:
@@ -77,8 +79,14 @@ class Connection(QuicConnection):
             if self._secret and not own.was_sent:
                 own.stateless_reset_token = reset_token(self._secret, own.cid)
 
+    def _retire_peer_cid(self, connection_id: QuicConnectionId) -> None:
+        """Not yet: what went with it by a slower way is still to be read."""
+        self._retiring.append((self.heard_s or 0.0, connection_id.sequence_number))
+
     def _payload_received(self, context: Any, plain: bytes, crypto_frame_required: bool = False) -> tuple[bool, bool]:
-        self.heard_s = context.time
+        self.heard_s = now_s = context.time
+        while self._retiring and now_s - self._retiring[0][0] > LATE_S:
+            self._retire_connection_ids.append(self._retiring.pop(0)[1])
         return super()._payload_received(context, plain, crypto_frame_required=crypto_frame_required)
 
     def is_reset(self, data: bytes) -> bool:
