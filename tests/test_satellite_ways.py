@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from fusioncmd.errors import BadInput
@@ -128,5 +130,5 @@ def test_a_better_way_that_does_not_answer_is_asked_later_and_later() -> None:
     asking = Asking((SAT, CELL))
     asking.use("4g")
     asked = [second for second in range(400) if asking.due(float(second), silent=False)]
-    gaps = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(asked)]
     assert asked[0] == 10 and gaps[:3] == [10, 20, 40] and set(gaps[3:]) == {60}

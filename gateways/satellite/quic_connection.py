@@ -22,8 +22,8 @@ from gateways.satellite.rate import PACKET_BYTES_MAX, ROUND_TRIP_S, Rate
 
 ALPN = "fusioncmd-satellite/1"
 IDLE_S = 60 * 86_400.0  # a connection outlives an outage of so long
-STREAM_BYTES = 128 * 1024  # that a peer may send beyond what was read, of a stream and of all
-CONNECTION_BYTES = 512 * 1024
+STREAM_BYTES = 384 * 1024  # that a peer may send beyond what was read, of a stream and of all
+CONNECTION_BYTES = 768 * 1024
 LATE_S = 3.0  # that a packet may come after one by a faster way
 LIMIT_FRAME_BYTES = 17  # of a frame that raises one: type and two integers (RFC 9000, 19.9 and 19.10)
 
