@@ -5,9 +5,10 @@ Orders, answers and a report cross; in a cut both ends order, and agree after it
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -98,6 +99,20 @@ def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
         for each in (inside, above):
             until(lambda each=each: answered(hub, each) == [1] == answered(kit, each), 20.0)  # type: ignore[misc]
         until(lambda: state(hub, KIT) == "up" == state(kit, HUB), 10.0)
+
+
+@pytest.mark.parametrize("at_hub", [True, False], ids=["hub", "kit"])
+def test_a_gateway_that_is_killed_comes_back_and_orders_go_on(world: World, at_hub: bool) -> None:
+    tier = world.hub if at_hub else world.kit
+    os.kill(tier.child("gateways.satellite"), signal.SIGKILL)
+    text = f"After {at_hub}."
+    issued = call(world.hub, HUB, text)
+    with Handset(world.kit.terminals, world.tickets[0]) as device:
+        device.answer(device.order(text), "yes")
+    until(lambda: answered(world.hub, issued) == [1], 10.0)
+    until(lambda: state(world.hub, KIT) == "up" == state(world.kit, HUB), 10.0)
+    shown = tier.here("satellite", "status")
+    assert "up for" in shown.out and "kbit/s" in shown.out, shown
 
 
 def test_a_kit_that_is_revoked_is_let_in_no_more_and_says_so(world: World) -> None:
