@@ -24,6 +24,7 @@ class Tier(IntEnum):
 LENGTHS = (2, 4, 6, 9, 12)
 _TIER_OF_LENGTH = dict(zip(LENGTHS, Tier, strict=True))
 _STARTS = (0, 2, 4, 6, 9)
+_ABOVE = dict(zip(LENGTHS, (0, *LENGTHS), strict=False))
 WIDTHS = (2, 2, 2, 3, 3)
 
 
@@ -73,6 +74,11 @@ def parse(text: str) -> Path:
     Six digits are always a county: `441900` is the county row of Dongguan, which has no counties. `440100`, a city
     written with padding, is told apart from it by the tree, not here (`Divisions.find`).
     """
+    return Path(digits_of(text))
+
+
+def digits_of(text: str) -> str:
+    """The code alone of what `parse` reads: a province has 30,000 of them, and each process reads them at its start."""
     raw = text.strip()
     code = raw
     if "." in raw:
@@ -84,7 +90,12 @@ def parse(text: str) -> Path:
         raise _bad(text)
     if len(code) == 12 and code.endswith("000"):
         code = _unpadded(code)
-    return Path(code)
+    return code
+
+
+def above(code: str) -> str:
+    """The code of the place above; empty for a province's."""
+    return code[: _ABOVE[len(code)]]
 
 
 def common_ancestor(paths: list[Path]) -> Path:

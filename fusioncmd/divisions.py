@@ -25,9 +25,8 @@ class Divisions:
     def __init__(self, names: dict[str, str]) -> None:
         complete = dict(names)
         for code in names:
-            for above in Path(code).ancestors():
-                if above.code not in complete:
-                    complete[above.code] = _implied_name(above.code, names)
+            while (code := codes.above(code)) and code not in complete:
+                complete[code] = _implied_name(code, names)
         self.names = dict(sorted(complete.items()))
         roots = [c for c in self.names if len(c) == 2]
         if len(roots) != 1:
@@ -117,7 +116,7 @@ def parse_csv(text: str, source: str) -> Divisions:
         if not row or (line == 1 and row[0].strip().lower() == "code"):
             continue
         try:
-            code, name = codes.parse(row[0]).code, row[1].strip()
+            code, name = codes.digits_of(row[0]), row[1].strip()
         except (BadCode, IndexError):
             raise BadInput(
                 f"{source}, line {line}: expected code,name and found {','.join(row)[:60]!r}.",

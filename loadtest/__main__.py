@@ -7,83 +7,53 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+from importlib import import_module
 
 import uvloop
 
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
-from loadtest import (
-    away,
-    badauth,
-    calldown,
-    chain,
-    chaos,
-    cluster,
-    console,
-    costs,
-    cut,
-    demo,
-    dictionary,
-    disk,
-    exchange,
-    flap,
-    floor_races,
-    floor_thin_races,
-    forge,
-    fuzz,
-    kept,
-    kit,
-    ladder,
-    registrations,
-    slow,
-    storm,
-    voice,
-)  # fmt: skip
-from loadtest.compare import scenario as compare
-from loadtest.link import scenario as link
-from loadtest.video import scenario as video
 
 INTERRUPTED = 130  # 128 + SIGINT
-Scenario = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
-SCENARIOS = {
-    "demo": demo,
-    "dictionary": dictionary,
-    "calldown": calldown,
-    "chaos": chaos,
-    "storm": storm,
-    "slow": slow,
-    "flap": flap,
-    "console": console,
-    "costs": costs,
-    "compare": compare,
-    "exchange": exchange,
-    "floor": floor_races,
-    "floor-thin": floor_thin_races,
-    "forge": forge,
-    "fuzz": fuzz,
-    "badauth": badauth,
-    "link": link,
-    "chain": chain,
-    "cut": cut,
-    "away": away,
-    "cluster": cluster,
-    "disk": disk,
-    "kept": kept,
-    "kit": kit,
-    "ladder": ladder,
-    "voice": voice,
-    "video": video,
-    "registrations": registrations,
+SCENARIOS = {  # and the module of each, which is loaded when it is named, or all for --help
+    "demo": "loadtest.demo",
+    "dictionary": "loadtest.dictionary",
+    "calldown": "loadtest.calldown",
+    "chaos": "loadtest.chaos",
+    "storm": "loadtest.storm",
+    "slow": "loadtest.slow",
+    "flap": "loadtest.flap",
+    "console": "loadtest.console",
+    "costs": "loadtest.costs",
+    "compare": "loadtest.compare.scenario",
+    "exchange": "loadtest.exchange",
+    "floor": "loadtest.floor_races",
+    "floor-thin": "loadtest.floor_thin_races",
+    "forge": "loadtest.forge",
+    "fuzz": "loadtest.fuzz",
+    "badauth": "loadtest.badauth",
+    "link": "loadtest.link.scenario",
+    "chain": "loadtest.chain",
+    "cut": "loadtest.cut",
+    "away": "loadtest.away",
+    "cluster": "loadtest.cluster",
+    "disk": "loadtest.disk",
+    "kept": "loadtest.kept",
+    "kit": "loadtest.kit",
+    "ladder": "loadtest.ladder",
+    "voice": "loadtest.voice",
+    "video": "loadtest.video.scenario",
+    "registrations": "loadtest.registrations",
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__.split("\n")[2] if __doc__ else "")
     scenarios = parser.add_subparsers(dest="scenario", required=True)
-    for name, module in SCENARIOS.items():
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    for name in (asked,) if asked in SCENARIOS else SCENARIOS:
+        module = import_module(SCENARIOS[name])
         promise = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]
         scenario = scenarios.add_parser(name, help=promise, description=module.__doc__)
         module.add_arguments(scenario)

@@ -92,9 +92,10 @@ class World:
         self._flows: dict[tuple[str, str], Flow] = {}
         for way in self.ways:
             self.lay(way.name, rate_bps=way.rate_bps, delay_s=delay_s, loss=loss)
-        self.sources: dict[str, tuple[str, int]] = {way.name: (f"10.0.0.{n}", 5000) for n, way in enumerate(self.ways)}
+        self.sources = {way.name: (f"10.0.0.{n}", 5000) for n, way in enumerate(self.ways)}  # as the hub sees them
         self.hub_node, self.kit_node = Node(self), Node(self)
-        self.revoked: set[bytes] = set()
+        self.revoked: set[bytes] = set()  # as the hub knows
+        self.revoked_for_kit: set[bytes] = set()
         self.kit_clock_ms = 0
         self.hub_refused: list[Problem] = []
         self.kit_refused: list[Problem] = []
@@ -116,9 +117,9 @@ class World:
             chance = Random(self._random.random()).random
             self._flows[way, direction] = Flow(Sink(), False, chance)
 
-    def believes(self, clock: Callable[[], int]) -> Believes:
+    def believes(self, clock: Callable[[], int], revoked: Callable[[], set[bytes]]) -> Believes:
         def ended(chain: Chain) -> int | None:
-            return 1 if self.revoked & set(chain.names) else None
+            return 1 if revoked() & set(chain.names) else None
 
         return Believes(lambda: OFFICES.anchors, ended, clock)
 
@@ -130,17 +131,17 @@ class World:
             self.hub_node.listen(pipe)
 
         return HubEnds(
-            self.hub_identity, self.believes(self.now_ms), lambda code: code in self.admitted, on_kit,
-            self.ways[0].rate_bps, lambda: self.now_s, self.secret, self.hub_refused.append,
+            self.hub_identity, self.believes(self.now_ms, lambda: self.revoked), lambda code: code in self.admitted,
+            on_kit, self.ways[0].rate_bps, lambda: self.now_s, self.secret, self.hub_refused.append,
         )  # fmt: skip
 
     def make_kit(self) -> KitEnd:
         def keep(ticket: Ticket) -> None:
             self.ticket = ticket
 
+        believes = self.believes(lambda: self.now_ms() + self.kit_clock_ms, lambda: self.revoked_for_kit)
         kit = KitEnd(
-            self.kit_identity, self.believes(lambda: self.now_ms() + self.kit_clock_ms), HUB, self.ways,
-            lambda: self.now_s, self.ticket, keep, self.kit_refused.append,
+            self.kit_identity, believes, HUB, self.ways, lambda: self.now_s, self.ticket, keep, self.kit_refused.append,
         )  # fmt: skip
         self.kit_node.listen(kit)
         return kit

@@ -21,7 +21,9 @@ import msgspec
 import pytest
 import yaml
 from msgspec import Meta, Struct
+from typer.testing import CliRunner
 
+from fusioncmd.cli.__main__ import app
 from fusioncmd.keys import OTHERS
 from fusioncmd.limits import CLUSTER_SERVERS
 from tests.nats_server import free_port
@@ -171,7 +173,7 @@ class Sealed:
         """How the link to `peer` is; `None` before the node answers."""
         if (ended := self.process.poll()) is not None:
             raise AssertionError((ended, self.stop()))
-        said = self.run("fusioncmd", "health", "--json").stdout
+        said = CliRunner().invoke(app, ["health", "--json"], env=self.env).stdout  # sealed, it would cost a second
         links = json.loads(said).get("links", []) if said else []
         return next((link["state"] for link in links if link["peer"] == peer), None)
 

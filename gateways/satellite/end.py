@@ -121,7 +121,9 @@ class End:
         )  # fmt: skip
 
     def _quiet_until_s(self, wire: Wire) -> float:
-        return (wire.connection.heard_s or 0.0) + self._quiet_s
+        """Who hears is not heard for that: an acknowledgement is asked for now and then all the same."""
+        heard_s, acked_s = wire.connection.heard_s or 0.0, wire.connection.recovery.acked_s or 0.0
+        return min(heard_s + self._quiet_s, acked_s + 2 * self._quiet_s)
 
     def _count(self, wire: Wire) -> None:
         self._sent_bytes += wire.sent_wire_bytes

@@ -36,7 +36,6 @@ class Comer:
     code: str = ""
     end: End | None = None
     resumed: bool = False
-    refused: bool = False
 
 
 class HubEnds:
@@ -91,7 +90,7 @@ class HubEnds:
 
     def transmit(self, comer: Comer, now_s: float) -> list[tuple[bytes, Address]]:
         made = comer.wire.transmit(now_s)
-        self._note_ids(comer)
+        self._settle(comer, now_s)
         return made
 
     def timer(self, comer: Comer, now_s: float) -> float | None:
@@ -108,15 +107,12 @@ class HubEnds:
     def judge_again(self) -> list[Comer]:
         """Whom trust has ended since they came: each is told why at its next `transmit`."""
         ended = []
-        for code, comer in list(self.comers.items()):
-            statement = comer.wire.statement
+        for comer in list(self.comers.values()):
             try:
-                if statement is not None and not comer.refused:
-                    self._judge(statement)
+                if comer.wire.may_speak:
+                    self._judge(comer.wire.statement or b"")
             except Problem as problem:
-                self._refuse(identity.refused(f"The kit {code}", f"便携站 {code}", problem))
-                comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
-                comer.refused = True
+                self._hang_up(comer, problem)
                 ended.append(comer)
         return ended
 
@@ -170,9 +166,8 @@ class HubEnds:
             if code not in self.ends and len(self.ends) >= KITS_MAX:
                 raise identity.full()
         except Problem as problem:
-            who = code or identity.claimed(event.statement)
-            self._refuse(identity.refused(f"The kit {who}", f"便携站 {who}", problem))
-            comer.wire.close(REFUSED, self.last_refusal.en, self.last_refusal.zh)  # type: ignore[union-attr]
+            comer.code = code or identity.claimed(event.statement)
+            self._hang_up(comer, problem)
             return
         comer.code = code
         self._answering.keep_ticket(comer.wire, event.statement)
@@ -180,7 +175,7 @@ class HubEnds:
 
     def _hello(self, comer: Comer, event: Hello) -> None:
         """The kit has judged us too, and says how fast it may be sent to: now it is there."""
-        if not comer.code:
+        if not comer.code or not comer.wire.may_speak:
             return
         if comer.end is None:
             self._attach(comer)
@@ -213,9 +208,17 @@ class HubEnds:
             end = self.ends.get(identity.claimed(comer.wire.connection.statement))
         if end is not None:
             end.take(event, 0)
-        elif comer.code:
+        elif comer.code and comer.wire.may_speak:
             self._attach(comer)
             self._heard(comer, event)
+
+    def _hang_up(self, comer: Comer, problem: Problem) -> None:
+        said = identity.refused(f"The kit {comer.code}", f"便携站 {comer.code}", problem)
+        self._refuse(said)
+        comer.wire.close(REFUSED, said.en, said.zh)
+        if comer.end is not None:
+            comer.end.refused = said
+            comer.end.turn(False)
 
     def _refuse(self, problem: Problem) -> None:
         self.refusals += 1
@@ -223,7 +226,7 @@ class HubEnds:
         self._tell(problem)
 
     def _ended(self, comer: Comer, event: Ended) -> None:
-        if event.code == REFUSED and comer.code:
+        if event.code == REFUSED and not event.ours:
             self._refuse(identity.told(event.en, event.zh))
         self._forget(comer)
 

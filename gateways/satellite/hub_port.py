@@ -16,6 +16,7 @@ from gateways.satellite.carrying import Pipe
 from gateways.satellite.facts import Facts
 from gateways.satellite.hub_end import Comer, HubEnds
 from gateways.satellite.identity import Believes, Identity
+from gateways.satellite.quic_connection import reset_secret
 from gateways.satellite.udp import Udp
 
 log = structlog.get_logger("satellite")
@@ -34,11 +35,10 @@ class HubPort:
         admits: Callable[[str], bool],
         on_kit: Callable[[str, Pipe], None],
         rate_bps: int = 64_000,
-        secret: bytes = b"",
     ) -> None:
         self._host, self._port = host, port
         self.ends = HubEnds(
-            identity, believes, admits, on_kit, rate_bps, time.monotonic, secret or identity.key_pem[:64], self._tell
+            identity, believes, admits, on_kit, rate_bps, time.monotonic, reset_secret(identity), self._tell
         )
         self.ends.wake = self._touch
         self._udp: Udp | None = None

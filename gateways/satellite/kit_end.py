@@ -66,7 +66,11 @@ class KitEnd(End):
 
     def transmit(self, now_s: float) -> list[tuple[bytes, str]]:
         """Datagrams, each with the way by which it goes."""
-        return [] if self.wire is None else self.wire.transmit(now_s)
+        if self.wire is None:
+            return []
+        made = self.wire.transmit(now_s)
+        self._settle(now_s)
+        return made
 
     def use(self, way: str, now_s: float) -> None:
         """Change over to it, if it answers, and stay there while it does; `BadInput` where there is none such."""
@@ -150,10 +154,10 @@ class KitEnd(End):
             self._tries, self.refused = 0, None
 
     def _ended(self, event: Ended, now_s: float) -> None:
-        if event.code == REFUSED and self._redial_s is None:
+        if event.code == REFUSED and not event.ours:
             self.refused = identity.told(event.en, event.zh)
             self._tell(self.refused)
-        if self._redial_s is None:
+        if self._redial_s is None and not (event.ours and event.code == 0):
             wait_s = REFUSED_S if event.code == REFUSED else min(REDIAL_S * 2 ** min(self._tries, 5), REDIAL_S_MAX)
             self._redial_s = now_s + (0.0 if event.code == 0 and self._tries == 0 else wait_s)
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aioquic.quic.connection import QuicNetworkPath
+from aioquic.quic.connection import END_STATES, QuicConnectionState, QuicNetworkPath
 from aioquic.quic.events import (
     ConnectionIdIssued,
     ConnectionIdRetired,
-    ConnectionTerminated,
     DatagramFrameReceived,
     HandshakeCompleted,
     StreamDataReceived,
@@ -50,7 +49,7 @@ class Wire(Sending):
         self.heard_wire_bytes += len(data) + HEADERS_BYTES
         connection = self.connection
         if self.is_kit and connection.is_reset(data):
-            self._end(0, "The hub has forgotten this connection.", "枢纽已不认识此连接。")
+            self._end(0, "The hub has forgotten this connection.", "枢纽已不认识此连接。", False)
             return
         acked_s, path = connection.recovery.acked_s, self._path()
         connection.receive_datagram(data, address, now_s)
@@ -70,6 +69,11 @@ class Wire(Sending):
             self.connection.get_timer()
             self.connection.handle_timer(now_s)
         self._take_events()
+
+    @property
+    def may_speak(self) -> bool:
+        """Nobody has closed it."""
+        return not self.ended and self._closing is None and self.connection._close_event is None
 
     def say_hello(self, said: Hello) -> None:
         self._hellos += frame(wire.hello(said))
@@ -102,6 +106,7 @@ class Wire(Sending):
         self._close()
 
     def events(self) -> list[Event]:
+        self._take_events()
         found, self._events = self._events, []
         return found
 
@@ -125,8 +130,10 @@ class Wire(Sending):
                 self.issued.append(event.connection_id)
             elif isinstance(event, ConnectionIdRetired):
                 self.retired.append(event.connection_id)
-            elif isinstance(event, ConnectionTerminated):
-                self._end(event.error_code, *wire.read_reason(event.reason_phrase))
+        closed, state = self.connection._close_event, self.connection._state
+        if closed is not None and state in END_STATES:
+            ours = state is QuicConnectionState.CLOSING
+            self._end(closed.error_code, *wire.read_reason(closed.reason_phrase), ours)
 
     def _completed(self, event: HandshakeCompleted) -> None:
         connection = self.connection
@@ -167,7 +174,7 @@ class Wire(Sending):
             return
         self._events.append(Heard(cls, letter, early))
 
-    def _end(self, code: int, en: str, zh: str) -> None:
+    def _end(self, code: int, en: str, zh: str, ours: bool) -> None:
         if not self.ended:
             self.ended, self.feeds = True, False
-            self._events.append(Ended(code, en, zh))
+            self._events.append(Ended(code, en, zh, ours))

@@ -40,6 +40,11 @@ def configuration(identity: Identity, *, is_kit: bool, ticket: Any = None) -> Qu
     return made
 
 
+def reset_secret(identity: Identity) -> bytes:
+    """The same after a restart, and known to nobody who has not the key."""
+    return blake2b(identity.key_pem, digest_size=32, person=b"satellite-reset").digest()
+
+
 def reset_token(secret: bytes, cid: bytes) -> bytes:
     """What ends the connection of that id for its peer, even after we forgot it (RFC 9000, 10.3.2)."""
     return blake2b(cid, key=secret, digest_size=16).digest()

@@ -82,7 +82,7 @@ class Recovery(QuicPacketRecovery):
         space = self._get_loss_space()
         if space is not None:
             return space.loss_time
-        if amplification_limited:
+        if amplification_limited or not self._time_of_last_sent_ack_eliciting_packet:
             return None
         flying = sum(
             space.ack_eliciting_in_flight

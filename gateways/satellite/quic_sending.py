@@ -142,8 +142,8 @@ class Sending:
         voice = self.turns.first_datagram_bytes
         if voice:
             size = min(max(size, voice + DATAGRAM_FRAME_BYTES + PACKET_OVERHEAD_BYTES + ACK_BYTES), PACKET_BYTES_MAX)
-        if not self.complete or not connection._network_paths[0].is_validated:
-            size = PACKET_BYTES_MAX if not self.complete else size
+        if not connection._spaces[Epoch.INITIAL].discarded:  # shorter ones with a first packet in them are not read
+            size = PACKET_BYTES_MAX
         connection._max_datagram_size = size
         order: list[Class] = []
         if self._has_window() or connection._probe_pending:

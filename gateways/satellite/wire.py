@@ -42,11 +42,12 @@ class Moved(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """By the other end, by ours, or by nobody (`code` 0: what came was no handshake)."""
+    """`ours`: it was closed here. `code` 0: without a reason that anybody should hear of."""
 
     code: int
     en: str
     zh: str
+    ours: bool
 
 
 Event = Proved | Heard | Hello | Moved | Ended

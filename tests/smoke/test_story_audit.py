@@ -22,7 +22,7 @@ from fusioncmd.codes import Path as Place
 from fusioncmd.trust import ring
 from loadtest.offices import Offices
 from tests.broker_root import root_of
-from tests.tier_process import Ran, TierProcess, until
+from tests.tier_process import Ran, TierProcess, speak, until
 
 SUBJECT, HEAD = subjects.audit(Place("44")), subjects.audit_head(Place("44"))
 
@@ -102,6 +102,7 @@ def test_who_edits_the_audit_is_found_and_the_place_is_named(own: TierProcess, t
     assert [entry["about"] for entry in listed] == orders
     assert {(entry["actor"], entry["details"]["people"]) for entry in listed} == {("广东省", "3")}
     assert [e["details"]["change"] for e in own.ask("audit", "list", "--deed", "node")["entries"]] == ["start"]
+    assert own.ask("audit", "list", "--since", "1h", "--refused")["entries"] == []
     assert verify(own)[0] == 0
     head = tmp_path / "head"
     assert own.ask("audit", "head", "--out", head)["node"] == "44"
@@ -170,9 +171,12 @@ def test_with_the_nodes_key_the_head_that_was_carried_elsewhere_still_tells(own:
         assert broken(again, "--head", head) == (told["pages"], "head")
 
 
-def test_what_is_asked_wrongly_is_one_sentence(own: TierProcess, tmp_path: Path) -> None:
+def test_what_is_asked_wrongly_is_one_sentence(
+    tier: TierProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def said(*options: object, lang: str = "en") -> Ran:
-        ran = own.cli("audit", *options, lang=lang)
+        speak(monkeypatch, lang)
+        ran = tier.here("audit", *options)
         assert ran.code == 1 and len(ran.err.splitlines()) == 1, ran
         return ran
 
@@ -184,4 +188,3 @@ def test_what_is_asked_wrongly_is_one_sentence(own: TierProcess, tmp_path: Path)
     assert "not written as it must be" in said("verify", "--head", noise).err
     assert "No root key is trusted" in said("verify", "--keys", tmp_path).err
     assert "is not a length of time" in said("list", "--since", "long ago").err
-    assert own.ask("audit", "list", "--since", "1h", "--refused")["entries"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -52,20 +53,23 @@ WRONG = [
     (("wach", "last"), "No such command 'wach'. Did you mean 'watch'?", "没有命令 wach。是否要用 watch？"),
 ]
 
-IN_PROCESSES = [
-    typed for i, (typed, _, _) in enumerate(WRONG) if i % 4 == 0 or typed[0] == "wach" or typed == ("watch",)
-]
+LANGS = ("en", "zh")
+NO_NODE = ("orders", "--nats", NOWHERE)
+USAGE = (("watch",), ("wach", "last"))  # said by what is around the commands
+IN_PROCESSES = [typed for typed, _, _ in WRONG[::4] if typed not in USAGE]
 
 
 @pytest.fixture(scope="module")
 def ran(tier: TierProcess) -> dict[tuple[str, ...], dict[str, Ran]]:
-    """Some of what is wrong as somebody types it, side by side."""
+    """Some of what is wrong as somebody types it, side by side, in the one language and the other by turns."""
     tier.ask("call", "--to", "4401", "--role", "flood", "--text", "Any.", "--exercise")
-    nowhere = ("orders", "--nats", NOWHERE)
     with ThreadPoolExecutor(4) as pool:
         runs = {
-            typed: {lang: pool.submit(tier.cli, *typed, lang=lang) for lang in ("en", "zh")}
-            for typed in (nowhere, *IN_PROCESSES)
+            typed: {lang: pool.submit(tier.cli, *typed, lang=lang) for lang in langs}
+            for typed, langs in (
+                *((typed, LANGS) for typed in (NO_NODE, *USAGE)),
+                *zip(IN_PROCESSES, itertools.cycle(LANGS)),
+            )
         }
     return {typed: {lang: run.result() for lang, run in found.items()} for typed, found in runs.items()}
 
@@ -84,7 +88,8 @@ def test_a_mistake_is_one_sentence_in_either_language(
 ) -> None:  # fmt: skip
     for lang, sentence in (("en", en), ("zh", zh)):
         speak(monkeypatch, lang)
-        check(ran[typed][lang] if typed in ran else tier.here(*typed), sentence)
+        typed_there = ran.get(typed, {})
+        check(typed_there[lang] if lang in typed_there else tier.here(*typed), sentence)
 
 
 def test_a_program_is_told_in_json_what_went_wrong(tier: TierProcess) -> None:
@@ -95,12 +100,14 @@ def test_a_program_is_told_in_json_what_went_wrong(tier: TierProcess) -> None:
 
 
 def test_no_node_there_is_one_sentence(ran: dict[tuple[str, ...], dict[str, Ran]]) -> None:
-    runs = ran["orders", "--nats", NOWHERE]
+    runs = ran[NO_NODE]
     check(runs["en"], f"No NATS server answers at {NOWHERE}. Is `fusioncmd up` running?")
     check(runs["zh"], f"{NOWHERE} 没有 NATS 服务器应答。是否已运行 fusioncmd up？")
 
 
-def test_a_tier_that_cannot_start_says_why_and_leaves_nothing(tier: TierProcess, tmp_path: Path) -> None:
+def test_a_tier_that_cannot_start_says_why_and_leaves_nothing(
+    tier: TierProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ports = ("--port", free_port(), "--nats-port", free_port())
     gone, broken = tmp_path / "nats-server", tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho out of order. >&2\nexit 3\n")
@@ -121,9 +128,13 @@ def test_a_tier_that_cannot_start_says_why_and_leaves_nothing(tier: TierProcess,
     )  # fmt: skip
     runs: dict[Future[Ran], str] = {}
     with ThreadPoolExecutor(4) as pool:
-        for i, (typed, en, zh) in enumerate(tries):
-            for lang, sentence in (("en", en), ("zh", zh)):
-                data = str(tmp_path / f"{lang}{i}")
-                runs[pool.submit(run, "up", *ports, *typed, lang=lang, FUSIONCMD_DATA=data)] = sentence
+        for i, (typed, *sentences) in enumerate(tries):
+            lang = LANGS[i % 2]  # by turns; in the other one here, where it takes no process
+            up = (run, "up", *ports, *typed)
+            runs[pool.submit(*up, lang=lang, FUSIONCMD_DATA=str(tmp_path / f"{lang}{i}"))] = sentences[i % 2]
     for ran, sentence in runs.items():
         check(ran.result(), sentence)
+    for i, (typed, *sentences) in enumerate(tries):
+        speak(monkeypatch, LANGS[1 - i % 2])
+        data = () if "--data" in typed else ("--data", tmp_path / f"here{i}")
+        check(tier.here("up", *ports, *data, *typed), sentences[1 - i % 2])

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from fusioncmd.accounts import passwords
+from fusioncmd.cli.__main__ import app
 from tests.tier_process import COMMAND_S_MAX, PROGRAM, Ran, TierProcess, environment, until
 
 PASSWORD = "correct horse battery"
@@ -34,13 +36,19 @@ class Desk:
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def here(self, *arguments: object, **env: str) -> Ran:
+        """As `run`, in this process, which is quicker where many are asked."""
+        more = self.tier.far | {"HOME": str(self.home)} | env
+        done = CliRunner().invoke(app, [*map(str, arguments)], env=more)
+        return Ran(done.exit_code, done.stdout, done.stderr)
+
     def ask(self, *arguments: object, **env: str) -> Any:
-        ran = self.run(*arguments, "--json", **env)
+        ran = self.here(*arguments, "--json", **env)
         assert (ran.code, ran.err) == (0, ""), ran
         return ran.json
 
     def refused(self, *arguments: object, **env: str) -> str:
-        ran = self.run(*arguments, **env)
+        ran = self.here(*arguments, **env)
         assert (ran.code, ran.out) == (1, ""), ran
         return " ".join(ran.err.split())
 
