@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups
+from fusioncmd.api import alarms, cameras, devices, escalation, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import AskStill, BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
@@ -158,6 +158,10 @@ RULES: dict[type[Any], Rule] = {
     cameras.AddCamera: Rule(SEEING_TO, lambda question: (question.path,) if question.path else ()),
     cameras.Cameras: Rule(ANYONE, _place),
     cameras.RemoveCamera: Rule(SEEING_TO),
+    alarms.Alarms: Rule(WATCHING, _place),
+    alarms.OneAlarm: Rule(WATCHING),
+    alarms.LookAtAlarm: Rule(COMPOSING),
+    alarms.DryPlaybooks: Rule(COMPOSING),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

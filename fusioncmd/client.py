@@ -15,6 +15,7 @@ from fusioncmd.accounts import proofs
 from fusioncmd.api.logins import ONCE
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BusDown, NoReply, NoSession, NotReady, Unsure
+from fusioncmd.limits import CLOCK_SKEW_MS_MAX
 from fusioncmd.orders import check_asked
 from fusioncmd.trust import seals
 from fusioncmd.trust.chains import Anchors
@@ -128,10 +129,13 @@ class Commander:
 async def key_login(
     commander: Commander, keys: Sequence[Credential], clock: Callable[[], float] = time.time
 ) -> api.LoggedIn:
-    """A session of who holds `keys` (of one holder and place); `clock` gives seconds since 1970."""
-    node = (await commander.ask(api.Health())).node
-    nonce = os.urandom(proofs.NONCE_BYTES)
-    given = tuple(proofs.prove(own, node, int(clock() * 1000), nonce) for own in keys)
+    """A session of who holds `keys` (of one holder and place); `clock` gives seconds since 1970. Where it shows a time
+    from before they were granted it is wrong for certain, and the node's is taken: a kit's machine may have lost it."""
+    health = await commander.ask(api.Health())
+    nonce, now_ms = os.urandom(proofs.NONCE_BYTES), int(clock() * 1000)
+    if any(now_ms < own.grant.not_before_ms - CLOCK_SKEW_MS_MAX for own in keys):
+        now_ms = health.now_ms
+    given = tuple(proofs.prove(own, health.node, now_ms, nonce) for own in keys)
     return await commander.ask(api.LoginByKey(given))
 
 

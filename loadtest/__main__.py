@@ -21,6 +21,7 @@ SCENARIOS = {  # and the module of each, which is loaded when it is named, or al
     "dictionary": "loadtest.dictionary",
     "calldown": "loadtest.calldown",
     "chaos": "loadtest.chaos",
+    "satellite": "loadtest.satellite.scenario",
     "storm": "loadtest.storm",
     "slow": "loadtest.slow",
     "flap": "loadtest.flap",

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,14 +47,14 @@ async def chain(folder: Path, codes: Sequence[str], seed: int, resets: bool = Fa
             link, linked, links_port = None, Linked(), free_ports(1)[0]
             if found:
                 above = found[-1].running.tier
-                await _approve(above, data, code)
+                await approve(above, data, code)
                 assert above.linked.listens is not None
                 cut_link = Link(above.linked.listens, seed=seed + n, cut_resets=resets, cut_refuses=resets)
                 link = await stack.enter_async_context(cut_link)
                 key = users.seed_file(users.folder_of(data), joining.PARENT)
                 linked = Linked(above.node, f"nats-leaf://127.0.0.1:{link.port}", key)
             linked = replace(linked, listens=("127.0.0.1", links_port))
-            found.append(Branch(code, await stack.enter_async_context(_up(data, code, linked)), link))
+            found.append(Branch(code, await stack.enter_async_context(up(data, code, linked)), link))
         for above_it, below in itertools.pairwise(found):
             await until_linked(above_it, below, LINKED_S_MAX)
         yield found
@@ -78,7 +78,7 @@ async def _state(branch: Branch, peer: str) -> str:
     return next((link.state for link in links if link.peer == peer), "")
 
 
-async def _approve(above: Tier, data: Path, code: str) -> None:
+async def approve(above: Tier, data: Path, code: str) -> None:
     """As `fusioncmd nodes request`, `approve` and `take` do, without the files."""
     now_ms = int(time.time() * 1000)
     keys.claim(data, code)
@@ -91,10 +91,17 @@ async def _approve(above: Tier, data: Path, code: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _up(data: Path, code: str, linked: Linked) -> AsyncIterator[Running]:
+async def up(
+    data: Path,
+    code: str,
+    linked: Linked,
+    fit: Callable[[Tier], Tier] = lambda tier: tier,
+) -> AsyncIterator[Running]:
+    """A tier of its own in `data`, as `fit` has it besides."""
     nats_port, port = free_ports(2)
     places = divisions.guangdong()
     tier = Tier(code, data, None, None, nats_port, None, "127.0.0.1", port, 1, linked=linked)
+    tier = fit(tier)
     make_keys(data, code, places)
     supervisor = await run_tier(tier, lambda _: None, dict(os.environ))
     bus = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def slice_of(code: str, people: int, edition: int = 1) -> Any:
 class LineWorld:
     def __init__(self, folder: Path) -> None:
         self.folder, self.now_s, self.mono_s = folder, NOW_MS / 1000, 1_000.0
+        self.monotonic: Callable[[], float] = lambda: self.mono_s
         self.buses = {code: MemoryBus() for code in (HUB, KIT)}
         self.nodes: dict[str, Node] = {}
         self._lives: list[asyncio.Task[None]] = []
@@ -74,7 +75,7 @@ class LineWorld:
         above = HUB if code == KIT else ""
         node = Node(
             self.buses[code], Place(code), PLACES, self.data(code), clock=lambda: self.now_s,
-            monotonic=lambda: self.mono_s, above=above,
+            monotonic=lambda: self.monotonic(), above=above,
         )  # fmt: skip
         self.nodes[code] = node
         life = asyncio.create_task(node.run())
@@ -153,8 +154,11 @@ class LineWorld:
 
 
 @contextlib.asynccontextmanager
-async def line_world(folder: Path, kit_people: int = 300, hub_edition: int = 1) -> AsyncIterator[LineWorld]:
+async def line_world(
+    folder: Path, kit_people: int = 300, hub_edition: int = 1, monotonic: Callable[[], float] | None = None
+) -> AsyncIterator[LineWorld]:
     world = LineWorld(folder)
+    world.monotonic = monotonic or world.monotonic
     world.join()
     for code, bus in world.buses.items():
         await bus.store(subjects.roster(PLACES.root), pack_message(TABLE))

@@ -62,3 +62,15 @@ def test_of_video_above_only_what_is_shown_is_heard_and_asked_of(role: UserKind)
     beyond = [each for each in (*rights.publish, *rights.subscribe) if each.startswith("fc.video.")]
     assert all(each.startswith("fc.video.44.01.06.") or ".shown." in each for each in beyond)
     assert not any(each.endswith((".rtp", ".what")) for each in rights.publish if ".shown." in each)
+
+
+def test_who_carries_video_over_a_satellite_speaks_for_the_places_below_and_of_no_others() -> None:
+    kit = rights_of(BusUser("satellite", "satellite", "440106001", "U" * 56))
+    hub = rights_of(BusUser("satellite", "satellite", "440106", "U" * 56))
+    assert {"fc.video.44.01.06.001.>", "fc.thin.44.01.06.001.>", "fc.roll.44.01.06"} <= set(kit.publish)
+    assert {"fc.video.44.01.06.001.>", "fc.kept.44.01.06.001.said"} <= set(kit.subscribe)
+    assert {"fc.video.44.01.06.>", "fc.kept.44.01.06.*.said"} <= set(hub.publish)
+    assert {"fc.roll.44.01.06", "fc.roll.44", "fc.kept.44.01.06.*.ask"} <= set(hub.subscribe)
+    for rights in (kit, hub):
+        said = [each for each in rights.publish if each.startswith(("fc.video.", "fc.kept.", "fc.thin."))]
+        assert all("44.01.06" in each or each.endswith(".shown.ask") for each in said)

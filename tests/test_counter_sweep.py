@@ -8,7 +8,7 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import cameras, devices, escalation, kept, radios, talkgroups, tracks, video, voice
+from fusioncmd.api import alarms, cameras, devices, escalation, kept, radios, talkgroups, tracks, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -61,7 +61,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     kept.Footage(0, 1), kept.FootageCut("4401", "c", 0, 1),
     kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
     kept.FootageProof("1790000000-0000001-00000001"), tracks.Tracks(), tracks.PutTrack("kit-1", 23.1, 113.3),
-    tracks.EndTrack("44.01.kit-1"),
+    tracks.EndTrack("44.01.kit-1"), alarms.Alarms(), alarms.OneAlarm(make_id(1)), alarms.LookAtAlarm(make_id(1), True),
+    alarms.DryPlaybooks(),
 )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""A node's answers about sources over a thin link: their stills, asked for while somebody does; and at the command line."""
+"""A node's answers about sources over a thin link: stills, asked for while somebody does; and at the command line."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ async def test_the_command_waits_for_a_new_one_and_takes_an_old_one_only_after(m
     async def at_once(_: float) -> None:
         return None
 
-    monkeypatch.setattr(thin.asyncio, "sleep", at_once)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
     assert await thin.newest(ask, 30) == larger and answers == [old]
     assert await thin.newest(ask, 0) == old
     answers = [StillReply("a.b", 1, 0, 0, 0, b"")]

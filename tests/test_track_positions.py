@@ -89,8 +89,11 @@ def test_a_node_knows_the_last_of_each_unit_and_a_short_trail() -> None:
     known = units.find("44.01.06.001.p-1")
     assert known is not None and len(known.trail) == TRAIL_POINTS_MAX and len(units) == 1
     assert units.take(subject(WALKER), encode(WALKER), NOW_MS) is None and units.late == 1
-    assert units.take(subject(WALKER), encode(moved(WALKER, 9e5, 1_300_000)), NOW_MS + 1_300_000) is None
-    assert units.refused == 1 and "faster than sound" in units.why[0]
+    with pytest.raises(Jump, match="faster than sound"):
+        units.put(moved(WALKER, 9e5, 1_300_000), NOW_MS + 1_300_000)
+    null = structs.replace(WALKER, lat_e7=1, lon_e7=1, at_ms=NOW_MS + 1_300_000)
+    assert units.take(subject(WALKER), encode(null), NOW_MS + 1_300_000) is None
+    assert units.refused == 1 and "without a fix" in units.why[0]
     assert units.take("fc.track.44.01.06.001.x", encode(WALKER), NOW_MS) is None and units.refused == 2
     edition = units.edition
     units.put(structs.replace(known.track, at_ms=known.track.at_ms + 1, over=True), NOW_MS + 1_300_000)

@@ -46,7 +46,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False, high
         "node": _node, "gateway": _gateway, "office": _office, "commander": _commander, "link": link_rights.link,
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
         "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
-        "shortmessage": _line,
+        "shortmessage": _line, "alarm": _alarm, "sensors": _sensors,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -71,8 +71,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
-        subjects.LADDER_ALL, *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"),
-        subjects.receipt("line"),
+        *below(subjects.decided(here)), subjects.LADDER_ALL,
+        *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"), subjects.receipt("line"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -155,10 +155,21 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
     return f"{api}.STREAM.INFO.{TRUST.name}", create, *_keeps(TRUST, consumer, api)
 
 
+def _alarm(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The gateway of alarms: it has them stored, of its own place and below, and reads nothing."""
+    return below(subjects.alarm(user.path)), ()
+
+
+def _sensors(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same process in the account of sensors: it hears them."""
+    return (), ("sensor.>",)
+
+
 def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
         "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL, PHONES_ALL,
+        subjects.ALARM_ALL,
         *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
     )  # fmt: skip
     own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))

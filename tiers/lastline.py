@@ -78,8 +78,8 @@ class Lastline:
     async def tend(self) -> None:
         try:
             await self._twins.tell()
-            for order in self._twins.over():
-                await self._hearing.end(twins.short_of(order.id), self._ends.above)
+            for order, other in self._twins.over():
+                await self._hearing.end(twins.short_of(order.id), other.node)
         except Unavailable as problem:
             log.warning("lastline.not_stored", problem=problem.en)
         except Problem as problem:
@@ -119,7 +119,7 @@ class Lastline:
     def _candidates(self, bits: int, now_s: float) -> Iterator[Candidate]:
         now_ms = self._desk.now_ms
         for peer, cut_s in self._ends.to_tell(now_s):
-            if peer == self._ends.above:
+            if self._ends.is_above(peer):
                 yield from self._saying.above(peer, bits, now_ms)
             else:
                 since_ms = 0 if cut_s is None else now_ms - int((now_s - cut_s) * 1000) - LATE_MS
@@ -158,7 +158,7 @@ class Lastline:
         return encode(Taken())
 
     async def _take(self, kind: Kind, said: Reader, peer: str) -> None:
-        from_above, hearing = peer == self._ends.above, self._hearing
+        from_above, hearing = self._ends.is_above(peer), self._hearing
         if kind is Kind.HEARD:
             self._schedule.heard(peer, frames.read_heard(said))
         elif from_above and kind is Kind.ORDER:

@@ -31,9 +31,9 @@ class Ends:
         self.settings = settings.read(text_of(self._data / settings.FILE))
         self.look()
 
-    @property
-    def above(self) -> str:
-        return self._links.above
+    def is_above(self, peer: str) -> bool:
+        """By who approved whom, also where no other link goes there."""
+        return peer in self._keys and self._keys[peer].lower != peer
 
     def look(self) -> None:
         """Which keys there are: nodes are approved, and revoked, while this runs."""
@@ -57,7 +57,7 @@ class Ends:
 
     def key(self, peer: str, sending: bool) -> bytes:
         held = self._keys[peer]
-        return frames.key_of(held.secret, held.lower, "up" if sending == (peer == self.above) else "down")
+        return frames.key_of(held.secret, held.lower, "up" if sending == self.is_above(peer) else "down")
 
     def to_tell(self, now_s: float) -> Iterator[tuple[str, float | None]]:
         """To whom the last line is used now, and since when their link carries nothing; None: for ever, or not at

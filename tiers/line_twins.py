@@ -42,12 +42,12 @@ class Twins:
             if other is not None and twins.are_one(order, other):
                 yield order, other
 
-    def over(self) -> list[Order]:
-        """Stand-ins that are open although what they stand for is cancelled, replaced or revoked."""
+    def over(self) -> list[tuple[Order, Order]]:
+        """Stand-ins that are open although what they stand for is cancelled, replaced or revoked; and that."""
         book, now_ms = self._desk.ledger.book, self._desk.now_ms
         ended = ("cancelled", "replaced", "revoked")
         return [
-            order for order, other in self.pairs()
+            (order, other) for order, other in self.pairs()
             if order.msg_type == "alert" and book.state(order, now_ms) == "open" and book.state(other, now_ms) in ended
         ]  # fmt: skip
 

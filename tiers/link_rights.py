@@ -112,5 +112,4 @@ def satellite_video(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Video, for who carries it over a satellite: sources of the own place and below, what is asked of them, what
     their encoder is told (`fc.thin`), and rolls of places above, said again."""
     own, rolls = f"fc.thin.{user.path.dotted}.>", tuple(map(roll, user.path.ancestors()))
-    both = (*_video_says(user), *_video_hears(user))
-    return tuple(dict.fromkeys((*both, own, *rolls))), tuple(dict.fromkeys((*both, own)))
+    return (*_video_says(user), own, *rolls), (*_video_hears(user), own)

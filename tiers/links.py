@@ -57,10 +57,6 @@ class Links:
         self.refused = 0
         self._beat_due_s = 0.0
 
-    @property
-    def above(self) -> str:
-        return self._above
-
     @asynccontextmanager
     async def running(self, failed: Callable[[], None]) -> AsyncIterator[None]:
         """Exchanges while the block runs; everything that is stored has been folded before. `failed` is called when it

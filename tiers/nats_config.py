@@ -15,11 +15,12 @@ from fusioncmd import limits, subjects
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import LINKED, BusUser
 from fusioncmd.errors import NotFound
+from tiers import nats_sensors
 from tiers.bus_rights import gateway_shares
 from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
 
 ROUTE_USER = "route"
-LENT = ("gateway", "radio", "video", "camera")  # whose users are in the account of gateways
+LENT = ("gateway", "radio", "video", "camera", "alarm")  # whose users are in the account of gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class NatsSettings:
     parent: str | None = None  # where the node above takes this one in: nats-leaf://host:port or tls://host:port
     parent_ca: Path | None = None
     member: Member | None = None
+    mqtt: tuple[str, int] | None = None  # where sensors come in
     above_by_satellite: bool = False  # the node above is reached by a gateway of this tier
 
 
-def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
-    """A nats-server configuration file. `NotFound` without a user: such a server would let everyone in."""
+def render(settings: NatsSettings, users: Iterable[BusUser], sensors: Iterable[tuple[str, str]] = ()) -> str:
+    """A nats-server configuration file; `sensors`: name and hash of each. `NotFound` without a user: such a server
+    would let everyone in."""
     known = tuple(users)
     if not known:
         raise NotFound(
@@ -58,7 +61,7 @@ def render(settings: NatsSettings, users: Iterable[BusUser]) -> str:
         )
     clustered, linked = settings.member is not None, settings.parent is not None or settings.above_by_satellite
     own, lent = f"fc-{settings.node}", f"fc-{settings.node}-gateways"
-    own_users = [user for user in known if user.role not in (*LENT, *LINKED)]
+    own_users = [user for user in known if user.role not in (*LENT, *LINKED, "sensors")]
     gateways = [user for user in known if user.role in LENT]
     inboxes = [f"_INBOX.{user.name}.>" for user in gateways]
     found = list(beside(settings, own, [user for user in known if user.role in LINKED]))
@@ -100,8 +103,21 @@ accounts {{
     ]
   }}
 {"".join(account(one, own) for one in found)}\
+{_sensors(settings, own, known, sensors)}\
 }}
-{leafnodes(settings, own, _tls(settings.tls))}"""
+{leafnodes(settings, own, _tls(settings.tls))}{_mqtt(settings)}"""
+
+
+def _sensors(
+    settings: NatsSettings, own: str, known: tuple[BusUser, ...], sensors: Iterable[tuple[str, str]]
+) -> str:  # fmt: skip
+    if settings.mqtt is None:
+        return ""
+    return nats_sensors.account(own, [user for user in known if user.role == "sensors"], sensors)
+
+
+def _mqtt(settings: NatsSettings) -> str:
+    return "" if settings.mqtt is None else nats_sensors.listener(*settings.mqtt, _tls(settings.tls, first=False))
 
 
 def listening(settings: NatsSettings) -> str:
@@ -128,7 +144,7 @@ jetstream {{
   domain: "fc-{settings.node}"
   sync_interval: always
   max_memory_store: 268435456
-  max_file_store: {sum_of_streams()}
+  max_file_store: {sum_of_streams() + nats_sensors.STORE_BYTES_MAX}
 }}
 """
 
@@ -138,7 +154,7 @@ def sum_of_streams() -> int:
     return sum(spec.bytes_max for spec in STREAMS)
 
 
-def _tls(files: tuple[Path, Path] | None) -> str:
+def _tls(files: tuple[Path, Path] | None, first: bool = True) -> str:
     if files is None:
         return ""
     certificate, key = files
@@ -147,7 +163,7 @@ tls {{
   cert_file: "{certificate.as_posix()}"
   key_file: "{key.as_posix()}"
   min_version: "1.2"
-  handshake_first: true
+{"  handshake_first: true" if first else ""}
   timeout: {limits.BUS_LOGIN_S_MAX}
 }}
 """

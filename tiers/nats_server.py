@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from fusioncmd.alarm.passwords import hashes
 from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
@@ -151,6 +152,8 @@ def main() -> None:
     parser.add_argument("--parent", help="where the node above takes this one in")
     parser.add_argument("--parent-key", type=Path, help="the seed by which it knows this one")
     parser.add_argument("--parent-ca", type=Path)
+    parser.add_argument("--mqtt-host", default="127.0.0.1", help="where sensors come in")
+    parser.add_argument("--mqtt-port", type=int)
     parser.add_argument("--above-by-satellite", action="store_true", help="a gateway of this tier reaches it")
     given = parser.parse_args()
     if given.config is not None:
@@ -171,6 +174,7 @@ def main() -> None:
         links,
         given.parent,
         given.parent_ca,
+        mqtt=None if given.mqtt_port is None else (given.mqtt_host, given.mqtt_port),
         above_by_satellite=given.above_by_satellite,
     )
 
@@ -179,7 +183,7 @@ def main() -> None:
     def configure() -> bool:
         known = tuple(users(folder_of(given.data)))
         new = config.with_suffix(".new")
-        new.write_text(render(settings, known), "utf-8")
+        new.write_text(render(settings, known, hashes(folder_of(given.data))), "utf-8")
         new.rename(config)
         links = {user.public for user in known if user.role == "link"}
         gone = let_in - links

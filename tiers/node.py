@@ -31,21 +31,17 @@ from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
-from tiers.audit_desk import AuditDesk
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
-from tiers.course_desk import CourseDesk
+from tiers.departments import Departments
 from tiers.desk import Desk
-from tiers.devices import DeviceDesk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
-from tiers.ladder_desk import LadderDesk
 from tiers.lastline import Lastline
 from tiers.ledger_files import LedgerFiles
 from tiers.links import Links
 from tiers.logins import Logins
 from tiers.losses import Elsewhere
-from tiers.media import Media
 from tiers.recording import Recording
 from tiers.replica import NodeReplica
 from tiers.serving import Answer, Serving
@@ -96,36 +92,21 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (
-                    *self.logins.problems(), *self.ladders.problems, *self.media.problems(), *self.lastline.problems(),
-                ),
+                lambda: (*self.logins.problems(), *self.departments.problems(), *self.lastline.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         self.desk.room_by(lambda: check_room(data))
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
-        self._departments(bus, data, monotonic)
+        self.departments = Departments(
+            bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable, clock, monotonic
+        )  # fmt: skip
+        self.media = self.departments.media
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self.lastline: Lastline = Lastline(bus, self.desk, self.links, data, self._judge, self.recorder, monotonic)
         self._folding.trust_filters = self._notices.filters
-        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run]  # from when it is ready
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run, *self.departments.runs]
         self._stop = asyncio.Event()
-
-    def _departments(self, bus: Bus, data: Path, monotonic: Callable[[], float]) -> None:
-        """Who answers for what beside orders."""
-        self.courses = CourseDesk(self.desk)
-        self.audits = AuditDesk(bus, self.desk.node, self._judge, head_file(data))
-        ticket_key = secret_keys.ensure_ticket_key(data)
-        self.ladders = LadderDesk(
-            bus, self.desk, self.recorder, data, monotonic, ticket_key,
-            lambda: self._reachable.here(self._clock()),
-        )  # fmt: skip
-        self.devices = DeviceDesk(
-            bus, self._roster, ticket_key, ring.roots(ring.folder_of(data)), self.recorder, self._clock
-        )
-        self.media = Media(
-            bus, self.desk, data, ticket_key, self.recorder, self._notices, self._clock, monotonic
-        )  # fmt: skip
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
         """To the node above and to those below, with what this one holds behind them."""
@@ -135,8 +116,9 @@ class Node:
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
         links.satellites.tell_ends(self._data / told_ends.FOLDER, self._judge.revocations)
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
-        self.health.cut, self.health.links, self.desk.cuts = links.problems, links.branches.lines, links.branches.cuts
-        Elsewhere(self._bus, self._roster, replica, self.devices, links, self._notices, self._keys.own_key)
+        self.health.cut, self.health.links = links.problems, links.branches.lines
+        self.desk.cuts = links.branches.cuts
+        Elsewhere(self._bus, self._roster, replica, self.departments.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
@@ -169,7 +151,7 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        climbing = await self.ladders.start()
+        climbing = await self.departments.ladders.start()
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
         beside = [asyncio.create_task(run()) for run in self.beside]
@@ -237,14 +219,10 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
-            **self.ladders.answers(),
-            **self.courses.answers(),
-            **self.audits.answers(),
+            **self.departments.answers(),
             **self.logins.answers(),
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,
             api.Accounts: self.accounts.list,
             **self._keys.answers(),
-            **self.devices.answers(),
-            **self.media.answers(),
         }

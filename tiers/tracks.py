@@ -78,22 +78,15 @@ class TrackDesk:
         if self._now_ms - self._counted_ms >= REFUSED_TOLD_MS:
             return
         for count, en, zh in (
-            (said.strangers, "came from a network that may not", "来自未允许的网段"),
-            (said.unread, "were no MAVLink or CoT", "不是 MAVLink 或 CoT"),
-            (said.flooded, "came faster than their sender may", "超出发送方速率上限"),
-            (
-                said.full,
-                "TAK clients were turned away: too many, or they did not read",
-                "个 TAK 客户端因数量已满或不读取而被断开",
-            ),
-            (
-                said.refused,
-                f"positions were refused at the gateway; the last: {said.why_en}",
-                f"条位置被网关拒收，最近一条：{said.why_zh}",
-            ),
-        ):
+            (said.strangers, "positions came from a network that may not", "条位置来自未允许的网段"),
+            (said.unread, "messages about positions were no MAVLink or CoT", "条位置报文不是 MAVLink 或 CoT"),
+            (said.flooded, "positions came faster than their sender may", "条位置超出发送方速率上限"),
+            (said.full, "TAK clients were turned away: too many, or unread", "个 TAK 客户端因已满或不读取被断开"),
+            (said.refused, f"positions were refused as they came in; the last: {said.why_en}",
+             f"条位置在接入时被拒收，最近一条：{said.why_zh}"),
+        ):  # fmt: skip
             if count:
-                yield f"Of positions, {count} {en}", f"位置接入：{count} {zh}"
+                yield f"{count} {en}", f"{count} {zh}"
 
     async def tracks(self, question: asked.Tracks, who: Actor) -> asked.TracksReply:
         now_ms, at = self._now_ms, self._desk.place(question.node, who)

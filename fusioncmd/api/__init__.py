@@ -6,6 +6,7 @@ How they travel is in `envelope.py`: a question goes to `fc.api.<verb>`, with th
 from __future__ import annotations
 
 from fusioncmd.api import (
+    alarms,
     calling,
     cameras,
     course,
@@ -105,5 +106,5 @@ from fusioncmd.api.roles import RolesReply as RolesReply
 VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
-    **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS,
+    **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
 }  # fmt: skip

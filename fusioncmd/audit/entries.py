@@ -30,6 +30,7 @@ Deed = Literal[
     "voice",
     "video",
     "track",
+    "alarm",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fusioncmd import limits, subjects
+from fusioncmd.alarm.bounds import ALARM_STREAM_BYTES_MAX
 from fusioncmd.ladder import bounds
 
 
@@ -38,7 +39,8 @@ ACCOUNT = StreamSpec("FC_ACCOUNT", (subjects.ACCOUNT_ALL,), limits.ACCOUNT_STREA
 AUDIT = StreamSpec("FC_AUDIT", (subjects.AUDIT_ALL,), limits.AUDIT_STREAM_BYTES_MAX)
 LADDER = StreamSpec("FC_LADDER", (subjects.LADDER_ALL,), bounds.LADDER_STREAM_BYTES_MAX, per_subject_max=1)
 PUSH = StreamSpec("FC_PUSH", (subjects.PUSH_ALL,), bounds.PUSH_STREAM_BYTES_MAX, per_subject_max=1)
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH)
+ALARM = StreamSpec("FC_ALARM", (subjects.ALARM_ALL, subjects.DECIDED_ALL), ALARM_STREAM_BYTES_MAX, sheds=True)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH, ALARM)
 
 
 @dataclass(frozen=True, slots=True)

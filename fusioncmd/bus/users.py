@@ -26,11 +26,12 @@ RADIO, TALK, FLOOR = "radio", "radio-voice", "floor"
 VIDEO, BROWSERS = "video", "browser-voice"
 CAMERA, PICTURES = "camera", "camera-video"
 SATELLITE, LINE = "satellite", "shortmessage"
+ALARM, SENSORS = "alarm", "sensors"  # the gateway of alarms, and as who it hears sensors
 TRACK, TRACKS = "track", "node-tracks"  # the gateway of positions, and the node itself where they pass
 # A link is the NATS server of a node below; `talk` is the voice of a gateway, `floor` who arbitrates and records it.
 UserKind = Literal[
     "node", "office", "commander", "gateway", "channels", "link", "radio", "talk", "floor", "video", "camera",
-    "satellite", "track", "shortmessage",
+    "satellite", "track", "shortmessage", "alarm", "sensors",
 ]  # fmt: skip
 # In the account that passes between tiers:
 LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite", "track")

@@ -122,6 +122,7 @@ _OF_PARTS: dict[str, tuple[tuple[str, users.UserKind], ...]] = {
     "cameras": ((users.CAMERA, "camera"), (users.PICTURES, "talk")),
     "satellite": ((users.SATELLITE, "satellite"),),
     "tracks": ((users.TRACK, "track"),),
+    "alarms": ((users.ALARM, "alarm"), (users.SENSORS, "sensors")),
     "modem": ((users.LINE, "shortmessage"),),
 }
 

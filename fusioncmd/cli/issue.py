@@ -103,11 +103,12 @@ def call(
         places = shell.load_divisions(divisions)
         audience = selector(places, to, role or [], not_to or [], not_role or [])
         times = deadlines(receive_within, answer_within, open_for)
-        draft = alert(
-            new_id(), text, answer or [], audience, times, exercise=exercise, grade=severity(grade),
-            ladder=ladder_of(ladder),
-        )  # fmt: skip
+        steps, grade_of = ladder_of(ladder), severity(grade)
         async with shell.commanding(nats, keys) as commander:
+            draft = alert(
+                new_id(await clock_of(commander)), text, answer or [], audience, times, exercise=exercise,
+                grade=grade_of, ladder=steps,
+            )  # fmt: skip
             ask_first = draft.status == "actual" and not yes and can_ask()
             if dry_run or ask_first:
                 preview = await commander.ask(api.Preview(audience, draft.status, names or as_csv))
@@ -164,20 +165,25 @@ async def _succeed(
     """True when it is issued; else it waits for a second person."""
     async with shell.commanding(nats, keys) as commander:
         before = (await shell.order_line(order, commander)).order
-        draft = successor(new_id(), before, msg_type, text, answers)
+        draft = successor(new_id(await clock_of(commander)), before, msg_type, text, answers)
         done = await commander.issue_or_propose(draft, await own_key(commander, keys, draft.status))
         tell_done(done, shell.load_divisions(None), as_json, follow_it=msg_type == "update")
         return isinstance(done, api.Issued)
 
 
-def new_id() -> bytes:
-    """Of this moment; made once, so that asking again after a lost reply issues one order."""
-    return ids.make(int(time.time() * 1000), os.urandom(ids.ENTROPY_BYTES))
+def new_id(now_ms: int | None = None) -> bytes:
+    """Of that moment, or this one; made once, so that asking again after a lost reply issues one order."""
+    return ids.make(int(time.time() * 1000) if now_ms is None else now_ms, os.urandom(ids.ENTROPY_BYTES))
+
+
+async def clock_of(commander: Commander) -> int:
+    """The node's, in ms since 1970: a kit's machine may have lost its own."""
+    return (await commander.ask(api.Health())).now_ms
 
 
 async def own_key(commander: Commander, folder: Path | None, status: Status) -> Credential:
-    """The key that signs orders of that mode."""
-    return ring.own_key(await own_folder(commander, folder), status, int(time.time() * 1000))
+    """The key that signs orders of that mode, by the node's clock."""
+    return ring.own_key(await own_folder(commander, folder), status, await clock_of(commander))
 
 
 async def own_folder(commander: Commander, folder: Path | None) -> Path:

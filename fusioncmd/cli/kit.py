@@ -52,6 +52,8 @@ SiteOption = Annotated[str | None, typer.Option("--site", metavar="ADDRESS", hel
 _disk = say("For all that it keeps (default: most of the disk).", "全部数据的磁盘配额（默认占用大部分空间）。")
 DiskOption = Annotated[int | None, typer.Option("--disk-gib", min=0, max=1 << 20, metavar="GIB", help=_disk)]
 RadioOption = Annotated[bool | None, typer.Option("--radio/--no-radio", help=say("Radios, by SIP.", "电台（SIP）。"))]
+_modem = say("The serial line of a terminal for short messages.", "短报文终端的串口。")
+ModemOption = Annotated[str | None, typer.Option("--modem", metavar="LINE", help=_modem)]
 _alone = say("Under nobody: with a root key of its own.", "不隶属任何上级，使用自己的根密钥。")
 AloneOption = Annotated[bool | None, typer.Option("--alone/--joined-above", help=_alone)]
 _port = say("The first of its ports.", "端口段起始端口。")
@@ -78,6 +80,7 @@ def kit(
     site: SiteOption = None,
     disk_gib: DiskOption = None,
     radio: RadioOption = None,
+    modem: ModemOption = None,
     alone: AloneOption = None,
     joined: JoinedOption = None,
     first_port: FirstPortOption = None,
@@ -90,7 +93,7 @@ def kit(
         return
     given = {
         "hub": hub, "rate": rate, "ways": ways, "parent": parent, "site": site, "disk_gib": disk_gib,
-        "radio": radio, "alone": alone,
+        "radio": radio, "modem": modem, "alone": alone,
         "first_port": first_port, "nats_port": nats_port,
     }  # fmt: skip
 
@@ -133,6 +136,7 @@ def prepare(
     site: SiteOption = None,
     disk_gib: DiskOption = None,
     radio: RadioOption = None,
+    modem: ModemOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=say("Where to write it.", "输出文件。"))
     ] = None,
@@ -152,6 +156,7 @@ def prepare(
         }
         home, settings = _settled(node, data, divisions, given)
         keys.claim(home, settings.node)
+        _secure(settings, home)  # while somebody is there who knows the time
         kit_plan.write(home, settings)
         places = shell.load_divisions(divisions)
         path = places.find(settings.node)

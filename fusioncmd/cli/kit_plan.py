@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from fusioncmd.cli.linked import host_port, linked_way
 from fusioncmd.cli.processes import Tier
 from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.satellite_way import DEFAULT_RATE, satellite_of
+from fusioncmd.cli.track_way import Tracks
 from fusioncmd.cli.video_way import Video
 from fusioncmd.errors import BadInput, NotFound
 from fusioncmd.kit_disk import BUDGET_BYTES_MIN
@@ -30,7 +31,18 @@ from fusioncmd.video.keeping_bounds import KEPT_DAYS_MAX
 FILE = "kit.json"
 GATEWAYS = 1  # a process takes 20,000 terminals; a kit has dozens, and each process takes 34 MiB
 DRONES = 4  # ports that they push to
-NATS, TERMINALS, CONSOLE, TALK, PAGES, TALK_TLS, CONSOLE_TLS, DRONE = 0, 1, 2, 3, 4, 5, 6, 10  # ports, from the first
+NATS, TERMINALS, CONSOLE, TALK, PAGES, TALK_TLS, CONSOLE_TLS, MAVLINK, COT, DRONE = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    10,
+)  # ports, from the first
 PORTS = DRONE + DRONES
 HERE = "127.0.0.1"
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -39,7 +51,8 @@ Port = Annotated[int, Meta(ge=1, le=65_535)]
 class Settings(Struct, frozen=True):
     """`hub`: where the node above takes kits in over a satellite, at `rate`, or by `ways`; `parent`: where, on an
     ordinary network; HOST:PORT. `site`: the kit's address on the network of those on site; without one, it serves its
-    own machine alone. `disk_gib` 0: a part of what the disk has."""
+    own machine alone. `disk_gib` 0: a part of what the disk has. `modem`: the serial line of a terminal for short
+    messages."""
 
     node: str
     hub: str = ""
@@ -51,6 +64,7 @@ class Settings(Struct, frozen=True):
     nats_port: Port = 4_222
     disk_gib: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     radio: bool = False
+    modem: str = ""
     alone: bool = False
 
     @property
@@ -69,6 +83,12 @@ class Settings(Struct, frozen=True):
         if self.site:
             return f"https://{bracketed(self.site)}:{self.port(CONSOLE_TLS)}/"
         return f"http://{HERE}:{self.port(CONSOLE)}/"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Who may tell positions here: those on site, of whose addresses the last byte (IPv6: half) is their own."""
+        length = 64 if ":" in self.site else 24
+        return (str(ip_network(f"{self.site}/{length}", strict=False)),) if self.site else LOOPBACK
 
     def port(self, which: int) -> int:
         return self.first_port + which
@@ -176,7 +196,9 @@ def tier_of(settings: Settings, data: Path, divisions: Path | None) -> Tier:
         video=Video(host if site else HERE, settings.port(TALK), talk_at),
         cameras=Cameras(host, range(first, first + DRONES)),
         keep=(settings.disk_gib or 1 << 20, KEPT_DAYS_MAX),
+        tracks=Tracks(host, settings.port(MAVLINK), settings.port(COT), settings.networks),
         satellite=satellite_of(hub, linked.above, settings.rate, settings.ways or None, HERE, None),
         disk_bytes=settings.disk_gib * 1024**3,
+        modem=settings.modem or None,
         beside=() if front is None else (("front", front.argv()),),
     )  # fmt: skip

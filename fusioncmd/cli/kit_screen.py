@@ -45,6 +45,8 @@ def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
     if tier.radio is not None:
         lines.append(say(f"  radios      {tier.radio.url}  (fusioncmd radios add)",
                          f"  电台  {tier.radio.url}（fusioncmd radios add）"))  # fmt: skip
+    if tier.tracks is not None:
+        lines.append(say(f"  positions   {tier.tracks.words}", f"  位置  {tier.tracks.words}"))
     lines += [
         say(f"  drone       push to {drone}", f"  无人机  推流至 {drone}"),
         say(f"  commander   {settings.console}", f"  指挥台  {settings.console}"),

@@ -18,6 +18,9 @@ from fusioncmd.lastline import bounds, frames, settings, templates
 from fusioncmd.lastline import budget as what
 from fusioncmd.words import say
 
+Row = tuple[
+    str, str, tuple[int, int], tuple[int, int]
+]  # of 560 bits and of 14,000: how large a town fits, how many messages
 THIN_FRAME_BYTES = 60  # QUIC and UDP around one message of the exchange
 
 
@@ -35,8 +38,8 @@ def budget(
 
     async def go() -> None:
         sizes = (bounds.SHORT_BITS, bounds.LONG_BITS)
-        rows = [
-            (en, zh, *((what.people_that_fit(shares, bits), what.messages(people, shares, bits)) for bits in sizes))
+        rows: list[Row] = [
+            (en, zh, _fits(shares, people, bounds.SHORT_BITS), _fits(shares, people, bounds.LONG_BITS))
             for en, zh, shares in what.SHARES
         ]
         if as_json:
@@ -49,9 +52,11 @@ def budget(
     shell.run(go(), as_json)
 
 
-def _numbers(
-    rows: list[tuple[str, str, tuple[int, int], tuple[int, int]]], people: int, every: int
-) -> dict[str, object]:
+def _fits(shares: tuple[float, ...], people: int, bits: int) -> tuple[int, int]:
+    return what.people_that_fit(shares, bits), what.messages(people, shares, bits)
+
+
+def _numbers(rows: list[Row], people: int, every: int) -> dict[str, object]:
     return {
         "order": {field.en: field.bits for field in what.order_fields()},
         "room_bits": {bits: frames.room(bits) for bits in (bounds.SHORT_BITS, bounds.LONG_BITS)},
@@ -92,7 +97,7 @@ def _print_message(bits: int) -> None:
     shell.say_line(f"  {own}")
 
 
-def _print_answers(rows: list[tuple[str, str, tuple[int, int], tuple[int, int]]], people: int, every: int) -> None:
+def _print_answers(rows: list[Row], people: int, every: int) -> None:
     shell.say_line(
         say(
             f"Answers of a town: the largest that one message holds; and for {people:,} people, how many it takes",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -46,10 +45,11 @@ def login(
             commander = Commander(bus)
             if isinstance(asked, BadInput):
                 raise asked
-            node = (await commander.ask(api.Health())).node
+            health = await commander.ask(api.Health())
+            node = health.node
             if asked is None:
                 folder = sessions.keys_folder(node, None)
-                held = ring.login_keys(folder, int(time.time() * 1000))
+                held = ring.login_keys(folder, health.now_ms)
                 if not held:
                     raise NotFound(
                         f"There are no keys in {folder}; name your account.", f"{folder} 中没有密钥，请写明账户名称。"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fusioncmd import limits
 from fusioncmd.bus import users
+from fusioncmd.cli.alarm_way import Alarms
 from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.camera_way import Cameras
 from fusioncmd.cli.console_way import Console
@@ -49,14 +50,15 @@ class Tier:
     keep: tuple[int, int] = (0, 0)  # GiB of video that is recorded, and days
     satellite: Satellite | None = None
     disk_bytes: int | None = None  # of a kit: for all that it keeps; 0: what its disk affords
+    modem: str | None = None  # the serial port of the last line
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
-    modem: str | None = None  # the serial line of a terminal for short messages
+    alarms: Alarms | None = None
 
     @property
     def parts(self) -> frozenset[str]:
         """What there is beside node, responder gateways and console."""
-        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "modem"
+        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "alarms", "modem"
         return frozenset(part for part in optional if getattr(self, part))
 
     @property
@@ -78,6 +80,7 @@ class Tier:
         if self.nats is None:
             own = ["--node", self.node, "--port", str(self.nats_port), *common, *self.way.server_options()]
             own += self.linked.server_options()
+            own += self.alarms.server_options() if self.alarms else []
             own += ["--nats-server", self.nats_server] if self.nats_server else []
             yield "nats", [*python, "tiers.nats_server", *own]
         places = ["--divisions", str(self.divisions)] if self.divisions else []
@@ -104,7 +107,7 @@ class Tier:
             yield "console", [*python, "gateways.console", *own, *self._login(users.CONSOLE)]
         yield from self._media(python, common, places)
         yield from self._satellites(python, common)
-        yield from self._modem(python)
+        yield from self._last_line(python)
         if (self.data / FILE).exists():
             reach = ["--nats", self.nats_url, *common, *self._login(users.CHANNELS)]
             yield "channels", [*python, "gateways.channels", *reach]
@@ -121,6 +124,7 @@ class Tier:
         for name, way, user, more in (
             ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
             ("camera", self.cameras, users.CAMERA, []), ("track", self.tracks, users.TRACK, []),
+            ("alarm", self.alarms, users.ALARM, []),
         ):  # fmt: skip
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]
@@ -132,10 +136,13 @@ class Tier:
         own = ["--serve", self.node, "--nats", self.nats_url, *common, *self._login(users.SATELLITE)]
         if satellite.hub is not None:
             yield "satellite", [*python, "gateways.satellite", *own, *satellite.up_options()]
+            if self.video is not None or self.cameras is not None:
+                encodes = ["--node", self.node, "--nats", self.nats_url, *self._login(users.SATELLITE)]
+                yield "thin", [*python, "gateways.satellite.thin", *encodes]
         if satellite.listens is not None:
             yield "satellite-hub", [*python, "gateways.satellite", *own, *satellite.hub_options()]
 
-    def _modem(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
+    def _last_line(self, python: list[str]) -> Iterator[tuple[str, list[str]]]:
         """The last line."""
         if self.modem is not None:
             own = ["--nats", self.nats_url, "--port", self.modem, *self._login(users.LINE)]

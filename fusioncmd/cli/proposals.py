@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from fusioncmd.cli.asking import LAST, named
 from fusioncmd.cli.confirming import can_ask, confirm
 from fusioncmd.cli.durations import clock
 from fusioncmd.cli.figures import kind_words, mode_text, plain
-from fusioncmd.cli.issue import Keys, own_folder
+from fusioncmd.cli.issue import Keys, clock_of, own_folder
 from fusioncmd.cli.lists import aligned
 from fusioncmd.cli.shown import tell_done, tell_head, tell_whole
 from fusioncmd.client import Commander
@@ -66,8 +65,9 @@ def approve(
             proposal = await _chosen(order, commander)
             folder = await own_folder(commander, keys)
             anchors = ring.anchors(folder)
-            verified = Judge(anchors, time.time).fresh(proposal.sealed)
-            own = ring.own_key(folder, verified.order.status, int(time.time() * 1000))
+            now_ms = await clock_of(commander)
+            verified = Judge(anchors, lambda: now_ms / 1_000).fresh(proposal.sealed)
+            own = ring.own_key(folder, verified.order.status, now_ms)
             if not (as_json and yes):  # a program has read it in `proposals --json`
                 tell_before_signing(proposal, verified.order, places)
             if not yes:

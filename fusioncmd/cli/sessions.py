@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from hashlib import blake2b
 from pathlib import Path
 
@@ -25,11 +24,12 @@ class WayIn:
         self._nats, self._keys = nats, keys
 
     async def __call__(self, commander: Commander) -> bytes:
-        node = (await commander.ask(api.Health())).node
+        health = await commander.ask(api.Health())
+        node = health.node
         saved = read(file_of(node, self._nats))
         if saved and saved != commander.session:
             return saved
-        held = ring.login_keys(keys_folder(node, self._keys), int(time.time() * 1000))
+        held = ring.login_keys(keys_folder(node, self._keys), health.now_ms)
         if not held:
             raise sessions.ended() if saved else sessions.nobody()
         return (await key_login(commander, held)).session

@@ -12,6 +12,7 @@ from pathlib import Path
 from fusioncmd import limits
 from fusioncmd.cli import shell
 from fusioncmd.cli import up_options as options
+from fusioncmd.cli.alarm_way import alarms_line, alarms_of
 from fusioncmd.cli.at_tier import at_tier
 from fusioncmd.cli.bus_way import way_of
 from fusioncmd.cli.camera_way import cameras_of
@@ -63,7 +64,7 @@ def up(
     radio_tls: options.RadioTlsOption = None, voice: options.VoiceOption = False, video: options.VideoOption = None,
     video_host: options.VideoHostOption = "127.0.0.1", video_url: options.VideoUrlOption = None,
     cameras: options.CamerasOption = None, camera_host: options.CameraHostOption = "127.0.0.1",
-    tracks: options.TracksOption = None,
+    tracks: options.TracksOption = None, alarms: options.AlarmsOption = None,
     keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3, keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     satellite: options.SatelliteOption = None, satellite_rate: options.SatelliteRateOption = DEFAULT_RATE,
     satellite_ways: options.SatelliteWaysOption = None, satellite_port: options.SatellitePortOption = None,
@@ -86,7 +87,7 @@ def up(
             radio_of(folder, radio_host, radio, radio_tls, tls_cert, tls_key), voice,
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
             satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
-            tracks=tracks_of(tracks),
+            tracks=tracks_of(tracks), alarms=alarms_of(alarms, folder, plaintext, way.cert is not None),
             modem=modem,
         )  # fmt: skip
         name = places.full_name(path)
@@ -146,6 +147,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
     if tier.satellite and tier.satellite.words:
         shell.say_line(say(f"  kits       {tier.satellite.words} (satellite, UDP)",
                            f"  便携站  {tier.satellite.words}（卫星，UDP）"))  # fmt: skip
+    if tier.alarms:
+        shell.say_line(alarms_line(tier.alarms))
     if tier.tracks:
         shell.say_line(tracks_line(tier.tracks))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))

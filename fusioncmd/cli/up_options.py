@@ -159,6 +159,10 @@ TracksOption = Annotated[
                         "UDP), host=ADDRESS, from=NETWORK, by commas.",
                         "位置接入：mavlink=端口（UDP）、cot=端口（TAK，TCP/UDP）、host=地址、from=网段，以逗号分隔。")
 ]  # fmt: skip
+AlarmsOption = Annotated[
+    str | None, _option("WAYS", "Take in alarms: http=PORT (CAP, hooks), mqtt=PORT (sensors), host=ADDRESS; or feeds.",
+                        "接收预警：http=端口（CAP、推送）、mqtt=端口（传感器）、host=地址；或 feeds（仅轮询）。")
+]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",
                                                                  "与 --video 同用：录像上限；0 为不录像。"))

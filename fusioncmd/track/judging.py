@@ -48,9 +48,9 @@ def timed(track: Track, now_ms: int) -> Track:
     return structs.replace(track, at_ms=now_ms, mark="clock")
 
 
-def judged(track: Track, before: Track | None, doubt: Doubt | None, now_ms: int) -> Track:
+def judged(track: Track, before: Track | None, doubt: Doubt | None, now_ms: int, jumps: bool = True) -> Track:
     """The position as it is believed; BadInput with the sentence why it is not, `Jump` and `OldPosition` of its kinds.
-    `before`: the unit's last one; `doubt`: what the last `Jump` gave."""
+    `before`: the unit's last one; `doubt`: what the last `Jump` gave. Not `jumps`: who passed it on looked for them."""
     if abs(track.lat_e7) < NULL_DEG * 1e7 and abs(track.lon_e7) < NULL_DEG * 1e7:
         raise BadInput("At 0° 0′ is a receiver without a fix.", "0° 0′ 表示接收机尚未定位。")
     track = timed(track, now_ms)
@@ -58,7 +58,7 @@ def judged(track: Track, before: Track | None, doubt: Doubt | None, now_ms: int)
         return track
     if track.at_ms < before.at_ms or (track.at_ms == before.at_ms and track.over == before.over):
         raise OldPosition("A newer position of this unit is known.", "已有该单位更新的位置。")
-    if track.source == "manual" or before.source != track.source or _reachable(before, track):
+    if not jumps or track.source == "manual" or before.source != track.source or _reachable(before, track):
         return track
     times = 1 + (doubt.times if doubt is not None and _reachable(doubt.track, track) else 0)
     if times >= JUMPS_BELIEVED:

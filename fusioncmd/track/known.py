@@ -47,7 +47,7 @@ class Units:
     def take(self, subject: str, data: bytes, now_ms: int) -> Track | None:
         """What lies on `fc.track.….<unit>`, as it is believed; None, and counted, when it is not."""
         try:
-            return self.put(heard(subject, data), now_ms)
+            return self.put(heard(subject, data), now_ms, came_in=False)
         except OldPosition:
             self.late += 1
         except BadInput as problem:
@@ -58,11 +58,11 @@ class Units:
         self.refused += 1
         self.why = problem.en, problem.zh
 
-    def put(self, said: Track, now_ms: int) -> Track:
-        """`BadInput` with why it is not believed."""
+    def put(self, said: Track, now_ms: int, came_in: bool = True) -> Track:
+        """`BadInput` with why it is not believed. `came_in` here: jumps are doubted where a position comes in."""
         known = self._known.get(said.address)
         try:
-            track = judged(said, known.track, known.doubt, now_ms) if known else judged(said, None, None, now_ms)
+            track = judged(said, known.track if known else None, known.doubt if known else None, now_ms, came_in)
         except Jump as jump:
             if known is not None:
                 known.doubt = jump.doubt

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from fusioncmd import subjects
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput, BadMessage
+from fusioncmd.ground import distance_m
 from fusioncmd.messages import Code, Millis
 from fusioncmd.track.bounds import NULL_DEG, TITLE_CHARS_MAX, TRACK_BYTES_MAX
 
@@ -31,7 +32,6 @@ AccuracyM = Annotated[int, Meta(ge=0, le=1_000_000)]
 SpeedDmS = Annotated[int, Meta(ge=0, le=10_000)]
 CourseDeg = Annotated[int, Meta(ge=0, lt=360)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
-_EARTH_M = 6_371_008.8  # mean radius (IUGG)
 
 
 class Track(Struct, frozen=True, array_like=True, tag="track.1"):
@@ -111,11 +111,8 @@ def degrees(lat: float, lon: float) -> tuple[LatE7, LonE7]:
 
 
 def metres(a: tuple[int, int], b: tuple[int, int]) -> float:
-    """Between two places in 1e-7 degree: haversine, 0.5 % at most off the ellipsoid."""
-    lat_a, lat_b = math.radians(a[0] / 1e7), math.radians(b[0] / 1e7)
-    half_lat, half_lon = (lat_b - lat_a) / 2, math.radians((b[1] - a[1]) / 1e7) / 2
-    h = math.sin(half_lat) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(half_lon) ** 2
-    return 2 * _EARTH_M * math.asin(min(1.0, math.sqrt(h)))
+    """Between two places in 1e-7 degree."""
+    return distance_m((a[0] / 1e7, a[1] / 1e7), (b[0] / 1e7, b[1] / 1e7))
 
 
 def place(track: Track) -> tuple[int, int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from fusioncmd import api, ids, limits
 from fusioncmd.api.question import CodeOrNone
+from fusioncmd.api.tracks import TrackLine, TracksReply
 from fusioncmd.api.video import Address
 from fusioncmd.errors import (
     BadInput,
@@ -28,6 +29,7 @@ from fusioncmd.errors import (
 )
 from fusioncmd.ladder.bounds import LADDER_CHARS_MAX
 from fusioncmd.messages import Code, MsgType, Selector, Severity, Status
+from fusioncmd.track.datum import to_gcj02
 from fusioncmd.video.bounds import ROLL_PLACES_MAX
 from fusioncmd.video.roll import HOLD_S, WAIT_S, Act, HoldS, Seed, WaitS
 
@@ -130,6 +132,31 @@ class Composed(Struct, frozen=True):
 class Place(Struct, frozen=True):
     code: str
     name: str
+
+
+class ShownTracks(Struct, frozen=True):
+    """`api.tracks.TracksReply`. `lines` are WGS 84; `shown` of each, and its trail, are where the map has them."""
+
+    now_ms: int
+    edition: int
+    whole: bool
+    lines: tuple[TrackLine, ...]
+    shown: tuple[tuple[tuple[float, float], ...], ...]
+    total: int
+    gone: tuple[str, ...]
+    next: str | None
+
+
+def shown_in(found: TracksReply, datum: Literal["wgs84", "gcj02"]) -> ShownTracks:
+    """For a map of that datum: of each unit where it is and where it was, the oldest last."""
+    to = to_gcj02 if datum == "gcj02" else lambda lat, lon: (lat, lon)
+    shown = tuple(
+        (to(line.lat, line.lon), *(to(lat, lon) for lat, lon, _ in reversed(line.trail))) for line in found.lines
+    )
+    lines = tuple(structs.replace(line, trail=()) for line in found.lines)
+    return ShownTracks(
+        found.now_ms, found.edition, found.whole, lines, shown, found.total, found.gone, found.next
+    )  # fmt: skip
 
 
 def draft_of(form: DraftForm) -> api.Draft:

@@ -24,13 +24,13 @@ async def _run(given: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = asyncio.create_task(Carrier(bus, given.port, given.speed, time.monotonic).run())
+    carrier = Carrier(bus, given.port, given.speed, time.monotonic)
+    running = asyncio.create_task(carrier.run())
     running.add_done_callback(lambda _: stop.set())
     log.info("shortmessage.ready", port=given.port)
     await stop.wait()
-    failed = running.done()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=not failed)
+    carrier.stop()
+    await running
     await bus.close()
 
 

@@ -40,16 +40,20 @@ class Carrier:
         self._open_s = self._ask_s = clock()
         self._trouble: Problem | None = None
         self.shed = 0
+        self._stopped = False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until `stop`. Not until cancelled: `wait_for` of Python 3.11, which `ask` rests on, may eat that."""
         try:
-            while True:
+            while not self._stopped:
                 await self._step()
                 await asyncio.sleep(self._look_s)
         finally:
             if self._port is not None:
                 self._port.close()
+
+    def stop(self) -> None:
+        self._stopped = True
 
     async def _step(self) -> None:
         now_s = self._clock()

@@ -9,11 +9,14 @@ from enum import Enum
 from typing import Protocol
 
 QUEUE_BYTES = 64 * 1024
+UDP_HEADER_BYTES = 28  # of IPv4 (RFC 791) and UDP (RFC 768)
+TCP_HEADER_BYTES = 52  # of IPv4, TCP (RFC 9293) and its timestamps (RFC 7323); acknowledgements alone are not charged
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Of one direction. Jitter is evenly spread: from delay - jitter to delay + jitter."""
+    """Of one direction. Jitter is evenly spread: from delay - jitter to delay + jitter. `headers`: those of each
+    packet take their time and are counted; else rates and counts are of payload."""
 
     delay_ns: int = 0
     jitter_ns: int = 0
@@ -21,6 +24,7 @@ class Profile:
     rate_bps: int | None = None
     burst_bytes: int = 0  # goes at once after a rest; 0: a plain line, every packet takes its time
     queue_bytes: int = QUEUE_BYTES  # waits for the line
+    headers: bool = False
 
     def __post_init__(self) -> None:
         assert 0 <= self.jitter_ns <= self.delay_ns
@@ -80,3 +84,4 @@ class Counters:
     abandoned: int = 0  # their connection was over
     cuts: int = 0
     waiting_bytes_max: int = 0
+    line_bytes: int = 0  # that had the line, also in vain

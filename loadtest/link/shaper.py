@@ -8,7 +8,7 @@ A packet waits for the line (a token bucket), is on the air, and comes. What the
   each time (RFC 6298), and until then its flow stands. After a long cut that can take as long again, as it does in
   life. While nothing comes back (one-way cut), a window's worth goes on, then the flow stands as well.
 
-Not shaped: headers (the rate counts payload) and the congestion window of a sender.
+Not shaped: the congestion window of a sender, and headers, unless the profile has them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import math
 from collections import deque
 from collections.abc import Iterable
 
-from loadtest.link.packets import Counters, Flow, Packet, Payload, Profile
+from loadtest.link.packets import TCP_HEADER_BYTES, UDP_HEADER_BYTES, Counters, Flow, Packet, Payload, Profile
 from loadtest.link.quantities import MS, S
 from loadtest.link.schedule import Change
 
@@ -52,6 +52,8 @@ class Line:
     def offer(self, now_ns: int, flow: Flow, payload: Payload) -> None:
         self._settle(now_ns)
         size = len(payload) if isinstance(payload, bytes) else 0
+        if self.profile.headers:
+            size += TCP_HEADER_BYTES if flow.ordered else UDP_HEADER_BYTES
         counters, packet = self.counters, self._packet(now_ns, flow, payload, size)
         counters.packets += 1
         counters.bytes += size
@@ -148,6 +150,7 @@ class Line:
         ready_ns, _, flow = heapq.heappop(self._heads)
         packet = flow.waiting[0]
         self._full_ns = max(self._full_ns, ready_ns) + self._air_ns(packet.size)
+        self.counters.line_bytes += packet.size
         lost = self.cut or packet.losses > 0
         if flow.ordered and (lost or self._unheard(flow, packet.size)):
             packet.losses -= packet.losses > 0 and not self.cut

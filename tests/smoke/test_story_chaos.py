@@ -38,6 +38,11 @@ def test_nobody_is_lost_or_counted_twice_when_processes_are_killed() -> None:
     assert said["figures"]["connections lost"] > 0
 
 
+def test_a_kit_that_is_killed_in_part_and_whole_has_all_that_it_accepted() -> None:
+    figures = run("kit", "--seed", "2", "--kills", "2", "--terminals", "40")["figures"]
+    assert figures["kills"] == 2 and figures["answers confirmed"] > 40 and figures["segments accepted"] > 0
+
+
 def test_of_three_servers_the_leader_is_killed_or_stands_still_and_nothing_is_lost() -> None:
     said = run("cluster", "--seed", "1", "--rounds", "2", "--terminals", "300")
     figures = said["figures"]

@@ -110,7 +110,9 @@ def test_a_kit_whose_clock_is_two_years_behind_goes_on_from_what_it_knew_and_los
         assert "This machine's clock is wrong" in kit.screen and "is ready" in kit.screen
         assert kit.cli("roster", "import", people(tmp_path)).code == 0
         with Handset(kit.terminals, tickets(kit, tmp_path)[0]) as device:
-            during = str(run(*call, "During.", "--json", **kit.env, **wrong).json["id"])
+            ran = run(*call, "During.", "--json", **kit.env, **wrong)
+            assert ran.code == 0, ran
+            during = str(ran.json["id"])
             device.answer(device.order("During."), "ok")
     with KitProcess(tmp_path, more=OFTEN) as kit:
         assert answered(kit, during) == [1]

@@ -3,6 +3,7 @@
 export interface Source {
   node: string; name: string; title: string; kind: string; since_ms: number; number: number; width: number; height: number;
   place: [number, number] | null; of: string; trouble_en: string; trouble_zh: string; codec: string; viewers: number;
+  thin?: "" | "live" | "stills"; // over a thin link, and what that affords; none from a gateway of an older version
 }
 /* A node's roll calls the place `called`; `left_s` until it goes on. */
 export interface Call { node: string; roll: string; called: string; until_ms: number; left_s: number; by: string }

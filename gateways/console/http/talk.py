@@ -68,7 +68,7 @@ async def recording(request: Asked, burst: str) -> Response[bytes]:
     return Response(found.ogg, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})
 
 
-Q = TypeVar("Q", EndTalkgroup, Bursts, Recording)
+Q = TypeVar("Q")
 
 
 def question_of(asked: dict[str, object], kind: type[Q]) -> Q:

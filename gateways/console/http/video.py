@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from fusioncmd.api import video as asked
 from fusioncmd.cli.roll_rows import roll_csv
 from fusioncmd.video.bounds import ROLLS_MAX
 from fusioncmd.video.roll import RollCall
+from fusioncmd.video.still import STILL_S_MIN
 from gateways.console.http.asking import Asked, desk_of, reply, session_of
 from gateways.console.http.looking import Code
+from gateways.console.http.talk import question_of
 from gateways.console.shapes import RollForm, ShowForm, TurnForm
 
 Roll = Annotated[str, Parameter(pattern=r"^[0-9A-Z]{26}$")]
@@ -22,6 +24,16 @@ Roll = Annotated[str, Parameter(pattern=r"^[0-9A-Z]{26}$")]
 async def video(request: Asked, node: Code = "") -> Response[asked.VideoReply]:
     """Live sources of a place and below; what is shown, which roll is called, and who is called at the own place."""
     return await reply(request, asked.Video(node))
+
+
+@get("/video/still")
+async def still(
+    request: Asked, source: Annotated[str, QueryParameter(max_length=64)],
+    every_s: Annotated[int, Parameter(ge=STILL_S_MIN, le=600)] = 10,
+) -> Response[asked.StillReply]:  # fmt: skip
+    """The last still of a source over a thin link (AVIF, base64), `<code>.<name>`; while it is asked for, a new one
+    each `every_s`."""
+    return await reply(request, question_of({"source": source, "every_s": every_s}, asked.AskStill))
 
 
 @post("/video/show", status_code=200)
@@ -71,4 +83,4 @@ async def report_csv(request: Asked, roll: Roll) -> Response[str]:
     return Response(roll_csv(found, places), media_type="text/csv; charset=utf-8", headers=head)
 
 
-ROUTES = Router("/", route_handlers=[video, show, hide, rolls, begin, turn, report, report_csv], tags=["video"])
+ROUTES = Router("/", route_handlers=[video, still, show, hide, rolls, begin, turn, report, report_csv], tags=["video"])

@@ -1,0 +1,1 @@
+"""Alarms: what comes from outside and may begin a call-down."""

@@ -1,0 +1,1 @@
+"""Experts: who they are, and how they are drawn so that nobody chooses them by favour."""

@@ -1,0 +1,1 @@
+"""Alarms from outside: CAP, signed webhooks, sensors. Each becomes one message on the bus; none decides anything."""

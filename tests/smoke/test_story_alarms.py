@@ -1,0 +1,247 @@
+"""Alarms from outside: a sensor, the weather service, a signed hook; looked at, and people called."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.nats_server import free_port
+from tests.smoke.conftest import filled, tickets_of
+from tests.smoke.handset import Handset
+from tests.tier_process import TierProcess, until
+
+TOKEN, KEY = "weather-0123456789abcdef0123", "towers-0123456789abcdef01234"
+TOWNS = {"440106001": (23.15, 113.35), "440106002": (23.17, 113.39), "440103001": (23.12, 113.24)}
+SOURCES = f"""
+[[cap]]
+name = "weather"
+token = "{TOKEN}"
+events = {{"暴雨" = "rainstorm"}}
+[[cap]]
+name = "river"
+feed = "http://127.0.0.1:%d/feed.atom"
+every_s = 5
+[[hook]]
+name = "towers"
+key = "{KEY}"
+at = "440106001"
+event = "smoke"
+[[sensor]]
+name = "tank-17"
+at = "440106001"
+title = "3号罐"
+series.gas = {{event = "gas", unit = "%%LEL", limits = [{{severity = "severe", above = 20, back = 5}}]}}
+[[sensor]]
+name = "dam-3"
+where = [23.171, 113.391]
+series.water = {{event = "flood", unit = "m", limits = [{{severity = "extreme", above = 4.5}}]}}
+"""
+PLAYBOOKS = """
+[[playbook]]
+name = "gas-leak"
+when = {events = ["gas"], severity = "severe"}
+call = {text = "{where}：{reading}，请疏散。", answers = ["已疏散", "需要支援"]}
+[[playbook]]
+name = "dam"
+when = {events = ["flood"]}
+then = "issue"
+second_look = false
+call = {text = "{headline}", answers = ["收到"]}
+"""
+ALERT = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>%s</identifier><sender>cma@gd.cn</sender>
+<sent>%s</sent><status>Actual</status><msgType>%s</msgType><scope>Public</scope>%s
+<info><language>zh-CN</language><category>Met</category><event>暴雨</event><urgency>Immediate</urgency>
+<severity>Extreme</severity><certainty>Observed</certainty><headline>暴雨红色预警</headline>
+<area><areaDesc>天河</areaDesc><polygon>%s</polygon></area></info></alert>"""
+NEAR = "23.14,113.34 23.18,113.34 23.18,113.40 23.14,113.40 23.14,113.34"
+ABROAD = "35.0,139.0 36.0,139.0 36.0,140.0 35.0,139.0"
+
+
+class Tier:
+    """`http` and `mqtt` are where alarms come in; `feed` is what the river's feed says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.http, self.mqtt, self.river = free_port(), free_port(), free_port()
+        self.feed: dict[str, bytes] = {"/feed.atom": b'<feed xmlns="http://www.w3.org/2005/Atom"/>'}
+        data = folder / "data"
+        data.mkdir()
+        (data / "alarms.toml").write_text(SOURCES % self.river, "utf-8")
+        (data / "alarms.toml").chmod(0o600)
+        (data / "playbooks.toml").write_text(PLAYBOOKS, "utf-8")
+        ring = [[113.3, 23.1], [113.5, 23.1], [113.5, 23.3], [113.3, 23.3], [113.3, 23.1]]
+        beside = [[x - 0.2, y] for x, y in ring]
+        features = [
+            {"type": "Feature", "properties": {"code": code}, "geometry": {"type": "Polygon", "coordinates": [at]}}
+            for code, at in (("440106", ring), ("440103", beside))
+        ]
+        (data / "counties.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        rows = [f"{code},{lat},{lon}" for code, (lat, lon) in TOWNS.items()]
+        (data / "towns.csv").write_text("\n".join(["code,lat,lon", *rows]))
+        self.options = "--gateways", 1, "--alarms", f"http={self.http},mqtt={self.mqtt}"
+        self.process: TierProcess
+        self.passwords: dict[str, str] = {}
+
+    def publish(self, sensor: str, series: str, value: object, password: str = "", as_: str = "") -> int:
+        """By a real client of MQTT; its exit status."""
+        topic = f"sensor/{as_ or sensor}/{series}"
+        secret = password or self.passwords[sensor]
+        return subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt), "-u", sensor, "-P", secret, "-i", sensor,
+             "-q", "1", "-t", topic, "-m", str(value)], capture_output=True, timeout=20,
+        ).returncode  # fmt: skip
+
+    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, named)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:
+                return reply.status, json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def hook(self, body: dict[str, Any], at_s: float, key: str = KEY) -> tuple[int, Any]:
+        data, stamp = json.dumps(body).encode(), str(int(at_s))
+        tag = hmac.new(key.encode(), f"{stamp}.".encode() + data, hashlib.sha256).hexdigest()
+        return self.post("/alarms/hook/towers", data, Fusion_Signature=f"t={stamp},v1={tag}")
+
+    def cap(self, ident: str, polygon: str = NEAR, kind: str = "Alert", refs: str = "") -> tuple[int, Any]:
+        return self.post("/alarms/cap/weather", alert(ident, polygon, kind, refs), Authorization=f"Bearer {TOKEN}")
+
+    def alarm(self, event: str) -> Any:
+        """The newest of that kind."""
+        return until(lambda: next((line for line in self.process.ask("alarms", "list")["lines"]
+                                   if line["alarm"]["event"] == event), None))  # fmt: skip
+
+    def until_decided(self, ident: str, what: str) -> Any:
+        def found() -> Any:
+            line = self.process.ask("alarms", "show", ident)["line"]
+            return next((each for each in line["decided"] if each["what"] == what), None)
+
+        return until(found)
+
+
+def alert(ident: str, polygon: str = NEAR, kind: str = "Alert", refs: str = "") -> bytes:
+    sent = datetime.now(UTC).isoformat(timespec="seconds")
+    return (ALERT % (ident, sent, kind, refs, polygon)).encode()
+
+
+@pytest.fixture(scope="module")
+def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
+    if shutil.which("mosquitto_pub") is None:
+        missing = "mosquitto_pub is not installed (Debian: mosquitto-clients)"
+        assert "FUSIONCMD_MQTT" not in os.environ, missing
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("alarms")
+    tier = Tier(folder)
+
+    class Feed(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = tier.feed.get(self.path)
+            self.send_response(200 if body else 404)
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    river = http.server.ThreadingHTTPServer(("127.0.0.1", tier.river), Feed)
+    threading.Thread(target=river.serve_forever, daemon=True).start()
+    with filled(folder, *tier.options) as tier.process:
+        for name in ("tank-17", "dam-3"):
+            tier.passwords[name] = tier.process.ask("alarms", "sensor", name, "--data", tier.process.data)["password"]
+        until(lambda: tier.publish("dam-3", "water", 1.0) == 0)
+        yield tier
+    river.shutdown()
+    river.server_close()
+
+
+def test_a_sensors_limit_is_looked_at_and_those_who_are_near_are_called_with_one_touch(tier: Tier) -> None:
+    assert tier.publish("tank-17", "gas", 12) == 0 and tier.publish("tank-17", "gas", 35.5) == 0
+    line = tier.alarm("gas")
+    ident = line["alarm"]["id"]
+    assert (line["standing"], line["alarm"]["nodes"]) == ("open", ["440106001"])
+    tier.until_decided(ident, "waits")
+    number, ticket = next(iter(tickets_of(tier.process, "440106001", 1).items()))
+    with Handset(tier.process.terminals, ticket) as device:
+        tier.process.ask("alarms", "confirm", ident, "--text", "电话核实")
+        tier.until_decided(ident, "prepared")
+        issued = tier.process.ask("alarms", "issue", ident)
+        order = device.order("五山街道：3号罐 gas 35.5 %LEL，请疏散。")
+        assert order.answers == ("已疏散", "需要支援") and order.audience.nodes == ("440106001",)
+        device.answer(order, "需要支援")
+    until(lambda: tier.process.ask("watch", issued["id"], "--once")["total"]["answered"] == 1)
+    assert tier.process.ask("alarms", "issue", ident)["id"] == issued["id"]  # a second touch is the same order
+    assert number
+
+
+def test_without_a_hand_where_a_commander_granted_a_key_for_that(tier: Tier) -> None:
+    data, folder = tier.process.data, tier.process.data.parent
+    asked, granted = folder / "auto.request.json", folder / "auto.granted.json"
+    tier.process.ask("keys", "request", "--holder", "Playbooks", "--keys", data / "auto", "--out", asked)
+    tier.process.ask("keys", "grant", asked, "--path", "4401", "--by", "root", "--out", granted)
+    tier.process.ask("keys", "take", granted, "--keys", data / "auto")
+    _, ticket = next(iter(tickets_of(tier.process, "440106002", 1).items()))
+    with Handset(tier.process.terminals, ticket) as device:
+        assert tier.publish("dam-3", "water", '{"value": 4.8}') == 0
+        order = device.order("dam-3 water 4.8 m 超过上限 / above its limit")
+        assert order.issuer == "Playbooks" and order.severity == "extreme"
+    decided = tier.until_decided(tier.alarm("flood")["alarm"]["id"], "issued")
+    assert decided["by"] == "playbook:dam"
+
+
+def test_an_alert_of_the_weather_service_means_the_towns_in_its_polygon_and_no_others(tier: Tier) -> None:
+    assert tier.cap("R1") == (202, {"alarms": 1})
+    line = tier.alarm("rainstorm")
+    assert line["alarm"]["nodes"] == ["440106001", "440106002"] and line["gravest"] == "extreme"
+    sent = datetime.now(UTC).isoformat(timespec="seconds")
+    assert tier.cap("R2", kind="Cancel", refs=f"<references>cma@gd.cn,R1,{sent}</references>") == (202, {"alarms": 1})
+    until(lambda: tier.alarm("rainstorm")["standing"] == "over")
+    for status, body, words in (
+        (422, tier.cap("R3", ABROAD), "It means no place of this tier."),
+        (422, tier.cap("R4", kind="Cancel", refs=f"<references>x,unknown,{sent}</references>"), "never came here"),
+        (401, tier.post("/alarms/cap/weather", alert("R5"), Authorization="Bearer x"), "token"),
+    ):  # fmt: skip
+        assert body[0] == status and words in body[1]["en"]
+
+
+def test_a_feed_is_polled_and_what_it_links_is_read_once(tier: Tier) -> None:
+    tier.feed["/a.xml"] = alert("F1", "23.11,113.23 23.13,113.23 23.13,113.25 23.11,113.23").replace(b"Met", b"Geo")
+    entry = "<entry><id>F1</id><updated>1</updated><link type='application/cap+xml' href='a.xml'/></entry>"
+    away = "<entry><id>X</id><link href='http://127.0.0.2:1/b.xml'/></entry>"
+    tier.feed["/feed.atom"] = f'<feed xmlns="http://www.w3.org/2005/Atom">{away}{entry}</feed>'.encode()
+    found = until(lambda: [line for line in tier.process.ask("alarms", "list")["lines"]
+                           if line["alarm"]["source"] == "cap.river"], 15.0)  # fmt: skip
+    assert [line["alarm"]["nodes"] for line in found] == [["440103001"]]
+
+
+def test_what_is_said_by_others_or_again_or_in_another_name_is_not_taken(tier: Tier) -> None:
+    body, now_s = {"about": "t1", "headline": "烟雾"}, time.time()
+    assert tier.hook(body, now_s) == (202, {"alarms": 1})
+    for status, words in (
+        (tier.hook(body, now_s), "came before"), (tier.hook(body, now_s - 86_400), "a clock is wrong"),
+        (tier.hook(body, now_s, KEY[::-1]), "not of this hook's key"), (tier.hook({"about": "t"}, now_s), "headline"),
+    ):  # fmt: skip
+        assert status[0] in (400, 401) and words in status[1]["en"]
+    assert tier.publish("tank-17", "gas", 1, password="x" * 26) != 0
+    before = len(tier.process.ask("alarms", "list")["lines"])
+    for strange in ("", "NaN", "{}", "9" * 600, "[1]", "水"):
+        assert tier.publish("tank-17", "gas", strange) == 0
+    tier.publish("tank-17", "water", 99, as_="dam-3")  # NATS takes no such thing, whatever it tells the client
+    time.sleep(0.3)
+    events = [line["alarm"]["event"] for line in tier.process.ask("alarms", "list")["lines"]]
+    assert len(events) <= before + 1 and events.count("flood") == 1

@@ -1,0 +1,143 @@
+"""Alarms at a node: a second look, an order prepared, one issued without a hand where a key was granted for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import structs
+
+from fusioncmd import api, subjects
+from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.api.alarms import Alarms, DryPlaybooks, LookAtAlarm, OneAlarm
+from fusioncmd.codes import Path as Place
+from fusioncmd.messages import encode
+from fusioncmd.trust import handing, ring
+from fusioncmd.trust.expiry import DAY_MS
+from fusioncmd.trust.handing import Terms
+from tests.key_tier import Tier
+from tests.nats_server import until
+from tests.test_alarm_rules import of
+from tests.test_desk import PLACES
+from tests.test_node import TABLE, first_slice
+from tests.worlds import make_id
+
+PREPARED = """
+[[playbook]]
+name = "smoke"
+when = {events = ["smoke"], severity = "moderate"}
+call = {text = "{where}：{headline}，请核实。", answers = ["安全", "需要支援"], level = "county"}
+"""
+ISSUED = PREPARED.replace('name = "smoke"', 'name = "smoke"\nthen = "issue"\nsecond_look = false')
+
+
+async def tier_in(folder: Path) -> Tier:
+    """With people."""
+    tier = Tier(folder)
+    ring.make(tier.office, "44", "Duty", tier.now_ms)
+    await tier.bus.store(subjects.roster(PLACES.root), encode(TABLE))
+    for code in TABLE.towns:
+        await tier.bus.store(subjects.roster(Place(code)), encode(first_slice(code)))
+    return tier
+
+
+async def say(tier: Tier, number: int, **more: object) -> Alarm:
+    alarm = of(id=make_id(number, tier.now_ms), said_ms=tier.now_ms, status="exercise", **more)
+    await tier.bus.store(subjects.alarm(alarm.path), alarms.encode(alarm))
+    return alarm
+
+
+def grant(tier: Tier) -> None:
+    """The office grants the node a key for orders without a hand, in exercises."""
+    auto, office = tier.folder / "data" / "auto", tier.office
+    _, request = handing.ask_for(auto, "auto", "Playbooks", both_in_one=False)
+    terms = Terms("44", ring.BOTH, (), False, 30 * DAY_MS)
+    handing.take(auto, handing.grant(office, request, handing.signer_of(office, "root"), terms, tier.now_ms))
+
+
+def playbooks(tier: Tier, text: str) -> None:
+    (tier.folder / "data" / "playbooks.toml").write_text(text, "utf-8")
+
+
+async def whats(tier: Tier, alarm: Alarm) -> list[str]:
+    lines = {line.alarm.id: line for line in (await tier.ask(Alarms())).lines}
+    return [each.what for each in lines[alarm.id].decided] if alarm.id in lines else []
+
+
+async def test_what_waits_for_a_second_look_is_prepared_once_it_is_confirmed(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    async with tier.running():
+        playbooks(tier, PREPARED)
+        alarm = await say(tier, 1)
+        await until_what(tier, alarm, ["waits"])
+        found = await tier.ask(OneAlarm(alarm.id))
+        (ready,) = found.applies
+        assert ready.draft.audience.nodes == ("440106",) and "Smoke" in ready.draft.text and ready.people > 0
+        await tier.ask(LookAtAlarm(alarm.id, True))
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared"])
+        assert not (await tier.ask(api.Orders())).lines
+        other = await say(tier, 2, about="tower-2", nodes=("440103001",))
+        await until_what(tier, other, ["waits"])
+        await tier.ask(LookAtAlarm(other.id, False, "steam"))
+        assert [line.standing for line in (await tier.ask(Alarms())).lines] == ["dismissed", "confirmed"]
+        assert [line.alarm.about for line in (await tier.ask(Alarms("440103"))).lines] == ["tower-2"]
+
+
+async def until_what(tier: Tier, alarm: Alarm, wanted: list[str]) -> None:
+    for _ in range(200):
+        if await whats(tier, alarm) == wanted:
+            return
+    raise AssertionError((await tier.ask(OneAlarm(alarm.id))).line.decided)
+
+
+async def test_without_a_hand_only_under_a_key_that_was_granted_for_that(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, ISSUED)
+    async with tier.running():
+        first = await say(tier, 1)
+        await until_what(tier, first, ["failed", "prepared"])
+        assert "No key was granted" in (await tier.ask(OneAlarm(first.id))).line.decided[0].words[0]
+        grant(tier)
+        again = await say(tier, 2, about="tower-2")
+        assert await whats(tier, again) == []  # the playbook was done for this place just now
+        second = await say(tier, 3, about="tower-3", nodes=("440103001",))
+        await until_what(tier, second, ["issued"])
+        (line,) = (await tier.ask(api.Orders())).lines
+        assert (line.order.issuer, line.order.audience.nodes) == ("Playbooks", ("440103",))
+        decided = (await tier.ask(OneAlarm(second.id))).line.decided[0]
+        assert decided.order == line.order.id and line.targeted > 0
+
+
+async def test_a_restart_knows_what_was_decided_and_does_nothing_twice(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, ISSUED)
+    grant(tier)
+    async with tier.running():
+        alarm = await say(tier, 1)
+        await until_what(tier, alarm, ["issued"])
+    async with tier.running():
+        await say(tier, 2, about="wakes-it", event="gas")
+        assert await whats(tier, alarm) == ["issued"] and len((await tier.ask(api.Orders())).lines) == 1
+
+
+async def test_playbooks_are_run_over_past_alarms_and_a_wrong_file_is_told(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    async with tier.running():
+        for number in range(1, 5):
+            await say(tier, number, about=f"t{number}", severity="minor" if number == 4 else "severe")
+        dry = await tier.ask(DryPlaybooks(PREPARED.encode()))
+        assert (len(dry.lines), dry.looked_at) == (3, 4) and not (await tier.ask(api.Orders())).lines
+        playbooks(tier, "[[playbook]]\nname = 1\n")
+        said = await tier.ask(Alarms())
+        assert "Not playbooks" in said.problem_en and await tier.said("Not playbooks")
+        playbooks(tier, PREPARED)
+        assert (await tier.ask(Alarms())).playbooks == ("smoke",)
+
+
+async def test_an_alarm_on_another_places_subject_is_none(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    async with tier.running() as node:
+        alarm = of(id=make_id(1, tier.now_ms), nodes=("440103",))
+        await tier.bus.store("fc.alarm.44", alarms.encode(structs.replace(alarm)))
+        await until(lambda: node.departments.alarms.bad == 1)
+        assert not (await tier.ask(Alarms())).lines

@@ -1,0 +1,235 @@
+"""The node's counter for alarms: what came, the duty officer's second look, and what playbooks did about each.
+
+Alarms lie in a stream of their own, beside what was decided about them, so a restart knows both. Playbooks are the file
+`playbooks.toml` of the data folder, read again when it changes; one that is wrong is told in health, and the one before
+goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+import structlog
+
+from fusioncmd import ids, subjects
+from fusioncmd.access import Actor
+from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import decided as decisions
+from fusioncmd.alarm import playbook as playbooks
+from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.alarm.book import Book, Known
+from fusioncmd.alarm.decided import Decided, What
+from fusioncmd.alarm.playbook import Playbook
+from fusioncmd.api import alarms as asked
+from fusioncmd.audit.entries import Deed, Entry, Recorder
+from fusioncmd.bus.port import ALARM, Bus, Stored
+from fusioncmd.codes import Path
+from fusioncmd.errors import BadInput, NotFound, Problem
+from fusioncmd.words import reason
+from tiers.alarm_orders import AlarmOrders
+from tiers.desk import Desk
+from tiers.problems import Said
+from tiers.serving import Answer
+
+log = structlog.get_logger("alarms")
+
+DEED: Deed = "alarm"
+FILE = "playbooks.toml"
+LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
+
+
+class AlarmDesk:
+    """`clock` gives seconds since 1970."""
+
+    def __init__(
+        self, bus: Bus, desk: Desk, orders: AlarmOrders, data: FilePath, recorder: Recorder, clock: Callable[[], float]
+    ) -> None:
+        self._bus, self._desk, self._orders, self._file = bus, desk, orders, data / FILE
+        self._recorder, self._clock = recorder, clock
+        self.book = Book()
+        self._playbooks: tuple[Playbook, ...] = ()
+        self._read_at: tuple[int, int] | None = None
+        self._problem: Said | None = None
+        self._pending: OrderedDict[bytes, None] = OrderedDict()  # to be looked at by playbooks
+        self._wake = asyncio.Event()
+        self.bad = 0
+
+    def answers(self) -> dict[type[Any], Answer]:
+        return {
+            asked.Alarms: self.alarms, asked.OneAlarm: self.alarm, asked.LookAtAlarm: self.look,
+            asked.DryPlaybooks: self.dry,
+        }  # fmt: skip
+
+    async def start(self) -> None:
+        """Returns when all that is stored was read."""
+        tail = await self._bus.tail(ALARM, self._fold)
+        await tail.caught_up()
+
+    async def run(self) -> None:
+        """Until cancelled: playbooks look at what came."""
+        await self.start()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending:
+                ident, _ = self._pending.popitem(last=False)
+                try:
+                    await self._consider(ident)
+                except Problem as problem:  # the bus is down: it is looked at again
+                    log.warning("alarms.not_considered", problem=problem.en)
+                    self._pending[ident] = None
+                    await asyncio.sleep(0.5)
+
+    def problems(self) -> Iterator[Said]:
+        if self._problem is not None:
+            yield self._problem
+
+    # --- what comes
+
+    def _fold(self, stored: Stored) -> None:
+        try:
+            if stored.subject.startswith("fc.decided."):
+                self.book.decide(decisions.decode(stored.data))
+                return
+            alarm = alarms.decode(stored.data)
+            if subjects.alarm(alarm.path) != stored.subject:
+                raise BadInput("It lies on another place's subject.", "所在主题属于另一地点。")
+        except Problem as problem:
+            self.bad += 1
+            log.error("alarms.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
+            return
+        self.book.hear(alarm)
+        self._pending[alarm.id] = None
+        self._wake.set()
+
+    # --- playbooks
+
+    async def _consider(self, ident: bytes) -> None:
+        known = self.book.alarms.get(ident)
+        if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
+            return
+        for playbook in self._current():
+            if playbooks.applies(playbook, known.alarm, ""):
+                await self._apply(playbook, known)
+
+    async def _apply(self, playbook: Playbook, known: Known) -> None:
+        """Once for each alarm, and once for each place within `once_s`."""
+        before, place = known.of(playbook.name), known.alarm.path.code
+        if before is not None and before.what != "waits":
+            return
+        done_ms = self.book.done_ms(playbook.name, place)
+        if done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000:
+            return
+        if playbook.second_look and known.standing != "confirmed":
+            if before is None and known.standing == "open":
+                await self._decide(known, "waits", playbook)
+            return
+        try:
+            if playbook.then == "issue":
+                order = await self._orders.issue(self._orders.draft(playbook, known), known)
+                await self._decide(known, "issued", playbook, order)
+                return
+        except Problem as problem:
+            await self._decide(known, "failed", playbook, words=(problem.en, problem.zh))
+        await self._decide(known, "prepared", playbook, ids.make(self._now_ms, self._orders.entropy()))
+
+    async def _decide(
+        self, known: Known, what: What, playbook: Playbook | None = None, order: bytes | None = None,
+        words: tuple[str, str] = ("", ""), by: str = "",
+    ) -> None:  # fmt: skip
+        """In the audit first, then in the stream, then here."""
+        name = playbook.name if playbook is not None else ""
+        made = Decided(
+            known.alarm.id, known.alarm.path.code, what, by or f"playbook:{name}", self._now_ms, name, order,
+            (words[0][:200], words[1][:200]),
+        )  # fmt: skip
+        await self._recorder.record(self._entry(made, known.alarm))
+        await self._bus.store(subjects.decided(Path(made.path)), decisions.encode(made))
+        self.book.decide(made)
+
+    def _current(self) -> tuple[Playbook, ...]:
+        try:
+            stat = self._file.stat()
+            if (at := (stat.st_mtime_ns, stat.st_size)) != self._read_at:
+                self._playbooks, self._read_at, self._problem = playbooks.read(self._file.read_bytes()), at, None
+        except FileNotFoundError:
+            self._playbooks, self._read_at, self._problem = (), None, None
+        except OSError as error:
+            en, zh = reason(error)
+            self._problem = f"{self._file} cannot be read: {en}", f"无法读取 {self._file}：{zh}"
+        except BadInput as problem:
+            self._read_at = at
+            self._problem = problem.en, problem.zh
+        return self._playbooks
+
+    # --- questions
+
+    async def alarms(self, request: asked.Alarms, who: Actor) -> asked.AlarmsReply:
+        place = self._desk.place(request.node, who).code
+        found = list(self.book.newest(place, request.standing))
+        names = tuple(playbook.name for playbook in self._current())
+        en, zh = self._problem or ("", "")
+        return asked.AlarmsReply(tuple(map(_line, found[: request.limit])), len(found), names, en, zh)
+
+    async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
+        known = self._known(request.alarm, who)
+        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())))
+
+    async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
+        known = self._known(request.alarm, who)
+        await self._decide(
+            known, "confirmed" if request.confirm else "dismissed", by=who.name, words=(request.words, request.words)
+        )
+        self._pending[known.alarm.id] = None
+        self._wake.set()
+        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())))
+
+    async def dry(self, request: asked.DryPlaybooks, who: Actor) -> asked.DryReply:
+        found = playbooks.read(request.file) if request.file else self._current()
+        lines: list[asked.DryLine] = []
+        looked_at = 0
+        for known in self.book.newest(self._desk.place("", who).code):
+            if known.first_ms < request.since_ms:
+                continue
+            looked_at += 1
+            lines += (asked.DryLine(known.alarm, each) for each in self._applying(known, found))
+            await asyncio.sleep(0)
+            if len(lines) >= request.limit:
+                break
+        return asked.DryReply(tuple(lines[: request.limit]), looked_at)
+
+    def _applying(self, known: Known, found: tuple[Playbook, ...]) -> Iterator[asked.Applies]:
+        for playbook in found:
+            if playbooks.applies(playbook, known.alarm, ""):
+                yield self._orders.would(playbook, known)
+
+    def _known(self, ident: bytes, who: Actor) -> Known:
+        known = self.book.alarms.get(ident)
+        place = self._desk.place("", who).code
+        if known is None or not any(n.startswith(place) or place.startswith(n) for n in known.alarm.nodes):
+            raise NotFound(f"There is no alarm {ids.to_text(ident)}.", f"没有预警 {ids.to_text(ident)}。")
+        return known
+
+    @property
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _entry(self, made: Decided, alarm: Alarm) -> Entry:
+        details = {"what": made.what, "path": made.path, "event": alarm.event, "source": alarm.source}
+        if made.playbook:
+            details["playbook"] = made.playbook
+        if made.order is not None:
+            details["order"] = ids.to_text(made.order)
+        if made.words[0]:
+            details["words"] = made.words[0]
+        return Entry(made.at_ms, made.by, DEED, ids.to_text(made.alarm), details=details)
+
+
+def _line(known: Known) -> asked.AlarmLine:
+    return asked.AlarmLine(
+        known.alarm, known.standing, known.first_ms, known.times, known.gravest, tuple(known.decided)
+    )

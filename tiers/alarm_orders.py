@@ -1,0 +1,95 @@
+"""Orders that playbooks make: written down as a commander's would be, issued only under a key granted for that.
+
+The key lies in the folder `auto` of the data folder: a commander's key of its own, asked for and granted as any other
+(`fusioncmd keys request --keys …/auto`), for a place, a mode and a time, and revoked as any other. Without it, or where
+an order needs a second person, a playbook prepares and does not issue.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path as FilePath
+
+from msgspec import structs
+
+from fusioncmd import api, ids
+from fusioncmd.access import Actor
+from fusioncmd.alarm import playbook as playbooks
+from fusioncmd.alarm.book import Known
+from fusioncmd.alarm.playbook import Playbook
+from fusioncmd.api import alarms as asked
+from fusioncmd.codes import Path
+from fusioncmd.errors import NotFound, Problem
+from fusioncmd.messages import Selector
+from fusioncmd.trust import ring, seals
+from fusioncmd.trust.grants import Credential
+from tiers.desk import Desk
+
+FOLDER = "auto"
+
+
+class AlarmOrders:
+    """`neighbours`: places that border on one."""
+
+    def __init__(self, desk: Desk, data: FilePath, neighbours: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
+        self._desk, self._folder, self._neighbours = desk, data / FOLDER, neighbours
+
+    def entropy(self) -> bytes:
+        return os.urandom(ids.ENTROPY_BYTES)
+
+    def draft(self, playbook: Playbook, known: Known) -> api.Draft:
+        """Of those whom this node commands. BadInput."""
+        call, alarm, own = playbook.call, known.alarm, self._desk.node.code
+        nodes = playbooks.audience(playbook, alarm, self._neighbours)
+        there = {self._there(code) for code in nodes}
+        below = tuple(sorted(code for code in there if code.startswith(own))) or (own,)
+        return api.Draft(
+            id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
+            text=playbooks.words(playbook, alarm, self._name, ""), severity=call.severity or alarm.severity,
+            answers=call.answers, audience=Selector(below, call.roles), receive_within_s=call.receive_within_s,
+            answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
+        )  # fmt: skip
+
+    def would(self, playbook: Playbook, known: Known) -> asked.Applies:
+        """The order that it would be now, and how many it means."""
+        try:
+            made = self.draft(playbook, known)
+            assert made.audience is not None
+            people = len(self._desk.roster.resolve(made.audience))
+        except Problem as problem:
+            return asked.Applies(
+                playbook.name, playbook.then, playbook.second_look, problem_en=problem.en, problem_zh=problem.zh
+            )
+        return asked.Applies(playbook.name, playbook.then, playbook.second_look, made, people)
+
+    async def issue(self, draft: api.Draft, known: Known) -> bytes:
+        """The order's id, when it is issued. NotFound: there is no key for that; SecondNeeded; whatever else keeps a
+        commander's order from being issued."""
+        own = self._key(known)
+        who = Actor(own.grant.holder, frozenset({"commander"}), Path(own.grant.path), by="key")
+        signed = structs.replace(draft, issuer=own.grant.holder, node=own.grant.path)
+        composed = await self._desk.compose(api.Compose(signed), who)
+        issued = await self._desk.issue(api.Issue(seals.seal(composed.body, own)), who)
+        return issued.order.id
+
+    def _key(self, known: Known) -> Credential:
+        if not self._folder.is_dir():
+            raise NotFound(
+                "No key was granted for orders without a hand: the playbook only prepares.",
+                "尚未授予自动下达密钥，预案仅作准备。",
+            )
+        return ring.own_key(self._folder, known.alarm.status, self._desk.now_ms)
+
+    def _there(self, code: str) -> str:
+        """The place, or the one right above it where a new village is not known yet; nothing wider: a code with a
+        mistake in it must not call a province. NotFound."""
+        path = Path(code)
+        for place in (path, path.parent):
+            if place is not None and place in self._desk.roster.divisions:
+                return place.code
+        raise NotFound(f"There is no place with the code {code}.", f"没有代码为 {code} 的地点。")
+
+    def _name(self, code: str) -> str:
+        path = Path(code)
+        return self._desk.roster.divisions.name(path) if path in self._desk.roster.divisions else code
