@@ -1,13 +1,15 @@
 """A town's kit hangs under the province over a satellite: 64 kbit/s, 300 ms each way, one packet in a hundred lost.
 
-Orders, answers and a report cross; in a cut both ends order, and agree after it; a kit that is revoked is let in no more.
+Orders, answers and a report cross; in a cut both ends order, and agree after it; a kit that is revoked is let in no
+more.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -98,6 +100,18 @@ def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
         for each in (inside, above):
             until(lambda each=each: answered(hub, each) == [1] == answered(kit, each), 20.0)  # type: ignore[misc]
         until(lambda: state(hub, KIT) == "up" == state(kit, HUB), 10.0)
+
+
+def test_gateways_that_are_killed_come_back_and_orders_go_on(world: World) -> None:
+    hub, kit = world.hub, world.kit
+    for tier in (hub, kit):
+        os.kill(tier.child("gateways.satellite"), signal.SIGKILL)
+    issued = call(hub, HUB, "After all.")
+    with Handset(kit.terminals, world.tickets[0]) as device:
+        device.answer(device.order("After all."), "yes")
+    until(lambda: answered(hub, issued) == [1] and state(hub, KIT) == "up" == state(kit, HUB), 10.0)
+    shown = kit.here("satellite", "status")
+    assert "up for" in shown.out and "kbit/s" in shown.out, shown
 
 
 def test_a_kit_that_is_revoked_is_let_in_no_more_and_says_so(world: World) -> None:
