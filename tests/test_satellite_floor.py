@@ -202,6 +202,8 @@ def test_beacons_of_the_other_end_are_said_here_and_end_when_they_end_there() ->
     times = [at for at, subject in heard if subject == "fc.beacon.44.01.06"]
     assert len(times) >= 18 and 5.0 < times[-1] < 6.5
     assert sum(subject == "fc.beacon.44" for _, subject in heard) >= 38
+    made["kit"].turned(True, 9.95)
+    assert made["kit"].nodes.beyond == ("44",), "the other end began anew: what it hears may have come before that"
     made["kit"].turned(False, 10.0)
     assert made["kit"].due(10.5).publishes == []
 
