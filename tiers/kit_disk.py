@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import PICTURE, Bus
 from fusioncmd.errors import StorageFull, Unavailable
-from fusioncmd.kit_disk import DiskWord, Used, budget_of, divide, moved, sentence_of
+from fusioncmd.kit_disk import DiskWord, Used, divide, moved, sentence_of
 from fusioncmd.room import refusing
 from tiers import kept_wanted
 from tiers.kept_store import SHARE, copies_of, folder_of
@@ -47,8 +47,8 @@ _shed = msgspec.json.Decoder(Shed)
 
 
 class KitDisk:
-    """Of the node `code`, whose folder is `data`; `budget`: bytes that were given, or 0. `clock` gives seconds since
-    1970."""
+    """Of the node `code`, whose folder is `data`; `budget`: bytes that were given; 0: as many as there are. `clock`
+    gives seconds since 1970."""
 
     def __init__(
         self, bus: Bus, code: str, data: Path, budget: int, recorder: Recorder, clock: Callable[[], float]
@@ -74,7 +74,8 @@ class KitDisk:
 
     async def look(self) -> None:
         used = await asyncio.to_thread(measure, self._data)
-        shares = divide(budget_of(self._given, used, shutil.disk_usage(self._data).free), used)
+        free = shutil.disk_usage(self._data).free
+        shares = divide(self._given, used, free)
         await asyncio.to_thread(_tell_recorders, self._data, shares.recordings)
         refusing(self._data, bool(shares.full))
         wanted = max(PICTURES_BYTES_MIN, shares.pictures)
