@@ -85,8 +85,9 @@ def sentence_of(word: DiskWord, own: bool) -> tuple[str, str]:
         zh.append("已不能接收新报告")
     if word.segments or word.parts:
         en.append(
-            f"{word.segments:,} segments of recorded video and {word.parts:,} parts of pictures were shed to make room"
+            f"{word.segments:,} recordings of video and voice and {word.parts:,} parts of pictures were shed to make "
+            "room"
         )
-        zh.append(f"为腾出空间已清除 {word.segments:,} 段录像、{word.parts:,} 块图片数据")
+        zh.append(f"为腾出空间已清除 {word.segments:,} 段录像录音、{word.parts:,} 块图片数据")
     where_en, where_zh = ("", "") if own else (f"{word.code}: ", f"{word.code}：")
     return f"{where_en}The kit's disk is full: {'; '.join(en)}", f"{where_zh}四合一装备磁盘已满：{'；'.join(zh)}"
