@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from tests.nats_server import free_port
 from tests.smoke.handset import Handset
 from tests.smoke.test_story_tiers import answered, import_people, people_of, tickets
 from tests.smoke.tree import FAST, approve
+from tests.tak import Drone
 from tests.tier_process import TierProcess, until
 
 HUB, KIT = "44", "440106001"
@@ -34,6 +36,7 @@ class World(NamedTuple):
     link: Link
     in_thread: InThread[Link]
     tickets: list[bytes]
+    drone: Drone
 
     def turn(self, cut: bool) -> None:
         async def turn() -> None:
@@ -56,12 +59,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         approve(folder, hub, HUB, KIT)
         in_thread = InThread(Link(("127.0.0.1", port), profile, carries="udp", seed=1))
         with in_thread as link:
+            mavlink = free_port()
             options = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1)
+            options = (*options, "--tracks", f"mavlink={mavlink}")
             with TierProcess(folder / KIT, *options, more=OFTEN) as kit:
                 until(lambda: state(kit, HUB) == "up" == state(hub, KIT), 15.0)
                 import_people(hub, folder)
                 until(lambda: people_of(kit) == 3, 15.0)
-                yield World(hub, kit, link, in_thread, tickets(kit, folder))
+                with closing(Drone(mavlink)) as drone:
+                    yield World(hub, kit, link, in_thread, tickets(kit, folder), drone)
 
 
 def call(tier: TierProcess, to: str, text: str) -> str:
@@ -82,14 +88,26 @@ def test_an_order_goes_down_and_its_answer_and_a_report_come_back(world: World) 
         until(lambda: "The road is cut." in hub.here("reports", issued).out, 10.0)
 
 
+def seen(tier: TierProcess) -> list[tuple[float, int]]:
+    """Where the kit's drone is, and its charge."""
+    return [(one["lat"], one["battery"]) for one in tier.ask("tracks", "list", "--node", KIT)["tracks"]]
+
+
+def test_a_drone_is_seen_at_the_kit_and_above(world: World) -> None:
+    world.drone.fly(23.1291, 113.3644, battery=77)
+    until(lambda: seen(world.kit) == [(23.1291, 77)], 10.0)
+    until(lambda: seen(world.hub) == [(23.1291, 77)], 10.0)
+
+
 def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
     hub, kit = world.hub, world.kit
     with Handset(kit.terminals, world.tickets[1]) as device:
         world.turn(cut=True)
         until(lambda: state(hub, KIT) == "cut" == state(kit, HUB), 50.0)
+        world.drone.fly(23.1299, 113.3644, battery=60)
         inside, above = call(kit, KIT, "Inside."), call(hub, HUB, "Above.")
         device.answer(device.order("Inside."), "yes")
-        assert answered(hub, inside) == []
+        assert answered(hub, inside) == [] and seen(hub) == [(23.1291, 77)]
         world.turn(cut=False)
         healed_s = time.monotonic()
         order = device.order("Above.")
@@ -97,6 +115,7 @@ def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
         device.answer(order, "yes")
         for each in (inside, above):
             until(lambda each=each: answered(hub, each) == [1] == answered(kit, each), 20.0)  # type: ignore[misc]
+        until(lambda: [(round(lat, 4), left) for lat, left in seen(hub)] == [(23.1299, 60)], 10.0)
         until(lambda: state(hub, KIT) == "up" == state(kit, HUB), 10.0)
 
 
