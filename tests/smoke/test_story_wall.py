@@ -80,6 +80,28 @@ def looked_at(page: Page, wanted: Locator) -> Locator:
     return wanted
 
 
+def test_a_drone_is_on_the_map_and_tak_clients_see_it_and_are_seen(tier: TierProcess, console: Page) -> None:
+    with closing(Drone(MAVLINK)) as drone, closing(TakClient(COT)) as tak:
+        drone.fly(23.1291, 113.3644, battery=15)
+        assert 'callsign="mav-1"' in tak.until("fusioncmd.44.mav-1")
+        ask(tier, "tracks", "put", "kit-1", "--lat", 23.2, "--lon", 113.3, "--kind", "kit", "--place", "440106")
+        assert 'lat="23.2000000"' in tak.until("fusioncmd.44.01.06.kit-1")
+        tak.say(event("ANDROID-1", 23.05, 113.5, callsign="Chen"))
+        for title in ("mav-1, drone", "kit-1, kit", "Chen, person"):
+            expect(console.get_by_role("button", name=title)).to_be_visible()
+        console.get_by_role("button", name="mav-1, drone").press("Enter")
+        card = console.locator(".unit-card")
+        expect(card).to_contain_text("23.12910, 113.36440")
+        expect(card).to_contain_text("15 %")
+        assert violations(console) == []
+        console.get_by_role("button", name="kits 1").click()
+        expect(console.get_by_role("button", name="kit-1, kit")).to_have_count(0)
+        card.get_by_role("button", name="Close").click()
+        expect(card).to_have_count(0)
+        near = ask(tier, "tracks", "list", "--near", "23.1291,113.3644", "--km", 1)["tracks"]
+        assert [(one["unit"], one["kind"], one["battery"]) for one in near] == [("mav-1", "drone", 15)]
+
+
 def test_what_a_phone_sees_is_on_the_wall_and_before_everybody_and_towns_answer_a_roll(
     tier: TierProcess, phones: list[Page], console: Page, people: tuple[dict[str, Any], ...]
 ) -> None:
@@ -136,23 +158,3 @@ def answered(tier: TierProcess, phones: list[Page], console: Page, people: tuple
     for phone in phones:
         phone.get_by_role("button", name="Stop").click()
     expect(console.locator(".tile")).to_have_count(0)
-
-
-def test_a_drone_is_on_the_map_and_tak_clients_see_it_and_are_seen(tier: TierProcess, console: Page) -> None:
-    with closing(Drone(MAVLINK)) as drone, closing(TakClient(COT)) as tak:
-        drone.fly(23.1291, 113.3644, battery=15)
-        assert 'callsign="mav-1"' in tak.until("fusioncmd.44.mav-1")
-        ask(tier, "tracks", "put", "kit-1", "--lat", 23.2, "--lon", 113.3, "--kind", "kit", "--place", "440106")
-        assert 'lat="23.2000000"' in tak.until("fusioncmd.44.01.06.kit-1")
-        tak.say(event("ANDROID-1", 23.05, 113.5, callsign="Chen"))
-        for title in ("mav-1, drone", "kit-1, kit", "Chen, person"):
-            expect(console.get_by_role("button", name=title)).to_be_visible()
-        console.get_by_role("button", name="mav-1, drone").press("Enter")
-        card = console.locator(".unit-card")
-        expect(card).to_contain_text("23.12910, 113.36440")
-        expect(card).to_contain_text("15 %")
-        assert violations(console) == []
-        console.get_by_role("button", name="kits 1").click()
-        expect(console.get_by_role("button", name="kit-1, kit")).to_have_count(0)
-        near = ask(tier, "tracks", "list", "--near", "23.1291,113.3644", "--km", 1)["tracks"]
-        assert [(one["unit"], one["kind"], one["battery"]) for one in near] == [("mav-1", "drone", 15)]
