@@ -103,6 +103,7 @@ PURE = (
     "fusioncmd/ladder/bounds.py", "fusioncmd/ladder/climb.py", "fusioncmd/ladder/steps.py", "fusioncmd/ladder/wire.py",
     "fusioncmd/ids.py", "fusioncmd/messages.py", "fusioncmd/pulse.py", "fusioncmd/steady.py", "fusioncmd/orders.py",
     "fusioncmd/reachable.py", "fusioncmd/subjects.py", "fusioncmd/tally.py", "fusioncmd/terminal.py",
+    "fusioncmd/terminal_close.py",
     "fusioncmd/tickets.py", "fusioncmd/bus/sequence.py", "fusioncmd/roster/directory.py", "fusioncmd/roster/numbers.py",
     "fusioncmd/roster/slices.py", "gateways/responder/board.py", "gateways/responder/fanout.py",
     "gateways/responder/gather.py", "gateways/responder/odd.py", "gateways/responder/reader.py",

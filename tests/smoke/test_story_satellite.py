@@ -12,6 +12,8 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -32,6 +34,7 @@ from tests.radios import Radio, calling, packets_of, share_of, tone
 from tests.smoke.handset import Handset
 from tests.smoke.test_story_tiers import answered, import_people, people_of, tickets
 from tests.smoke.tree import FAST, approve
+from tests.tak import Drone
 from tests.tier_process import TierProcess, until
 
 HUB, KIT = "44", "440106001"
@@ -47,6 +50,7 @@ class World(NamedTuple):
     link: Link
     in_thread: InThread[Link]
     tickets: list[bytes]
+    drone: Drone
 
     def turn(self, cut: bool) -> None:
         async def turn() -> None:
@@ -81,12 +85,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         approve(folder, hub, HUB, KIT)
         in_thread = InThread(Link(("127.0.0.1", port), profile, carries="udp", seed=1))
         with in_thread as link:
+            mavlink = free_port()
             options = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1, "--voice")
+            options = (*options, "--tracks", f"mavlink={mavlink}")
             with TierProcess(folder / KIT, *options, more=OFTEN) as kit:
                 until(lambda: state(kit, HUB) == "up" == state(hub, KIT), 15.0)
                 import_people(hub, folder)
                 until(lambda: people_of(kit) == 3, 15.0)
-                yield World(hub, kit, link, in_thread, tickets(kit, folder))
+                with closing(Drone(mavlink)) as drone:
+                    yield World(hub, kit, link, in_thread, tickets(kit, folder), drone)
 
 
 def call(tier: TierProcess, to: str, text: str) -> str:
@@ -154,14 +161,26 @@ async def speaks(speaker: Radio, listener: Radio, least_s: float, most_s: float)
     assert share_of(listener.samples()[9_600:48_000:6], 440, 8_000) > 0.8
 
 
+def seen(tier: TierProcess) -> list[tuple[float, int]]:
+    """Where the kit's drone is, and its charge."""
+    return [(one["lat"], one["battery"]) for one in tier.ask("tracks", "list", "--node", KIT)["tracks"]]
+
+
+def test_a_drone_is_seen_at_the_kit_and_above(world: World) -> None:
+    world.drone.fly(23.1291, 113.3644, battery=77)
+    until(lambda: seen(world.kit) == [(23.1291, 77)], 10.0)
+    until(lambda: seen(world.hub) == [(23.1291, 77)], 10.0)
+
+
 def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
     hub, kit = world.hub, world.kit
     with Handset(kit.terminals, world.tickets[1]) as device:
         world.turn(cut=True)
         until(lambda: state(hub, KIT) == "cut" == state(kit, HUB), 50.0)
+        world.drone.fly(23.1299, 113.3644, battery=60)
         inside, above = call(kit, KIT, "Inside."), call(hub, HUB, "Above.")
         device.answer(device.order("Inside."), "yes")
-        assert answered(hub, inside) == []
+        assert answered(hub, inside) == [] and seen(hub) == [(23.1291, 77)]
         world.turn(cut=False)
         healed_s = time.monotonic()
         order = device.order("Above.")
@@ -169,6 +188,7 @@ def test_both_ends_order_in_a_cut_and_agree_after_it(world: World) -> None:
         device.answer(order, "yes")
         for each in (inside, above):
             until(lambda each=each: answered(hub, each) == [1] == answered(kit, each), 20.0)  # type: ignore[misc]
+        until(lambda: [(round(lat, 4), left) for lat, left in seen(hub)] == [(23.1299, 60)], 10.0)
         until(lambda: state(hub, KIT) == "up" == state(kit, HUB), 10.0)
 
 
