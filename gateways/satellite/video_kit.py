@@ -99,7 +99,7 @@ class KitVideo:
             if not called.called:
                 self._rolls.pop(subject, None)
         else:
-            raise BadMessage("Not what is said to a kit of video.", "不是发往现场单元的视频消息。")
+            raise BadMessage("Not what is said to a kit of video.", "不是发往四合一装备的视频消息。")
         return work
 
     def turned(self, up: bool, now_s: float) -> Work:
