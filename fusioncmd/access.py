@@ -118,7 +118,7 @@ RULES: dict[type[Any], Rule] = {
     talkgroups.Talkgroups: Rule(WATCHING),
     talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
     Video: Rule(WATCHING, _place),
-    AskStill: Rule(WATCHING, lambda question: [question.source.rpartition(".")[0]]),
+    AskStill: Rule(WATCHING, lambda question: [question.source.rpartition(".")[0].replace(".", "")]),
     Rolls: Rule(WATCHING),
     RollReport: Rule(WATCHING),
     ShowSource: Rule(COMMANDING),

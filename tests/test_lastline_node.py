@@ -9,8 +9,11 @@ import pytest
 from fusioncmd.bus.port import CALL
 from fusioncmd.lastline import twins
 from fusioncmd.messages import Order, Selector
+from fusioncmd.trust import handing, joining, ring
+from fusioncmd.trust.revocations import revoke
 from tests.line_world import CARDS, HUB, KIT, PEOPLE, LineWorld, line_world
 from tests.nats_server import until
+from tests.worlds import NOW_MS
 
 
 async def stand_in(world: LineWorld, order: Order) -> Order:
@@ -165,6 +168,21 @@ async def test_a_message_from_a_card_that_is_nobodys_is_refused(tmp_path: Path) 
         say = await world.next(HUB)
         await world.bring(KIT, say.data, by=999)
         assert world.orders(KIT) == [] and "card 999" in world.problems(KIT)
+
+
+async def test_a_node_that_was_revoked_is_heard_no_more(tmp_path: Path) -> None:
+    async with line_world(tmp_path) as world:
+        here = await stand_in(world, order := await world.call())
+        await world.answer(here, PEOPLE[:5])
+        await until(lambda: world.answered(here, KIT) == [5, 0])
+        keys = ring.folder_of(world.data(HUB))
+        (chain,) = joining.approved(keys, KIT)
+        revoked = revoke(handing.signer_of(keys, ring.ROOT), chain, NOW_MS)
+        world.nodes[HUB]._judge.revocations.add(revoked)
+        assert await world.carry(KIT)
+        assert world.answered(order) == [0, 0] and "names no node of it" in world.problems(HUB)
+        world.pass_time(3_600)
+        assert not (await world.next(HUB)).data
 
 
 async def test_an_echo_of_ones_own_message_is_none_of_the_other_end(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from fusioncmd.messages import Presence, decode
 from fusioncmd.reachable import Reachable
 from fusioncmd.room import check_room
 from fusioncmd.roster.directory import Roster
-from fusioncmd.trust import ring
+from fusioncmd.trust import ring, told_ends
 from fusioncmd.trust.grants import Credential
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
@@ -115,6 +115,7 @@ class Node:
         self._folding.slice_changed = replica.note_slice
         self._notices.on("head", replica.fold_head)
         links = Links(self._bus, self.desk.node, above, replica, self._reachable, self._roster, canaries)
+        links.satellites.tell_ends(self._data / told_ends.FOLDER, self._judge.revocations)
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
         self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts

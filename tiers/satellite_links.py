@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
 
 import structlog
 
 from fusioncmd import satellite
-from fusioncmd.errors import Problem
+from fusioncmd.errors import Problem, Unavailable
 from fusioncmd.exchange.pace import thin
 from fusioncmd.satellite import FACTS_OLD_S, HubFacts, LinkFacts
+from fusioncmd.trust import told_ends
+from fusioncmd.trust.revocations import Revocations
 from tiers.branches import Link
 from tiers.problems import Said
 
@@ -25,7 +28,13 @@ class SatelliteLinks:
         self._link, self._monotonic = link, monotonic
         self._facts: dict[str, tuple[LinkFacts, float]] = {}  # by the code of the kit
         self._hub: tuple[HubFacts, float] | None = None
+        self._told: tuple[bytes, ...] | None = None
+        self._ends: tuple[FilePath, Revocations] | None = None
         self.bad = 0
+
+    def tell_ends(self, folder: FilePath, revocations: Revocations) -> None:
+        """From now on the gateway is told there which keys have ended: it reads no stream."""
+        self._ends = folder, revocations
 
     def hear(self, subject: str, data: bytes) -> None:
         """Of the tier's own gateway: no other may say it."""
@@ -36,6 +45,7 @@ class SatelliteLinks:
             log.error("satellite.bad_message", subject=subject, problem=problem.en)
             return
         now_s = self._monotonic()
+        self._tell_ends()
         if isinstance(said, HubFacts):
             self._hub = said, now_s
         elif (link := self._link(said.kit)) is not None:
@@ -43,6 +53,16 @@ class SatelliteLinks:
             self._facts[said.kit] = said, now_s
             link.facts = said
             self._suit(link, said, before and before[0], int(now_s * 1000))
+
+    def _tell_ends(self) -> None:
+        if self._ends is None or (known := self._ends[1].statements) == self._told:
+            return
+        try:
+            told_ends.tell(self._ends[0], known)
+        except Unavailable as problem:
+            log.error("satellite.ends_not_told", problem=problem.en)
+            return
+        self._told = known
 
     def _suit(self, link: Link, said: LinkFacts, before: LinkFacts | None, now_ms: int) -> None:
         """The pipe of the exchange is told to be there, or not, as often as it changed."""

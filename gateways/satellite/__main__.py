@@ -17,6 +17,8 @@ from fusioncmd.errors import Unavailable
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.programs import run_program
 from fusioncmd.satellite import FACTS_EVERY_S, HubFacts
+from fusioncmd.trust import link_keys
+from fusioncmd.trust.told_ends import ToldEnds
 from gateways.satellite.bridge import LinkBridge
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.dialler import KitDialer
@@ -35,7 +37,9 @@ class Program:
         self._given, self._serves = given, serves
         clock = machine_clock()
         self._began_ms = int(clock() * 1000)
-        self._believes = believes_of(given.data, lambda: int(clock() * 1000))
+        ends = ToldEnds(given.data)
+        believes = believes_of(given.data, lambda: int(clock() * 1000))
+        self._believes = believes._replace(ended_since_ms=ends.since_ms)
         self._identity: Identity = load(given.data, serves.code)
         self._folder = users.folder_of(given.data)
         self._tasks: asyncio.TaskGroup
@@ -66,7 +70,7 @@ class Program:
         ways = [way_of(text) for text in given.way] or [Way("link", "", satellite.RATE_BPS)]
         pipe = KitDialer(
             address_of(given.hub), ways, self._identity, self._believes, given.above,
-            given.data / "satellite" / TICKET,
+            given.data / link_keys.FOLDER / TICKET,
         )  # fmt: skip
         bridge = LinkBridge(pipe, "kit", self._serves, self._serves, pipe.facts, self._began_ms)
         self._tasks.create_task(bridge.run(await self._bus("satellite")))
