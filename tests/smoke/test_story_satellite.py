@@ -139,7 +139,7 @@ async def test_who_speaks_at_the_kit_is_heard_above_and_answered(world: World) -
         async with calling(near, far):
             await asyncio.sleep(1.0)  # until the kit's end has said that somebody there listens
             await speaks(near, far, 0.6, 2.0)
-            await speaks(far, near, 0.0, 0.4)
+            await speaks(far, near, 0.0, 0.6)
 
 
 async def speaks(speaker: Radio, listener: Radio, least_s: float, most_s: float) -> None:
@@ -156,7 +156,7 @@ async def speaks(speaker: Radio, listener: Radio, least_s: float, most_s: float)
     await soon(lambda: over(speaker, listener))
     packets = len(SOUND) * 20 // 60
     assert packets * 0.8 <= len(listener.heard) <= packets + 1  # three letters of fifteen may be lost
-    assert 0.3 < listener.heard[0][0] - spoken_s < 0.9
+    assert 0.3 < listener.heard[0][0] - spoken_s < 1.5
     assert share_of(listener.samples()[9_600:48_000:6], 440, 8_000) > 0.8
 
 
