@@ -100,4 +100,4 @@ def test_no_number_is_given_twice_whatever_is_killed(tmp_path: Path) -> None:
     assert again.window(b"key") == Window(7, 1) and again.has_ended(b"abcdef") and not again.has_ended(b"abcdeg")
     (tmp_path / FILE).write_text("{", "utf-8")
     with pytest.raises(Unavailable, match="is damaged"):
-        LineState(tmp_path)
+        LineState(tmp_path).next_counter(b"key")
