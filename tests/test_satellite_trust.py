@@ -108,6 +108,16 @@ def test_a_kit_that_is_revoked_while_it_is_there_is_hung_up() -> None:
     assert not world.hub_end.up and not world.kit.say(Class.ORDERS, b"") and world.kit.refused is not None
 
 
+def test_a_hub_that_is_revoked_while_it_is_there_is_left() -> None:
+    world = World()
+    world.connect()
+    world.revoked_for_kit = {OFFICES.node.name}
+    world.run(lambda: not world.kit.up, 40)
+    assert world.kit.refused is not None and "revoked" in world.kit.refused.en
+    world.run(for_s=2)
+    assert not world.hub_end.up and "revoked" in world.hub_refused[-1].en
+
+
 @pytest.mark.parametrize("off_ms", [-2 * YEAR_MS, 2 * YEAR_MS])
 def test_a_kit_whose_clock_is_two_years_off_connects_and_says_so(off_ms: int) -> None:
     world = World()
