@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import alarms, cameras, devices, escalation, kept, radios, talkgroups
+from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import AskStill, BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
@@ -118,7 +118,7 @@ RULES: dict[type[Any], Rule] = {
     talkgroups.Talkgroups: Rule(WATCHING),
     talkgroups.EndTalkgroup: Rule(COMPOSING, lambda question: (question.place,)),
     Video: Rule(WATCHING, _place),
-    AskStill: Rule(WATCHING, lambda question: [question.source.rpartition(".")[0]]),
+    AskStill: Rule(WATCHING, lambda question: [question.source.rpartition(".")[0].replace(".", "")]),
     Rolls: Rule(WATCHING),
     RollReport: Rule(WATCHING),
     ShowSource: Rule(COMMANDING),
@@ -162,6 +162,13 @@ RULES: dict[type[Any], Rule] = {
     alarms.OneAlarm: Rule(WATCHING),
     alarms.LookAtAlarm: Rule(COMPOSING),
     alarms.DryPlaybooks: Rule(COMPOSING),
+    experts.PutExperts: Rule(SEEING_TO),
+    experts.Experts: Rule(ANYONE, _place),
+    experts.SetExpert: Rule(SEEING_TO | COMPOSING),
+    experts.DrawExperts: Rule(COMPOSING, _place),
+    experts.Draws: Rule(WATCHING),
+    experts.OneDraw: Rule(WATCHING),
+    experts.NoteDraw: Rule(COMPOSING),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

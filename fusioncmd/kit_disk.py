@@ -17,14 +17,16 @@ from fusioncmd.messages import Code
 from fusioncmd.room import DISK_ROOM_BYTES_MIN
 
 BUDGET_BYTES_MIN = 512 * 1024**2  # reject: a kit with less has no room for a day of orders and reports
-BUDGET_PERCENT = 80  # of what the disk has for the kit, where nobody said how much
+SPARE_PERCENT = 20  # of what there is, that recordings leave to the machine where nobody said how much they may take
 ROOM_SHARE, ROOM_BYTES_MAX = 8, 1024**3  # orders may grow by budget / 8 before anything is asked to go for them
 PICTURES_ROOM_SHARE = 32  # new pictures come in before old recordings have gone
-VOICE_SHARE = 16  # what was said in talkgroups: shed, the oldest hour first
+REPORTS_FREE_BYTES_MIN = 32 * 1024**2  # reject reports: orders and answers may come still, until DISK_ROOM_BYTES_MIN
 STEP_BYTES = 4 * 1024**2  # a bound is moved by so much at least, that streams are not told of each byte
 COUNT_MAX = (1 << 53) - 1
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 Full = Literal["", "reports", "orders"]
+
+assert DISK_ROOM_BYTES_MIN < REPORTS_FREE_BYTES_MIN < limits.DISK_FREE_BYTES_MIN  # then recordings have gone
 
 
 class Used(NamedTuple):
@@ -53,19 +55,17 @@ class DiskWord(Struct, frozen=True, array_like=True):
     full: Full = ""
 
 
-def budget_of(given: int, used: Used, free: int) -> int:
-    """Bytes for all of the kit: what was given, or a part of what there is (0); less where the disk has less, because
-    others filled it."""
+def divide(given: int, used: Used, free: int) -> Shares:
+    """By what is worth most: a lower class has what those above leave, with room for them to grow. `given`: bytes for
+    all of the kit; 0: what there is, of which recordings leave a part to the machine. `free`: bytes of the disk, which
+    others may fill, too."""
     there = sum(used) + max(0, free - DISK_ROOM_BYTES_MIN)
-    return min(given or there * BUDGET_PERCENT // 100, there)
-
-
-def divide(budget: int, used: Used) -> Shares:
-    """By what is worth most: a lower class has what those above leave, with room for them to grow."""
+    budget, spare = (min(given, there), 0) if given else (there, there * SPARE_PERCENT // 100)
     room = min(budget // ROOM_SHARE, ROOM_BYTES_MAX)
     pictures = min(limits.PICTURE_STREAM_BYTES_MAX, max(0, budget - used.kept - room))
-    recordings = budget - used.kept - room - min(used.pictures, pictures) - budget // PICTURES_ROOM_SHARE
-    full: Full = "orders" if used.kept >= budget else "reports" if used.kept >= budget - room // 2 else ""
+    recordings = budget - spare - used.kept - room - min(used.pictures, pictures) - budget // PICTURES_ROOM_SHARE
+    near = free < REPORTS_FREE_BYTES_MIN or (given > 0 and used.kept >= budget - room // 2)
+    full: Full = "orders" if used.kept >= budget else "reports" if near else ""
     return Shares(pictures, max(0, recordings), full)
 
 
@@ -85,8 +85,9 @@ def sentence_of(word: DiskWord, own: bool) -> tuple[str, str]:
         zh.append("已不能接收新报告")
     if word.segments or word.parts:
         en.append(
-            f"{word.segments:,} segments of recorded video and {word.parts:,} parts of pictures were shed to make room"
+            f"{word.segments:,} recordings of video and voice and {word.parts:,} parts of pictures were shed to make "
+            "room"
         )
-        zh.append(f"为腾出空间已清除 {word.segments:,} 段录像、{word.parts:,} 块图片数据")
+        zh.append(f"为腾出空间已清除 {word.segments:,} 段录像录音、{word.parts:,} 块图片数据")
     where_en, where_zh = ("", "") if own else (f"{word.code}: ", f"{word.code}：")
     return f"{where_en}The kit's disk is full: {'; '.join(en)}", f"{where_zh}四合一装备磁盘已满：{'；'.join(zh)}"

@@ -31,7 +31,6 @@ LOST_ALL = "fc.trust.lost.*"
 RADIO_ALL, RADIO_RING_ALL, RADIO_SPEAK_ALL = "fc.trust.radio.>", "fc.radio.ring.>", "fc.radio.speak.>"
 CAMERA_ALL, CAMERAS_HERE = "fc.trust.camera.>", "fc.camera.here"
 RADIO_FAILED, RADIO_HERE = "fc.radio.failed", "fc.radio.here"
-ALARM_ALL, DECIDED_ALL = "fc.alarm.>", "fc.decided.>"
 LADDER_ALL = "fc.ladder.>"
 PUSH_ALL = "fc.push.>"
 SATELLITE_ALL = "fc.satellite.*"
@@ -65,16 +64,6 @@ def report(town: Path) -> str:
 def picture_part(town: Path, number: int, report: bytes, part: int) -> str:
     """A part of a picture that somebody of that town sent; last per part."""
     return f"fc.picture.{town.dotted}.{number:08x}.{report.hex()}.{part}"
-
-
-def alarm(path: Path) -> str:
-    """An alarm from outside that concerns the place."""
-    return f"fc.alarm.{path.dotted}"
-
-
-def decided(path: Path) -> str:
-    """What was decided about an alarm of the place; the node's alone."""
-    return f"fc.decided.{path.dotted}"
 
 
 def presence(gateway: str) -> str:

@@ -6,7 +6,6 @@ PROTOCOL.md is the description for those who write a terminal; this file is the 
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -16,6 +15,9 @@ from fusioncmd import devices, limits
 from fusioncmd.errors import BadMessage
 from fusioncmd.ladder import bounds
 from fusioncmd.messages import AnswerIndex, Id, Latitude, Longitude, PartIndex, PictureData, ReportText, Status
+from fusioncmd.terminal_close import Close as Close
+from fusioncmd.terminal_close import advice as advice
+from fusioncmd.track.position import AccuracyM, Percent
 from fusioncmd.trust.grants import SignedGrant
 
 T = TypeVar("T")
@@ -118,13 +120,25 @@ class AnswerFor(Struct, frozen=True, array_like=True, tag=12):
     answer: AnswerIndex
 
 
+class Position(Struct, frozen=True, array_like=True, tag=13):
+    """Where the device is, because its person shares it (WGS 84). Not confirmed. `over`: it is shared no more."""
+
+    lat: Latitude
+    lon: Longitude
+    accuracy_m: AccuracyM | None = None
+    battery: Percent | None = None
+    over: bool = False
+
+
 class Welcome(Struct, frozen=True, array_like=True, tag=16):
-    """`push_key`: what a device subscribes to push messages with; empty where this tier sends none."""
+    """`push_key`: what a device subscribes to push messages with; empty where this tier sends none. `position_s`: how
+    often a `Position` is taken, in seconds; 0: never, so that none is said to who does not know it."""
 
     number: int
     server_ms: int
     heartbeat_s: int
     push_key: Annotated[bytes, Meta(max_length=65)] = b""
+    position_s: int = 0
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=17):
@@ -196,37 +210,9 @@ class Silent(Struct, frozen=True, array_like=True, tag=25):
 
 
 _Reporting = SendReport | SendPicture | Noted | AnswerFor
-FromTerminal = Hello | Received | Answer | Alive | Enrol | Renew | Distrust | Subscribe | _Reporting
+FromTerminal = Hello | Received | Answer | Alive | Enrol | Renew | Distrust | Subscribe | Position | _Reporting
 _Stored = Stored | PartStored | Subscribed
 ToTerminal = Welcome | Deliver | Counted | Refused | Enrolled | Ticketed | Alive | Silent | _Stored
-
-
-class Close(IntEnum):
-    """WebSocket close codes. 40xx: retry at once, with jitter. 41xx: stop. 42xx: wait the seconds given as reason."""
-
-    RESTART = 4000  # the gateway goes down; another one, or the same, is there soon
-    SILENT = 4001  # nothing was heard for SILENCE_S_MAX
-    LATE = 4002  # no hello came in time
-    CLOCK = 4003  # a renewal of another time; the reason is ours, in milliseconds since 1970
-    REPLACED = 4100  # the same number connected again
-    BAD_FRAME = 4101  # not this protocol: mend the terminal
-    BAD_TICKET = 4102  # forged or malformed
-    EXPIRED_TICKET = 4103  # get a new one
-    WRONG_GATEWAY = 4104  # the ticket's place is not served here
-    NO_HELLO = 4105  # the first frame was not a hello
-    LOST_DEVICE = 4106  # it was revoked
-    NOT_ENROLLED = 4107  # a code or a device that is not taken; the reason says why
-    FULL = 4200  # no room for one more terminal
-    BUSY = 4201  # enrolments and renewals: too many at once, or the node does not answer
-    FAILURES = 4202  # enrolments and renewals: too many from this address were bad
-
-
-def advice(code: int) -> str:
-    """What a terminal does after a close with `code`: `retry`, `stop` or `wait`. Standard codes mean retry, but
-    those that say the terminal itself is at fault (RFC 6455, 7.4.1)."""
-    if 4100 <= code < 4200 or code in (1002, 1003, 1007, 1009):
-        return "stop"
-    return "wait" if 4200 <= code < 4300 else "retry"
 
 
 encode = msgspec.msgpack.Encoder().encode

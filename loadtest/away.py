@@ -6,6 +6,8 @@ clock of every process is moved, in four steps, so that terminals fall silent, s
 do in three days (not that of NATS, which nothing of this hangs on). Then the link is healed, and everything is counted
 that passes it until the province tells of every order what the county tells, NATS and its handshakes included.
 
+With --rate the link is thin as well, and lossy, and carried by the satellite gateways, or by a leaf connection.
+
 The clocks are moved by libfaketime (apt: faketime), under which the scenario starts itself anew.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -22,11 +25,14 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from fusioncmd import api, keys
+from fusioncmd.cli.satellite_way import read_rate
 from fusioncmd.errors import NotFound, Unavailable
 from fusioncmd.messages import Selector
 from fusioncmd.roster.load import import_people
 from loadtest import harness, measure
+from loadtest.link.quantities import time_ns
 from loadtest.output import Result, note, show
+from loadtest.satellite.world import Thin, two_tiers
 from loadtest.scenario import Campaign, all_connected, pause_until, until_quiet
 from loadtest.swarm.behaviour import BEHAVIOURS
 from loadtest.swarm.fleet import Fleet, launched
@@ -43,6 +49,7 @@ OPEN_S = 6 * HOUR_S
 TICKET_S = 30 * 24 * HOUR_S
 WAIT_S_MAX = 120.0
 AGREE_S_MAX = 30.0
+KNOWN_S_MAX = 300.0  # over a thin link 4,000 people take a while
 REST_S = 5.0
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 SET_TO = "FAKETIME_TIMESTAMP_FILE"
@@ -79,7 +86,15 @@ async def run(given: argparse.Namespace) -> Result:
     clock = Clock()
     try:
         with harness.scratch() as folder:
-            async with chain(folder, ("44", COUNTY), given.seed, resets=True) as (top, county):
+            async with contextlib.AsyncExitStack() as stack:
+                if given.rate is None:
+                    linked = chain(folder, ("44", COUNTY), given.seed, resets=True)
+                    top, county = await stack.enter_async_context(linked)
+                else:
+                    result.conditions |= {name: getattr(given, name) for name in ("rate", "rtt", "loss", "over")}
+                    thin = Thin(read_rate(given.rate, "--rate"), time_ns(given.rtt), given.loss / 100, given.seed)
+                    tiers = two_tiers(folder, given.over, thin, ("44", COUNTY), voice=False)
+                    top, county, _ = await stack.enter_async_context(tiers)
                 await _scenario(given, result, clock, top, county)
     finally:
         clock.end()
@@ -96,7 +111,7 @@ async def _scenario(
         found = (await county.running.commander.ask(api.Health())).people
         return found == int(given.people)
 
-    if not await pause_until(known, AGREE_S_MAX):
+    if not await pause_until(known, KNOWN_S_MAX):
         raise Unavailable(f"{COUNTY} does not get its roster.", f"{COUNTY} 未收到名册。")
     tier = county.running.tier
     tickets = people.tickets(given.people, keys.read_ticket_key(tier.data), int(time.time()) + TICKET_S)
@@ -189,6 +204,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=int, default=4_000)
     parser.add_argument("--orders", type=int, default=20)
     parser.add_argument("--hours", type=int, default=72)
+    parser.add_argument("--rate", help="of a thin link, such as 64k, packets' headers included; else it is not bounded")
+    parser.add_argument("--rtt", default="600ms", help="with --rate: there and back (%(default)s)")
+    parser.add_argument("--loss", type=float, default=1.0, help="with --rate: percent of packets (%(default)s)")
+    parser.add_argument("--over", choices=("satellite", "leaf"), default="satellite", help="with --rate (%(default)s)")
     parser.add_argument("--seed", type=int, default=1)
 
 

@@ -122,7 +122,7 @@ class Killing:
         self.killed[victim] += 1
         parts = self._kit.parts()
         if victim in (WHOLE, "supervisor") or victim not in parts:
-            await self._kit.power_off()
+            await self._kit.power_off(all_at_once=victim != "supervisor")
             self.starts_s.append(await self._kit.start())
         else:
             with contextlib.suppress(ProcessLookupError):

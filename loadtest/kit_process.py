@@ -67,11 +67,12 @@ class Kit:
         assert self._process is not None
         return {_name(pid): pid for pid in descendants(self._process.pid)} | {"supervisor": self._process.pid}
 
-    async def power_off(self) -> None:
-        """Every process of it at once, as when its battery is taken out."""
+    async def power_off(self, all_at_once: bool = True) -> None:
+        """Every process of it at once, as when its battery is taken out; or its first one, and the kernel ends the rest.
+        Returns when none is left."""
         assert self._process is not None
         pids = [self._process.pid, *descendants(self._process.pid)]
-        for pid in pids:
+        for pid in pids if all_at_once else pids[:1]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         await self._process.wait()

@@ -19,9 +19,9 @@ from fusioncmd.access import Actor
 from fusioncmd.bus import users
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.codes import Path as Place
+from fusioncmd.lastline import twins
 from fusioncmd.lastline.wire import Came, Modem, Next, Say, Taken, decode, encode
 from fusioncmd.messages import ANSWERED, RECEIVED, Mark, Order, Receipts, Selector
-from fusioncmd.messages import decode as read_message
 from fusioncmd.messages import encode as pack_message
 from fusioncmd.roster.numbers import number_of
 from fusioncmd.roster.slices import Entry, merge
@@ -56,13 +56,13 @@ class LineWorld:
     def data(self, code: str) -> Path:
         return self.folder / code
 
-    def join(self) -> None:
+    def join(self, when: str = "always") -> None:
         """The kit asks, the province approves, the kit takes."""
         ring.make(ring.folder_of(self.data(HUB)), HUB, "广东省", NOW_MS)
         self.approve()
         for code in (HUB, KIT):
             lines = "".join(f"{peer} = {CARDS[peer]}\n" for peer in CARDS if peer != code)
-            (self.data(code) / "lastline.toml").write_text(f'when = "always"\n[cards]\n{lines}', "utf-8")
+            (self.data(code) / "lastline.toml").write_text(f'when = "{when}"\n[cards]\n{lines}', "utf-8")
 
     def approve(self) -> None:
         keys, kit = ring.folder_of(self.data(HUB)), self.data(KIT)
@@ -155,15 +155,19 @@ class LineWorld:
 
 @contextlib.asynccontextmanager
 async def line_world(
-    folder: Path, kit_people: int = 300, hub_edition: int = 1, monotonic: Callable[[], float] | None = None
-) -> AsyncIterator[LineWorld]:
+    folder: Path, hub_edition: int = 1, monotonic: Callable[[], float] | None = None, when: str = "always",
+    files: dict[str, str] | None = None,
+) -> AsyncIterator[LineWorld]:  # fmt: skip
+    """`files`: more of the province's data folder, or others."""
     world = LineWorld(folder)
     world.monotonic = monotonic or world.monotonic
-    world.join()
+    world.join(when)
+    for name, text in (files or {}).items():
+        (world.data(HUB) / name).write_text(text, "utf-8")
     for code, bus in world.buses.items():
         await bus.store(subjects.roster(PLACES.root), pack_message(TABLE))
         edition = hub_edition if code == HUB else 1
-        await bus.store(subjects.roster(Place(KIT)), pack_message(slice_of(KIT, kit_people, edition)))
+        await bus.store(subjects.roster(Place(KIT)), pack_message(slice_of(KIT, 300, edition)))
         await world.start(code)
     try:
         yield world
@@ -171,4 +175,15 @@ async def line_world(
         await world.stop()
 
 
-__all__ = ["CARDS", "HUB", "KIT", "PEOPLE", "TOWN", "LineWorld", "line_world", "read_message", "slice_of"]
+async def stand_in(world: LineWorld, order: Order) -> Order:
+    """The province's order arrives at the kit by one message."""
+    assert await world.carry(HUB)
+    (found,) = [o for o in world.orders(KIT) if twins.are_one(o, order)]
+    return found
+
+
+async def counted(world: LineWorld, order: Order, *wanted: int) -> None:
+    await until(lambda: world.answered(order) == [*wanted])
+
+
+__all__ = ["CARDS", "HUB", "KIT", "PEOPLE", "TOWN", "LineWorld", "counted", "line_world", "slice_of", "stand_in"]

@@ -93,6 +93,7 @@ class World:
         for way in self.ways:
             self.lay(way.name, rate_bps=way.rate_bps, delay_s=delay_s, loss=loss)
         self.sources = {way.name: (f"10.0.0.{n}", 5000) for n, way in enumerate(self.ways)}  # as the hub sees them
+        self._endpoints: list[tuple[str, int]] = []
         self.hub_node, self.kit_node = Node(self), Node(self)
         self.revoked: set[bytes] = set()  # as the hub knows
         self.revoked_for_kit: set[bytes] = set()
@@ -190,7 +191,8 @@ class World:
     def offer(self, way: str, direction: str, data: bytes) -> None:
         self.tap(way, direction, data)
         self.sent.append((self.now_s, way, direction, len(data) + HEADERS))
-        self.lines[way, direction].offer(self._ns(), self._flows[way, direction], data + bytes(HEADERS))
+        payload = data + self._endpoint(way) + bytes(HEADERS - 4)
+        self.lines[way, direction].offer(self._ns(), self._flows[way, direction], payload)
 
     def _move(self) -> None:
         while self._jobs and self._jobs[0][0] <= self.now_s:
@@ -198,7 +200,11 @@ class World:
         for (way, direction), line in self.lines.items():
             for _, payload in line.advance(self._ns()):
                 assert isinstance(payload, bytes)
-                self.arrive(way, direction, payload[:-HEADERS])
+                data, endpoint = payload[:-HEADERS], payload[-HEADERS : 4 - HEADERS]
+                if direction == "up":
+                    self.hear(data, self._endpoints[int.from_bytes(endpoint, "big")])
+                elif endpoint == self._endpoint(way):  # else nobody is there any more
+                    self.kit.receive(data, way, self.now_s)
         if (timer := self.kit.timer(self.now_s)) is not None and timer <= self.now_s:
             self.kit.due(self.now_s)
         for data, way in self.kit.transmit(self.now_s):
@@ -209,12 +215,16 @@ class World:
             for data, address in self.hub.transmit(comer, self.now_s):
                 self._answer(data, address)
 
-    def arrive(self, way: str, direction: str, data: bytes) -> None:
-        if direction == "down":
-            self.kit.receive(data, way, self.now_s)
-            return
-        for answer, address in self.hub.receive(data, self.sources[way], self.now_s)[1]:
+    def hear(self, data: bytes, source: tuple[str, int]) -> None:
+        """At the hub."""
+        for answer, address in self.hub.receive(data, source, self.now_s)[1]:
             self._answer(answer, address)
+
+    def _endpoint(self, way: str) -> bytes:
+        """The address of the kit on that way, as four bytes beside a datagram."""
+        if self.sources[way] not in self._endpoints:
+            self._endpoints.append(self.sources[way])
+        return self._endpoints.index(self.sources[way]).to_bytes(4, "big")
 
     def _answer(self, data: bytes, address: Any) -> None:
         way = next((name for name, source in self.sources.items() if source == address), None)

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from fusioncmd import api, subjects
 from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.api.alarms import Alarms, DryPlaybooks, LookAtAlarm, OneAlarm
 from fusioncmd.codes import Path as Place
@@ -43,7 +44,7 @@ async def tier_in(folder: Path) -> Tier:
 
 async def say(tier: Tier, number: int, **more: object) -> Alarm:
     alarm = of(id=make_id(number, tier.now_ms), said_ms=tier.now_ms, status="exercise", **more)
-    await tier.bus.store(subjects.alarm(alarm.path), alarms.encode(alarm))
+    await tier.bus.store(alarm_subjects.alarm(alarm.path), alarms.encode(alarm))
     return alarm
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import alarms, cameras, devices, escalation, kept, radios, talkgroups, tracks, video, voice
+from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, radios, talkgroups, tracks, video, voice
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
 from fusioncmd.errors import Forbidden, NoSession, Problem
+from fusioncmd.experts.draw import Need
+from fusioncmd.experts.expert import Expert
 from fusioncmd.messages import Selector
 from tests.login_counter import PASSWORD, Counter, counter
 from tests.test_desk import PEOPLE
@@ -62,7 +64,10 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     kept.FootagePart("1790000000-0000001-00000001"), kept.PinFootage("4401", 0, 1), kept.KeepFootage(("4401",)),
     kept.FootageProof("1790000000-0000001-00000001"), tracks.Tracks(), tracks.PutTrack("kit-1", 23.1, 113.3),
     tracks.EndTrack("44.01.kit-1"), alarms.Alarms(), alarms.OneAlarm(make_id(1)), alarms.LookAtAlarm(make_id(1), True),
-    alarms.DryPlaybooks(),
+    alarms.DryPlaybooks(), experts.Experts(), experts.SetExpert("e1", "leave"), experts.Draws(),
+    experts.PutExperts((Expert("e1", "Li", "", "440106", ("fire",)),)),
+    experts.DrawExperts(make_id(1), (Need("fire", 1),)), experts.OneDraw(make_id(1)),
+    experts.NoteDraw(make_id(1), "e1", "accepted"),
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def cancel_of(order: Order, n: int = 50) -> Order:
 async def test_a_hello_is_welcomed_with_the_number_the_time_and_the_heartbeat(world: World) -> None:
     terminal = await world.open()
     terminal.say(HELLO, 2, world.ticket(7))
-    assert await terminal.hear() == [WELCOME, 7, NOW_MS, limits.HEARTBEAT_S, b""]
+    assert await terminal.hear() == [WELCOME, 7, NOW_MS, limits.HEARTBEAT_S, b"", 5]
     assert list(world.gateway.connected) == [7]
 
 

@@ -8,16 +8,15 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fusioncmd.audit.entries import Entry
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.bus.port import PICTURE, Bus
 from fusioncmd.canary import Word
 from fusioncmd.errors import StorageFull
-from fusioncmd.kit_disk import BUDGET_PERCENT, STEP_BYTES, DiskWord, Used, budget_of, divide, moved, sentence_of
-from fusioncmd.room import DISK_ROOM_BYTES_MIN, refuses_reports
+from fusioncmd.kit_disk import DiskWord
+from fusioncmd.room import refuses_reports
+from fusioncmd.voice.recorded import HOUR_MS, hour_of
 from loadtest.kept_world import Simulated, World
 from tests.test_bus import bus as bus
 from tests.test_bus import held
@@ -27,53 +26,6 @@ from tiers.kept_store import SHARE, folder_of
 from tiers.kit_disk import KitDisk, measure, unbounded
 
 MIB, GIB = 1024**2, 1024**3
-sizes = st.integers(0, 64 * GIB)
-
-
-def test_a_kit_takes_a_part_of_its_disk_or_what_it_was_given_and_never_more_than_there_is() -> None:
-    used = Used(1 * GIB, 0, 1 * GIB)
-    assert budget_of(0, used, 8 * GIB) == (10 * GIB - DISK_ROOM_BYTES_MIN) * BUDGET_PERCENT // 100
-    assert budget_of(4 * GIB, used, 8 * GIB) == 4 * GIB
-    assert budget_of(4 * GIB, used, 0) == 2 * GIB, "others filled the disk"
-
-
-@given(sizes, st.builds(Used, sizes, sizes, sizes))
-def test_what_is_worth_more_keeps_its_room_and_all_together_stay_within_the_budget(budget: int, used: Used) -> None:
-    shares = divide(budget, used)
-    pictures, recordings = min(used.pictures, shares.pictures), min(used.recordings, shares.recordings)
-    if used.kept <= budget:
-        assert used.kept + pictures + recordings <= budget
-    more = divide(budget, used._replace(kept=used.kept + GIB))
-    assert more.pictures <= shares.pictures and more.recordings <= shares.recordings
-    fewer = divide(budget, used._replace(recordings=0))
-    assert fewer == shares, "recordings never take from others"
-    assert (shares.full == "") or (shares.recordings == 0), "recordings go before anything is refused"
-
-
-def test_recordings_go_first_then_pictures_then_reports_are_refused_and_orders_last() -> None:
-    budget = 8 * GIB
-    rows = [divide(budget, Used(kept * GIB, pictures * GIB, 8 * GIB)) for kept, pictures in ((0, 0), (4, 3), (7, 3))]
-    assert [row.recordings // MIB for row in rows] == [8192 - 1024 - 256, 0, 0]
-    assert [row.pictures // MIB for row in rows] == [4096, 3072, 0]
-    assert [divide(budget, Used(kept, 0, 0)).full for kept in (7 * GIB, 8 * GIB - MIB, 8 * GIB)] == [
-        "", "reports", "orders",
-    ]  # fmt: skip
-
-
-def test_a_bound_is_made_smaller_at_once_and_larger_by_steps() -> None:
-    assert moved(100, 99) and not moved(100, 100 + STEP_BYTES - 1) and moved(100, 100 + STEP_BYTES)
-
-
-def test_what_is_said_names_what_went_and_what_is_refused_in_both_languages() -> None:
-    en, zh = sentence_of(DiskWord("440106001", 1_234, 5, "reports"), own=False)
-    assert en == (
-        "440106001: The kit's disk is full: it takes no report any more; 1,234 segments of recorded video and 5 parts "
-        "of pictures were shed to make room"
-    )
-    assert zh.startswith("440106001：四合一装备磁盘已满：已不能接收新报告") and "1,234 段录像" in zh
-    assert sentence_of(DiskWord("44", full="orders"), own=True)[0].startswith(
-        "The kit's disk is full: it takes no order"
-    )
 
 
 class Notes:
@@ -140,7 +92,7 @@ async def test_the_recorder_is_told_what_is_left_and_gives_it_back_as_orders_gro
     kit.recorder_shed(9)
     await kit.disk.look()
     assert kit.disk.said == DiskWord("440106001", 9, 0, "")
-    assert "9 segments of recorded video" in kit.disk.problems()[0][0]
+    assert "9 recordings of video and voice" in kit.disk.problems()[0][0]
 
 
 async def test_pictures_go_when_orders_need_their_room_and_are_counted(kit: Kit) -> None:
@@ -154,6 +106,17 @@ async def test_pictures_go_when_orders_need_their_room_and_are_counted(kit: Kit)
     said = kit.disk.said
     assert said is not None and 150 < said.parts < 200 and (await kit.bus.edge(PICTURE)).first == said.parts + 1
     assert (await kit.bus.edge(PICTURE)).size_bytes <= 21 * MIB
+
+
+async def test_old_voice_goes_by_the_hour_and_that_of_now_stays(kit: Kit) -> None:
+    now_hour, old = hour_of(int(kit.now_s * 1_000)), hour_of(int(kit.now_s * 1_000) - 5 * HOUR_MS)
+    for hour in (old, now_hour):
+        kit.grow(f"voice/{hour}/{hour}-1.ogg", 200 * MIB)
+    await kit.disk.look()
+    assert kit.disk.said == DiskWord("440106001", 1) and not list((kit.data / "voice" / old).glob("*"))
+    kit.grow("ledger/orders", 700 * MIB)
+    await kit.disk.look()
+    assert (kit.data / "voice" / now_hour / f"{now_hour}-1.ogg").exists() and kit.share == 0
 
 
 async def test_reports_are_refused_before_orders_and_both_are_taken_again_when_there_is_room(kit: Kit) -> None:

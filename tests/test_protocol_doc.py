@@ -29,6 +29,7 @@ FRAMES = [
     terminal.Welcome, terminal.Deliver, terminal.Counted, terminal.Stored, terminal.Refused, terminal.Enrol,
     terminal.Enrolled, terminal.Renew, terminal.Ticketed, terminal.SendPicture, terminal.PartStored,
     terminal.Subscribe, terminal.Subscribed, terminal.Noted, terminal.AnswerFor, terminal.Silent,
+    terminal.Position,
 ]  # fmt: skip
 TABLE_ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
 ROWS = [[cell.strip() for cell in row.split(" | ")] for row in TABLE_ROW.findall(PAGE)]

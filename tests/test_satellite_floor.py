@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from fusioncmd.bus.users import BusUser
 from fusioncmd.codes import parse
 from fusioncmd.errors import BadMessage
 from fusioncmd.floor import codec, frames
@@ -23,6 +24,7 @@ from loadtest import floor_parts
 from loadtest.floor_parts import Talker
 from loadtest.floor_thin import ThinWorld
 from loadtest.floor_thin_races import thin_race
+from tiers.bus_rights import rights_of
 
 KIT, HUB, GROUP = "440106001", "440106", "44.main"
 REQUEST = codec.encode(FloorMessage(Kind.REQUEST, 7, priority=64, user="张三 0017"))
@@ -202,6 +204,8 @@ def test_beacons_of_the_other_end_are_said_here_and_end_when_they_end_there() ->
     times = [at for at, subject in heard if subject == "fc.beacon.44.01.06"]
     assert len(times) >= 18 and 5.0 < times[-1] < 6.5
     assert sum(subject == "fc.beacon.44" for _, subject in heard) >= 38
+    made["kit"].turned(True, 9.95)
+    assert made["kit"].nodes.beyond == ("44",), "the other end began anew: what it hears may have come before that"
     made["kit"].turned(False, 10.0)
     assert made["kit"].due(10.5).publishes == []
 
@@ -223,6 +227,15 @@ def test_voice_and_floors_cross_where_somebody_listens() -> None:
     for body in (b"44.02.main", b"x", b"44", b"\xff", "\n".join(f"44.g{n}" for n in range(65)).encode()):
         with pytest.raises(BadMessage):
             hub.from_link(carrying.Kind.WANTS, body, 11.0)
+
+
+def test_who_listens_is_said_upward_of_places_above_and_downward_of_the_own_branch() -> None:
+    link = rights_of(BusUser("link-1", "link", HUB, "U" * 56))
+    assert {"fc.listens.44.*", "fc.listens.44.01.*", "fc.listens.44.01.06.>"} <= set(link.publish)
+    assert [subject for subject in link.subscribe if subject.startswith("fc.listens")] == ["fc.listens.44.01.06.>"]
+    gateway = rights_of(BusUser("radio-1", "talk", HUB, "U" * 56))
+    assert "fc.listens.44.01.06.>" in gateway.publish
+    assert not any(subject.startswith("fc.listens") for subject in gateway.subscribe)
 
 
 def _wants(work: Work) -> list[Letter]:

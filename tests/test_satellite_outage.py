@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from gateways.satellite import quic_sending
 from gateways.satellite.carrying import Kind
 from gateways.satellite.classes import Class
-from tests.satellite_link import World, exchange
+from tests.satellite_link import KIT, World, exchange
 
 ORDER = exchange(b"order " * 100)
 
@@ -43,6 +46,35 @@ def test_after_an_outage_of_ten_minutes_the_order_comes_at_once_and_the_link_is_
     down, up = world.kit_node.turns[1:]
     assert not down[1] and up[1] and up[0] - back_s < 1.5
     assert cut_s + 4 < down[0] < cut_s + 31  # 5 s where something was said, 30 s where nothing was
+
+
+def test_an_outage_of_days_in_which_more_was_said_than_packet_numbers_of_two_bytes_can_tell() -> None:
+    world = World()
+    world.connect()
+    world.cut(True)
+    assert world.kit.wire is not None
+    world.kit.wire.connection._packet_number += 300_000  # three days of probes
+    world.hub.comers[KIT].wire.connection._packet_number += 300_000
+    world.kit.say(Class.ORDERS, ORDER)
+    world.hub_end.say(Class.ORDERS, ORDER)
+    world.run(for_s=40)
+    back_s = world.now_s
+    world.cut(False)
+    world.run(lambda: ORDER in world.hub_node.of(Class.ORDERS) and ORDER in world.kit_node.of(Class.ORDERS), 3)
+    assert world.now_s - back_s < 1.5 and world.kit.connections == 1
+
+
+def test_keys_are_changed_before_they_wear_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quic_sending, "KEY_PACKETS_MAX", 40)
+    world = World(loss=0.02, seed=4)
+    world.connect()
+    keep_uploading(world, world.now_s + 20)
+    world.run(for_s=20)
+    for n in range(5):
+        world.hub_end.say(Class.ORDERS, exchange(f"{n}"))
+    world.run(lambda: len(world.kit_node.of(Class.ORDERS)) == 5, 5)
+    assert sum(map(len, world.hub_node.of(Class.CLIPS))) > 20 * 64_000 / 8 * 0.85
+    assert world.kit.connections == 1 and len(world.kit_node.turns) == 1
 
 
 def test_a_link_that_is_cut_one_way_is_gone_at_both_ends_and_comes_back() -> None:
@@ -101,10 +133,8 @@ def test_what_is_replayed_of_a_first_packet_is_said_to_nobody() -> None:
     world.tap = lambda way, direction, data: None
     assert world.hub_node.of(Class.ORDERS) == [exchange("once")]
     for n in range(3):
-        world.sources["thief"] = ("10.9.9.9", 6_000 + n)
         for data in first:
-            world.arrive("thief", "up", data)
-        del world.sources["thief"]
+            world.hear(data, ("10.9.9.9", 6_000 + n))
         world.run(for_s=2)
     assert world.hub_node.of(Class.ORDERS) == [exchange("once")]
     world.kit.say(Class.ORDERS, exchange("the kit is still there"))
@@ -126,11 +156,9 @@ def test_a_replay_that_comes_before_the_first_packet_itself_is_said_once_more_an
     world.start()
     world.run(for_s=0.5)
     world.tap = lambda way, direction, data: None
-    world.sources["thief"] = ("10.9.9.9", 6_000)
     for data in overheard:
-        world.arrive("thief", "up", data)
+        world.hear(data, ("10.9.9.9", 6_000))
     assert world.hub_node.of(Class.ORDERS) == [exchange("idempotent")]
-    del world.sources["thief"]
     world.cut(False)
     world.run(lambda: world.kit.up, 40)
     world.run(for_s=3)

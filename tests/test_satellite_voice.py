@@ -18,6 +18,7 @@ from fusioncmd.voice.codecs import G711, OPUS_SAMPLES, OpusDecoder, OpusEncoder
 from fusioncmd.voice.frames import PER_MS, VoiceFrame
 from gateways.radio.downlink import Downlink
 from gateways.satellite import voice_out
+from gateways.satellite.classes import Class
 from gateways.satellite.voice_in import VoiceIn
 from gateways.satellite.voice_letter import read
 from gateways.satellite.voice_out import VoiceOut
@@ -164,6 +165,14 @@ def test_two_bursts_fit_64_kbit_s_and_an_emergency_takes_the_place_of_one() -> N
     kept = [n for n in (0, 1, 2, 9) if out.hear(GROUP, burst(3.0, number=n, priority=255 if n == 9 else 64)[-1], 0.1)]
     assert len(kept) == 2 and 9 in kept
     assert VoiceOut(lambda: 1_000).hear(GROUP, burst(3.0)[0], 0.0) == []
+
+
+def test_bursts_without_room_are_counted_where_health_looks() -> None:
+    pair = Pair(64_000)
+    for n in range(3):
+        pair.kit.speak(GROUP, burst(3.0, number=n)[:10])
+    pair.world.run(for_s=0.5)
+    assert pair.kit.bridge.shed == {Class.VOICE: 10}
 
 
 def test_what_was_made_smaller_already_is_passed_on_as_it_is() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from fusioncmd.access import Actor, check
 from fusioncmd.api import video as asked
 from fusioncmd.api.video import AskStill, StillReply
 from fusioncmd.cli import thin
 from fusioncmd.codes import parse
-from fusioncmd.errors import BadInput, NotFound
+from fusioncmd.errors import BadInput, Forbidden, NotFound
 from fusioncmd.video import still, subjects
 from fusioncmd.video.source import Ask, decode
 from fusioncmd.video.still import STILLS_MAX, Still, StillsHeard
@@ -43,8 +44,17 @@ async def test_a_still_is_asked_for_while_somebody_wants_it_and_kept_as_the_last
         await publish(here, TOWN, "cam1", "camera")
         with pytest.raises(BadInput, match="watch it"):
             await here.admin(AskStill(f"{TOWN}.cam1"))
-        assert (await here.admin(AskStill(f"{TOWN}.drone1"))).data  # it is gone, its last picture is not
+        assert (await here.admin(AskStill(f"{place.dotted}.drone1"))).data  # it is gone, its last picture is not
         assert len(asks) == 2
+
+
+def test_whose_place_it_is_may_ask_however_the_address_is_spelt() -> None:
+    city = Actor("city", frozenset({"auditor"}), parse("4401"))
+    for address in ("44.01.06.001.drone1", "440106001.drone1"):
+        check(city, AskStill(address))
+    for other in ("44.02.01.drone1", "440201.drone1", "44.drone1"):
+        with pytest.raises(Forbidden):
+            check(city, AskStill(other))
 
 
 def test_stills_are_bounded_and_of_whom_they_say() -> None:

@@ -57,12 +57,16 @@ async def test_what_is_wished_for_comes_whole_through_cuts_and_nothing_else(
     before = ends.bytes
     await asyncio.sleep(0.05)
     assert ends.partial().exists() and ends.bytes == before
+    ends.begin_anew()  # the recorder above is another process now
     ends.turn(True)
     await until(lambda: finding.cut(T0, T0 + 700, *KEY).segments)
     assert ends.bytes - before < ends.found[0].bytes - held + 80_000  # it went on from there
     file, row = finding.file(ends.found[0].id)
     assert hashlib.sha256(file.read_bytes()).hexdigest() == row.sha256
     await until(lambda: _is_told(ends))
+    quiet = ends.bytes
+    await asyncio.sleep(0.3)
+    assert ends.bytes == quiet  # who wishes for nothing uses no link
     done: Fetching = await ask(FetchFootage())
     assert [(one.fetched.here, one.fetched.bytes_here) for one in done.lines] == [(1, ends.found[0].bytes)]
     assert len(finding.cut(T0, T0 + 9_000, *KEY).segments) == 1  # the other one was not wished for

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import random
+
 import pytest
 
 from fusioncmd.errors import BadMessage
+from fusioncmd.video.bundle import pack
+from fusioncmd.video.packet import build
 from fusioncmd.video.units import Depacketiser
-from gateways.satellite.recode import fitted
+from gateways.satellite.pieces import MADE, pieces
+from gateways.satellite.recode import Recoder, fitted
 from gateways.satellite.video_order import LATE_S, InOrder
 from gateways.satellite.video_pace import BITS_MIN, SHARE, Shaping, VideoPace
 from gateways.satellite.video_rtp import PAYLOAD_BYTES_MAX, RtpMaker, units_of
-from gateways.satellite.video_words import Frame, letter_of, read, read_do
+from gateways.satellite.video_words import Do, Frame, letter_of, read, read_do
+from tests.video_frames import encoded
 
 
 @pytest.mark.parametrize("forged", [b"", b"\0", b"\1", b"\1\xff", letter_of(Frame(3, 1, True, 1, b"x"))[:-1], b"\2abc"])
@@ -72,3 +79,31 @@ def test_frames_that_change_places_are_shown_in_their_order_and_one_that_is_lost
     assert not order.tick(0.5 + LATE_S - 0.1)
     assert [one.timestamp for one in order.tick(0.5 + LATE_S)] == [65_539] and order.broken == 2
     assert not order.put(frame(65_541), 3.0) and not order.tick(3.0 + LATE_S) and order.wants_key
+
+
+def test_what_a_source_sends_wrongly_ends_no_encoder_and_it_goes_on_at_the_next_keyframe() -> None:
+    chance, recoder = random.Random(7), Recoder()
+    recoder.do(Do("H264", 9, 24_000, 15, still=1), 0.0)
+    sequence = made = 0
+    for number in range(240):
+        packets = []
+        for data in encoded("H264")[number % 24]:
+            packet = bytearray(data[:2] + sequence.to_bytes(2, "big") + (number * 3_000).to_bytes(4, "big") + data[8:])
+            sequence += 1
+            if number < 120:
+                for _ in range(chance.randrange(3)):
+                    packet[chance.randrange(12, len(packet))] = chance.randrange(256)
+            packets.append(
+                bytes(packet[: chance.randrange(8, len(packet))] if number < 120 and chance.random() < 0.05 else packet)
+            )
+        for bundle in pack(packets):
+            out = b"".join(recoder.packets(bundle, number / 30))
+            made += sum(kind == MADE for kind, _ in pieces(io.BytesIO(out))) if number >= 144 else 0
+    assert recoder.bad > 5 and made > 30
+
+
+def test_a_source_that_is_too_large_is_not_decoded() -> None:
+    recoder = Recoder()
+    recoder.do(Do("VP8", 9, 24_000), 0.0)
+    large = b"\x10\x10\x00\x00\x9d\x01\x2a" + (8_192).to_bytes(2, "little") + (8_192).to_bytes(2, "little") + bytes(40)
+    assert recoder.packets(pack([build(96, 1, 1, 9, large, True)])[0], 0.0) == [] and recoder._decoder is None

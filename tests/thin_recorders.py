@@ -48,6 +48,14 @@ class Ends:
         running = [*(one.run() for one in self.copies), *(one.run() for one in self.sayings.values()), self._due()]
         self.tasks = [asyncio.create_task(one) for one in running]
 
+    def begin_anew(self) -> None:
+        """The recorder above was ended, and begun again."""
+        self.tasks[1].cancel()
+        self.copies[1] = Copies(
+            self.buses["hub"], self.sayings["hub"], HUB, self.hub_data, self.own, self.clock, 1 << 40, 30
+        )
+        self.tasks[1] = asyncio.create_task(self.copies[1].run())
+
     async def end(self) -> None:
         for task in self.tasks:
             task.cancel()

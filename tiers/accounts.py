@@ -172,6 +172,14 @@ class Accounts:
                 raise Conflict("The account was changed meanwhile; log in again.", "账户刚被修改，请重新登录。")
             await self.put(structs.replace(account, **changes, changed_ms=self._judge.now_ms))
 
+    def officials(self, place: str) -> tuple[str, ...]:
+        """Who may order or prepare orders there: names of accounts of that place or above it."""
+        roles = {"commander", "duty_officer"}
+        held = (account for account, _ in self._held.values() if not account.disabled)
+        return tuple(
+            sorted(account.name for account in held if roles & set(account.roles) and place.startswith(account.path))
+        )
+
     async def list(self, _: api.Accounts, who: Actor) -> api.AccountsReply:
         mine = [account for account, _ in self._held.values() if account.path.startswith(who.path.code)]
         return api.AccountsReply(tuple(line_of(account) for account in sorted(mine, key=lambda a: a.name)))

@@ -15,11 +15,12 @@ from typing import Any
 
 import structlog
 
-from fusioncmd import ids, subjects
+from fusioncmd import ids
 from fusioncmd.access import Actor
 from fusioncmd.alarm import alarm as alarms
 from fusioncmd.alarm import decided as decisions
 from fusioncmd.alarm import playbook as playbooks
+from fusioncmd.alarm import subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Book, Known
 from fusioncmd.alarm.decided import Decided, What

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fusioncmd import subjects
+from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, PICTURE, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
@@ -71,7 +72,7 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
-        *below(subjects.decided(here)), subjects.LADDER_ALL,
+        *below(alarm_subjects.decided(here)), alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL, subjects.LADDER_ALL,
         *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"), subjects.receipt("line"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
@@ -157,7 +158,7 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
 
 def _alarm(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The gateway of alarms: it has them stored, of its own place and below, and reads nothing."""
-    return below(subjects.alarm(user.path)), ()
+    return below(alarm_subjects.alarm(user.path)), ()
 
 
 def _sensors(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -169,7 +170,7 @@ def gateway_shares() -> dict[str, str]:
     """What the node's account lends to that of its gateways: subject there, and the name that they have for it."""
     says = (
         "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL, PHONES_ALL,
-        subjects.ALARM_ALL,
+        alarm_subjects.ALARM_ALL,
         *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
     )  # fmt: skip
     own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))

@@ -19,6 +19,7 @@ from tiers.audit_desk import AuditDesk
 from tiers.course_desk import CourseDesk
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
+from tiers.expert_desk import ExpertDesk, Officials
 from tiers.ladder_desk import LadderDesk
 from tiers.media import Media
 from tiers.problems import Said
@@ -33,7 +34,7 @@ class Departments:
 
     def __init__(
         self, bus: Bus, desk: Desk, data: Path, judge: Judge, recorder: Recording, notices: Notices,
-        reachable: Reachable, clock: Callable[[], float], monotonic: Callable[[], float],
+        reachable: Reachable, officials: Officials, clock: Callable[[], float], monotonic: Callable[[], float],
     ) -> None:  # fmt: skip
         ticket_key = secret_keys.ensure_ticket_key(data)
         self._courses = CourseDesk(desk)
@@ -43,8 +44,9 @@ class Departments:
         )  # fmt: skip
         self.devices = DeviceDesk(bus, desk.roster, ticket_key, ring.roots(ring.folder_of(data)), recorder, clock)
         self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), data, recorder, clock)
+        self.experts = ExpertDesk(bus, desk, data, recorder, officials, clock)
         self.media = Media(bus, desk, data, ticket_key, recorder, notices, clock, monotonic)
-        self.runs: list[Run] = [self.alarms.run]
+        self.runs: list[Run] = [self.alarms.run, self.experts.run]
 
     def problems(self) -> Iterator[Said]:
         yield from self.ladders.problems
@@ -52,5 +54,5 @@ class Departments:
         yield from self.alarms.problems()
 
     def answers(self) -> dict[type[Any], Answer]:
-        desks = (self.ladders, self._courses, self._audits, self.devices, self.media, self.alarms)
+        desks = (self.ladders, self._courses, self._audits, self.devices, self.media, self.alarms, self.experts)
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path as FilePath
@@ -26,7 +27,8 @@ from tiers import kept_wishes
 from tiers.kept_store import KeptStore, folder_of
 
 log = structlog.get_logger("keep")
-IDLE_S = 5.0  # nothing new below, nothing wished: looked again so often
+IDLE_S = 2.0  # wishes are looked at so often; that costs the link nothing
+ROWS_S, ROWS_S_MAX = 60.0, 900.0  # the index is asked for so often, twice as seldom each time where nothing was new
 Ask = Callable[[AskRows | AskBytes], Awaitable[Rows | Bytes | None]]
 
 
@@ -41,27 +43,34 @@ class ThinCopies:
         self._folder, self._clock, self._numbers = folder_of(data), clock, numbers
         self._cursor = store.folder / "cursor"
         self._begin = store.folder / "begin"  # the first hour of which the index was fetched
+        self._rows_s, self._every_s = 0.0, ROWS_S  # when the index is asked for next
 
     async def run(self) -> None:
         """Until cancelled."""
         await asyncio.to_thread(self._store.prune)
+        seen = -1
         while True:
+            if (changed := kept_wishes.changed(self._folder)) != seen:
+                seen, self._rows_s, self._every_s = changed, 0.0, ROWS_S
             wished = await asyncio.to_thread(kept_wishes.wishes, self._folder)
             mine = [one for one in wished if one.node.startswith(self._below.code)]
-            more = await self._rows(mine)
-            done = await self._one(mine)
-            if not more and not done:
+            if time.monotonic() >= self._rows_s:
+                await self._rows(mine)
+            elif not await self._one(mine):
                 await asyncio.sleep(IDLE_S)
 
-    async def _rows(self, wished: list[Wish]) -> bool:
-        """The next rows of the index below. Whether there were any."""
+    async def _rows(self, wished: list[Wish]) -> None:
+        """The next rows of the index below; and when to ask again: at once while there are many."""
         hour, offset = await asyncio.to_thread(self._from_where, wished)
         said = await self._ask(AskRows(next(self._numbers), hour, offset))
+        self._rows_s = time.monotonic() + self._every_s
         if not isinstance(said, Rows):
-            return False
+            return
         await asyncio.to_thread(self._take, said)
         await asyncio.to_thread(write_cursor, self._cursor, said.hour, said.offset)
-        return bool(said.data) or (said.hour, said.offset) != (hour, offset)
+        if said.hour != hour or len(said.data) > copying.PIECE_BYTES_MAX // 2:
+            self._rows_s = 0.0
+        self._every_s = ROWS_S if said.data else min(ROWS_S_MAX, self._every_s * 2)
 
     def _from_where(self, wished: list[Wish]) -> tuple[str, int]:
         """The last day, at first; again from an earlier hour on when a wish is of before."""

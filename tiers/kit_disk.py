@@ -21,16 +21,19 @@ from msgspec import Meta, Struct
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import PICTURE, Bus
 from fusioncmd.errors import StorageFull, Unavailable
-from fusioncmd.kit_disk import DiskWord, Used, budget_of, divide, moved, sentence_of
+from fusioncmd.kit_disk import DiskWord, Used, divide, moved, sentence_of
 from fusioncmd.room import refusing
+from fusioncmd.voice.recorded import HOUR_MS, hour_of
 from tiers import kept_wanted
 from tiers.kept_store import SHARE, copies_of, folder_of
 from tiers.problems import Said
+from tiers.recordings import folder_of as voice_of
 
 log = structlog.get_logger("node")
 
 LOOK_EVERY_S = 2.0
 PICTURES_BYTES_MIN = 1024**2  # a stream of 0 bytes would be one without a bound
+VOICE_SHARE, VOICE_BYTES = 8, 256 * 1024**2
 TOLD_S = 24 * 3_600  # what was shed is said for so long after the last of it
 NOTED_EVERY_S = 60  # in the audit, what was shed since
 
@@ -47,8 +50,8 @@ _shed = msgspec.json.Decoder(Shed)
 
 
 class KitDisk:
-    """Of the node `code`, whose folder is `data`; `budget`: bytes that were given, or 0. `clock` gives seconds since
-    1970."""
+    """Of the node `code`, whose folder is `data`; `budget`: bytes that were given; 0: as many as there are. `clock`
+    gives seconds since 1970."""
 
     def __init__(
         self, bus: Bus, code: str, data: Path, budget: int, recorder: Recorder, clock: Callable[[], float]
@@ -74,7 +77,9 @@ class KitDisk:
 
     async def look(self) -> None:
         used = await asyncio.to_thread(measure, self._data)
-        shares = divide(budget_of(self._given, used, shutil.disk_usage(self._data).free), used)
+        free = shutil.disk_usage(self._data).free
+        shares = divide(self._given, used, free)
+        voice = await asyncio.to_thread(_shed_voice, self._data, shares.recordings, self._clock())
         await asyncio.to_thread(_tell_recorders, self._data, shares.recordings)
         refusing(self._data, bool(shares.full))
         wanted = max(PICTURES_BYTES_MIN, shares.pictures)
@@ -85,7 +90,7 @@ class KitDisk:
         parts = max(0, (await self._bus.edge(PICTURE)).first - (self._first or before))
         self._first = before + parts if not self._first else self._first + parts
         segments = _segments(self._data)
-        self._count(max(0, segments - self._before), parts)
+        self._count(max(0, segments - self._before) + voice, parts)
         self._before = segments
         recent = self._clock() * 1_000 - self.shed.at_ms < TOLD_S * 1_000
         shed = self.shed if recent else Shed()
@@ -149,7 +154,7 @@ def unbounded(data: Path) -> None:
 
 def measure(data: Path) -> Used:
     """What is on the disk, as files; what goes meanwhile counts or not."""
-    recordings = sum(map(_size, (data / "video", data / "video-copies")))
+    recordings = sum(map(_size, (folder_of(data), data / "video-copies", voice_of(data))))
     pictures = sum(map(_size, (data / "nats" / "store").glob(f"jetstream/*/streams/{PICTURE.name}")))
     return Used(_size(data) - recordings - pictures, pictures, recordings)
 
@@ -168,10 +173,25 @@ def _size(folder: Path) -> int:
     return total
 
 
+def _shed_voice(data: Path, share: int, now_s: float) -> int:
+    """What was said in talkgroups, by the hour, the oldest first, never that of now: it has an eighth, and where little
+    is left all of a little. Returns how many recordings went."""
+    folder, most, gone = voice_of(data), max(share // VOICE_SHARE, min(share, VOICE_BYTES)), 0
+    sizes = {hour: _size(hour) for hour in sorted(folder.iterdir())} if folder.is_dir() else {}
+    total = sum(sizes.values())
+    for hour, size in sizes.items():
+        if total <= most or hour.name >= hour_of(int(now_s * 1_000) - HOUR_MS):
+            break
+        gone += sum(1 for _ in hour.glob("*.ogg"))
+        shutil.rmtree(hour, ignore_errors=True)  # what is left of it is seen at the next look
+        total -= size
+    return gone
+
+
 def _tell_recorders(data: Path, share: int) -> None:
-    """Copies of what nodes below recorded get a quarter together; the own, all that copies do not take."""
+    """Copies of what nodes below recorded get a quarter together; the own video, what they and voice do not take."""
     copies = copies_of(data)
-    taken = sum(map(_size, copies))
+    taken = sum(map(_size, (*copies, voice_of(data))))
     told = [(folder_of(data), max(0, share - taken)), *((each, share // 4 // len(copies)) for each in copies)]
     for folder, most in told:
         if not folder.is_dir():

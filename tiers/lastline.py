@@ -7,7 +7,6 @@ what is most useful then; it holds no key, and what it invents is refused here.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -18,9 +17,9 @@ from fusioncmd import ids, subjects
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BadMessage, Problem, Unavailable
-from fusioncmd.lastline import bounds, frames, settings, templates, twins
+from fusioncmd.lastline import frames, settings, templates, twins
 from fusioncmd.lastline.bits import Reader
-from fusioncmd.lastline.frames import Kind
+from fusioncmd.lastline.frames import Kind, Repeated
 from fusioncmd.lastline.schedule import Candidate, Schedule
 from fusioncmd.lastline.wire import Came, Modem, Next, Say, Taken, decode, encode
 from fusioncmd.trust import ring
@@ -39,6 +38,7 @@ log = structlog.get_logger("lastline")
 
 TWINS_EVERY_S = 1.0
 MODEM_LOST_S = 180  # the modem's process says at least so often that it is there
+REFUSED_SHOWN_S = 3_600  # of the last refusal of each end
 LATE_MS = 60_000  # an order that was issued so long before a link was found cut may not have come through
 
 
@@ -49,27 +49,39 @@ class Lastline:
         self, bus: Bus, desk: Desk, links: Links, data: Path, judge: Judge, recorder: Recorder,
         monotonic: Callable[[], float],
     ) -> None:  # fmt: skip
-        self._bus, self._desk, self._monotonic, known = bus, desk, monotonic, table(data)
+        self._bus, self._desk, self._monotonic = bus, desk, monotonic
+        self._refused: dict[str, tuple[float, Said]] = {}  # the last of each end, and when
+        self._settled: Said | None = None  # why settings or templates are not taken
+        self.repeated = 0
+        known = self._table(data)
         self._ends = Ends(links, data, judge, monotonic)
         self._hearing = Hearing(bus, desk, judge, recorder, LineState(data), ring.folder_of(data), known)
         self._saying = Saying(desk.node, desk.roster, desk.ledger, known)
         self._schedule, self._twins = Schedule(), Twins(bus, desk)
-        self._refused: OrderedDict[str, Said] = OrderedDict()  # the last of each end
         self._modem: Modem | None = None
         self._modem_s = 0.0
         self._owed: set[str] = set()  # peers of whom something came that they do not know yet
         self._last: tuple[Candidate, int] | None = None
         self._editions: set[str] = set()  # peers whose roster is another
 
+    def _table(self, data: Path) -> templates.Table:
+        """With the tier's own; where those cannot be taken, without, and health says why: a node runs all the same."""
+        try:
+            return table(data)
+        except Problem as problem:
+            self._settled = problem.en, problem.zh
+            return templates.read(built_in())
+
     async def start(self) -> None:
-        """`BadInput` for settings that cannot be taken."""
-        self._ends.begin()
+        try:
+            self._ends.begin()
+        except Problem as problem:
+            self._settled = problem.en, problem.zh
         await self._bus.serve(subjects.LINE_NEXT, self._next)
         await self._bus.serve(subjects.LINE_CAME, self._came)
 
     async def run(self) -> None:
-        """Until cancelled: the modem is answered, and answers to stand-ins count for what those stand for. `BadInput`
-        for settings that cannot be taken."""
+        """Until cancelled: the modem is answered, and answers to stand-ins count for what those stand for."""
         await self.start()
         while True:
             await asyncio.sleep(TWINS_EVERY_S)
@@ -99,14 +111,14 @@ class Lastline:
             self._schedule.failed(*self._last)
         self._last = None
         self._ends.look()
-        chosen = self._schedule.next(self._candidates(asked.modem.bits, now_s), now_s) if asked.modem.bits else None
-        if chosen is None:
-            return encode(Say())
-        key = self._ends.key(chosen.peer, sending=True)
         try:
+            candidates = self._candidates(asked.modem.bits, now_s) if asked.modem.bits else iter(())
+            if (chosen := self._schedule.next(candidates, now_s)) is None:
+                return encode(Say())
+            key = self._ends.key(chosen.peer, sending=True)
             counter = self._hearing.state.next_counter(key)
         except Problem as problem:
-            self._refuse(chosen.peer, problem)
+            self._refuse("", problem)
             return encode(Say())
         self._schedule.sent(chosen, counter, now_s)
         self._last = chosen, counter
@@ -118,12 +130,13 @@ class Lastline:
 
     def _candidates(self, bits: int, now_s: float) -> Iterator[Candidate]:
         now_ms = self._desk.now_ms
+        orders = self._saying.orders(now_ms)
         for peer, cut_s in self._ends.to_tell(now_s):
             if self._ends.is_above(peer):
                 yield from self._saying.above(peer, bits, now_ms)
             else:
                 since_ms = 0 if cut_s is None else now_ms - int((now_s - cut_s) * 1000) - LATE_MS
-                yield from self._saying.below(peer, bits, since_ms, now_ms)
+                yield from self._saying.below(orders, peer, bits, since_ms, now_ms)
             if peer in self._owed:
                 yield line_saying.heard(peer, self._hearing.state.window(self._ends.key(peer, sending=False)))
 
@@ -138,9 +151,15 @@ class Lastline:
             peer = self._ends.of_card(came.by)
             key, state = self._ends.key(peer, sending=False), self._hearing.state
             kind, counter, said = frames.open_(key, came.data, state.window(key))
+        except Repeated:
+            self.repeated += 1
+            return encode(Taken())
         except BadMessage as problem:
             self._refuse(peer, problem)
             return encode(Taken())
+        except Unavailable as problem:
+            self._refuse("", problem)
+            return encode(Taken(kept=False))
         try:
             try:
                 await self._take(kind, said, peer)
@@ -178,13 +197,13 @@ class Lastline:
 
     def _refuse(self, peer: str, problem: Problem) -> None:
         log.error("lastline.refused", peer=peer, problem=problem.en)
-        self._refused[peer] = problem.en, problem.zh
-        if len(self._refused) > bounds.REFUSED_SHOWN_MAX:
-            self._refused.popitem(last=False)
+        self._refused[peer] = self._monotonic(), (problem.en, problem.zh)
 
     def problems(self) -> Iterator[Said]:
         """The last refusal of each end, what cannot be said, and what the modem lacks. Nothing where there is none."""
-        yield from self._refused.values()
+        if self._settled is not None:
+            yield self._settled
+        yield from (said for at_s, said in self._refused.values() if self._monotonic() - at_s < REFUSED_SHOWN_S)
         for order, problem in self._saying.unsayable.items():
             name = ids.to_text(order)
             yield f"{name}: {problem.en}", f"{name}：{problem.zh}"
@@ -204,5 +223,8 @@ class Lastline:
 
 def table(data: Path) -> templates.Table:
     """The templates that the program brings, and the tier's own. `BadInput` for a file that cannot be taken."""
-    built_in = resources.files("fusioncmd.lastline").joinpath("templates.toml").read_text("utf-8")
-    return templates.read(built_in, text_of(data / settings.TEMPLATES_FILE))
+    return templates.read(built_in(), text_of(data / settings.TEMPLATES_FILE))
+
+
+def built_in() -> str:
+    return resources.files("fusioncmd.lastline").joinpath(settings.TEMPLATES_FILE).read_text("utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from fusioncmd import limits
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput
 from fusioncmd.exchange import evidence
@@ -24,21 +25,36 @@ TOWN_DIGITS = 9
 REPORTS_AT_ONCE = 512  # of an order, that are looked at: those that were written first
 
 
+WRITTEN_MAX = 4_096  # codes of orders that are kept ready; shed: they are written anew
+
+
 @dataclass(slots=True)
 class Saying:
-    """`unsayable`: why an order cannot be said, by order."""
+    """`unsayable`: why an order that is open cannot be said, by order."""
 
     node: Path
     roster: Roster
     ledger: Ledger
     table: Table
     unsayable: dict[bytes, BadInput] = field(default_factory=dict)
+    _written: dict[tuple[bytes, str, int], Candidate] = field(default_factory=dict)
 
-    def below(self, peer: str, bits: int, since_ms: int, now_ms: int) -> Iterator[Candidate]:
-        """To a node below: the orders since then that mean somebody there, and the ends of others."""
+    def orders(self, now_ms: int) -> list[Order]:
+        """What there may be to say of to nodes below; asked once for all of them."""
+        book, oldest_ms = self.ledger.book, now_ms - limits.ORDER_OPEN_S_MAX * 1000
+        found = [order for order in book.orders.values() if order.issued_ms > oldest_ms]
+        found = [order for order in found if not twins.is_stand_in(order.id) and order.id not in book.fallen]
+        still = {order.id for order in found if book.state(order, now_ms) == "open"}
+        self.unsayable = {order: problem for order, problem in self.unsayable.items() if order in still}
+        if len(self._written) > WRITTEN_MAX:
+            self._written.clear()
+        return found
+
+    def below(self, orders: list[Order], peer: str, bits: int, since_ms: int, now_ms: int) -> Iterator[Candidate]:
+        """To a node below: those of `orders` since then that mean somebody there, and the ends of others."""
         book, room = self.ledger.book, frames.room(bits)
-        for order in book.orders.values():
-            if order.issued_ms < since_ms or twins.is_stand_in(order.id) or order.id in book.fallen:
+        for order in orders:
+            if order.issued_ms < since_ms:
                 continue
             if order.refs is not None and now_ms < (before := book.alert(order)).expires_ms:
                 for ended in book.chain(order)[1:]:
@@ -46,21 +62,24 @@ class Saying:
                         key = b"end" + twins.short_of(ended.id)
                         yield Candidate(peer, Kind.ORDER, key, 0, order_codes.write(order_codes.cancel_of(ended), peer))
             if order.msg_type != "cancel" and book.state(order, now_ms) == "open":
-                yield from self._order(order, peer, bits, room)
+                written = self._written.get((order.id, peer, bits))
+                if written is None and (written := self._order(order, peer, bits, room)) is not None:
+                    self._written[order.id, peer, bits] = written
+                if written is not None:
+                    yield written
 
-    def _order(self, order: Order, peer: str, bits: int, room: int) -> Iterator[Candidate]:
+    def _order(self, order: Order, peer: str, bits: int, room: int) -> Candidate | None:
         if order_codes.meant_at(order.audience, peer) is None:
-            return
+            return None
         key, grave = twins.short_of(order.id), 1 if order.status == "actual" else 2
         if bits > bounds.SHORT_BITS and (whole := signed.write(self.ledger.accounts[order.id].sealed, room)):
-            yield Candidate(peer, Kind.SIGNED, key, grave, whole)
-            return
+            return Candidate(peer, Kind.SIGNED, key, grave, whole)
         try:
             code = order_codes.code_of(order, peer, self.table, room)
         except BadInput as problem:
             self.unsayable[order.id] = problem
-            return
-        yield Candidate(peer, Kind.ORDER, key, grave, order_codes.write(code, peer))
+            return None
+        return Candidate(peer, Kind.ORDER, key, grave, order_codes.write(code, peer))
 
     def above(self, peer: str, bits: int, now_ms: int) -> Iterator[Candidate]:
         """To the node above: who received and answered its orders that are open, and what people wrote about them."""

@@ -33,13 +33,21 @@ class _Kept(Struct, forbid_unknown_fields=True):
 class LineState:
     def __init__(self, data: Path) -> None:
         self._file = data / FILE
+        self._broken: Unavailable | None = None
         self._kept = self._read()
+
+    @property
+    def _sound(self) -> _Kept:
+        """`Unavailable` where what was kept cannot be read: nothing is said then, lest a number be used twice."""
+        if self._broken is not None:
+            raise self._broken
+        return self._kept
 
     def next_counter(self, key: bytes) -> int:
         """A number that was never used with that key, and never will be again. `Unavailable` where it cannot be kept,
         `Conflict` where there is none left."""
         name = _name(key)
-        counter = self._kept.counters.pop(name, 0)
+        counter = self._sound.counters.pop(name, 0)
         if counter >= 1 << bounds.COUNTER_BITS:
             self._kept.counters[name] = counter
             raise Conflict(
@@ -52,7 +60,7 @@ class LineState:
         return counter
 
     def window(self, key: bytes) -> Window:
-        return self._kept.windows.get(_name(key), Window())
+        return self._sound.windows.get(_name(key), Window())
 
     def came(self, key: bytes, window: Window) -> None:
         self._kept.windows.pop(_name(key), None)
@@ -73,15 +81,16 @@ class LineState:
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=_Kept)
         except FileNotFoundError:
-            return _Kept()
+            pass
         except OSError as error:
             en, zh = reason(error)
-            raise Unavailable(f"{self._file} cannot be read: {en}.", f"无法读取 {self._file}：{zh}。") from None
+            self._broken = Unavailable(f"{self._file} cannot be read: {en}.", f"无法读取 {self._file}：{zh}。")
         except msgspec.MsgspecError as error:
-            raise Unavailable(
+            self._broken = Unavailable(
                 f"{self._file} is damaged: {error}. Approve the nodes at the other ends anew, and remove it.",
                 f"{self._file} 已损坏：{error}。请重新批准对端节点后删除该文件。",
-            ) from None
+            )
+        return _Kept()
 
     def _write(self) -> None:
         new = self._file.with_name(f"{self._file.name}.new")

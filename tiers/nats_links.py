@@ -103,6 +103,7 @@ def leafnodes(settings: LinkSettings, own: str, tls: str) -> str:
         # The server above says nothing before the handshake (`nats_config._tls`).
         ca = settings.parent_ca and f', tls: {{ ca_file: "{settings.parent_ca.as_posix()}", handshake_first: true }}'
         remote = f'url: "{settings.parent}", nkey: ${PARENT_SEED}, account: "{own}-links"{ca or ""}'
+        remote += f', first_info_timeout: "{LINK_S_MAX}s"'  # NATS would hang up after one second
         above = f'  reconnect: "1s"\n  remotes: [ {{ {remote} }} ]\n'
     return f"leafnodes {{\n{here}{above}}}\n"
 

@@ -99,7 +99,8 @@ class Node:
         self.desk.room_by(lambda: check_room(data))
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
         self.departments = Departments(
-            bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable, clock, monotonic
+            bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable,
+            self.accounts.officials, clock, monotonic,
         )  # fmt: skip
         self.media = self.departments.media
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))

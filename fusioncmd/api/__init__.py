@@ -12,6 +12,7 @@ from fusioncmd.api import (
     course,
     devices,
     escalation,
+    experts,
     health,
     kept,
     keys,
@@ -107,4 +108,5 @@ VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
     **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
+    **experts.VERBS,
 }  # fmt: skip

@@ -31,6 +31,7 @@ Deed = Literal[
     "video",
     "track",
     "alarm",
+    "expert",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

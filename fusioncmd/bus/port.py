@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fusioncmd import limits, subjects
-from fusioncmd.alarm.bounds import ALARM_STREAM_BYTES_MAX
+from fusioncmd.alarm import subjects as alarm_subjects
+from fusioncmd.alarm.bounds import ALARM_STREAM_BYTES_MAX, EXPERT_STREAM_BYTES_MAX
 from fusioncmd.ladder import bounds
 
 
@@ -39,8 +40,13 @@ ACCOUNT = StreamSpec("FC_ACCOUNT", (subjects.ACCOUNT_ALL,), limits.ACCOUNT_STREA
 AUDIT = StreamSpec("FC_AUDIT", (subjects.AUDIT_ALL,), limits.AUDIT_STREAM_BYTES_MAX)
 LADDER = StreamSpec("FC_LADDER", (subjects.LADDER_ALL,), bounds.LADDER_STREAM_BYTES_MAX, per_subject_max=1)
 PUSH = StreamSpec("FC_PUSH", (subjects.PUSH_ALL,), bounds.PUSH_STREAM_BYTES_MAX, per_subject_max=1)
-ALARM = StreamSpec("FC_ALARM", (subjects.ALARM_ALL, subjects.DECIDED_ALL), ALARM_STREAM_BYTES_MAX, sheds=True)
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH, ALARM)
+ALARM = StreamSpec(
+    "FC_ALARM", (alarm_subjects.ALARM_ALL, alarm_subjects.DECIDED_ALL), ALARM_STREAM_BYTES_MAX, sheds=True
+)
+EXPERT = StreamSpec(
+    "FC_EXPERT", (alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL), EXPERT_STREAM_BYTES_MAX, per_subject_max=1
+)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH, ALARM, EXPERT)
 
 
 @dataclass(frozen=True, slots=True)

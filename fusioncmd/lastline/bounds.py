@@ -16,7 +16,6 @@ TEMPLATE_BYTES_MAX = 64 * 1024  # of a file of them; reject
 VALUES_MAX = 4  # of a template; reject
 CARDS_MAX = 256  # nodes at the other ends; reject
 HEARD_MAX = 64  # messages that a modem has and the node has not; shed, the oldest first: they come again
-REFUSED_SHOWN_MAX = 64  # kinds of refusals that are remembered; shed
 CUT_S = 60  # a link carries nothing for so long, before the last line is used
 REPEAT_S = 120  # what nobody confirmed is said again after so long, then after twice as long
 REPEAT_S_MAX = 1_800

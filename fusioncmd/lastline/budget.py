@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 from fusioncmd.exchange.evidence import ANSWERS_AT, NOTHING, RECEIVED_AT
@@ -88,6 +89,7 @@ def messages(people: int, shares: tuple[float, ...], bits: int) -> int:
     return len(answer_maps.pack(bytes(bounds.SHORT_ID_BYTES), [town(people, shares)], frames.room(bits)))
 
 
+@lru_cache
 def people_that_fit(shares: tuple[float, ...], bits: int) -> int:
     """The largest town whose answers one message holds."""
     room, low, high = frames.room(bits) - answer_maps.ID_BITS, 0, PEOPLE_MAX

@@ -28,6 +28,10 @@ HEAD_BITS = 2 + 3 + bounds.COUNTER_BITS
 MAC_BYTES = bounds.MAC_BITS // 8
 
 
+class Repeated(BadMessage):
+    """It came before, which is no trouble: a satellite may say it twice."""
+
+
 class Kind(IntEnum):
     ORDER = 1  # an order as a code, downwards
     SIGNED = 2  # an order as it was signed
@@ -90,7 +94,7 @@ def open_(key: bytes, data: bytes, window: Window) -> tuple[Kind, int, Reader]:
     if number not in Kind.__members__.values():
         raise malformed()
     if window.has(counter):
-        raise BadMessage("A short message that came before.", "重复的短报文。")
+        raise Repeated("A short message that came before.", "重复的短报文。")
     return Kind(number), counter, reader
 
 

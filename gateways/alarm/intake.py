@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import structlog
 
-from fusioncmd import ids, subjects
+from fusioncmd import ids
 from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.folding import Folder
 from fusioncmd.bus.port import Bus

@@ -30,6 +30,7 @@ from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
 from gateways.responder.lost import LostDevices
 from gateways.responder.outflow import Outflow
+from gateways.responder.phones import PhoneBox
 from gateways.responder.publisher import Publisher
 from gateways.responder.relay import Relay
 from gateways.responder.reports import ReportBox
@@ -54,8 +55,7 @@ class Gateway:
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
         self.outflow.unsettled = lambda: self.publisher.unsettled
-        self._shortcuts = Shortcuts()
-        self.distrusted = Distrusted()
+        self._shortcuts, self.distrusted = Shortcuts(), Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
         self.push_key = b""  # what devices subscribe to push messages with
 
@@ -63,11 +63,10 @@ class Gateway:
         """To the bus, by which receipts, reports, enrolments and renewals go."""
         self.publisher = Publisher(bus, name, self.confirm)
         self.reports = ReportBox(bus, self)
+        self._phones = PhoneBox(bus, name, self._clock)
         self._subscriptions = SubscriptionBox(bus, lambda number: self.say(number, replies.SUBSCRIBED), self._clock)
         self.escalated = Escalated(bus, self._seats, self.say, self._key, self._clock)
         self.relay = Relay(bus, self._engine, self._seats, self._lost, self._key, self._clock)
-
-    # --- the bus says
 
     def fold_call(self, stored: Stored) -> None:
         """An audience or an order from the stream."""
@@ -127,6 +126,8 @@ class Gateway:
                 self.distrusted.hear(number, said, self._clock())
             case terminal.Subscribe():
                 self._subscriptions.take(said, number, str(self._seats.town_at[fd]), self._seats.device_at(fd))
+            case terminal.Position():
+                self._phones.take(number, said)
             case terminal.Noted() | terminal.AnswerFor():
                 self.escalated.hear(number, said)
             case terminal.Enrol() | terminal.Renew() if number < 0 or isinstance(said, terminal.Renew):
@@ -161,6 +162,7 @@ class Gateway:
         now_s = int(self._clock())
         self.board.refresh(now_s * 1000)
         self._shortcuts.forget()
+        self._phones.tick()
         for fd in self._seats.expired(now_s):
             self._engine.close(fd, Close.EXPIRED_TICKET, "the ticket has expired")
         self._engine.sweep()
@@ -168,8 +170,6 @@ class Gateway:
     @property
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
-
-    # --- one terminal
 
     def _hello(self, fd: int, said: terminal.FromTerminal) -> bool:
         now_s = self._clock()

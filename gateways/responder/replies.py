@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusioncmd import limits, terminal
 from fusioncmd.api import devices, escalation
+from fusioncmd.track.bounds import PHONE_EVERY_S
 from gateways.responder import websocket
 
 ALIVE = websocket.frame(terminal.encode(terminal.Alive()))
@@ -22,7 +23,8 @@ REFUSALS = {
 
 
 def welcome(number: int, now_ms: int, push_key: bytes = b"") -> bytes:
-    return websocket.frame(terminal.encode(terminal.Welcome(number, now_ms, limits.HEARTBEAT_S, push_key)))
+    said = terminal.Welcome(number, now_ms, limits.HEARTBEAT_S, push_key, int(PHONE_EVERY_S))
+    return websocket.frame(terminal.encode(said))
 
 
 def deliver(sealed: bytes) -> bytes:

@@ -50,8 +50,11 @@ class Publish(NamedTuple):
 
 @dataclass(slots=True)
 class Work:
+    """`shed`: for each letter that was not made, for the link has no room for it, its class."""
+
     letters: list[Letter] = field(default_factory=list)
     publishes: list[Publish] = field(default_factory=list)
+    shed: list[Class] = field(default_factory=list)
 
 
 def _geostationary() -> float:

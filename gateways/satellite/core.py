@@ -87,6 +87,7 @@ class Bridge:
     def _do(self, work: Work) -> None:
         for letter in work.letters:
             self._send(letter)
+        self.shed.update(work.shed)
         for publish in work.publishes:
             self._say(publish.subject, publish.data)
 

@@ -24,6 +24,7 @@ from gateways.satellite.udp import Udp
 from gateways.satellite.ways import Way
 
 log = structlog.get_logger("satellite")
+MOVED_S = 60.0  # a hub that does not answer may be at another address now
 ASK_AGAIN_S = 5.0  # for the address of a hub that has a name, and for a socket on an address that is not there yet
 
 
@@ -106,16 +107,24 @@ class KitDialer:
         return self.end.facts()
 
     async def _resolve(self) -> None:
+        """Where the hub is: asked until it is known, and again while nobody answers there."""
         loop = asyncio.get_running_loop()
         while True:
-            with contextlib.suppress(OSError):
-                found = await loop.getaddrinfo(*self._hub, type=socket.SOCK_DGRAM)
-                family, _, _, _, address = found[0]
-                self._address = family, address
-                break
-            await asyncio.sleep(ASK_AGAIN_S)
-        self.end.start(time.monotonic())
-        self._run()
+            if not self.up:
+                with contextlib.suppress(OSError):
+                    found = await loop.getaddrinfo(*self._hub, type=socket.SOCK_DGRAM)
+                    self._found(found[0][0], found[0][4])
+            await asyncio.sleep(ASK_AGAIN_S if self._address is None else MOVED_S)
+
+    def _found(self, family: socket.AddressFamily, address: Any) -> None:
+        before, self._address = self._address, (family, address)
+        if before is None:
+            self.end.start(time.monotonic())
+            self._run()
+        elif before[0] is not family:
+            for udp in self._sockets.values():
+                udp.close()
+            self._sockets.clear()
 
     def _arrived(self, way: str, data: bytes) -> None:
         self.end.receive(data, way, time.monotonic())

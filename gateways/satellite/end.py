@@ -18,8 +18,8 @@ from gateways.satellite.turns import Turns
 from gateways.satellite.wire import Heard, Hello
 
 SILENT_S = 5.0
-QUIET_S = 20.0  # without a word, a ping; the hub's comes later, where the kit's did not
-QUIET_HUB_S = 22.0
+QUIET_S = 24.0  # without a word, a ping; the hub's comes later, where the kit's did not
+QUIET_HUB_S = 25.0
 
 
 class End:

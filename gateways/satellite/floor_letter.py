@@ -3,7 +3,8 @@
 1 tag (3) frame       MessagePack, an array
 2 tag (3) stamp, talked (varints)
 0 edition (1) codes   the nodes that are heard at that end, by commas (nodes_beyond.py)
-    3 edition (1) codes   the same, and the other end is to say that it is there
+    4 edition (1) codes   the same, to show that this end is there
+    3 edition (1) codes   the same, and the other end is to say that it is there, too
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from fusioncmd.messages import Code, GatewayName, Millis
 from fusioncmd.voice.joined import Name
 from gateways.satellite.tags import TAG_BYTES, Known, bad, tag_of
 
-NODES, WHOLE, AGAIN, THERE = 0, 1, 2, 3
+NODES, WHOLE, AGAIN, THERE, HERE = 0, 1, 2, 3, 4
+OF_NODES = NODES, THERE, HERE
 LETTER_BYTES_MAX = 1_024  # what is longer is not said
 _STAMP_MAX = 1 << 35  # ms, of what fits a varint: a machine that runs for longer than a year says all of it whole
 _Message = Annotated[bytes, Meta(max_length=limits.FLOOR_BYTES_MAX)]

@@ -140,7 +140,7 @@ class HubKept:
         said = _read(body)
         if isinstance(said, Here):
             if said.code != self._code:
-                raise BadMessage("Not the recorder of this kit.", "并非该现场单元的录像程序。")
+                raise BadMessage("Not the recorder of this kit.", "并非该四合一装备的录像程序。")
             self._here = True
             self._say_here(now_s, work)
         elif isinstance(said, Rows | Bytes):

@@ -84,8 +84,8 @@ class KitEnd(End):
             if not self.wire.ready:
                 times.append(self._handshake_until_s(self.wire))
             else:
-                times.append(self._silent_s(self.wire))
-                times.append(self.asking.next_s(now_s, self._is_silent(self.wire, now_s)))
+                silent = self._is_silent(self.wire, now_s)
+                times += [None if silent else self._silent_s(self.wire), self.asking.next_s(now_s, silent)]
         return min((at for at in times if at is not None), default=None)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from fusioncmd.floor.timers import BEACON_MS, SERVER, SILENT_MS
 from fusioncmd.voice import subjects
 from gateways.satellite.carrying import Kind, Letter, Link, Publish, Work
 from gateways.satellite.classes import Class
-from gateways.satellite.floor_letter import NODES, THERE
+from gateways.satellite.floor_letter import HERE, NODES, THERE
 from gateways.satellite.tags import bad
 
 BEACON_S = BEACON_MS / 1_000
@@ -29,6 +29,8 @@ BEAT_S = 0.5  # a letter comes so often, while the other end asks
 BEAT_LIVES_S = 0.6
 DOUBTED_S = SILENT_MS / 1_000  # without a letter, while it was asked
 PROBE_S = 1.0
+AGAIN_S = 600.0  # what is heard here is told again, should it have been shed
+OVERTAKEN_S = 3.0  # a letter that is older than what came so lately was overtaken
 NEAR_S = SERVER.t3_ms / 1_000
 NODES_MAX = 64  # told of; reject
 _NEVER_S = -1e9
@@ -41,10 +43,11 @@ class NodesBeyond:
         self._told: tuple[str, ...] = ()
         self._edition = 0
         self.beyond: tuple[str, ...] = ()  # nodes of the other side
-        self._beyond_edition: int | None = None
+        self._beyond_edition = 0
         self._asked_s = self._asking_s = self._heard_s = self._since_s = self._said_s = self._beacon_s = _NEVER_S
         self._doubted = False  # it was asked, and nothing came
-        self._used_s = self._probed_s = _NEVER_S  # the first question, of those that follow each other
+        self._used_s = _NEVER_S  # the first question, of those that follow each other
+        self._probed_s = self._again_s = self._told_of_s = _NEVER_S
 
     def is_beyond(self, code: str) -> bool:
         """That node is on the other side of the link, if it is anywhere."""
@@ -69,7 +72,7 @@ class NodesBeyond:
             self._here[frame.node] = now_s
 
     def told(self, body: bytes, now_s: float) -> None:
-        """By the other end: letter NODES, or THERE, which wants to be answered. Raises BadMessage."""
+        """By the other end: NODES come in order, HERE and THERE may be overtaken. Raises BadMessage."""
         try:
             text = body[2:].decode("ascii")
             codes = tuple(text.split(",")) if text else ()
@@ -77,9 +80,9 @@ class NodesBeyond:
             raise bad() from None
         if len(body) < 2 or len(codes) > NODES_MAX or not all(map(self._may_be, codes)):
             raise bad()
-        before = self._beyond_edition
-        if before is None or (body[1] - before) & 0xFF < 0x80:
-            self.beyond, self._beyond_edition = codes, body[1]
+        newer = (body[1] - self._beyond_edition) & 0xFF < 0x80
+        if body[0] == NODES or newer or now_s - self._told_of_s > OVERTAKEN_S:
+            self.beyond, self._beyond_edition, self._told_of_s = codes, body[1], now_s
         if body[0] == THERE:
             self._asking_s = now_s
 
@@ -108,8 +111,13 @@ class NodesBeyond:
         self._said_s = now_s
 
     def turned(self, up: bool, now_s: float) -> Work:
-        self._up, self.beyond, self._beyond_edition, self._doubted = up, (), None, False
-        return Work([self._letter(NODES, Class.ORDERS)]) if up else Work()
+        """Said again where the other end began anew: what it hears is told by itself, and may have come already."""
+        self._up, self._doubted = up, False
+        if up:
+            self._again_s = now_s
+            return Work([self._letter(NODES)])
+        self.beyond = ()
+        return Work()
 
     def due(self, now_s: float) -> Work:
         work = Work()
@@ -117,16 +125,17 @@ class NodesBeyond:
             return work
         self._here = {code: s for code, s in self._here.items() if now_s - s <= HEARD_S}
         here = tuple(sorted(self._here))
-        if here != self._told:
-            self._told, self._edition = here, self._edition + 1 & 0xFF
-            work.letters.append(self._letter(NODES, Class.ORDERS))
+        if here != self._told or (here and now_s - self._again_s >= AGAIN_S):
+            self._edition = self._edition + (here != self._told) & 0xFF
+            self._told, self._again_s = here, now_s
+            work.letters.append(self._letter(NODES))
         if now_s - self._asking_s < USED_S and now_s - self._said_s >= BEAT_S:
             self._said_s = now_s
-            work.letters.append(self._letter(NODES, Class.VOICE))
+            work.letters.append(self._letter(HERE))
         self._doubt(now_s)
         if self._doubted and now_s - self._probed_s >= PROBE_S:
             self._probed_s = now_s
-            work.letters.append(self._letter(THERE, Class.VOICE))
+            work.letters.append(self._letter(THERE))
         if now_s - self._beacon_s >= BEACON_S and self._alive(now_s):
             self._beacon_s = now_s
             work.publishes += [_said(code) for code in self.beyond]
@@ -144,9 +153,11 @@ class NodesBeyond:
             return not self._doubted
         return now_s - self._used_s < GRACE_S or self._heard_s > self._beacon_s
 
-    def _letter(self, form: int, cls: Class) -> Letter:
+    def _letter(self, form: int) -> Letter:
         body = bytes((form, self._edition)) + ",".join(self._told).encode()
-        return Letter(cls, Kind.FLOOR, body, BEAT_LIVES_S if cls is Class.VOICE else None)
+        if form == NODES:
+            return Letter(Class.ORDERS, Kind.FLOOR, body)
+        return Letter(Class.VOICE, Kind.FLOOR, body, BEAT_LIVES_S)
 
     def _may_be(self, code: str) -> bool:
         try:

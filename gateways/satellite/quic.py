@@ -25,6 +25,7 @@ from gateways.satellite import wire
 from gateways.satellite.carrying import Kind
 from gateways.satellite.classes import Class
 from gateways.satellite.quic_connection import Connection
+from gateways.satellite.quic_recovery import ACK_S
 from gateways.satellite.quic_sending import HELLOS, Sending
 from gateways.satellite.rate import HEADERS_BYTES, Rate
 from gateways.satellite.turns import STREAMED, Turns, Unframing, frame
@@ -151,6 +152,7 @@ class Wire(Sending):
         if self._senders and not event.early_data_accepted:
             connection.recovery.give_up()
         self.complete, self.statement = True, statement
+        connection._ack_delay = ACK_S
         self._events.append(Proved(statement, bool(event.session_resumed)))
 
     def _read(self, stream_id: int, data: bytes) -> None:

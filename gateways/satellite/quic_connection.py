@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from copy import copy
 from hashlib import blake2b
 from typing import Any
 
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
+from aioquic.quic.connection import QuicConnection, QuicConnectionId
+from aioquic.quic.crypto import CryptoContext, CryptoError, CryptoPair  # type: ignore[attr-defined]
 from aioquic.quic.packet import QuicFrameType, QuicProtocolVersion
-from aioquic.quic.packet_builder import QuicPacketBuilder
+from aioquic.quic.packet_builder import PACKET_NUMBER_SEND_SIZE, QuicPacketBuilder
 from aioquic.quic.recovery import QuicPacketSpace
 from aioquic.quic.stream import QuicStream
-from aioquic.tls import CipherSuite
+from aioquic.tls import CipherSuite, Epoch
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -22,8 +24,10 @@ from gateways.satellite.rate import PACKET_BYTES_MAX, ROUND_TRIP_S, Rate
 
 ALPN = "fusioncmd-satellite/1"
 IDLE_S = 60 * 86_400.0  # a connection outlives an outage of so long
-STREAM_BYTES = 128 * 1024  # that a peer may send beyond what was read, of a stream and of all
-CONNECTION_BYTES = 512 * 1024
+STREAM_BYTES = 384 * 1024  # that a peer may send beyond what was read, of a stream and of all
+CONNECTION_BYTES = 768 * 1024
+NUMBER_BYTES = 4
+LATE_S = 3.0  # that a packet may come after one by a faster way
 LIMIT_FRAME_BYTES = 17  # of a frame that raises one: type and two integers (RFC 9000, 19.9 and 19.10)
 
 
@@ -50,6 +54,37 @@ def reset_token(secret: bytes, cid: bytes) -> bytes:
     return blake2b(cid, key=secret, digest_size=16).digest()
 
 
+class WideNumbers(CryptoPair):
+    """Packet numbers of four bytes where aioquic writes two (RFC 9000, 17.1): after an outage in which more than 32,768
+    packets went and none came, two could not be told from others any more, and the connection would be dead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: CryptoContext | None = None
+        self.aead_tag_size += NUMBER_BYTES - PACKET_NUMBER_SEND_SIZE  # so that room is left for them
+
+    def encrypt_packet(self, plain_header: bytes, plain_payload: bytes, packet_number: int) -> bytes:
+        first = plain_header[0] | NUMBER_BYTES - 1
+        number = (packet_number & 0xFFFF_FFFF).to_bytes(NUMBER_BYTES, "big")
+        header = bytes((first,)) + plain_header[1:-PACKET_NUMBER_SEND_SIZE] + number
+        return super().encrypt_packet(header, plain_payload, packet_number)
+
+    def decrypt_packet(
+        self, packet: bytes, encrypted_offset: int, expected_packet_number: int
+    ) -> tuple[bytes, bytes, int]:
+        """Under the key before, too: for a round trip the other end does not know of the new one."""
+        try:
+            return super().decrypt_packet(packet, encrypted_offset, expected_packet_number)
+        except CryptoError:
+            if self._before is None:
+                raise
+            return self._before.decrypt_packet(packet, encrypted_offset, expected_packet_number)[:3]
+
+    def _update_key(self, trigger: str) -> None:
+        self._before = copy(self.recv)
+        super()._update_key(trigger)
+
+
 class Connection(QuicConnection):
     """`secret`: the hub's, from which the tokens are made that end connections it has forgotten."""
 
@@ -57,6 +92,7 @@ class Connection(QuicConnection):
         super().__init__(**given)
         self._secret = secret
         self.heard_s: float | None = None
+        self._retiring: list[tuple[float, int]] = []  # ids of the other end that are used no more, and since when
         self.statement: bytes | None = None  # of a ticket that was taken
         self._loss = self.recovery = Recovery(self, rate, self._configuration.initial_rtt, self._is_client)
         if secret:
@@ -65,6 +101,7 @@ class Connection(QuicConnection):
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)
         self.tls._request_client_certificate = not self._is_client
+        self._cryptos[Epoch.ONE_RTT] = WideNumbers()
 
     def took_ticket(self, statement: bytes) -> None:
         """Who resumes says who they are by the ticket, and is asked for no certificate (RFC 8446, 4.3.2)."""
@@ -77,8 +114,14 @@ class Connection(QuicConnection):
             if self._secret and not own.was_sent:
                 own.stateless_reset_token = reset_token(self._secret, own.cid)
 
+    def _retire_peer_cid(self, connection_id: QuicConnectionId) -> None:
+        """Not yet: what went with it by a slower way is still to be read."""
+        self._retiring.append((self.heard_s or 0.0, connection_id.sequence_number))
+
     def _payload_received(self, context: Any, plain: bytes, crypto_frame_required: bool = False) -> tuple[bool, bool]:
-        self.heard_s = context.time
+        self.heard_s = now_s = context.time
+        while self._retiring and now_s - self._retiring[0][0] > LATE_S:
+            self._retire_connection_ids.append(self._retiring.pop(0)[1])
         return super()._payload_received(context, plain, crypto_frame_required=crypto_frame_required)
 
     def is_reset(self, data: bytes) -> bool:

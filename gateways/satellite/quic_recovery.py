@@ -19,6 +19,7 @@ from gateways.satellite.rate import Rate
 
 PROBE_S, URGENT_PROBE_S = 1.0, 0.45  # between probes that nothing answers; the second while something urgent waits
 SPREAD_S = 0.15  # a round trip may last longer than usual by so much before anything is probed
+ACK_S = 0.1  # that an acknowledgement waits for others: at 512 kbit/s one each packet is half of 64 kbit/s back
 DOUBLINGS_MAX = 8
 UNACKED_PACKETS_MAX = 64  # remembered; of what is older, nobody waits for an acknowledgement
 
@@ -69,6 +70,14 @@ class Recovery(QuicPacketRecovery):
         self._cc = cast(Any, rate)
         self.rate = rate
         self.acked_s: float | None = None  # when the other end last acknowledged something
+
+    @property
+    def max_ack_delay(self) -> float:
+        """Both ends wait so long, whatever aioquic writes into its transport parameters."""
+        return ACK_S
+
+    @max_ack_delay.setter
+    def max_ack_delay(self, _: float) -> None: ...
 
     def forget_round_trip(self) -> None:
         """On another path."""

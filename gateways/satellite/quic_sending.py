@@ -16,10 +16,11 @@ from gateways.satellite.rate import HEADERS_BYTES, PACKET_BYTES_MAX, Rate
 from gateways.satellite.turns import DATAGRAM_FRAME_BYTES, STREAMED, Turns
 from gateways.satellite.wire import Address
 
-PACKET_OVERHEAD_BYTES = 1 + 8 + 2 + 16  # first byte, connection id, number, tag of the cipher
+PACKET_OVERHEAD_BYTES = 1 + 8 + 4 + 16  # first byte, connection id, number, tag of the cipher
 ACK_BYTES = 24  # that an acknowledgement takes of a packet, as a rule
 AGAIN_S = 0.02  # until something is tried again that found no way out
 PACKETS_AT_ONCE_MAX = 32  # of a handshake
+KEY_PACKETS_MAX = 1 << 20  # under one key; AES-GCM holds for 2^23 (RFC 9001, 6.6)
 ASK_BYTES = 300  # of what asks on another way
 HELLOS = len(STREAMED)  # the stream of hellos comes after those of the classes
 
@@ -38,6 +39,7 @@ class Sending:
         self._hellos = bytearray()
         self._not_before_s = 0.0
         self._is_open = self._asks = False
+        self._packets = 0  # under the key that is used now
         connection.recovery._pacer = cast(Any, self)
 
     # what aioquic asks its pacer:
@@ -116,7 +118,11 @@ class Sending:
     def _account(self, made: list[tuple[bytes, Address]], now_s: float) -> None:
         for data, _ in made:
             self.sent_wire_bytes += len(data) + HEADERS_BYTES
+            self._packets += 1
             self.rate.went(len(data), now_s)
+        if self._packets > KEY_PACKETS_MAX and self.complete and not self.rate.away:
+            self.connection.request_key_update()
+            self._packets = 0
         if self.asked_s is None and any(s.ack_eliciting_in_flight for s in self.connection.recovery.spaces):
             self.asked_s = now_s
 

@@ -87,7 +87,8 @@ class Recoder:
             return
         frame = self._decode(unit, do.codec)
         if frame is None:
-            yield piece(KEY)
+            if not self._whole:
+                yield piece(KEY)
             return
         if stills:
             self._made_still = do.still
@@ -108,12 +109,12 @@ class Recoder:
         packet.pts = packet.dts = unit.timestamp
         try:
             frames = self._decoder.decode(packet)
+            self._whole = not any(each.is_corrupt for each in frames)
         except av.FFmpegError:
-            frames = []
-        self._whole = bool(frames) and not frames[-1].is_corrupt
+            frames, self._whole = [], False
         if not self._whole:
             self.bad += 1
-        return frames[-1] if self._whole else None
+        return frames[-1] if frames and self._whole else None  # pictures out of their order come later
 
     def _encode(self, frame: VideoFrame, timestamp: int, do: Do) -> Iterator[bytes]:
         width, height = fitted(frame.width, frame.height, do.width, do.height)

@@ -62,7 +62,7 @@ class Talk:
             heard = self.voice_in.hear(body, now_s)
             said = [] if heard is None else [(f"fc.voice.{heard[0]}", frames.encode(frame)) for frame in heard[1]]
             return Work(publishes=[Publish(*each) for each in said])
-        if body[:1] in (bytes((floor_letter.NODES,)), bytes((floor_letter.THERE,))):
+        if body and body[0] in floor_letter.OF_NODES:
             self.nodes.told(body, now_s)
             return Work()
         return self._floor_came(body, now_s)
@@ -94,8 +94,11 @@ class Talk:
         frame = frames.decode(data)
         if self.voice_in.came(frame.key, now_s):
             return Work()
+        shed = self.voice_out.shed
         letters = self.voice_out.hear(group, frame, now_s)
-        return Work(self._letters(letters, self.floor_out.ride(now_s) if letters else [], now_s))
+        work = Work(self._letters(letters, self.floor_out.ride(now_s) if letters else [], now_s))
+        work.shed += [Class.VOICE] * (self.voice_out.shed - shed)
+        return work
 
     def _floor(self, group: str, data: bytes, now_s: float) -> Work:
         frame = floor_frames.decode(data)
@@ -138,4 +141,4 @@ class Talk:
 
 
 def _both(one: Work, other: Work) -> Work:
-    return Work(one.letters + other.letters, one.publishes + other.publishes)
+    return Work(one.letters + other.letters, one.publishes + other.publishes, one.shed + other.shed)

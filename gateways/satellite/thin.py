@@ -32,7 +32,7 @@ log = structlog.get_logger("thin")
 BUS_WAIT_S = 30.0
 CHILDREN_MAX = 3  # two live pictures, and one still; what is more waits
 IDLE_S = 5.0  # told nothing for so long, a child ends
-AGAIN_S = 3.0  # one that ended by itself is begun again after so long
+AGAIN_S, AGAIN_S_MAX = 2.0, 60.0  # one that ended by itself is begun again after so long, doubled each time
 TURN_S = 0.25
 KEY_S = 2 * KEYFRAME_S  # a source is asked for a keyframe at most so often
 
@@ -46,7 +46,7 @@ class Thinned:
         self.hearing: Hearing | None = None
         self.told = b""
         self.told_s = self.asked_s = 0.0
-        self.ended_s = -1e9
+        self.ended_s, self.again_s = -1e9, AGAIN_S
         self.wants_key = True
 
 
@@ -97,7 +97,7 @@ class Thinning:
     async def _turn(self, one: Thinned, now_s: float) -> None:
         if now_s - one.told_s > IDLE_S:
             return await self._end(one)
-        if one.child is None and now_s - one.ended_s >= AGAIN_S:
+        if one.child is None and now_s - one.ended_s >= one.again_s:
             await self._begin(one)
         if one.hearing is not None and now_s - one.asked_s >= (KEY_S if one.wants_key else SAID_S):
             self._ask(one, Ask(f"thin-{self._node.code}", 1, one.wants_key), now_s)
@@ -106,7 +106,7 @@ class Thinning:
         to = made(one.path, one.name)
 
         def ended() -> None:
-            one.child, one.ended_s = None, time.monotonic()
+            one.child, one.ended_s, one.again_s = None, time.monotonic(), min(AGAIN_S_MAX, one.again_s * 2)
 
         def wants_key() -> None:
             one.wants_key = True

@@ -105,7 +105,7 @@ class Turns:
                 room = self._take_datagrams(room, given)
                 continue
             room -= STREAM_FRAME_BYTES + min(again.get(cls, 0), room)
-            if room > 0 and (data := self._take_bytes(cls, room, early)):
+            if room > 0 and (data := self._take_bytes(cls, room, early, now_s)):
                 given.append((cls, data))
                 room -= len(data)
             if room <= 0:
@@ -163,7 +163,7 @@ class Turns:
             given.append((Class.VOICE, letter.framed))
         return room
 
-    def _take_bytes(self, cls: Class, room: int, early: bool) -> bytes:
+    def _take_bytes(self, cls: Class, room: int, early: bool, now_s: float) -> bytes:
         taken = bytearray()
         waiting, passed = self._waiting[cls], list[Waiting]()
         while waiting and len(taken) < room:
@@ -177,6 +177,7 @@ class Turns:
             if not letter.left:
                 waiting.popleft()
                 self._sent[cls].append((self._offset[cls] + len(taken), letter))
+                self._drop_dead(cls, now_s)
         waiting.extendleft(reversed(passed))
         self._bytes[cls] -= len(taken)
         self._offset[cls] += len(taken)

@@ -29,8 +29,8 @@ KEY_S = 4.0  # a keyframe is asked for at most so often
 CUT_KEPT_S = 600.0  # sources of a link that is cut for longer are over
 LIST_WAIT_S = 30.0  # after a cut, what the kit does not list again is over
 ASKING_MAX = 64  # gateways that ask of one source; shed, the new one
-CUT = ("The link to the kit is cut.", "与现场单元的链路中断。")
-FRAMES_ONLY = ("Only stills: the link has no room for a live picture.", "链路带宽不足，仅传静态画面。")
+CUT = ("The link to the kit is cut.", "与四合一装备的链路中断。")
+FRAMES_ONLY = ("Only stills: the link has no room for this picture live.", "链路带宽不足，仅传静态画面。")
 
 
 class HubSource:
@@ -114,7 +114,7 @@ class HubVideo:
                 )
                 work.publishes.append(Publish(subjects.still(one.path, one.source.name), still.encode(at_hub)))
         else:
-            raise BadMessage("Not what a kit says of video.", "不是现场单元的视频消息。")
+            raise BadMessage("Not what a kit says of video.", "不是四合一装备的视频消息。")
         return work
 
     def turned(self, up: bool, now_s: float) -> Work:
@@ -146,7 +146,7 @@ class HubVideo:
     def _listed(self, said: Listed, now_s: float, work: Work) -> None:
         source = sources.decode(said.source)
         if not isinstance(source, Source) or not self._kit.covers(parse(source.node)):
-            raise BadMessage("Not a source of this kit.", "不是该现场单元的视频源。")
+            raise BadMessage("Not a source of this kit.", "不是该四合一装备的视频源。")
         path = parse(source.node)
         subject = subjects.what(path, source.name)
         address = subject.removeprefix("fc.video.").removesuffix(".what")

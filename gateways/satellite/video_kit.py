@@ -41,7 +41,7 @@ from gateways.satellite.video_words import (
     read_made,
 )
 
-LIST_S, LIST_AGAIN_S = 2.0, 300.0  # a source that changes is said at most so often; and each so often all the same
+LIST_S, LIST_AGAIN_S = 2.0, 900.0  # a source that changes is said at most so often; and each so often all the same
 LIVE_MAX = 2  # sources of which a live picture is made at once; of others, stills
 STILL_WAIT_S = 12.0  # for a keyframe; then it is another source's turn
 FRAME_LIVES_S, STILL_LIVES_S = 3.0, 30.0
@@ -99,7 +99,7 @@ class KitVideo:
             if not called.called:
                 self._rolls.pop(subject, None)
         else:
-            raise BadMessage("Not what is said to a kit of video.", "不是发往现场单元的视频消息。")
+            raise BadMessage("Not what is said to a kit of video.", "不是发往四合一装备的视频消息。")
         return work
 
     def turned(self, up: bool, now_s: float) -> Work:

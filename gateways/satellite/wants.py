@@ -73,8 +73,12 @@ class Wants:
         self.beyond = frozenset(groups)
 
     def turned(self, up: bool, now_s: float) -> Work:
-        self._up, self.beyond = up, frozenset()
-        return self._tell(now_s) if up else Work()
+        """Said again where the other end began anew: what it wants is told by itself, and may have come already."""
+        self._up = up
+        if up:
+            return self._tell(now_s)
+        self.beyond = frozenset()
+        return Work()
 
     def due(self, now_s: float) -> Work:
         if now_s - self._looked_s < LOOK_S:

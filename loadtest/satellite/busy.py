@@ -59,6 +59,7 @@ async def outage(world: World, seconds: float, seed: int) -> Measured:
     """While the clip is still on its way the link goes, and comes back. An order waits for it."""
     campaign = Campaign(world.hub.running.commander, world.people)
     row = clip.put(world, CLIP_BYTES, seed)
+    await _flowing(world)
     note(f"{world.over}: the link is cut for {seconds:.0f} s")
     world.link.cut()
     await asyncio.sleep(seconds - BEFORE_S)

@@ -12,7 +12,7 @@ from loadtest.satellite.figures import by_rank
 from loadtest.satellite.world import KIT, World
 from loadtest.scenario import Campaign
 
-TEXT = "堤围出现管涌，请立即到岗，清点人员，封闭道路，转移低洼处群众，并报告水位、伤员和需要支援的地点；" * 2
+TEXT = "堤围出现管涌，请立即到岗，清点人员，封闭道路，转移低洼处群众，并报告水位、伤员和需要支援的地点；" * 3
 TEXT = TEXT[:100]
 ANSWERS = ("到岗", "在途", "需要支援")
 OPEN_S = 120
@@ -37,7 +37,13 @@ async def issue(world: World, campaign: Campaign) -> tuple[bytes, float]:
     """The order, and when the commander asked for it."""
     began_s = time.monotonic()
     issued = await campaign.issue(
-        text=TEXT, answers=ANSWERS, audience=Selector((KIT,)), status="exercise", open_s=OPEN_S
+        text=TEXT,
+        answers=ANSWERS,
+        audience=Selector((KIT,)),
+        status="exercise",
+        receive_within_s=OPEN_S,
+        answer_within_s=OPEN_S,
+        open_s=OPEN_S,
     )
     return issued.order.id, began_s
 

@@ -6,27 +6,32 @@
 Two tiers of real processes, a city and a town's kit below it, on the emulated link of loadtest/link, whose packets have
 their headers on it: QUIC over UDP by the satellite gateways, or TCP of NATS, of which acknowledgements are not charged.
 Terminals at the kit answer at once; a recorder's clip is uploaded; somebody speaks; the link is cut; the kit changes
-its way. After 72 hours: `python -m loadtest away --rate 64k`. Everything random comes from --seed.
+its way. For 72 hours apart, `python -m loadtest away` is run over the same link. Everything random comes from --seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 from fusioncmd.cli.satellite_way import read_rate
 from fusioncmd.errors import BadInput
+from fusioncmd.supervisor import die_with_parent
 from loadtest import harness, measure
 from loadtest.link.quantities import S, time_ns
 from loadtest.output import Result, show
 from loadtest.satellite.busy import busy, outage
-from loadtest.satellite.figures import Measured, tell
+from loadtest.satellite.figures import NEVER, Measured, tell
 from loadtest.satellite.paths import paths
 from loadtest.satellite.quiet import quiet
 from loadtest.satellite.world import Over, Thin, running
 
-PARTS = ("quiet", "busy", "outage", "paths")
+PARTS = ("quiet", "busy", "outage", "paths", "away")
+AGREED = "agreed after the link was back [s]"
 OVERS: tuple[Over, ...] = ("satellite", "leaf")
 
 
@@ -58,7 +63,7 @@ async def main(given: argparse.Namespace) -> int:
 async def _all(given: argparse.Namespace, thin: Thin, over: Over, parts: frozenset[str]) -> Measured:
     measured: Measured = {}
     with harness.scratch() as folder:
-        if parts - {"paths"}:
+        if parts & {"quiet", "busy", "outage"}:
             async with running(folder / "one", over, thin, given.people, "at-once") as world:
                 if "quiet" in parts:
                     measured |= await quiet(world, given.idle)
@@ -66,11 +71,27 @@ async def _all(given: argparse.Namespace, thin: Thin, over: Over, parts: frozens
                     measured |= await busy(world, given.seconds, given.seed)
                 if "outage" in parts:
                     measured |= await outage(world, time_ns(given.outage) / S, given.seed + 1)
+        if "away" in parts:
+            measured |= await _away(given, over)
         if "paths" in parts and over == "satellite":  # a leaf connection has one way, and ends with it
             two = replace(thin, ways=2, loss=0.0)
             async with running(folder / "two", over, two, given.people, "at-once") as world:
                 measured |= await paths(world, given.seed + 2)
     return measured
+
+
+async def _away(given: argparse.Namespace, over: Over) -> Measured:
+    """In a process of its own, whose clock is moved. It fails where the two do not agree in time."""
+    words = ["away", "--rate", given.rate, "--rtt", given.rtt, "--loss", given.loss, "--people", given.people]
+    words += ["--over", over, "--seed", given.seed, "--json"]
+    argv = [sys.executable, "-m", "loadtest", *map(str, words)]
+    process = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    said = json.loads((await process.communicate())[0] or b"{}")
+    figures = said.get("figures", {})
+    return {
+        "after 72 hours: both ends agree": NEVER if said.get("failures", [1]) else figures[AGREED],
+        "after 72 hours: bytes, both ways": figures.get("over the link until then [B]", NEVER),
+    }
 
 
 def _some(text: str, known: tuple[str, ...], option: str) -> frozenset[str]:

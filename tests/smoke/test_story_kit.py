@@ -26,7 +26,6 @@ from tests.tier_process import TierProcess, run, until
 
 HUB, KIT = "440106", "440106001"
 OFTEN = {"FUSIONCMD_SNAPSHOT_EVERY_S": "0.5"}
-READY_S_MAX = 10.0
 TWO_YEARS_S = 2 * 366 * 86_400
 
 
@@ -104,9 +103,7 @@ def test_a_kit_whose_clock_is_two_years_behind_goes_on_from_what_it_knew_and_los
     make_keys(data, KIT, guangdong())
     (data / kit_clock.FILE).write_text(str(round(time.time())))
     wrong = OFTEN | {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"-{TWO_YEARS_S}"}
-    began_s = time.monotonic()
     with KitProcess(tmp_path, "--node", KIT, "--alone", more=wrong) as kit:
-        assert time.monotonic() - began_s < 2 * READY_S_MAX  # on a machine that does much else
         assert "This machine's clock is wrong" in kit.screen and "is ready" in kit.screen
         assert kit.cli("roster", "import", people(tmp_path)).code == 0
         with Handset(kit.terminals, tickets(kit, tmp_path)[0]) as device:

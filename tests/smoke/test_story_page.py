@@ -136,6 +136,23 @@ def test_an_actual_order_stands_above_an_exercise_and_differs_in_words_and_colou
         ask(tier, "cancel", order, "--text", "Over.")
 
 
+def test_a_phone_is_seen_where_it_is_as_long_as_its_person_shares_that(
+    tier: TierProcess, phone: BrowserContext, person: dict[str, Any]
+) -> None:
+    phone.grant_permissions(["geolocation"])
+    phone.set_geolocation({"latitude": 23.1291, "longitude": 113.3644, "accuracy": 8})
+    page = enrolled(tier, phone, person)
+    assert ask(tier, "tracks", "list")["tracks"] == []  # not without a touch
+    page.get_by_role("button", name="Share my place").click()
+    expect(page.locator(".share")).to_contain_text("Those who command see where you are.")
+    [unit] = until(lambda: ask(tier, "tracks", "list")["tracks"])
+    assert (unit["title"], unit["node"], unit["source"]) == (person["name"], person["place"], "phone")
+    assert (unit["lat"], unit["lon"], unit["accuracy_m"]) == (23.1291, 113.3644, 8)
+    assert violations(page) == []
+    page.locator(".share").get_by_role("button", name="End it").click()
+    until(lambda: not ask(tier, "tracks", "list")["tracks"])
+
+
 def test_what_people_write_is_shown_as_text_and_too_long_or_no_picture_is_said_in_one_sentence(
     tier: TierProcess, phone: BrowserContext, person: dict[str, Any]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,15 +14,19 @@ from tests.nats_server import free_port
 from tests.smoke.conftest import filled
 from tests.smoke.console_page import by_key
 from tests.smoke.phone_page import ask, enrolled
+from tests.tak import Drone, TakClient, event
 from tests.tier_process import TierProcess
 
 FRAMES = "video => video.getVideoPlaybackQuality().totalVideoFrames"
+MAVLINK, COT = free_port(), free_port()
 CAMERA = "--use-fake-device-for-media-stream"
 
 
 @pytest.fixture(scope="session")
 def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TierProcess]:
-    with filled(tmp_path_factory.mktemp("wall"), "--video", free_port(), console=True) as own:
+    tracks = f"mavlink={MAVLINK},cot={COT}"
+    options = ("--video", free_port(), "--tracks", tracks)
+    with filled(tmp_path_factory.mktemp("wall"), *options, console=True) as own:
         yield own
 
 
@@ -73,6 +78,28 @@ def looked_at(page: Page, wanted: Locator) -> Locator:
         if wanted.is_visible():
             break
     return wanted
+
+
+def test_a_drone_is_on_the_map_and_tak_clients_see_it_and_are_seen(tier: TierProcess, console: Page) -> None:
+    with closing(Drone(MAVLINK)) as drone, closing(TakClient(COT)) as tak:
+        drone.fly(23.1291, 113.3644, battery=15)
+        assert 'callsign="mav-1"' in tak.until("fusioncmd.44.mav-1")
+        ask(tier, "tracks", "put", "kit-1", "--lat", 23.2, "--lon", 113.3, "--kind", "kit", "--place", "440106")
+        assert 'lat="23.2000000"' in tak.until("fusioncmd.44.01.06.kit-1")
+        tak.say(event("ANDROID-1", 23.05, 113.5, callsign="Chen"))
+        for title in ("mav-1, drone", "kit-1, kit", "Chen, person"):
+            expect(console.get_by_role("button", name=title)).to_be_visible()
+        console.get_by_role("button", name="mav-1, drone").press("Enter")
+        card = console.locator(".unit-card")
+        expect(card).to_contain_text("23.12910, 113.36440")
+        expect(card).to_contain_text("15 %")
+        assert violations(console) == []
+        console.get_by_role("button", name="kits 1").click()
+        expect(console.get_by_role("button", name="kit-1, kit")).to_have_count(0)
+        card.get_by_role("button", name="Close").click()
+        expect(card).to_have_count(0)
+        near = ask(tier, "tracks", "list", "--near", "23.1291,113.3644", "--km", 1)["tracks"]
+        assert [(one["unit"], one["kind"], one["battery"]) for one in near] == [("mav-1", "drone", 15)]
 
 
 def test_what_a_phone_sees_is_on_the_wall_and_before_everybody_and_towns_answer_a_roll(

@@ -13,6 +13,7 @@ import { Link, type LinkState, type Talk } from "./link";
 import { Orders } from "./orders";
 import { held, mayAnswer, overMs, waitsForCounted, type Advice, type Kept } from "./rules";
 import { Push } from "./push";
+import { Sharing } from "./sharing";
 import { Reports } from "./reports";
 import type { Store } from "./store";
 import { base64url, Heard, hex, idIn, placeIn, Said, type Value } from "./wire";
@@ -34,6 +35,7 @@ export class Desk implements Talk {
   readonly reports: Reports;
   readonly below = new Below((frame) => this.wire.say(frame));
   readonly push = new Push((frame) => this.wire.say(frame), () => this.device.pushed, (pushed) => this.device.keepPushed(pushed));
+  readonly sharing = new Sharing((frame) => this.wire.live && this.wire.say(frame));
   onNew: (kept: Kept) => void = () => undefined;
 
   private readonly device: Device;
@@ -165,6 +167,7 @@ export class Desk implements Talk {
     for (const one of this.orders.kept.value.filter(waitsForCounted)) this.sayAnswer(one.id);
     this.reports.sayAll();
     void this.push.offered(rest[3] ?? null);
+    this.sharing.offered(Number(rest[4]) || 0);
     void this.renewIfDue();
   }
 
@@ -235,9 +238,11 @@ export class Desk implements Talk {
     void this.renewIfDue();
     for (const one of this.orders.kept.value) if (waitsForCounted(one) && !this.sent.value.has(one.id)) this.sayAnswer(one.id);
     this.reports.sayAll();
+    this.sharing.tick(this.orders.open.value.length > 0);
   }
 
   private async forget(): Promise<void> {
+    this.sharing.off();
     await Promise.all([this.device.forget(), this.push.forget()]);
     [this.orders.kept.value, this.reports.all.value] = [[], []];
   }

@@ -16,7 +16,7 @@ const DEPTH_MAX = 16;
 /* Terminal to gateway, gateway to terminal. */
 export const Said = {
   hello: 1, received: 2, answer: 3, report: 4, alive: 5, enrol: 6, renew: 7, distrust: 8, picture: 9, subscribe: 10,
-  noted: 11, answerFor: 12,
+  noted: 11, answerFor: 12, position: 13,
 } as const;
 export const Heard = {
   alive: 5, welcome: 16, deliver: 17, counted: 18, stored: 19, refused: 20, enrolled: 21, ticketed: 22, partStored: 23, subscribed: 24,
