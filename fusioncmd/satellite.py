@@ -26,9 +26,10 @@ _Few = Annotated[dict[Annotated[str, Meta(max_length=16)], _Count], Meta(max_len
 
 
 class LinkFacts(Struct, frozen=True, array_like=True, tag="satellite.1", kw_only=True):
-    """One link, as the gateway at this end sees it. `session` is another for each start of the gateway. Bytes are those
-    on the wire; `waiting` (bytes) and `shed` (letters) are by class; `refused`: why the other end was, or is, not let
-    in. `clock_off_ms`: the other end's clock minus this one's; None: not known."""
+    """One link, as the gateway at this end sees it. `session` is another whenever what was on its way may be lost: this
+    gateway, or the other end's, was started anew. Bytes are those on the wire; `waiting` (bytes) and `shed` (letters)
+    are by class; `refused`: why the other end was, or is, not let in. `clock_off_ms`: the other end's clock minus this
+    one's; None: not known."""
 
     kit: Code
     up: bool

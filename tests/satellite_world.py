@@ -98,15 +98,15 @@ class World:
         self.kit = End("kit", self.link.kit, replica(), self.link)
         self.hub = End("hub", self.link.hub, replica(), self.link)
 
-    def step(self) -> None:
-        self.link.step(STEP_S)
+    def step(self, seconds: float = STEP_S) -> None:
+        self.link.step(seconds)
         for end in (self.kit, self.hub):
             end.step(self.link.now_s)
 
-    def run(self, seconds: float) -> None:
+    def run(self, seconds: float, step_s: float = STEP_S) -> None:
         until_s = self.link.now_s + seconds
         while self.link.now_s < until_s:
-            self.step()
+            self.step(step_s)
 
     def until(self, true: Callable[[], bool], seconds: float = 60.0) -> float:
         """After how long it is."""

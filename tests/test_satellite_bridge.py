@@ -87,7 +87,7 @@ def test_a_cut_is_noticed_and_both_ends_agree_after_it(loss: float) -> None:
     world.hub.replica.put(*first[:2])
     world.kit.replica.put(*second[:2])
     waits = world.link.kit.waiting(Class.ORDERS)
-    world.run(600.0)
+    world.run(600.0, 0.05)
     assert world.link.kit.waiting(Class.ORDERS) == waits, "nothing is heaped up for the return"
     world.link.turn(cut=False)
     assert world.until(lambda: world.kit.replica.get(first[0]) == first[1]) < 1.5 + 3 * loss / 0.05
@@ -99,9 +99,9 @@ def test_a_cut_is_noticed_and_both_ends_agree_after_it(loss: float) -> None:
 def test_an_hour_in_which_nothing_happens_costs_next_to_nothing() -> None:
     world = World()
     world.kit.numbers = bytes(range(120))
-    world.run(150.0)
+    world.run(150.0, 0.05)
     before = world.wire_bytes()
-    world.run(3_600.0)
+    world.run(3_600.0, 0.25)
     up, down = (now - then for now, then in zip(world.wire_bytes(), before, strict=True))
     assert up < 2_000 and down < 1_500, (up, down)
     assert world.hub.beats[-1].numbers == world.kit.numbers
@@ -179,9 +179,11 @@ def test_an_end_that_began_anew_is_told_again_though_the_link_was_never_cut(worl
     world.kit.numbers = b"who is here"
     world.run(8.0)
     anew = End("hub", world.link.hub, world.hub.replica, world.link, 2_000_000)
+    before = world.kit.bridge.begun
     world.hub = anew
     anew.exchange.connect(int(world.link.now_s * 1000))
     world.until(lambda: bool(anew.beats) and anew.beats[-1].numbers == b"who is here", 5.0)
+    assert (world.kit.bridge.begun, anew.bridge.begun) == (before + 1, 0)
 
 
 def test_what_is_told_before_an_end_knows_that_the_link_is_up_is_not_forgotten(world: World) -> None:

@@ -92,8 +92,8 @@ class Program:
 
     def _came(self, hub: HubPort, code: str, pipe: Pipe) -> None:
         def facts() -> Facts:
-            found = next((each for each in hub.facts() if each.peer == code), None)
-            return found or Facts(peer=code, up=pipe.up, since_s=0.0)
+            end = hub.ends.ends.get(code)
+            return Facts(peer=code, up=pipe.up, since_s=0.0) if end is None else end.facts()
 
         log.info("satellite.kit", kit=code)
         bridge = LinkBridge(pipe, "hub", self._serves, codes.parse(code), facts, self._began_ms)

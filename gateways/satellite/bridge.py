@@ -50,6 +50,7 @@ class LinkBridge:
         self._wake = asyncio.Event()
         self._hearings: dict[tuple[int, str], Hearing] = {}
         self._facts_due_s = 0.0
+        self._begun = 0  # how often the other end began anew, when the node was told last
         self.lost = 0  # messages that this end's bus did not take
         pipe.heard, pipe.turned = self._heard, self._turned
         self._tell()
@@ -92,7 +93,7 @@ class LinkBridge:
             now_s = self._monotonic()
             self.core.due(now_s)
             await self._listen(bus)
-            if now_s >= self._facts_due_s:
+            if now_s >= self._facts_due_s or self.core.begun != self._begun:
                 self._tell()
             if self.core.bad != bad:
                 bad, problem = self.core.bad, self.core.last_bad
@@ -101,14 +102,14 @@ class LinkBridge:
 
     def _tell(self) -> None:
         """The node, of how the link is."""
-        self._facts_due_s = self._monotonic() + FACTS_EVERY_S
+        self._facts_due_s, self._begun = self._monotonic() + FACTS_EVERY_S, self.core.begun
         self._say(subjects.satellite(self._kit.code), pack(self.told()))
 
     def told(self) -> LinkFacts:
         facts, core = self._facts(), self.core
         return LinkFacts(
-            kit=self._kit.code, up=self._pipe.up, for_ms=max(0, int(facts.since_s * 1000)), session=self._began_ms,
-            way=facts.way, rate_bps=facts.rate_bps, provisioned_bps=facts.provisioned_bps,
+            kit=self._kit.code, up=self._pipe.up, for_ms=max(0, int(facts.since_s * 1000)),
+            session=self._began_ms + core.begun, way=facts.way, rate_bps=facts.rate_bps, provisioned_bps=facts.provisioned_bps,
             round_trip_ms=int(facts.round_trip_s * 1000) or None, loss=min(max(facts.loss, 0.0), 1.0),
             sent_bytes=facts.sent_bytes, heard_bytes=facts.heard_bytes, waiting=facts.waiting,
             shed=_sum(facts.shed, {cls.name.lower(): count for cls, count in core.shed.items()}), bad=core.bad,

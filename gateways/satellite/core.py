@@ -33,6 +33,7 @@ class Bridge:
         self.carriers, self._pipe, self._say = carriers, pipe, say
         self._hello = bytes((dictionary.newest(),)) + began_ms.to_bytes(8, "big")
         self._their_hello = b""
+        self.begun = 0  # how often the other end began anew
         self._by_kind = {kind: carrier for carrier in carriers for kind in carrier.kinds}
         self._theirs = dictionary.newest()  # the newest dictionary of the other end, as far as is known
         self.shed: Counter[Class] = Counter()  # letters for which there was no room
@@ -74,6 +75,7 @@ class Bridge:
             raise BadMessage("A greeting of another length.", "问候信件长度不对。")
         before, self._their_hello, self._theirs = self._their_hello, hello, hello[0]
         if before and before != hello:  # another process: what it was told it does not know
+            self.begun += 1
             self.turned(True, now_s)
 
     def due(self, now_s: float) -> None:
