@@ -115,8 +115,7 @@ def kit(
         name = places.full_name(places.find(settings.node))
 
         async def beside() -> None:
-            drone = await kit_screen.drone_url(tier)
-            kit_screen.tell_ready(tier, settings, name, drone, as_json)
+            await kit_screen.tell_ready(tier, settings, name, as_json, tell)
             await asyncio.gather(kit_screen.follow(tier, tell), kit_clock.keep(home))
 
         await until_stopped(tier, as_json, lambda: None, beside)
