@@ -42,20 +42,18 @@ def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
         say(f"  responders  {settings.pages}", f"  责任人  {settings.pages}"),
         say("              a code for each phone: fusioncmd devices code --id PERSON",
             "          为每部手机生成登记码：fusioncmd devices code --id 编号"),
-        say("  to talk     the button on that page (PTT)", "  对讲  该页面上的一键通按钮（PTT）"),
     ]  # fmt: skip
+    if tier.video is not None:
+        lines.append(say("  to talk     the button on that page (PTT)", "  对讲  该页面上的一键通按钮（PTT）"))
     if tier.radio is not None:
         lines.append(say(f"  radios      {tier.radio.url}  (fusioncmd radios add)",
                          f"  电台  {tier.radio.url}（fusioncmd radios add）"))  # fmt: skip
     if tier.tracks is not None:
         lines.append(say(f"  positions   {tier.tracks.words}", f"  位置  {tier.tracks.words}"))
-    lines += [
-        say(
-            f"  drone       push to {drone or '… (said below in a moment)'}",
-            f"  无人机  推流至 {drone or '…（稍后显示）'}",
-        ),
-        say(f"  commander   {settings.console}", f"  指挥台  {settings.console}"),
-    ]
+    if tier.cameras is not None:
+        soon = say("… (said below in a moment)", "…（稍后显示）")
+        lines.append(say(f"  drone       push to {drone or soon}", f"  无人机  推流至 {drone or soon}"))
+    lines.append(say(f"  commander   {settings.console}", f"  指挥台  {settings.console}"))
     if settings.site:
         vouches = tier.data / "tls" / CA
         lines.append(say(f"  trust       phones and browsers here trust {vouches}, once",
@@ -72,7 +70,10 @@ def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
 
 async def tell_ready(tier: Tier, settings: Settings, name: str, as_json: bool, tell: shell.SayLine) -> None:
     """At once; where its drone pushes to, at the first start, when that is known."""
-    finding = asyncio.create_task(drone_url(tier))
+    if tier.cameras is None:
+        _tell_ready(tier, settings, name, "", as_json)
+        return
+    finding = asyncio.create_task(drone_url(tier, tier.cameras.host))
     await asyncio.wait({finding}, timeout=DRONE_S_MAX)
     drone = finding.result() if finding.done() else ""
     _tell_ready(tier, settings, name, drone, as_json)
@@ -114,13 +115,12 @@ def qr(text: str) -> str:
     return drawn.getvalue().rstrip()
 
 
-async def drone_url(tier: Tier) -> str:
+async def drone_url(tier: Tier, host: str) -> str:
     """Where the kit's drone pushes to; made at the first start, and when the kit's address is another."""
     file = tier.data / DRONE_FILE
-    assert tier.cameras is not None
     with contextlib.suppress(OSError):
         known = file.read_text("utf-8").strip()
-        if urlsplit(known).hostname == tier.cameras.host.strip("[]"):
+        if urlsplit(known).hostname == host.strip("[]"):
             return known
     give_up = time.monotonic() + GATEWAY_S_MAX
     while True:
