@@ -133,6 +133,12 @@ class TrackDesk:
         self._say(track)
         return asked.TrackEnded(track.address)
 
+    def came(self, track: Track) -> None:
+        """By the last line, without its title. `BadInput` with why it is not believed."""
+        known = self.units.find(track.address)
+        named = track if known is None else structs.replace(track, title=known.track.title)
+        self._say(self.units.put(named, self._now_ms, came_in=False))
+
     def _say(self, track: Track) -> None:
         """To nodes above and to gateways; where nobody is to be reached, they hear of the next."""
         if self._saying is not None:
