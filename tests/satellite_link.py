@@ -147,6 +147,11 @@ class World:
         self.kit_node.listen(kit)
         return kit
 
+    def restart_kit(self) -> None:
+        """Its process; what it kept on disk it finds again."""
+        self.kit = self.make_kit()
+        self.kit_node.turns.clear()
+
     @property
     def hub_end(self) -> End:
         return self.hub.ends[KIT]
