@@ -166,7 +166,7 @@ async def run(given: argparse.Namespace) -> Result:
         kit = Kit(folder / "data", TOWN, {"FUSIONCMD_SNAPSHOT_EVERY_S": SNAPSHOT_EVERY_S}, random)
         first_s = await kit.start()
         try:
-            async with commanding(kit) as commander, Drone(folder, kit.said["drone"]):
+            async with commanding(kit) as commander, Drone(folder, await kit.drone()):
                 await import_people(commander.bus, places, roster(given.terminals))
                 known = await people.read(commander.bus, places)
                 expires_s = int(time.time()) + harness.TICKET_S

@@ -19,6 +19,7 @@ from random import Random
 from typing import Any
 
 from fusioncmd.cli.kit_plan import PORTS
+from fusioncmd.cli.kit_screen import DRONE_FILE
 from fusioncmd.errors import NotFound, Unavailable
 from fusioncmd.supervisor import die_with_parent
 
@@ -62,14 +63,22 @@ class Kit:
             raise Unavailable(f"The kit does not start: {self.said}.", f"装备无法启动：{self.said}。")
         return time.monotonic() - began_s
 
+    async def drone(self) -> str:
+        """Where the drone pushes to, once that is known."""
+        file = self.data / DRONE_FILE
+        async with asyncio.timeout(READY_S_MAX):
+            while not file.exists():
+                await asyncio.sleep(0.1)
+        return file.read_text("utf-8")
+
     def parts(self) -> dict[str, int]:
         """Its processes, by what they are; those that one of them started, too."""
         assert self._process is not None
         return {_name(pid): pid for pid in descendants(self._process.pid)} | {"supervisor": self._process.pid}
 
     async def power_off(self, all_at_once: bool = True) -> None:
-        """Every process of it at once, as when its battery is taken out; or its first one, and the kernel ends the rest.
-        Returns when none is left."""
+        """Every process of it at once, as when its battery is taken out; or its first one, and the kernel ends the
+        others. Returns when none is left."""
         assert self._process is not None
         pids = [self._process.pid, *descendants(self._process.pid)]
         for pid in pids if all_at_once else pids[:1]:

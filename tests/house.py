@@ -188,7 +188,7 @@ PURE = (
     "gateways/track/events.py", "gateways/track/splitting.py", "gateways/track/paces.py", "gateways/track/mavlink.py",
     "gateways/track/cot.py",
     "fusioncmd/lastline/answer_maps.py", "fusioncmd/lastline/bits.py", "fusioncmd/lastline/bounds.py",
-    "fusioncmd/lastline/budget.py",
+    "fusioncmd/lastline/budget.py", "fusioncmd/lastline/positions.py",
     "fusioncmd/lastline/frames.py", "fusioncmd/lastline/order_codes.py", "fusioncmd/lastline/reports.py",
     "fusioncmd/lastline/schedule.py", "fusioncmd/lastline/settings.py", "fusioncmd/lastline/signed.py",
     "fusioncmd/lastline/smalltext.py", "fusioncmd/lastline/subsets.py", "fusioncmd/lastline/templates.py",

@@ -11,14 +11,17 @@ from typing import get_args
 import pytest
 
 from fusioncmd import api, ids
+from fusioncmd.api.tracks import TrackLine, TracksReply
 from fusioncmd.audit.entries import Deed
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
 from fusioncmd.ladder.steps import NAMED
 from fusioncmd.messages import Selector
+from fusioncmd.track.datum import to_gcj02
+from fusioncmd.track.position import Track, degrees
 from fusioncmd.trust.refusals import refusal
 from gateways.console.__main__ import with_counties
 from gateways.console.http.pages import Files
-from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, status_of, trouble_of
+from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, shown_in, status_of, trouble_of
 from tests.web_engines import WEB
 
 
@@ -91,3 +94,18 @@ def test_the_operators_own_counties_take_the_place_of_ours_and_a_file_that_is_no
             with_counties(ours, file)
     with pytest.raises(BadInput, match="cannot be read"):
         with_counties(ours, tmp_path / "absent")
+
+
+def test_positions_are_shown_in_the_datum_of_the_map_and_said_in_wgs84() -> None:
+    unit = Track("440106", "mav-1", "drone", "mav-1", *degrees(23.1291, 113.3644), 1_795_000_000_000, "mavlink")
+    line = TrackLine(
+        unit.address, unit.node, unit.unit, unit.kind, unit.title, 23.1291, 113.3644, unit.at_ms, unit.at_ms, "mavlink",
+        *[None] * 5, "", None, "", ((23.1, 113.3, 1), (23.1291, 113.3644, 2)),
+    )  # fmt: skip
+    told = TracksReply(unit.at_ms, 5, True, (line,), 1)
+    plain, moved = shown_in(told, "wgs84"), shown_in(told, "gcj02")
+    assert plain.shown == (((23.1291, 113.3644), (23.1291, 113.3644), (23.1, 113.3)),)
+    assert moved.shown[0][0] == to_gcj02(23.1291, 113.3644) != (23.1291, 113.3644)
+    assert moved.lines == plain.lines and (moved.lines[0].lat, moved.lines[0].trail) == (23.1291, ())
+    kept = json.loads((WEB / "console" / "public" / "counties.geojson").read_text("utf-8"))
+    assert kept["datum"] == "gcj02"  # or the page shows units half a kilometre off

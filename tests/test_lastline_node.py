@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from fusioncmd import subjects
 from fusioncmd.bus.port import CALL
-from fusioncmd.messages import Selector
+from fusioncmd.codes import Path as Place
+from fusioncmd.messages import Report, Selector, encode
 from fusioncmd.pulse import Beat
 from tests.line_world import CARDS, HUB, KIT, PEOPLE, counted, line_world, stand_in
 from tests.nats_server import until
+from tests.worlds import NOW_MS, make_id
 
 
 async def test_an_order_goes_down_in_560_bits_and_the_answers_of_300_come_up_in_560(tmp_path: Path) -> None:
@@ -171,3 +175,22 @@ async def test_a_restart_uses_no_number_twice_and_takes_nothing_twice(tmp_path: 
         assert world.nodes[KIT].lastline.repeated == 1
         await world.bring(KIT, again.data)
         assert len(world.orders(KIT)) == 1
+
+
+async def test_what_somebody_wrote_comes_up_with_its_place_and_the_whole_of_it_later(tmp_path: Path) -> None:
+    async with line_world(tmp_path) as world:
+        order = await world.call()
+        here = await stand_in(world, order)
+        wrote = Report(make_id(77), here.id, PEOPLE[3], NOW_MS + 1_000, "堤坝渗水，" * 20, 23.148219, 113.344117)
+        await world.buses[KIT].store(subjects.report(Place(KIT)), encode(wrote))
+        await until(lambda: bool(world.nodes[KIT].desk.ledger.accounts[here.id].reports))
+        while await world.carry(KIT):
+            pass
+        account = world.nodes[HUB].desk.ledger.accounts[order.id]
+        await until(lambda: wrote.id in account.reports)
+        found = account.reports[wrote.id]
+        assert found.text.startswith("堤坝渗水") and found.text.endswith("…") and found.number == PEOPLE[3]
+        assert found.lat == pytest.approx(23.148219, abs=1e-5) and PEOPLE[3] in account.marks.reported
+        whole = msgspec.structs.replace(wrote, order=order.id)
+        await world.buses[HUB].store(subjects.report(Place(KIT)), encode(whole))  # by the exchange, later
+        await until(lambda: account.reports[wrote.id] == whole)

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fusioncmd.trust import handing, joining, ring
+from fusioncmd.exchange.evidence import RUNGS, Evidence
+from fusioncmd.lastline import answer_maps, frames, order_codes, twins
+from fusioncmd.lastline.answer_maps import Section
+from fusioncmd.lastline.bits import Writer
+from fusioncmd.lastline.frames import Kind
+from fusioncmd.trust import handing, joining, line_keys, ring
 from fusioncmd.trust.revocations import revoke
-from tests.line_world import HUB, KIT, PEOPLE, counted, line_world, stand_in
+from tests.line_world import HUB, KIT, PEOPLE, TOWN, LineWorld, counted, line_world, stand_in
 from tests.nats_server import until
 from tests.worlds import NOW_MS
 
@@ -100,3 +105,43 @@ async def test_an_order_whose_time_is_over_is_not_issued(tmp_path: Path) -> None
         world.pass_time(700)
         await world.bring(KIT, say.data)
         assert world.orders(KIT) == [] and "its time was over" in world.problems(KIT)
+
+
+def evidence(**rungs: int) -> Evidence:
+    return tuple(rungs.get(f"r{at}", 0) for at in range(RUNGS))
+
+
+def from_kit(world: LineWorld, kind: Kind, said: Writer, counter: int = 500) -> bytes:
+    """What the kit's own key makes, whoever has it."""
+    (key,) = line_keys.read_all(ring.folder_of(world.data(KIT)))
+    return frames.close(frames.key_of(key.secret, KIT, "up"), kind, counter, said)
+
+
+@pytest.mark.parametrize(
+    ("short", "section", "sentence"),
+    [
+        (None, Section(TOWN + 1, 1, 0, 8, evidence(r3=1)), "people of another place"),
+        (None, Section(60_000, 1, 0, 8, evidence(r3=1)), "people of another place"),
+        (None, Section(None, 1, 0, 8, evidence(r5=1)), "an answer that the order does not have"),
+        (b"nobody", Section(None, 1, 0, 8, evidence(r3=1)), "an order that is not known here"),
+    ],
+)
+async def test_a_node_below_that_is_taken_over_counts_its_own_people_and_no_others(
+    tmp_path: Path, short: bytes | None, section: Section, sentence: str
+) -> None:
+    async with line_world(tmp_path) as world:
+        order = await world.call()
+        ((_, said),) = answer_maps.pack(short or twins.short_of(order.id), [section], 1_000)
+        await world.bring(HUB, from_kit(world, Kind.ANSWERS, said))
+        assert sentence in world.problems(HUB) and world.answered(order) == [0, 0]
+
+
+async def test_a_node_below_gives_no_orders_and_of_a_village_nobody_else_is_counted(tmp_path: Path) -> None:
+    async with line_world(tmp_path) as world:
+        order = await world.call()
+        said = order_codes.write(order_codes.cancel_of(order), KIT)
+        await world.bring(HUB, from_kit(world, Kind.ORDER, said))
+        assert "may not say that" in world.problems(HUB) and world.orders(HUB) == [order]
+        hearing, section = world.nodes[HUB].lastline._hearing, Section(None, 1, 0, 8, evidence(r3=0b1001))
+        assert len([*hearing._marks(order, section, TOWN, KIT)]) == 1
+        assert [*hearing._marks(order, section, TOWN, f"{KIT}001")] == []  # they are of the town itself

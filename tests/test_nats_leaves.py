@@ -14,9 +14,13 @@ from nats.aio.msg import Msg
 
 from fusioncmd import subjects
 from fusioncmd.bus import users
+from loadtest.link.link import Link
+from loadtest.link.packets import Profile
+from loadtest.link.quantities import MS
 from tests.intruder import intrude
 from tests.nats_server import free_port, until, wait_for_jetstream
 from tiers.nats_config import NatsSettings, render
+from tiers.nats_links import PARENT_SEED
 from tiers.nats_server import server_binary
 
 OWN_UP = (subjects.link_up("4401"), subjects.link_beat_up("4401"))
@@ -141,3 +145,28 @@ async def test_a_link_says_and_hears_its_four_subjects_and_nothing_else(province
         await positions.client.close()
         await node.client.close()
         leaf.stop()
+
+
+async def test_a_link_comes_up_though_the_round_trip_is_a_satellites(
+    province: Province, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NATS needs two round trips of 600 ms, and left to itself hangs up after one second."""
+    folder = tmp_path / "city"
+    keys, port = users.folder_of(folder), free_port()
+    users.ensure(keys, "node", "node", "4401")
+    monkeypatch.setenv(PARENT_SEED, users.read_seed(users.seed_file(province.keys, "link-4401")))
+    async with Link(("127.0.0.1", province.links), Profile(delay_ns=300 * MS)) as link:
+        settings = NatsSettings("4401", port, folder / "store", parent=f"nats-leaf://127.0.0.1:{link.port}")
+        below = Server(folder, "below", render(settings, users.users(keys)), port)
+        node = await intrude(province.url, users.seed_file(province.keys, "node"))
+        city = await intrude(below.url, users.seed_file(keys, "node"))
+        try:
+            above = await heard(node.client, HEARD_BY_NODE)
+            async with asyncio.timeout(6.0):
+                while subjects.link_up("4401") not in above:
+                    await city.client.publish(subjects.link_up("4401"), b"x")
+                    await asyncio.sleep(0.1)
+        finally:
+            await city.client.close()
+            await node.client.close()
+            below.stop()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from aioquic.quic.packet_builder import QuicDeliveryState
 
 from gateways.satellite import quic_sending
 from gateways.satellite.carrying import Kind
 from gateways.satellite.classes import Class
+from gateways.satellite.quic_recovery import Sender
+from gateways.satellite.rate import Rate
 from tests.satellite_link import KIT, World, exchange
 
 ORDER = exchange(b"order " * 100)
@@ -66,15 +69,33 @@ def test_an_outage_of_days_in_which_more_was_said_than_packet_numbers_of_two_byt
 
 def test_keys_are_changed_before_they_wear_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quic_sending, "KEY_PACKETS_MAX", 40)
-    world = World(loss=0.02, seed=4)
+    lost: list[int] = []
+    monkeypatch.setattr(Rate, "on_packets_lost", lambda self, *, now, packets: lost.append(len(list(packets))))
+    world = World()
     world.connect()
     keep_uploading(world, world.now_s + 20)
     world.run(for_s=20)
+    assert lost == []  # what went under the key before is read as well
     for n in range(5):
         world.hub_end.say(Class.ORDERS, exchange(f"{n}"))
     world.run(lambda: len(world.kit_node.of(Class.ORDERS)) == 5, 5)
     assert sum(map(len, world.hub_node.of(Class.CLIPS))) > 20 * 64_000 / 8 * 0.85
     assert world.kit.connections == 1 and len(world.kit_node.turns) == 1
+
+
+def test_bytes_that_were_given_up_and_then_acknowledged_are_not_said_again() -> None:
+    sender = Sender(stream_id=2, writable=True)
+    sender.write(bytes(300))
+    assert sender.get_frame(200) is not None
+    sender.on_data_delivery(QuicDeliveryState.LOST, 0, 200, False)
+    assert sender.waiting_bytes == 300
+    sender.on_late_delivery(QuicDeliveryState.LOST, 0, 200, False)
+    sender.on_late_delivery(QuicDeliveryState.ACKED, 0, 200, False)
+    assert (sender.waiting_bytes, sender.acked) == (100, 200)
+    again = sender.get_frame(200)
+    assert again is not None and (again.offset, len(again.data)) == (200, 100)
+    sender.on_data_delivery(QuicDeliveryState.LOST, 100, 300, False)  # half of it had come
+    assert sender.waiting_bytes == 100
 
 
 def test_a_link_that_is_cut_one_way_is_gone_at_both_ends_and_comes_back() -> None:
@@ -141,6 +162,42 @@ def test_what_is_replayed_of_a_first_packet_is_said_to_nobody() -> None:
     world.run(for_s=2)
     assert world.kit.up and world.hub_end.up and world.kit.connections == 1
     assert world.hub_node.of(Class.ORDERS)[1:] == [exchange("the kit is still there")]
+
+
+def test_what_is_replayed_once_the_connection_is_forgotten_finds_its_ticket_used() -> None:
+    world = World()
+    world.connect()
+    world.run(for_s=2)
+    restart_kit(world)
+    world.kit.say(Class.ORDERS, exchange("once"))
+    overheard: list[bytes] = []
+    world.tap = lambda way, direction, data: overheard.append(data) if direction == "up" else None
+    world.start()
+    world.run(lambda: world.kit.up, 5)
+    world.tap = lambda way, direction, data: None
+    world.kit.close()
+    world.run(for_s=5)
+    assert not world.hub.comers
+    for data in overheard[:3]:
+        world.hear(data, ("10.9.9.9", 6_000))
+    assert world.hub._half_open  # it is somebody who has shown nothing
+    world.run(for_s=20)
+    assert world.hub_node.of(Class.ORDERS) == [exchange("once")] and not world.hub_end.up
+
+
+def test_of_what_a_kit_says_before_its_handshake_is_over_only_messages_of_the_exchange_are_taken() -> None:
+    """It is one that keeps to no rule: it says all there is early."""
+    world = World()
+    world.connect()
+    world.run(for_s=2)
+    restart_kit(world)
+    for letter in (bytes((Kind.BEAT,)) + b"beat", exchange("order"), bytes((Kind.FLOOR,)) + b"floor"):
+        world.kit.turns.say(Class.ORDERS, letter, None, world.now_s, early=True)
+    world.start()
+    world.run(for_s=0.55)
+    assert world.hub_node.of(Class.ORDERS) == [exchange("order")]
+    world.run(for_s=5)
+    assert world.kit.up and world.hub_node.of(Class.ORDERS) == [exchange("order")]
 
 
 def test_a_replay_that_comes_before_the_first_packet_itself_is_said_once_more_and_only_what_may_be() -> None:

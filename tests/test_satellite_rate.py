@@ -67,6 +67,20 @@ def test_a_packet_is_cut_for_a_tenth_of_a_second_of_the_line(bps: int, size: int
     assert Rate(bps).packet_bytes == size
 
 
+def test_a_loss_of_one_in_seven_is_taken_for_the_link_and_not_for_its_rate() -> None:
+    rate, now_s = Rate(64_000), 0.0
+    for n in range(700):
+        now_s += 0.1
+        packet = SimpleNamespace(sent_bytes=772, sent_time=now_s - 0.6)
+        rate.on_packet_sent(packet=packet)
+        if n % 7:
+            rate.on_packet_acked(now=now_s, packet=packet)
+        else:
+            rate.on_packets_lost(now=now_s, packets=[packet])
+        assert rate.share == 1.0
+    assert 0.1 < rate.loss < 0.18
+
+
 def test_a_loss_far_beyond_the_usual_lowers_the_rate_and_never_below_its_least() -> None:
     rate, now_s = Rate(64_000), 0.0
     for n in range(4_000):

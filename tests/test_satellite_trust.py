@@ -41,10 +41,11 @@ def test_a_hub_with_a_key_of_another_root_is_refused() -> None:
 
 
 def test_a_hub_that_is_another_node_is_refused() -> None:
-    other = OFFICES.grant(OFFICES.province, "Other", purposes=("node",), path="4402", statuses=BOTH)
-    world = World(hub_identity=identity_of("4402", other))
+    """One that would let the kit in: it lies below it."""
+    other = OFFICES.grant(OFFICES.province, "Other", purposes=("node",), path="44", statuses=BOTH)
+    world = World(hub_identity=identity_of("44", other))
     refused(world)
-    assert "4402" in world.kit_refused[0].en and "4401" in world.kit_refused[0].en
+    assert "This is 44, and not 4401." in world.kit_refused[0].en
 
 
 def test_a_hub_that_was_revoked_is_refused() -> None:
@@ -106,6 +107,16 @@ def test_a_kit_that_is_revoked_while_it_is_there_is_hung_up() -> None:
     world.hub.judge_again()
     world.run(lambda: not world.kit.up, 3)
     assert not world.hub_end.up and not world.kit.say(Class.ORDERS, b"") and world.kit.refused is not None
+
+
+def test_a_hub_that_is_revoked_while_it_is_there_is_left() -> None:
+    world = World()
+    world.connect()
+    world.revoked_for_kit = {OFFICES.node.name}
+    world.run(lambda: not world.kit.up, 40)
+    assert world.kit.refused is not None and "revoked" in world.kit.refused.en
+    world.run(for_s=2)
+    assert not world.hub_end.up and "revoked" in world.hub_refused[-1].en
 
 
 @pytest.mark.parametrize("off_ms", [-2 * YEAR_MS, 2 * YEAR_MS])

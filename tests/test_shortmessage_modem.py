@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusioncmd import subjects
+from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.errors import Unavailable
+from fusioncmd.lastline import bounds
+from fusioncmd.lastline.wire import Came, Next, Say, Taken, decode, encode
 from gateways.shortmessage import dialects, modem
+from gateways.shortmessage.carrier import Carrier
 from gateways.shortmessage.dialects import Arrived, Beams, Card, Outcome
 from gateways.shortmessage.modem import Modem
 from gateways.shortmessage.port import Port
@@ -202,3 +207,32 @@ async def test_a_cable_that_is_pulled_is_told_once(sky: Callable[[Weather], Sky]
 async def test_a_port_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(Unavailable, match=r"/dev/nowhere cannot be opened"):
         Port("/dev/nowhere", 115_200, print, print)
+
+
+async def test_what_the_node_could_not_keep_is_brought_again_in_a_while_behind_the_others() -> None:
+    bus, now_s, came = MemoryBus(), [0.0], list[bytes]()
+
+    async def take(data: bytes) -> bytes:
+        came.append(decode(Came, data).data)
+        return encode(Taken(kept=len(came) > 1))
+
+    async def say(data: bytes) -> bytes:
+        assert "cannot be opened" in decode(Next, data).modem.trouble_en
+        return encode(Say())
+
+    await bus.serve(subjects.LINE_CAME, take)
+    await bus.serve(subjects.LINE_NEXT, say)
+    carrier = Carrier(bus, "/dev/nowhere", 9_600, lambda: now_s[0])
+    carrier._came.extend((Came(1, b"first"), Came(1, b"second")))
+    for now_s[0] in (0.0, 0.2, 4.9, 5.0, 5.2):
+        await carrier._step()
+    assert came == [b"first", b"second", b"first"] and not carrier._came
+
+
+async def test_of_what_comes_while_the_node_is_away_the_oldest_go_and_are_counted() -> None:
+    carrier = Carrier(MemoryBus(), "/dev/nowhere", 9_600, lambda: 0.0)
+    for n in range(bounds.HEARD_MAX + 3):
+        carrier._heard(written("BDTXR", 1, "0166166", 2, "", f"A4{n:02X}"))
+    assert (len(carrier._came), carrier._came[0].data, carrier.shed) == (bounds.HEARD_MAX, b"\x03", 3)
+    await carrier._step()  # nobody answers
+    assert len(carrier._came) == bounds.HEARD_MAX

@@ -20,7 +20,7 @@ from gateways.satellite.recode import Recoder
 from gateways.satellite.video_hub import CUT, FRAMES_ONLY, HubVideo
 from gateways.satellite.video_kit import KitVideo
 from gateways.satellite.video_pace import SHARE
-from gateways.satellite.video_words import Listed, letter, made, read_do
+from gateways.satellite.video_words import HANDLES, Listed, letter, made, read_do
 from tests.thin_link import HUB, KIT, ThinLink
 from tests.video_frames import encoded
 
@@ -204,6 +204,18 @@ def test_a_roll_reaches_the_kit_while_it_is_its_turn() -> None:
         world.run(2.0)
     heard = [decode(each.data) for each in world.link.kit.of(subject)]
     assert [one.called for one in heard if isinstance(one, Roll)] == ["440106001"] * 3 + [""]
+
+
+def test_a_kit_that_lists_ever_more_has_so_many_and_no_more() -> None:
+    hub = World().link.hub
+    for turn in range(2):
+        hub.carrier.turned(True, 1.0 + turn)
+        for i in range(500):
+            said = msgspec.structs.replace(DRONE, name=f"d{turn}x{i}", thin="live", tracks=())
+            hub.take(hub.carrier.from_link(Kind.STILL, letter(Listed(i % HANDLES, encode(said))), 1.5 + turn), 9.0)
+    hub.said.clear()
+    hub.take(hub.carrier.due(60.0), 60.0)
+    assert len([one for each in hub.of(".what") if not (one := decode(each.data)).over]) == HANDLES  # type: ignore[union-attr]
 
 
 def test_a_kit_says_nothing_of_others_sources() -> None:

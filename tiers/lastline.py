@@ -17,7 +17,7 @@ from fusioncmd import ids, subjects
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BadMessage, Problem, Unavailable
-from fusioncmd.lastline import frames, settings, templates, twins
+from fusioncmd.lastline import frames, positions, settings, templates, twins
 from fusioncmd.lastline.bits import Reader
 from fusioncmd.lastline.frames import Kind, Repeated
 from fusioncmd.lastline.schedule import Candidate, Schedule
@@ -33,6 +33,7 @@ from tiers.line_state import LineState
 from tiers.line_twins import Twins
 from tiers.links import Links
 from tiers.problems import Said
+from tiers.tracks import TrackDesk
 
 log = structlog.get_logger("lastline")
 
@@ -47,9 +48,9 @@ class Lastline:
 
     def __init__(
         self, bus: Bus, desk: Desk, links: Links, data: Path, judge: Judge, recorder: Recorder,
-        monotonic: Callable[[], float],
+        monotonic: Callable[[], float], tracks: TrackDesk,
     ) -> None:  # fmt: skip
-        self._bus, self._desk, self._monotonic = bus, desk, monotonic
+        self._bus, self._desk, self._monotonic, self._tracks = bus, desk, monotonic, tracks
         self._refused: dict[str, tuple[float, Said]] = {}  # the last of each end, and when
         self._settled: Said | None = None  # why settings or templates are not taken
         self.repeated = 0
@@ -134,6 +135,8 @@ class Lastline:
         for peer, cut_s in self._ends.to_tell(now_s):
             if self._ends.is_above(peer):
                 yield from self._saying.above(peer, bits, now_ms)
+                units = self._tracks.units.within(self._desk.node.code, now_ms)
+                yield from self._saying.positions(peer, bits, (one.track for one in units))
             else:
                 since_ms = 0 if cut_s is None else now_ms - int((now_s - cut_s) * 1000) - LATE_MS
                 yield from self._saying.below(orders, peer, bits, since_ms, now_ms)
@@ -190,6 +193,9 @@ class Lastline:
             self._editions = self._editions - {peer} if same_edition else self._editions | {peer}
         elif not from_above and kind is Kind.REPORT:
             self._schedule.confirm(peer, await hearing.report(said, peer))
+        elif not from_above and kind is Kind.POSITIONS:
+            for track in positions.read(said, peer):
+                self._tracks.came(track)
         else:
             raise BadMessage(f"{peer} may not say that.", f"{peer} 无权发送此类短报文。")
 

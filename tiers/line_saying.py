@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -11,13 +11,14 @@ from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput
 from fusioncmd.exchange import evidence
 from fusioncmd.exchange.evidence import NOTHING
-from fusioncmd.lastline import answer_maps, bounds, frames, order_codes, reports, signed, twins
+from fusioncmd.lastline import answer_maps, bounds, frames, order_codes, positions, reports, signed, twins
 from fusioncmd.lastline.answer_maps import Section
 from fusioncmd.lastline.frames import Kind, Window
 from fusioncmd.lastline.schedule import Candidate
 from fusioncmd.lastline.templates import Table
 from fusioncmd.messages import Order
 from fusioncmd.roster.directory import Roster
+from fusioncmd.track.position import Track
 from tiers.holdings import container_of
 from tiers.ledger import Ledger
 
@@ -98,6 +99,11 @@ class Saying:
             for report in islice(held, REPORTS_AT_ONCE):
                 said = reports.write(report, frames.room(bits))
                 yield Candidate(peer, Kind.REPORT, report.id, 1 if order.status == "actual" else 2, said)
+
+    def positions(self, peer: str, bits: int, tracks: Iterable[Track]) -> Iterator[Candidate]:
+        """To the node above: where the units of this place are."""
+        for address, said in positions.pack(tracks, self.node.code, frames.room(bits)):
+            yield Candidate(peer, Kind.POSITIONS, address.encode(), 0, said, bounds.POSITIONS_S)
 
     def sections(self, orders: list[Order]) -> Iterator[Section]:
         """What is known here of an order, and of the one that it stands in for: town by town."""

@@ -104,7 +104,9 @@ class Node:
         )  # fmt: skip
         self.media = self.departments.media
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
-        self.lastline: Lastline = Lastline(bus, self.desk, self.links, data, self._judge, self.recorder, monotonic)
+        self.lastline: Lastline = Lastline(
+            bus, self.desk, self.links, data, self._judge, self.recorder, monotonic, self.media.tracks
+        )
         self._folding.trust_filters = self._notices.filters
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run, *self.departments.runs]
         self._stop = asyncio.Event()

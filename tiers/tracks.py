@@ -65,6 +65,7 @@ class TrackDesk:
 
     async def tend(self) -> None:
         """Now and then: the file, where something changed."""
+        self.units.forget_silent(self._now_ms)
         if self._written != self.units.edition:
             self._write()
 
@@ -91,12 +92,13 @@ class TrackDesk:
     async def tracks(self, question: asked.Tracks, who: Actor) -> asked.TracksReply:
         now_ms, at = self._now_ms, self._desk.place(question.node, who)
         gone = self.units.gone_since(question.since)
-        known = [one for one in self.units.within(at.code, now_ms) if _is_meant(one, question, now_ms)]
-        new = known if gone is None else [one for one in known if one.edition > question.since]
+        edition = self.units.edition
+        known = self.units.within(at.code, now_ms) if gone is None else self.units.new_within(at.code, question.since)
+        new = [one for one in known if _is_meant(one, question, now_ms)]
         page = [one for one in new if one.track.address > question.after][: question.limit]
         more = bool(page) and page[-1] is not new[-1]
         return asked.TracksReply(
-            now_ms, self.units.edition, gone is None, tuple(_line(one, question.trails) for one in page), len(known),
+            now_ms, edition, gone is None, tuple(_line(one, question.trails) for one in page), len(new),
             tuple(one for one in gone or () if one.startswith(at.dotted)), page[-1].track.address if more else None,
         )  # fmt: skip
 
@@ -130,6 +132,12 @@ class TrackDesk:
         track = self.units.put(structs.replace(known.track, at_ms=at_ms, source="manual", over=True), self._now_ms)
         self._say(track)
         return asked.TrackEnded(track.address)
+
+    def came(self, track: Track) -> None:
+        """By the last line, without its title. `BadInput` with why it is not believed."""
+        known = self.units.find(track.address)
+        named = track if known is None else structs.replace(track, title=known.track.title)
+        self._say(self.units.put(named, self._now_ms, came_in=False))
 
     def _say(self, track: Track) -> None:
         """To nodes above and to gateways; where nobody is to be reached, they hear of the next."""

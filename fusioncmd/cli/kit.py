@@ -54,6 +54,8 @@ DiskOption = Annotated[int | None, typer.Option("--disk-gib", min=0, max=1 << 20
 RadioOption = Annotated[bool | None, typer.Option("--radio/--no-radio", help=say("Radios, by SIP.", "电台（SIP）。"))]
 _modem = say("The serial line of a terminal for short messages.", "短报文终端的串口。")
 ModemOption = Annotated[str | None, typer.Option("--modem", metavar="LINE", help=_modem)]
+_media = say("Voice, video and the drone.", "语音、视频与无人机。")
+MediaOption = Annotated[bool | None, typer.Option("--media/--no-media", help=_media)]
 _alone = say("Under nobody: with a root key of its own.", "不隶属任何上级，使用自己的根密钥。")
 AloneOption = Annotated[bool | None, typer.Option("--alone/--joined-above", help=_alone)]
 _port = say("The first of its ports.", "端口段起始端口。")
@@ -81,6 +83,7 @@ def kit(
     disk_gib: DiskOption = None,
     radio: RadioOption = None,
     modem: ModemOption = None,
+    media: MediaOption = None,
     alone: AloneOption = None,
     joined: JoinedOption = None,
     first_port: FirstPortOption = None,
@@ -93,7 +96,7 @@ def kit(
         return
     given = {
         "hub": hub, "rate": rate, "ways": ways, "parent": parent, "site": site, "disk_gib": disk_gib,
-        "radio": radio, "modem": modem, "alone": alone,
+        "radio": radio, "modem": modem, "media": media, "alone": alone,
         "first_port": first_port, "nats_port": nats_port,
     }  # fmt: skip
 
@@ -115,8 +118,7 @@ def kit(
         name = places.full_name(places.find(settings.node))
 
         async def beside() -> None:
-            drone = await kit_screen.drone_url(tier)
-            kit_screen.tell_ready(tier, settings, name, drone, as_json)
+            await kit_screen.tell_ready(tier, settings, name, as_json, tell)
             await asyncio.gather(kit_screen.follow(tier, tell), kit_clock.keep(home))
 
         await until_stopped(tier, as_json, lambda: None, beside)
@@ -137,6 +139,7 @@ def prepare(
     disk_gib: DiskOption = None,
     radio: RadioOption = None,
     modem: ModemOption = None,
+    media: MediaOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=say("Where to write it.", "输出文件。"))
     ] = None,

@@ -52,7 +52,7 @@ class Settings(Struct, frozen=True):
     """`hub`: where the node above takes kits in over a satellite, at `rate`, or by `ways`; `parent`: where, on an
     ordinary network; HOST:PORT. `site`: the kit's address on the network of those on site; without one, it serves its
     own machine alone. `disk_gib` 0: a part of what the disk has. `modem`: the serial line of a terminal for short
-    messages."""
+    messages. Without `media` there is no voice, video nor drone: 200 MiB less."""
 
     node: str
     hub: str = ""
@@ -65,6 +65,7 @@ class Settings(Struct, frozen=True):
     disk_gib: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     radio: bool = False
     modem: str = ""
+    media: bool = True
     alone: bool = False
 
     @property
@@ -168,12 +169,13 @@ def front_of(settings: Settings, data: Path) -> Front | None:
     """TLS for those on site, whose pages verify nothing without it; none on the own machine."""
     if not settings.site:
         return None
-    certificate = data / "tls"
+    certificate, behind = data / "tls", [(PAGES, HERE, TERMINALS), (CONSOLE_TLS, HERE, CONSOLE)]
+    if settings.media:
+        behind.append((TALK_TLS, settings.site, TALK))
     return Front(
         haproxy(), data / "front", settings.site, certificate / SERVER, certificate / SERVER_KEY,
         tuple((settings.port(at), f"{bracketed(host)}:{settings.port(to)}", to == TERMINALS)
-              for at, host, to in ((PAGES, HERE, TERMINALS), (TALK_TLS, settings.site, TALK),
-                                   (CONSOLE_TLS, HERE, CONSOLE))),
+              for at, host, to in behind),
     )  # fmt: skip
 
 
@@ -192,9 +194,9 @@ def tier_of(settings: Settings, data: Path, divisions: Path | None) -> Tier:
         linked=linked,
         console=Console(HERE, settings.port(CONSOLE), bool(site)),
         radio=Radio(host, 5_060, None) if settings.radio else None,
-        voice=True,
-        video=Video(host if site else HERE, settings.port(TALK), talk_at),
-        cameras=Cameras(host, range(first, first + DRONES)),
+        voice=settings.media,
+        video=Video(host if site else HERE, settings.port(TALK), talk_at) if settings.media else None,
+        cameras=Cameras(host, range(first, first + DRONES)) if settings.media else None,
         keep=(settings.disk_gib or 1 << 20, KEPT_DAYS_MAX),
         tracks=Tracks(host, settings.port(MAVLINK), settings.port(COT), settings.networks),
         satellite=satellite_of(hub, linked.above, settings.rate, settings.ways or None, HERE, None),

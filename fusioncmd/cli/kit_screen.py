@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,13 +27,14 @@ from fusioncmd.words import either, say, sentence
 
 DRONE, DRONE_FILE = "drone", "drone.url"
 LOOK_EVERY_S = 2.0
+DRONE_S_MAX, GATEWAY_S_MAX, GATEWAY_EVERY_S = 1.0, 30.0, 0.2
 _FIGURES = re.compile(r"[0-9][0-9,.]*")
 STATES = {"up": ("up", "正常"), "deaf": ("one way only", "单向不通"), "cut": ("cut", "中断"),
           "mute": ("up, orders do not get through", "在线，但指令不通")}  # fmt: skip
 
 
 def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
-    """A line for each kind of person; `drone`: where it pushes to, or why that is not known."""
+    """A line for each kind of person; `drone`: where it pushes to, why it cannot, or not known yet."""
     above = tier.linked.above
     to = settings.hub or settings.parent
     lines = [
@@ -40,17 +42,18 @@ def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
         say(f"  responders  {settings.pages}", f"  责任人  {settings.pages}"),
         say("              a code for each phone: fusioncmd devices code --id PERSON",
             "          为每部手机生成登记码：fusioncmd devices code --id 编号"),
-        say("  to talk     the button on that page (PTT)", "  对讲  该页面上的一键通按钮（PTT）"),
     ]  # fmt: skip
+    if tier.video is not None:
+        lines.append(say("  to talk     the button on that page (PTT)", "  对讲  该页面上的一键通按钮（PTT）"))
     if tier.radio is not None:
         lines.append(say(f"  radios      {tier.radio.url}  (fusioncmd radios add)",
                          f"  电台  {tier.radio.url}（fusioncmd radios add）"))  # fmt: skip
     if tier.tracks is not None:
         lines.append(say(f"  positions   {tier.tracks.words}", f"  位置  {tier.tracks.words}"))
-    lines += [
-        say(f"  drone       push to {drone}", f"  无人机  推流至 {drone}"),
-        say(f"  commander   {settings.console}", f"  指挥台  {settings.console}"),
-    ]
+    if tier.cameras is not None:
+        soon = say("… (said below in a moment)", "…（稍后显示）")
+        lines.append(say(f"  drone       push to {drone or soon}", f"  无人机  推流至 {drone or soon}"))
+    lines.append(say(f"  commander   {settings.console}", f"  指挥台  {settings.console}"))
     if settings.site:
         vouches = tier.data / "tls" / CA
         lines.append(say(f"  trust       phones and browsers here trust {vouches}, once",
@@ -65,7 +68,21 @@ def screen(tier: Tier, settings: Settings, name: str, drone: str) -> list[str]:
     return lines
 
 
-def tell_ready(tier: Tier, settings: Settings, name: str, drone: str, as_json: bool) -> None:
+async def tell_ready(tier: Tier, settings: Settings, name: str, as_json: bool, tell: shell.SayLine) -> None:
+    """At once; where its drone pushes to, at the first start, when that is known."""
+    if tier.cameras is None:
+        _tell_ready(tier, settings, name, "", as_json)
+        return
+    finding = asyncio.create_task(drone_url(tier, tier.cameras.host))
+    await asyncio.wait({finding}, timeout=DRONE_S_MAX)
+    drone = finding.result() if finding.done() else ""
+    _tell_ready(tier, settings, name, drone, as_json)
+    if not drone:
+        drone = await finding
+        tell(say(f"drone: push to {drone}", f"无人机：推流至 {drone}"))
+
+
+def _tell_ready(tier: Tier, settings: Settings, name: str, drone: str, as_json: bool) -> None:
     if as_json:
         shell.print_json(
             {
@@ -98,20 +115,24 @@ def qr(text: str) -> str:
     return drawn.getvalue().rstrip()
 
 
-async def drone_url(tier: Tier) -> str:
+async def drone_url(tier: Tier, host: str) -> str:
     """Where the kit's drone pushes to; made at the first start, and when the kit's address is another."""
     file = tier.data / DRONE_FILE
-    assert tier.cameras is not None
     with contextlib.suppress(OSError):
         known = file.read_text("utf-8").strip()
-        if urlsplit(known).hostname == tier.cameras.host.strip("[]"):
+        if urlsplit(known).hostname == host.strip("[]"):
             return known
-    try:
-        async with _asking(tier) as commander:
-            question = asked.AddCamera(DRONE, "", "", "rtmp", "drone", "", None, again=True)
-            made = (await commander.ask(question)).push_to
-    except Problem as problem:
-        return sentence(problem)
+    give_up = time.monotonic() + GATEWAY_S_MAX
+    while True:
+        try:
+            async with _asking(tier) as commander:
+                question = asked.AddCamera(DRONE, "", "", "rtmp", "drone", "", None, again=True)
+                made = (await commander.ask(question)).push_to
+                break
+        except Problem as problem:  # the gateway of cameras may not have said yet that it is there
+            if time.monotonic() > give_up:
+                return sentence(problem)
+        await asyncio.sleep(GATEWAY_EVERY_S)
     partial = file.with_suffix(".partial")
     with contextlib.suppress(OSError):  # it is shown all the same
         partial.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ HEARD_MAX = 64  # messages that a modem has and the node has not; shed, the olde
 CUT_S = 60  # a link carries nothing for so long, before the last line is used
 REPEAT_S = 120  # what nobody confirmed is said again after so long, then after twice as long
 REPEAT_S_MAX = 1_800
+POSITIONS_S = 600  # between two times that a unit's place is said, however it moves
 ASK_S_MAX = 5.0  # for the node to answer the modem's process
 
 assert SHORT_BITS < LONG_BITS and WINDOW < 1 << COUNTER_BITS and REPEAT_S < REPEAT_S_MAX

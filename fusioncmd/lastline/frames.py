@@ -38,6 +38,7 @@ class Kind(IntEnum):
     ANSWERS = 3  # who received and who answered, upwards
     REPORT = 4  # what one person wrote, and from where
     HEARD = 5  # which of the other end's messages came
+    POSITIONS = 6  # where units are, upwards
 
 
 class Window(Struct, frozen=True, array_like=True):

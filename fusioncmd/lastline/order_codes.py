@@ -210,7 +210,7 @@ def _write_meant(out: Writer, meant: Meant, place: str) -> None:
     for code in (*nodes, *meant.not_nodes):
         digits = code[len(place) :]
         out.put(len(digits), 4)
-        out.put(int(digits or "0"), _digit_bits(len(digits)))
+        out.put(int(digits or "0"), digit_bits(len(digits)))
     for role in (*meant.roles, *meant.not_roles):
         out.put(role, ROLE_BITS)
 
@@ -227,13 +227,13 @@ def _read_meant(data: Reader, place: str) -> Meant:
 
 def _read_place(data: Reader, place: str) -> str:
     length = data.take(4)
-    value = data.take(_digit_bits(length))
+    value = data.take(digit_bits(length))
     if len(place) + length not in LENGTHS or not length or value >= 10**length:
         raise malformed()
     return f"{place}{value:0{length}}"
 
 
-def _digit_bits(digits: int) -> int:
+def digit_bits(digits: int) -> int:
     return int(10**digits - 1).bit_length()
 
 

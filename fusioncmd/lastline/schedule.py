@@ -1,6 +1,6 @@
 """Which message goes next, where one a minute may: the most useful. Pure; time is an argument.
 
-Orders before answers, answers before reports, and what only confirms last. Of one kind: what ends an order first,
+Orders before answers, then reports, then positions, and what only confirms last. Of one kind: what ends an order first,
 actual before exercise, what was never said before what was, and then what has waited for longest. What was said and
 not confirmed is due again after a while that doubles; what was confirmed is not, until it says something else.
 """
@@ -16,19 +16,20 @@ from fusioncmd.lastline.bits import Writer
 from fusioncmd.lastline.frames import Kind
 
 SAID_MAX = 1_024  # messages that may still be confirmed, of all peers; shed, the oldest first
-_RANK = {Kind.ORDER: 0, Kind.SIGNED: 0, Kind.ANSWERS: 1, Kind.REPORT: 2, Kind.HEARD: 3}
+_RANK = {Kind.ORDER: 0, Kind.SIGNED: 0, Kind.ANSWERS: 1, Kind.REPORT: 2, Kind.POSITIONS: 3, Kind.HEARD: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Something to say to `peer`. `key`: what it is about, the same when it is said again; `grave`: lower goes first
-    of its kind; `said`: its content."""
+    of its kind; `said`: its content; `apart_s`: so long at least between two contents."""
 
     peer: str
     kind: Kind
     key: bytes
     grave: int
     said: Writer
+    apart_s: float = bounds.REPEAT_S
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Schedule:
             known = self._known.setdefault(key, _Known(since_s=now_s))
             if known.content and known.content != each.said.packed():  # it says something else now; others had less
                 known.confirmed, known.times, known.since_s = False, 0, now_s
-                known.content, known.due_s = b"", min(known.due_s, known.sent_s + bounds.REPEAT_S)
+                known.content, known.due_s = b"", min(known.due_s, known.sent_s + each.apart_s)
             if not known.confirmed and now_s >= known.due_s:
                 due.append((_RANK[each.kind], each.grave, known.times, known.since_s, *key))
         return there[min(due)[-2:]] if due else None

@@ -6,8 +6,8 @@ An edition counts changes, so that who looks at a map asks for what is new to th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from fusioncmd.errors import BadInput, Problem
 from fusioncmd.track.bounds import GONE_MAX, KEPT_MS, TRAIL_POINTS_MAX, TRAIL_STEP_M, UNITS_MAX, UNITS_OF_PLACE_MAX
@@ -89,11 +89,20 @@ class Units:
     def find(self, address: str) -> Known | None:
         return self._known.get(address)
 
-    def within(self, code: str, now_ms: int) -> Iterator[Known]:
-        """Those of that place and below, in the order of their addresses; who was silent for `KEPT_MS` is forgotten."""
+    def within(self, code: str, now_ms: int) -> list[Known]:
+        """Those of that place and below, in the order of their addresses."""
+        self.forget_silent(now_ms)
+        return [one for _, one in sorted(self._known.items()) if one.track.node.startswith(code)]
+
+    def new_within(self, code: str, edition: int) -> list[Known]:
+        """Those of them that changed since, in the same order; what it costs is what changed."""
+        new = takewhile(lambda one: one.edition > edition, reversed(self._known.values()))
+        return sorted((one for one in new if one.track.node.startswith(code)), key=lambda one: one.track.address)
+
+    def forget_silent(self, now_ms: int) -> None:
+        """Who was not heard of for `KEPT_MS`."""
         while self._known and now_ms - (first := next(iter(self._known.values()))).heard_ms > KEPT_MS:
             self._forget(first.track.address)
-        yield from (one for _, one in sorted(self._known.items()) if one.track.node.startswith(code))
 
     def gone_since(self, edition: int) -> list[str] | None:
         """Addresses of those that were forgotten since; None where that is not known (any more)."""

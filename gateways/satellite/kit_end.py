@@ -21,6 +21,7 @@ from gateways.satellite.wire import REFUSED, Ended, Hello, Moved, Proved
 
 REDIAL_S, REDIAL_S_MAX = 1.0, 30.0
 REFUSED_S = 30.0  # until who was refused, or refused the hub, asks again
+JUDGE_EACH_S = 10.0  # with the next packet, which comes each 24 s at least
 HANDSHAKE_S = 15.0  # from the first packet that was heard of it
 HANDSHAKE_UNHEARD_S = 60.0
 HANDSHAKE_NEXT_WAY_S = 6.0  # where there are others
@@ -44,7 +45,7 @@ class KitEnd(End):
         self._ticket, self._keep_ticket = ticket, keep_ticket
         self._tries = 0
         self._redial_s: float | None = None
-        self._began_s = 0.0
+        self._began_s = self._judge_s = 0.0
 
     def start(self, now_s: float) -> None:
         self._dial(now_s)
@@ -131,21 +132,28 @@ class KitEnd(End):
                 self._ready(wire, now_s)
             elif wire is not None and wire.feeds:
                 self.take(event, 0)
+        if wire is not None and wire.ready and now_s >= self._judge_s and wire.may_speak:
+            self._judge_hub(wire, wire.statement or b"", now_s)  # it may have been revoked since
         self.watch(now_s)
 
     def _proved(self, wire: Wire | None, event: Proved, now_s: float) -> None:
         assert wire is not None
+        if self._judge_hub(wire, event.statement, now_s):
+            self.connections += 1
+            self.resumed += event.resumed
+            wire.say_hello(Hello(self._believes.now_ms(), self.provisioned_bps))
+
+    def _judge_hub(self, wire: Wire, statement: bytes, now_s: float) -> bool:
+        self._judge_s = now_s + JUDGE_EACH_S
         try:
-            self._judge(event.statement)
+            self._judge(statement)
         except Problem as problem:
             self.refused = identity.refused(f"The hub {self.peer}", f"上级枢纽 {self.peer}", problem)
             self._tell(self.refused)
             wire.close(REFUSED, self.refused.en, self.refused.zh)
             self._redial_s = now_s + REFUSED_S
-            return
-        self.connections += 1
-        self.resumed += event.resumed
-        wire.say_hello(Hello(self._believes.now_ms(), self.provisioned_bps))
+            return False
+        return True
 
     def _ready(self, wire: Wire | None, now_s: float) -> None:
         """The hub has judged us too: it answered our hello."""

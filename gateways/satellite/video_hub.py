@@ -22,12 +22,13 @@ from gateways.satellite.carrying import Kind, Letter, Link, Publish, Work
 from gateways.satellite.classes import Class
 from gateways.satellite.video_order import InOrder
 from gateways.satellite.video_rtp import RtpMaker
-from gateways.satellite.video_words import FMTP, Frame, Listed, Roll, Still, Wanted, at_and_below, letter, read
+from gateways.satellite.video_words import FMTP, HANDLES, Frame, Listed, Roll, Still, Wanted, at_and_below, letter, read
 
 WANT_SAID_S = 10.0  # what is wanted is said again so often
 KEY_S = 4.0  # a keyframe is asked for at most so often
 CUT_KEPT_S = 600.0  # sources of a link that is cut for longer are over
 LIST_WAIT_S = 30.0  # after a cut, what the kit does not list again is over
+SOURCES_MAX = 2 * HANDLES  # those of now and, after a cut, of before; shed, one of before
 ASKING_MAX = 64  # gateways that ask of one source; shed, the new one
 CUT = ("The link to the kit is cut.", "与四合一装备的链路中断。")
 FRAMES_ONLY = ("Only stills: the link has no room for this picture live.", "链路带宽不足，仅传静态画面。")
@@ -36,6 +37,7 @@ FRAMES_ONLY = ("Only stills: the link has no room for this picture live.", "链�
 class HubSource:
     def __init__(self, handle: int, path: Path, source: Source, now_s: float) -> None:
         self.handle, self.path, self.source, self.listed_s = handle, path, source, now_s
+        self.address = f"{path.dotted}.{source.name}"
         seed = f"{path.dotted}.{source.name} {source.since_ms} {now_s!r}"
         self.rtp = RtpMaker(zlib.crc32(seed.encode()) or 1)
         self.said_s = -1e9
@@ -153,11 +155,13 @@ class HubVideo:
         if source.over:
             return self._over(address, work)
         other = self._by_handle(said.handle)
-        if other is not None and f"{other.path.dotted}.{other.source.name}" != address:
-            other.handle = -1
+        if other is not None and other.address != address:
+            self._over(other.address, work)
         one = self._known.get(address)
         if one is None or one.source.since_ms != source.since_ms:
             asks = {} if one is None else one.asks
+            if one is None and len(self._known) >= SOURCES_MAX:
+                self._over(next(each.address for each in self._known.values() if each.handle < 0), work)
             one = self._known[address] = HubSource(said.handle, path, source, now_s)
             one.asks = asks
         one.handle, one.source, one.listed_s = said.handle, source, now_s

@@ -37,7 +37,7 @@ class Carrier:
         self._modem = Modem(clock())
         self._port: Port | None = None
         self._came: deque[Came] = deque()
-        self._open_s = self._ask_s = clock()
+        self._open_s = self._ask_s = self._bring_s = clock()
         self._trouble: Problem | None = None
         self.shed = 0
         self._stopped = False
@@ -62,11 +62,12 @@ class Carrier:
         if self._port is not None:
             self._port.write(self._modem.due(now_s))
         try:
-            await self._bring()
+            if now_s >= self._bring_s:
+                await self._bring(now_s)
             if now_s >= self._ask_s:
                 await self._ask(now_s)
         except Problem as problem:  # the node is away: what came waits, and the next is asked for later
-            self._ask_s = now_s + ASK_S
+            self._ask_s = self._bring_s = now_s + ASK_S
             log.warning("shortmessage.node_does_not_answer", problem=problem.en)
 
     def _open(self, now_s: float) -> None:
@@ -98,14 +99,18 @@ class Carrier:
         if out and self._port is not None:
             self._port.write(out)
 
-    async def _bring(self) -> None:
+    async def _bring(self, now_s: float) -> None:
+        """What the node could not keep is brought again in a while, behind the others."""
         while self._came:
             came = self._came[0]
             taken = decode(Taken, await self._bus.ask(subjects.LINE_CAME, encode(came), bounds.ASK_S_MAX))
+            if self._came and self._came[0] is came:  # it was not shed meanwhile
+                self._came.rotate(-1)
+                if taken.kept:
+                    self._came.pop()
             if not taken.kept:
+                self._bring_s = now_s + ASK_S
                 return
-            if self._came and self._came[0] is came:
-                self._came.popleft()
 
     async def _ask(self, now_s: float) -> None:
         state = self._state(now_s)

@@ -87,7 +87,7 @@ def test_a_scenario_that_is_not_there_is_refused() -> None:
 def test_a_demo_that_is_interrupted_leaves_nothing_running(how: str) -> None:
     mark = f"demo-{os.getpid()}-{how}"
     with subprocess.Popen(
-        [sys.executable, "-m", "loadtest", "demo", "--people", "3000", "--terminals", "100"],
+        [sys.executable, "-m", "loadtest", "demo", "--people", "400", "--terminals", "100"],
         cwd=ROOT, env=os.environ | {"FUSIONCMD_MARK": mark}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         assert process.stdout is not None

@@ -103,7 +103,7 @@ def test_a_kit_whose_clock_is_two_years_behind_goes_on_from_what_it_knew_and_los
     make_keys(data, KIT, guangdong())
     (data / kit_clock.FILE).write_text(str(round(time.time())))
     wrong = OFTEN | {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"-{TWO_YEARS_S}"}
-    with KitProcess(tmp_path, "--node", KIT, "--alone", more=wrong) as kit:
+    with KitProcess(tmp_path, "--node", KIT, "--alone", "--no-media", more=wrong) as kit:
         assert "This machine's clock is wrong" in kit.screen and "is ready" in kit.screen
         assert kit.cli("roster", "import", people(tmp_path)).code == 0
         with Handset(kit.terminals, tickets(kit, tmp_path)[0]) as device:

@@ -136,6 +136,7 @@ def over(speaker: Radio, listener: Radio) -> bool:
 async def test_who_speaks_at_the_kit_is_heard_above_and_answered(world: World) -> None:
     async with radios(world.hub, HUB) as above, radios(world.kit, KIT) as below:
         near, far = Radio(below, "near", node=KIT), Radio(above, "far")
+        await asyncio.sleep(0.6)  # until both have heard which nodes there are
         async with calling(near, far):
             await asyncio.sleep(1.0)  # until the kit's end has said that somebody there listens
             await speaks(near, far, 0.6, 2.0)
