@@ -7,8 +7,10 @@ import random
 import pytest
 
 from fusioncmd import subjects
+from fusioncmd.canary import Branch
 from fusioncmd.exchange import items
 from fusioncmd.exchange.evidence import ANSWERS_AT
+from fusioncmd.exchange.wire import pack_frame
 from fusioncmd.messages import Report, RosterSlice, encode
 from fusioncmd.pulse import Beat, pack
 from gateways.satellite import beats, dictionary
@@ -48,14 +50,20 @@ def test_an_order_goes_down_and_its_answer_comes_back(world: World) -> None:
     assert not world.kit.bridge.bad and not world.hub.bridge.bad
 
 
-def test_an_order_does_not_wait_behind_slices_and_reports_that_are_underway(world: World) -> None:
+def all_there(world: World, first: int) -> float:
+    """After how long five orders that are issued together have come."""
+    orders = [order_item(n)[:2] for n in range(first, first + 5)]
+    for key, value in orders:
+        world.hub.replica.put(key, value)
+    return world.until(lambda: all(world.kit.replica.get(key) == value for key, value in orders))
+
+
+def test_orders_do_not_wait_behind_slices_and_reports_that_are_underway(world: World) -> None:
+    alone_s = all_there(world, 1)
     world.hub.replica.put(*a_slice(TOWNS[TOWN], 4_000))
     world.run(3.0)
     assert world.link.hub.waiting(Class.REPORTS) > 1_000, "there is something to wait behind"
-    key, value, _ = order_item()
-    world.hub.replica.put(key, value)
-    alone_s = 0.3 + 0.05 + 2 * len(value) * 8 / 64_000
-    assert world.until(lambda: world.kit.replica.get(key) == value) < alone_s + 0.3
+    assert all_there(world, 11) < alone_s + 0.2
     assert not world.same
     assert world.until(lambda: world.same, 120.0) > 3.0
     assert world.hub.exchange.flow.lost == 0, "what waits is not taken for lost"
@@ -133,6 +141,27 @@ def test_a_kit_whose_gateways_answer_no_canary_is_mute(world: World) -> None:
     world.until(lambda: world.hub.trail.silent_since_s(0.0, world.link.now_s) is not None, 90.0)
     world.kit.answers = True
     assert world.until(lambda: world.hub.trail.silent_since_s(0.0, world.link.now_s) is None, 20.0) < 12.0
+
+
+def test_what_does_not_carry_below_is_told_once_and_ages_by_itself(world: World) -> None:
+    village = f"{COUNTY}001101"
+    world.kit.below = (Branch(village, "cut", 7_000, f"{COUNTY}001"),)
+    world.run(1.5)
+    before = world.link.kit.wire_bytes
+    world.run(60.0, 0.05)
+    word = world.hub.beats[-1].word
+    assert word is not None and word.below[0].code == village and 64_000 < word.below[0].age_ms < 70_000
+    assert world.link.kit.wire_bytes - before < 300
+    world.kit.below = ()
+    world.until(lambda: (word := world.hub.beats[-1].word) is not None and not word.below, 10.0)
+
+
+def test_while_the_link_is_down_nothing_is_kept_for_it(world: World) -> None:
+    carrier = world.hub.bridge.carriers[0]
+    frame = pack_frame(1, 2, 0, (0, 0), [])
+    assert len(carrier.from_bus("", frame, 1.0).letters) == 1
+    carrier.turned(False, 1.0)
+    assert not carrier.from_bus("", frame, 1.0).letters
 
 
 def test_the_round_trip_that_a_node_sees_is_the_link_s(world: World) -> None:
