@@ -43,7 +43,7 @@ async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_res
     ticket = tmp_path / "ticket"
     profile = Profile(delay_ns=20 * MS, loss=0.03, rate_bps=1_000_000)
     async with Link(("127.0.0.1", port), profile, carries="udp", seed=3) as link:
-        ways = (Way("sat", "127.0.0.1", 1_000_000),)
+        ways = (Way("sat", "127.0.0.1", 1_000_000), Way("4g", "127.0.0.2", 2_000_000))
 
         def dialler() -> KitDialer:
             made = KitDialer(("127.0.0.1", link.port), ways, KIT_IDENTITY, BELIEVES, HUB, ticket)
@@ -63,6 +63,12 @@ async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_res
         assert sum(cls is Class.VOICE for cls, _ in heard) > 30
         assert kit.facts().loss >= 0 and hub.facts()[0].peer == KIT
         assert stat.S_IMODE(ticket.stat().st_mode) == 0o600
+
+        kit.use("4g")  # from another address of this machine
+        await until(lambda: kit.facts().way == "4g" and pipes[KIT].rate_bps == 2_000_000)
+        assert pipes[KIT].say(Class.ORDERS, exchange("by 4g")) and kit.say(Class.ORDERS, exchange("by 4g"))
+        await until(lambda: (Class.ORDERS, exchange("by 4g")) in heard and (Class.ORDERS, exchange("by 4g")) in back)
+        assert kit.facts().connections == 1
 
         kit.close()
         kit = dialler()

@@ -99,7 +99,7 @@ class KitDialer:
         self._sockets.clear()
 
     def use(self, way: str) -> None:
-        """Change over to that way now, if it answers; `NotFound`."""
+        """Change over to that way now, if it answers; `BadInput` where there is none of that name."""
         self.end.use(way, time.monotonic())
         self._wake()
 
