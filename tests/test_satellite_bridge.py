@@ -61,7 +61,7 @@ def all_there(world: World, first: int) -> float:
 def test_orders_do_not_wait_behind_slices_and_reports_that_are_underway(world: World) -> None:
     alone_s = all_there(world, 1)
     world.hub.replica.put(*a_slice(TOWNS[TOWN], 4_000))
-    world.run(3.0)
+    world.run(0.6)
     assert world.link.hub.waiting(Class.REPORTS) > 1_000, "there is something to wait behind"
     assert all_there(world, 11) < alone_s + 0.2
     assert not world.same
