@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 import time
 from pathlib import Path
 
+import pytest
+
+from gateways.satellite import hub_end
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.classes import Class
 from gateways.satellite.dialler import KitDialer
@@ -18,6 +22,7 @@ from loadtest.link.packets import Profile
 from loadtest.link.quantities import MS
 from loadtest.offices import NOW_MS
 from tests.satellite_link import HUB, HUB_IDENTITY, KIT, KIT_IDENTITY, OFFICES, exchange
+from tests.test_satellite_bad_input import first_packet
 
 BELIEVES = Believes(lambda: OFFICES.anchors, lambda chain: None, lambda: NOW_MS)
 WAIT_S = 20.0
@@ -80,4 +85,28 @@ async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_res
         await until(lambda: kit.up)
         assert kit.facts().resumed == 1
         kit.close()
+    hub.close()
+
+
+async def test_who_never_finishes_a_handshake_and_connections_that_were_replaced_cost_nothing_afterwards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hub_end, "HANDSHAKE_S", 0.3)
+    pipes: dict[str, Pipe] = {}
+    hub = HubPort("127.0.0.1", 0, HUB_IDENTITY, BELIEVES, lambda code: True, pipes.__setitem__, 1_000_000)
+    port = await hub.open()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(first_packet(), ("127.0.0.1", port))
+        await until(lambda: hub._timers)
+        await until(lambda: not hub._timers)  # it is forgotten, and nobody looks at it again
+
+    monkeypatch.setattr(hub_end, "HANDSHAKE_S", 15.0)
+    monkeypatch.setattr(hub_end, "QUIET_HUB_S", 0.2)
+    for _ in range(3):  # the same kit, each time after a loss of power: it says nothing to the hub
+        kit = KitDialer(("127.0.0.1", port), (Way("sat", "", 1_000_000),), KIT_IDENTITY, BELIEVES, HUB)
+        await kit.open()
+        await until(lambda kit=kit: kit.up)
+        kit.end.transmit = lambda now_s: []  # type: ignore[method-assign]
+        kit.close()
+    await until(lambda: len(hub._timers) == 1)
     hub.close()
