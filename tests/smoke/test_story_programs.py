@@ -35,9 +35,10 @@ def leaves(command: Any) -> Iterator[Any]:
         yield from [command] if one is None else leaves(one)
 
 
-def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, tmp_path: Path) -> None:
+def questions(order: str, tmp_path: Path) -> dict[tuple[object, ...], str]:
+    """Each command, and a name that its answer has."""
     sample = tmp_path / "sample.csv"
-    said = {
+    return {
         ("version",): "version",
         ("plan", "--people", 5_000): "gateways",
         ("health",): "caught_up",
@@ -90,6 +91,10 @@ def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, 
         ("bus", "grant", "commander-9", "--kind", "commander"): "key",
         ("tls", "init", "--data", tmp_path / "tls"): "certificate",
     }
+
+
+def test_every_command_speaks_json_and_ends_well(tier: TierProcess, order: str, tmp_path: Path) -> None:
+    said = questions(order, tmp_path)
     for typed, key in said.items():
         assert key in tier.ask(*typed), typed
     assert {typed[0] for typed in said} == set(COMMANDS) - {
