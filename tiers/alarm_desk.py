@@ -56,6 +56,7 @@ class AlarmDesk:
         self._read_at: tuple[int, int] | None = None
         self._problem: Said | None = None
         self._pending: OrderedDict[bytes, None] = OrderedDict()  # to be looked at by playbooks
+        self._urgent: OrderedDict[bytes, None] = OrderedDict()  # and before those, as somebody is called or waits
         self._wake = asyncio.Event()
         self.bad = 0
 
@@ -72,17 +73,18 @@ class AlarmDesk:
 
     async def run(self) -> None:
         """Until cancelled: playbooks look at what came."""
+        self._current()
         await self.start()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._pending:
-                ident, _ = self._pending.popitem(last=False)
+            while queue := self._urgent or self._pending:
+                ident, _ = queue.popitem(last=False)
                 try:
                     await self._consider(ident)
                 except Problem as problem:  # the bus is down: it is looked at again
                     log.warning("alarms.not_considered", problem=problem.en)
-                    self._pending[ident] = None
+                    queue[ident] = None
                     await asyncio.sleep(0.5)
 
     def problems(self) -> Iterator[Said]:
@@ -104,7 +106,15 @@ class AlarmDesk:
             log.error("alarms.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
             return
         self.book.hear(alarm)
-        self._pending[alarm.id] = None
+        self._look_at(alarm.id, any(p.at_once and playbooks.applies(p, alarm, "") for p in self._playbooks))
+
+    def _look_at(self, ident: bytes, urgent: bool) -> None:
+        """A storm of what waits for a second look does not delay an alarm that calls somebody."""
+        if urgent:
+            self._urgent[ident] = None
+            self._pending.pop(ident, None)
+        elif ident not in self._urgent:
+            self._pending[ident] = None
         self._wake.set()
 
     # --- playbooks
@@ -185,8 +195,7 @@ class AlarmDesk:
         await self._decide(
             known, "confirmed" if request.confirm else "dismissed", by=who.name, words=(request.words, request.words)
         )
-        self._pending[known.alarm.id] = None
-        self._wake.set()
+        self._look_at(known.alarm.id, urgent=True)
         return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())))
 
     async def dry(self, request: asked.DryPlaybooks, who: Actor) -> asked.DryReply:
