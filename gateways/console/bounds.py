@@ -14,6 +14,7 @@ STREAM_SAYS_S = 15  # something, so that no proxy closes a stream
 SESSION_SEEN_S = 30  # so long at most a stream goes on after its session's end
 SILENT_SHOWN_MAX = 1_000  # in a report; the CSV has all
 REPORTS_SHOWN_MAX = 200
+ALARMS_SHOWN_MAX = 200  # in one reply; the newest
 CUTS_MADE_MAX = 4  # files of video at once; reject
 CUTS_MAX = 16  # files of video that were made, kept for who asks again; the oldest goes
 CUT_BYTES_MAX = 2 * 1024**3  # of segments of one; reject

@@ -2,6 +2,7 @@
  * session that ends, nor a page that is loaded again loses any of it. */
 
 import { reactive, watch } from "vue";
+import type { Prepared } from "./alarms";
 import type { IssuedOrder, Status } from "./asking";
 import { makeId } from "./codec";
 import { draftPlaces, panel } from "./scene";
@@ -10,12 +11,13 @@ const KEY = "fusioncmd.draft", TEMPLATES = "fusioncmd.templates", TEMPLATES_MAX 
 export interface Written {
   id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[];
   receive_s: number; answer_s: number; open_s: number; ladder: string; places: string[];
+  alarm: { id: string; playbook: string; headline: string } | null; // a playbook made it
 }
 export interface Template { name: string; text: string; answers: string[] }
 
 const blank = (): Written => ({
   id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [],
-  receive_s: 120, answer_s: 600, open_s: 86_400, ladder: "", places: [],
+  receive_s: 120, answer_s: 600, open_s: 86_400, ladder: "", places: [], alarm: null,
 });
 
 function kept<T>(key: string, otherwise: T): T {
@@ -31,6 +33,19 @@ for (const code of draft.places) draftPlaces.add(code);
 
 watch(() => [...draftPlaces], (places) => (draft.places = places));
 watch(draft, () => localStorage.setItem(KEY, JSON.stringify(draft)), { flush: "sync" });
+
+/* The order that a playbook made of an alarm; what was being written before is kept as a template. */
+export function beginPrepared(made: Prepared, id: string, alarm: NonNullable<Written["alarm"]>): void {
+  if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
+  const { status, text, severity, answers, audience, receive_within_s, answer_within_s, open_s, ladder } = made;
+  Object.assign(draft, {
+    ...blank(), id, status, text, severity, answers: [...answers], roles: [...(audience.roles ?? [])], receive_s: receive_within_s,
+    answer_s: answer_within_s, open_s, ladder, alarm,
+  });
+  draftPlaces.clear();
+  for (const code of audience.nodes) draftPlaces.add(code);
+  panel.value = "compose";
+}
 
 /* Of this moment and no other order's; one that was asked for without an answer keeps its own, and is issued once. */
 export const renew = (): void => void (draft.id = makeId(Date.now()));

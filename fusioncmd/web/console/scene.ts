@@ -30,11 +30,17 @@ export const cuts = shallowRef<CutLine[]>([]); // branches that carry nothing, a
 export const reports = shallowRef<ReportLine[]>([]);
 export const reportsTotal = ref(0);
 export const trouble = shallowRef<Problem | null>(null);
-export const panel = ref<"order" | "compose" | "after" | "people" | "audit" | "roll">("order");
+export const panel = ref<"order" | "compose" | "after" | "people" | "audit" | "roll" | "alarms" | "experts">("order");
 export const standing = ref("silent");
 export const draftPlaces = reactive(new Set<string>()); // picked for a new order
 export const rollPicks = ref(false); // places for a roll are picked
+export const pointing = ref(false); // a point of the map is picked
+export const touchedAt = shallowRef<[lat: number, lon: number] | null>(null); // in the datum of the map
 export const picking = computed(() => panel.value === "compose" || (panel.value === "roll" && rollPicks.value));
+
+export function touched(lat: number, lon: number): void {
+  [touchedAt.value, pointing.value] = [[lat, lon], false];
+}
 
 /* The outermost place of who is logged in. */
 export const top = computed(() => {

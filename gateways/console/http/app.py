@@ -30,7 +30,20 @@ from fusioncmd.pages import source_of
 from gateways.console import bounds
 from gateways.console.cuts import Cuts
 from gateways.console.desk import Desk
-from gateways.console.http import exports, kept, live, looking, orders, pages, sessions, talk, tracks, video
+from gateways.console.http import (
+    alarms,
+    experts,
+    exports,
+    kept,
+    live,
+    looking,
+    orders,
+    pages,
+    sessions,
+    talk,
+    tracks,
+    video,
+)
 from gateways.console.http.asking import Asked
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 from gateways.console.watching import Watching
@@ -69,7 +82,8 @@ def make_app(
                 await task
             cuts.close()
 
-    routes = [part.ROUTES for part in (sessions, orders, looking, live, exports, talk, video, kept, tracks)]
+    parts = sessions, orders, looking, live, exports, talk, video, kept, tracks, alarms, experts
+    routes = [part.ROUTES for part in parts]
     policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(
         [Router("/api", route_handlers=routes, before_request=_check_origin, cache_control=None), *pages.routes(read)],

@@ -1,0 +1,57 @@
+/* What follows from alarms for a screen: which ring, which stand together on a map, whose ground they mean. Pure. */
+
+export type Severity = "extreme" | "severe" | "moderate" | "minor" | "unknown";
+export type Standing = "open" | "confirmed" | "dismissed" | "over";
+export interface Heard { id: string; standing: Standing; gravest: Severity; first_ms: number }
+export interface Spot<T> { x: number; y: number; of: T }
+export interface Gathered<T> { x: number; y: number; all: T[] } // the gravest first
+
+export const SEVERITIES: Severity[] = ["extreme", "severe", "moderate", "minor", "unknown"];
+export const RING_MS_MAX = 10 * 60_000; // said longer ago, it is no news: a page that is opened rings for what is of now
+export const RUNG_MAX = 500; // remembered; the oldest is forgotten, and is too old to ring by then
+
+export const isGraver = (one: Severity, other: Severity): boolean => SEVERITIES.indexOf(one) < SEVERITIES.indexOf(other);
+export const stands = (standing: Standing): boolean => standing === "open" || standing === "confirmed";
+
+/* Those that ring now: extreme, not looked at by anybody, of the last minutes, and each once. */
+export function ringing<T extends Heard>(heard: T[], rung: ReadonlySet<string>, nowMs: number): T[] {
+  return heard.filter((one) =>
+    one.gravest === "extreme" && one.standing === "open" && !rung.has(one.id) && nowMs - one.first_ms < RING_MS_MAX);
+}
+
+/* With those that rang just now, the latest last. */
+export function remembered(rung: Iterable<string>, more: string[]): string[] {
+  return [...new Set([...rung, ...more])].slice(-RUNG_MAX);
+}
+
+/* Spots within `near` pixels of a graver one stand with it: as many marks as can be told apart. */
+export function gathered<T>(spots: Spot<T>[], severityOf: (one: T) => Severity, near: number): Gathered<T>[] {
+  const found: Gathered<T>[] = [];
+  const rank = (spot: Spot<T>): number => SEVERITIES.indexOf(severityOf(spot.of));
+  for (const spot of [...spots].sort((a, b) => rank(a) - rank(b))) {
+    const beside = found.find((one) => Math.hypot(one.x - spot.x, one.y - spot.y) < near);
+    if (beside) beside.all.push(spot.of);
+    else found.push({ x: spot.x, y: spot.y, all: [spot.of] });
+  }
+  return found;
+}
+
+/* Of each county that alarms mean, how grave it is: a town's alarm is drawn on its county, a city's on all of its own. */
+export function grounds(alarms: { nodes: string[]; gravest: Severity }[], counties: string[]): Map<string, Severity> {
+  const found = new Map<string, Severity>();
+  for (const { nodes, gravest } of alarms) for (const node of nodes) for (const county of counties) {
+    if (!county.startsWith(node) && !node.startsWith(county)) continue;
+    const before = found.get(county);
+    if (!before || isGraver(gravest, before)) found.set(county, gravest);
+  }
+  return found;
+}
+
+/* Corners of a circle on the ground, for a map: longitude and latitude, closed. */
+export function circle(lat: number, lon: number, radiusM: number, corners = 48): [number, number][] {
+  const high = radiusM / 111_320, wide = high / Math.max(Math.cos((lat * Math.PI) / 180), 0.01);
+  return Array.from({ length: corners + 1 }, (_, i) => {
+    const angle = (2 * Math.PI * (i % corners)) / corners;
+    return [lon + wide * Math.cos(angle), lat + high * Math.sin(angle)];
+  });
+}
