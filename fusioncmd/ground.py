@@ -46,6 +46,14 @@ class Nearby(Generic[T]):
         self._cells[_cell(at)].append((at, thing))
         self._count += 1
 
+    def remove(self, at: Point, thing: T) -> None:
+        """ValueError: it is not there."""
+        cell = self._cells[_cell(at)]
+        cell.remove((at, thing))
+        if not cell:
+            del self._cells[_cell(at)]
+        self._count -= 1
+
     def within(self, centre: Point, metres: float) -> list[tuple[float, T]]:
         """Distance and thing, the nearest first."""
         found = []
