@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -194,3 +196,21 @@ async def test_what_somebody_wrote_comes_up_with_its_place_and_the_whole_of_it_l
         whole = msgspec.structs.replace(wrote, order=order.id)
         await world.buses[HUB].store(subjects.report(Place(KIT)), encode(whole))  # by the exchange, later
         await until(lambda: account.reports[wrote.id] == whole)
+
+
+async def test_a_message_that_is_brought_again_while_it_is_being_taken_alarms_nobody_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line_world(tmp_path) as world:
+        await world.call()
+        say, desk = await world.next(HUB), world.nodes[KIT].desk
+        compose = desk.compose
+
+        async def slowly(*given: Any) -> Any:
+            world.pass_time(6)  # the modem's process waits 5 s for an answer
+            await asyncio.sleep(0.01)
+            return await compose(*given)
+
+        monkeypatch.setattr(desk, "compose", slowly)
+        assert await asyncio.gather(world.bring(KIT, say.data), world.bring(KIT, say.data)) == [True, True]
+        assert len(world.orders(KIT)) == 1
