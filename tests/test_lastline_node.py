@@ -12,11 +12,14 @@ import pytest
 from fusioncmd import subjects
 from fusioncmd.bus.port import CALL
 from fusioncmd.codes import Path as Place
+from fusioncmd.errors import NotFound
+from fusioncmd.lastline.order_codes import Meant, role_digest
 from fusioncmd.messages import Report, Selector, encode
 from fusioncmd.pulse import Beat
 from tests.line_world import CARDS, HUB, KIT, PEOPLE, counted, line_world, stand_in
 from tests.nats_server import until
 from tests.worlds import NOW_MS, make_id
+from tiers.line_orders import selector
 
 
 async def test_an_order_goes_down_in_560_bits_and_the_answers_of_300_come_up_in_560(tmp_path: Path) -> None:
@@ -157,6 +160,13 @@ async def test_roles_are_kept_and_one_that_nobody_has_issues_nothing(tmp_path: P
         (here,) = world.orders(KIT)
         assert here.audience == Selector((KIT,), ("flood",))
         assert len(world.nodes[KIT].desk.ledger.targeted(here)) == 150
+
+
+def test_who_has_one_of_several_roles_is_meant_though_nobody_here_has_the_others() -> None:
+    divers, flood = role_digest("divers"), role_digest("flood")
+    assert selector(Meant((KIT,), (), (divers, flood)), KIT, ["flood"]) == Selector((KIT,), ("flood",))
+    with pytest.raises(NotFound, match="nobody has here"):
+        selector(Meant((KIT,), (), (divers,)), KIT, ["flood"])
 
 
 async def test_a_restart_uses_no_number_twice_and_takes_nothing_twice(tmp_path: Path) -> None:
