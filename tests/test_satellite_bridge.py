@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+import zstandard
 
 from fusioncmd import subjects
 from fusioncmd.canary import Branch
+from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import items
 from fusioncmd.exchange.evidence import ANSWERS_AT
 from fusioncmd.exchange.wire import pack_frame
@@ -232,6 +234,11 @@ def test_a_squeezed_letter_is_released_to_no_more_than_its_bound() -> None:
     assert len(bomb) < 1_000
     with pytest.raises(Exception, match="squeezed"):
         dictionary.release(bomb, 1, 65_536)
+    shape = zstandard.ZstdCompressionParameters(format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=True)
+    for size in (10, 255, 256, 65_000, 50_000_000):  # each is said by another form of the head
+        sized = zstandard.ZstdCompressor(compression_params=shape).compress(bytes(size))
+        with pytest.raises(BadMessage, match="own length"):
+            dictionary.release(sized, 1, 65_536)
     assert dictionary.release(dictionary.squeeze(pack(world_beat()), 1), 1, 65_536) == pack(world_beat())
 
 

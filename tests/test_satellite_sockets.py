@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways.satellite import hub_end
+from gateways.satellite import dialler, hub_end
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.classes import Class
 from gateways.satellite.dialler import KitDialer
@@ -50,12 +50,12 @@ async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_res
     async with Link(("127.0.0.1", port), profile, carries="udp", seed=3) as link:
         ways = (Way("sat", "127.0.0.1", 1_000_000), Way("4g", "127.0.0.2", 2_000_000))
 
-        def dialler() -> KitDialer:
+        def dial() -> KitDialer:
             made = KitDialer(("127.0.0.1", link.port), ways, KIT_IDENTITY, BELIEVES, HUB, ticket)
             made.heard = lambda cls, letter: back.append((cls, letter))
             return made
 
-        kit = dialler()
+        kit = dial()
         await kit.open()
         await until(lambda: kit.up and KIT in pipes and pipes[KIT].up)
         for n in range(40):
@@ -76,7 +76,7 @@ async def test_over_sockets_and_a_link_that_loses_letters_go_both_ways_and_a_res
         assert kit.facts().connections == 1
 
         kit.close()
-        kit = dialler()
+        kit = dial()
         assert kit.say(Class.ORDERS, exchange("after the restart"))
         began_s = time.monotonic()
         await kit.open()
@@ -110,3 +110,14 @@ async def test_who_never_finishes_a_handshake_and_connections_that_were_replaced
         kit.close()
     await until(lambda: len(hub._timers) == 1)
     hub.close()
+
+
+async def test_a_hub_whose_name_is_none_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialler, "ASK_AGAIN_S", 0.02)
+    names = []
+    kit = KitDialer(("hub..example", 7_000), (Way("sat", "", 64_000),), KIT_IDENTITY, BELIEVES, HUB)
+    unknown = kit._unknown
+    monkeypatch.setattr(kit, "_unknown", lambda why: (names.append(why), unknown(why)))
+    await kit.open()
+    await until(lambda: len(names) > 1)
+    kit.close()
