@@ -7,8 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from fusioncmd import limits
-from fusioncmd.api.question import CodeOrNone, Question, Verbs
+from fusioncmd.api.question import CodeOrNone, Question, Verbs, parts
 from fusioncmd.places.place import Ident, Place, Where, encode
 
 PUT_MAX = 500  # in one question, and no more than fit into its bytes
@@ -72,15 +71,5 @@ VERBS: Verbs = {
 
 
 def questions(places: Iterable[Place]) -> Iterator[PutPlaces]:
-    """As few as will do: each within what a question may have of bytes."""
-    held: list[Place] = []
-    size = 0
-    for place in places:
-        more = len(encode(place)) + 4
-        if held and (size + more > limits.API_REQUEST_BYTES_MAX // 2 or len(held) >= PUT_MAX):
-            yield PutPlaces(tuple(held))
-            held, size = [], 0
-        held.append(place)
-        size += more
-    if held:
-        yield PutPlaces(tuple(held))
+    """As few as will do."""
+    return map(PutPlaces, parts(places, encode, PUT_MAX))

@@ -50,6 +50,10 @@ series.gas = {{event = "gas", unit = "%%LEL", limits = [{{severity = "severe", a
 name = "dam-3"
 where = [23.171, 113.391]
 series.water = {{event = "flood", unit = "m", limits = [{{severity = "extreme", above = 4.5}}]}}
+[[sensor]]
+name = "tower-5"
+place = "farm-5"
+series.smoke = {{event = "fire", limits = [{{severity = "severe", above = 20}}]}}
 """
 PLAYBOOKS = """
 [[playbook]]
@@ -62,6 +66,15 @@ when = {events = ["flood"]}
 then = "issue"
 second_look = false
 call = {text = "{headline}", answers = ["收到"]}
+[[playbook]]
+name = "chemical-fire"
+when = {events = ["fire"], places = ["enterprise"]}
+cameras = 1
+call = {text = "{place}起火，请疏散。", answers = ["已疏散", "需要支援"]}
+"""
+PLACES = """id,name,kind,node,lat,lon,radius_m,people,cameras
+farm-5,南方化工,enterprise,440106001,23.15,113.35,300,13800000001,44.01.06.gate-1
+school-1,五山小学,protected,440106001,23.151,113.352,,,
 """
 ALERT = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>%s</identifier><sender>cma@gd.cn</sender>
 <sent>%s</sent><status>Actual</status><msgType>%s</msgType><scope>Public</scope>%s
@@ -162,7 +175,7 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
     river = http.server.ThreadingHTTPServer(("127.0.0.1", tier.river), Feed)
     threading.Thread(target=river.serve_forever, daemon=True).start()
     with filled(folder, *tier.options) as tier.process:
-        for name in ("tank-17", "dam-3"):
+        for name in ("tank-17", "dam-3", "tower-5"):
             tier.passwords[name] = tier.process.ask("alarms", "sensor", name, "--data", tier.process.data)["password"]
         until(lambda: tier.publish("dam-3", "water", 1.0) == 0)
         yield tier
@@ -187,6 +200,26 @@ def test_a_sensors_limit_is_looked_at_and_those_who_are_near_are_called_with_one
     until(lambda: tier.process.ask("watch", issued["id"], "--once")["total"]["answered"] == 1)
     assert tier.process.ask("alarms", "issue", ident)["id"] == issued["id"]  # a second touch is the same order
     assert number
+
+
+def test_a_sensor_that_says_only_a_place_calls_those_of_its_node_by_its_name(tier: Tier) -> None:
+    places = tier.process.data.parent / "places.csv"
+    places.write_text(PLACES + "school-2,,protected,440106001,,,,,\n", "utf-8")
+    assert "Line 4" in tier.process.here("places", "import", places).err
+    assert not tier.process.ask("places", "find")["lines"]  # all or nothing
+    places.write_text(PLACES, "gb18030")
+    assert tier.process.ask("places", "import", places)["added"] == 2
+    near = tier.process.ask("places", "near", "23.151,113.352", "--within", 1)["lines"]
+    assert [line["place"]["id"] for line in near] == ["school-1", "farm-5"]
+    assert tier.publish("tower-5", "smoke", 60) == 0
+    ident = tier.alarm("fire")["alarm"]["id"]
+    tier.until_decided(ident, "waits")
+    reply = tier.process.ask("alarms", "show", ident)
+    (ready,) = reply["applies"]
+    assert ready["draft"]["text"] == "南方化工起火，请疏散。" and ready["draft"]["audience"]["nodes"] == ["440106001"]
+    assert reply["cameras"] == ready["cameras"] == ["44.01.06.gate-1"] and ready["people"] > 0
+    found = tier.process.ask("audit", "list", "--deed", "place")
+    assert found and "13800000001" in tier.process.here("alarms", "show", ident).out
 
 
 def test_without_a_hand_where_a_commander_granted_a_key_for_that(tier: Tier) -> None:
