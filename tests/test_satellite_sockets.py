@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateways.satellite import dialler, hub_end
+from fusioncmd.bus import users
+from fusioncmd.trust.joining import link_name
+from gateways.satellite import dialler, hub_end, hub_port
+from gateways.satellite.__main__ import admits
 from gateways.satellite.carrying import Pipe
 from gateways.satellite.classes import Class
 from gateways.satellite.dialler import KitDialer
@@ -114,10 +117,33 @@ async def test_who_never_finishes_a_handshake_and_connections_that_were_replaced
 
 async def test_a_hub_whose_name_is_none_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialler, "ASK_AGAIN_S", 0.02)
-    names = []
+    said = list[str]()
     kit = KitDialer(("hub..example", 7_000), (Way("sat", "", 64_000),), KIT_IDENTITY, BELIEVES, HUB)
-    unknown = kit._unknown
-    monkeypatch.setattr(kit, "_unknown", lambda why: (names.append(why), unknown(why)))
+    monkeypatch.setattr(kit, "_unknown", said.append)
     await kit.open()
-    await until(lambda: len(names) > 1)
+    await until(lambda: len(said) > 1 and all(said))
     kit.close()
+
+
+async def test_a_kit_that_is_refused_is_told_of_for_a_while_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    admitted = list[str]()
+    hub = HubPort("127.0.0.1", 0, HUB_IDENTITY, BELIEVES, admitted.__contains__, lambda code, pipe: None, 1_000_000)
+    port = await hub.open()
+    kit = KitDialer(("127.0.0.1", port), (Way("sat", "", 1_000_000),), KIT_IDENTITY, BELIEVES, HUB)
+    await kit.open()
+    await until(lambda: hub.refusal is not None)
+    monkeypatch.setattr(hub_port, "REFUSED_SHOWN_S", 0.05)
+    await until(lambda: hub.refusal is None)
+    kit.close()
+    hub.close()
+
+
+def test_a_kit_is_let_in_by_its_own_file_and_by_no_other(tmp_path: Path) -> None:
+    folder = users.folder_of(tmp_path)
+    users.admit(folder, link_name(KIT), KIT, users.secret(folder, "any"))
+    (folder / "link-4402.user").write_text("spoilt")
+    assert admits(folder, KIT) and not admits(folder, "440106002")
+    users.admit(folder, link_name("440106003"), "440106004", users.secret(folder, "other"))
+    assert not admits(folder, "440106003")
+    users.dismiss(folder, link_name(KIT))
+    assert not admits(folder, KIT)
