@@ -58,7 +58,7 @@ class Probes:
             words = f" {value:g} %LEL"
             sensor.say("gas", value, n % 2)
         elif kind == "hook":
-            said = {"about": f"probe-{n}", "headline": words}
+            said: dict[str, object] = {"about": f"probe-{n}", "headline": words}
             self._look(await self.poster.hook("towers", said))
         else:
             self._look(await self.poster.cap(f"P{n}", words, self.world.at))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fusioncmd import divisions
 from fusioncmd.alarm import passwords
 from fusioncmd.bus import users
 from fusioncmd.cli.alarm_way import COUNTIES, TOWNS, Alarms
@@ -119,7 +120,7 @@ async def poster(port: int) -> Poster:
 async def world(folder: Path, sensors: int, people: int, seed: int) -> AsyncIterator[World]:
     """A province's tier with one gateway, while the block runs."""
     http, mqtt = free_ports(2)
-    places = harness.divisions.guangdong()
+    places = divisions.guangdong()
     points = write_map(folder, places)
     town = next(village[:9] for _, _, _, village, _ in sample_rows(places, people, seed))
     names = [f"s-{i}" for i in range(sensors)]

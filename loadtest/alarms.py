@@ -18,12 +18,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fusioncmd import divisions, gazetteer
+from fusioncmd.cli.alarm_way import COUNTIES, TOWNS
 from fusioncmd.gazetteer import Gazetteer
 from loadtest import harness, measure
 from loadtest.alarm_sending import KINDS, Probes, Reporting
 from loadtest.alarm_storm import Storm, storm
 from loadtest.alarm_terminal import holding
-from loadtest.alarm_world import COUNTIES, TOWNS, World, poster, world, write_map
+from loadtest.alarm_world import World, poster, world, write_map
 from loadtest.output import Result, note, show
 
 AIM_MS = 300.0

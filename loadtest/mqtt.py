@@ -77,7 +77,7 @@ class Sensor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is of no class of asyncio
-        transport.write(connect(self.name, self._password))
+        self._transport.write(connect(self.name, self._password))
 
     def data_received(self, data: bytes) -> None:
         found, self._left = packets(self._left + data)

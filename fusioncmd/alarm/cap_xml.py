@@ -24,6 +24,7 @@ from fusioncmd.errors import BadMessage
 CAP_12, CAP_11 = "urn:oasis:names:tc:emergency:cap:1.2", "urn:oasis:names:tc:emergency:cap:1.1"
 ALERTS = frozenset(f"{{{namespace}}}alert" for namespace in (CAP_12, CAP_11))
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+Faults = etree.LxmlError  # what other libraries that work on its trees let through
 _SCHEMAS = {CAP_12: "CAP-v1.2.xsd", CAP_11: "CAP-v1.1.xsd"}
 _FORBIDDEN = frozenset(" ,<&\t\r\n")  # in identifiers and senders (3.2.1): references could not be read
 
@@ -40,6 +41,12 @@ def parsed(data: bytes) -> etree._Element:
     if root.getroottree().docinfo.doctype:
         raise _bad("it declares a document type, which no alert needs", "含有文档类型声明")
     return root
+
+
+def bytes_of(element: etree._Element) -> bytes:
+    """A document of that element alone, without what follows it."""
+    data: bytes = etree.tostring(element, with_tail=False)
+    return data
 
 
 def read(data: bytes) -> CapAlert:

@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 
 from fusioncmd import codes, gazetteer, limits
+from fusioncmd.alarm import cap_signature
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.descriptors import raise_descriptors
@@ -28,6 +29,7 @@ from gateways.alarm.desk import Desk
 from gateways.alarm.http import make_app
 from gateways.alarm.intake import Intake
 from gateways.alarm.polling import Polling
+from gateways.alarm.signed import signers
 from gateways.alarm.sources import FILE, FILE_BYTES_MAX, Sources, read
 
 log = structlog.get_logger("alarm")
@@ -44,10 +46,11 @@ async def _run(given: argparse.Namespace) -> None:
     raise_descriptors()
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     intake = Intake(bus, serves, time.time)
-    desk = Desk(intake, sources, places)
+    signed = signers(sources.cap, lambda name: _bytes(given.data / name, cap_signature.FILE_BYTES_MAX)[0])
+    desk = Desk(intake, sources, places, signed)
     if lost := desk.sensors.lost():
         log.error("alarm.sensors_nowhere", sensors=lost[:20], count=len(lost))
-    polling = Polling(sources.cap, desk.alert)
+    polling = Polling(sources.cap, desk.alert, signed)
     heard = None
     if given.sensors:
         key = given.bus_key and users.seed_file(given.bus_key.parent, users.SENSORS)

@@ -18,6 +18,7 @@ from gateways.alarm import hooks
 from gateways.alarm.from_cap import FromCap
 from gateways.alarm.intake import Intake
 from gateways.alarm.sensors import Sensors
+from gateways.alarm.signed import Signed
 from gateways.alarm.sources import CapSource, HookSource, Sources
 
 log = structlog.get_logger("alarm")
@@ -26,8 +27,8 @@ GEOCODES = ("GB/T 2260", "GB2260", "geocode", "CODE", "adcode")  # value names w
 
 
 class Desk:
-    def __init__(self, intake: Intake, sources: Sources, places: Gazetteer) -> None:
-        self._intake, self._places = intake, places
+    def __init__(self, intake: Intake, sources: Sources, places: Gazetteer, signed: Signed) -> None:
+        self._intake, self._places, self._signed = intake, places, signed
         self._caps = {each.name: each for each in sources.cap}
         self._hooks = {each.name: each for each in sources.hook}
         self._from_cap = FromCap(self._meant, intake.make_id)
@@ -43,7 +44,7 @@ class Desk:
     async def cap(self, source: CapSource, data: bytes) -> int:
         """How many alarms came of it. Whatever keeps it from being taken is counted against the source."""
         try:
-            alert = cap_xml.read(data)
+            alert = self._signed.alert(source, cap_xml.parsed(data))
         except Problem as problem:
             self._refuse(source, problem)
             raise

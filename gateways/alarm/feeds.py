@@ -5,7 +5,7 @@ Alerts that lie in it are read from it; entries that only name one are links, fe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -33,9 +33,9 @@ class Feed(NamedTuple):
     bad: tuple[Problem, ...]
 
 
-def read(data: bytes, at: str) -> Feed:
-    """`at`: where it came from. BadMessage for what is no feed. Links to another host than the feed's are left out:
-    whoever writes a feed may not send us anywhere."""
+def read(data: bytes, at: str, alert_of: Callable[[Any], CapAlert] = cap_xml.from_element) -> Feed:
+    """`at`: where it came from; `alert_of`: the alert at an element, or a Problem. BadMessage for what is no feed.
+    Links to another host than the feed's are left out: whoever writes a feed may not send us anywhere."""
     root = cap_xml.parsed(data)
     alerts: list[CapAlert] = []
     bad: list[Problem] = []
@@ -45,8 +45,8 @@ def read(data: bytes, at: str) -> Feed:
         if len(alerts) + len(bad) >= ENTRIES_MAX:
             break
         try:
-            alerts.append(cap_xml.from_element(element))
-        except BadMessage as problem:
+            alerts.append(alert_of(element))
+        except Problem as problem:
             bad.append(problem)
     entries = [] if alerts or bad else list(_entries(root, at))
     if not alerts and not bad and not entries and root.tag not in (f"{_ATOM}feed", "rss"):

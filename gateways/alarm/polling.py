@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import httpx
 import structlog
@@ -13,6 +14,7 @@ from fusioncmd.alarm import cap_xml
 from fusioncmd.alarm.cap import XML_BYTES_MAX, CapAlert
 from fusioncmd.errors import BadMessage, Problem, Unavailable
 from gateways.alarm import feeds
+from gateways.alarm.signed import Signed
 from gateways.alarm.sources import CapSource
 
 log = structlog.get_logger("alarm")
@@ -26,9 +28,10 @@ Tell = Callable[[CapAlert, CapSource], Awaitable[object]]
 
 
 class Polling:
-    """`tell` takes an alert. `state`: of each feed, why it fails, or empty."""
+    """`tell` takes an alert that `signed` has read. `state`: of each feed, why it fails, or empty."""
 
-    def __init__(self, sources: tuple[CapSource, ...], tell: Tell) -> None:
+    def __init__(self, sources: tuple[CapSource, ...], tell: Tell, signed: Signed) -> None:
+        self._signed = signed
         self._sources, self._tell = [source for source in sources if source.feed], tell
         self._client = httpx.AsyncClient(timeout=FETCH_S_MAX, follow_redirects=False, trust_env=False)
         self._seen: dict[str, OrderedDict[str, None]] = {source.name: OrderedDict() for source in self._sources}
@@ -62,7 +65,7 @@ class Polling:
         data = await self._get(source.feed, known)
         if data is None:
             return
-        feed = feeds.read(data, source.feed)
+        feed = feeds.read(data, source.feed, partial(self._signed.alert, source))
         for problem in feed.bad:
             log.warning("alarm.cap_refused", source=source.name, problem=problem.en)
         for alert in feed.alerts:
@@ -78,8 +81,8 @@ class Polling:
 
     async def _fetched(self, data: bytes, source: CapSource, key: str) -> None:
         try:
-            alert = cap_xml.read(data)
-        except BadMessage as problem:
+            alert = self._signed.alert(source, cap_xml.parsed(data))
+        except Problem as problem:
             log.warning("alarm.cap_refused", source=source.name, problem=problem.en)
             self._note(source, key)
             return

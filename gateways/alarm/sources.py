@@ -44,16 +44,17 @@ Where = tuple[Latitude, Longitude]
 
 
 class CapSource(Struct, frozen=True, forbid_unknown_fields=True):
-    """`senders`: whose alerts are taken from there; empty: anybody's. `certificate`: a file (PEM) that has to have
-    signed them. `events`: of the alert's event or event codes, what it is called here; what is not named is called by
-    its category. `languages`: the first of these that there is is read."""
+    """`senders`: whose alerts are taken from there; empty: anybody's. `certificate`: a file (PEM) of the data folder,
+    whose certificates have to have signed them; empty: signatures are not looked at. `events`: of the alert's event or
+    event codes, what it is called here; what is not named is called by its category. `languages`: the first of these
+    that there is is read."""
 
     name: Name
     token: Secret = ""
     feed: Annotated[str, Meta(max_length=1024)] = ""
     every_s: Annotated[float, Meta(ge=5, le=3_600)] = 60.0
     senders: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
-    certificate: str = ""
+    certificate: Annotated[str, Meta(max_length=256)] = ""
     events: Annotated[dict[str, Event], Meta(max_length=512)] = {}
     languages: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("zh", "en")
 

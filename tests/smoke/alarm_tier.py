@@ -8,10 +8,10 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.alerts import NEAR, alert
 from tests.nats_server import free_port
 from tests.tier_process import TierProcess, until
 
@@ -66,13 +66,6 @@ PLACES = """id,name,kind,node,lat,lon,radius_m,people,cameras
 farm-5,南方化工,enterprise,440106001,23.15,113.35,300,13800000001,44.01.06.gate-1
 school-1,五山小学,protected,440106001,23.151,113.352,,,
 """
-ALERT = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>%s</identifier><sender>cma@gd.cn</sender>
-<sent>%s</sent><status>Actual</status><msgType>%s</msgType><scope>Public</scope>%s
-<info><language>zh-CN</language><category>Met</category><event>暴雨</event><urgency>Immediate</urgency>
-<severity>Extreme</severity><certainty>Observed</certainty><headline>暴雨红色预警</headline>
-<area><areaDesc>天河</areaDesc><polygon>%s</polygon></area></info></alert>"""
-NEAR = "23.14,113.34 23.18,113.34 23.18,113.40 23.14,113.40 23.14,113.34"
-ABROAD = "35.0,139.0 36.0,139.0 36.0,140.0 35.0,139.0"
 
 
 class Tier:
@@ -136,8 +129,3 @@ class Tier:
             return next((each for each in line["decided"] if each["what"] == what), None)
 
         return until(found)
-
-
-def alert(ident: str, polygon: str = NEAR, kind: str = "Alert", refs: str = "") -> bytes:
-    sent = datetime.now(UTC).isoformat(timespec="seconds")
-    return (ALERT % (ident, sent, kind, refs, polygon)).encode()

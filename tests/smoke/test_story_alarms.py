@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.smoke.alarm_tier import ABROAD, KEY, PLACES, Tier, alert
+from tests.alerts import ABROAD, alert
+from tests.smoke.alarm_tier import KEY, PLACES, Tier
 from tests.smoke.conftest import filled, tickets_of
 from tests.smoke.handset import Handset
 from tests.tier_process import until
