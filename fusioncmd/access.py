@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, radios, talkgroups
+from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, places, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import AskStill, BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
@@ -169,6 +169,9 @@ RULES: dict[type[Any], Rule] = {
     experts.Draws: Rule(WATCHING),
     experts.OneDraw: Rule(WATCHING),
     experts.NoteDraw: Rule(COMPOSING),
+    places.PutPlaces: Rule(SEEING_TO, lambda question: {place.node for place in question.places}),
+    places.Places: Rule(ANYONE, _place),
+    places.NearPlaces: Rule(ANYONE, _place),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -46,11 +46,23 @@ class Nearby(Generic[T]):
         self._cells[_cell(at)].append((at, thing))
         self._count += 1
 
+    def remove(self, at: Point, thing: T) -> None:
+        """ValueError: it is not there."""
+        cell = self._cells[_cell(at)]
+        cell.remove((at, thing))
+        if not cell:
+            del self._cells[_cell(at)]
+        self._count -= 1
+
     def within(self, centre: Point, metres: float) -> list[tuple[float, T]]:
         """Distance and thing, the nearest first."""
         found = []
+        north, east = _reach(centre, metres)
+        low, high, west, right = centre.lat - north, centre.lat + north, centre.lon - east, centre.lon + east
         for cell in self._around(centre, metres):
             for at, thing in self._cells.get(cell, ()):
+                if not (low <= at[0] <= high and west <= at[1] <= right):
+                    continue  # most of the corner cells, without a sine
                 away = distance_m(centre, at)
                 if away <= metres:
                     found.append((away, thing))
@@ -68,8 +80,7 @@ class Nearby(Generic[T]):
             metres *= 2
 
     def _around(self, centre: Point, metres: float) -> Iterator[tuple[int, int]]:
-        north = metres / DEGREE_M
-        east = north / max(math.cos(math.radians(min(89.0, abs(centre.lat) + north))), 0.01)
+        north, east = _reach(centre, metres)
         low, high = (
             _cell(Point(centre.lat - north, centre.lon - east)),
             _cell(Point(centre.lat + north, centre.lon + east)),
@@ -80,6 +91,12 @@ class Nearby(Generic[T]):
         for row in range(low[0], high[0] + 1):
             for column in range(low[1], high[1] + 1):
                 yield row, column
+
+
+def _reach(centre: Point, metres: float) -> tuple[float, float]:
+    """Degrees of latitude and of longitude within which all lies that is so near; a metre more, for rounding."""
+    north = (metres + 1.0) / DEGREE_M
+    return north, north / max(math.cos(math.radians(min(89.0, abs(centre.lat) + north))), 0.01)
 
 
 def _cell(at: Point) -> tuple[int, int]:

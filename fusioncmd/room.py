@@ -14,9 +14,9 @@ DISK_ROOM_BYTES_MIN = 8 * 1024**2  # below, orders (but cancels) and rosters are
 NO_REPORTS = "no-reports"
 
 
-def check_room(folder: Path) -> None:
-    """`StorageFull` when fewer than DISK_ROOM_BYTES_MIN are left for whoever writes in `folder`."""
-    if is_full(folder):
+def check_room(folder: Path, bytes_min: int = DISK_ROOM_BYTES_MIN) -> None:
+    """`StorageFull` when fewer than `bytes_min` are left for whoever writes in `folder`."""
+    if is_full(folder, bytes_min):
         free_kib = shutil.disk_usage(folder).free // 1024
         raise StorageFull(
             f"The disk of {folder} is full ({free_kib:,} KiB left): nothing was written. Make room and try again.",
@@ -24,8 +24,8 @@ def check_room(folder: Path) -> None:
         )
 
 
-def is_full(folder: Path) -> bool:
-    return folder.exists() and shutil.disk_usage(folder).free < DISK_ROOM_BYTES_MIN
+def is_full(folder: Path, bytes_min: int = DISK_ROOM_BYTES_MIN) -> bool:
+    return folder.exists() and shutil.disk_usage(folder).free < bytes_min
 
 
 def refusing(folder: Path, full: bool) -> None:

@@ -46,6 +46,7 @@ SCENARIOS = {  # and the module of each, which is loaded when it is named, or al
     "voice": "loadtest.voice",
     "video": "loadtest.video.scenario",
     "registrations": "loadtest.registrations",
+    "alarms": "loadtest.alarms",
 }
 
 

@@ -15,6 +15,7 @@ from fusioncmd import api, divisions, keys
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import Bus
+from fusioncmd.cli.alarm_way import Alarms
 from fusioncmd.cli.bus_way import OWN, Way
 from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.keys import make_keys
@@ -102,7 +103,7 @@ class Running:
 async def running(
     folder: Path, gateways: int, say_line: Callable[[str], None] = lambda _: None, env: Mapping[str, str] | None = None,
     played: int = 0, nats: str | None = None, console: bool = False, radio: Radio | None = None,
-    video: Video | None = None,
+    video: Video | None = None, alarms: Alarms | None = None,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """A province's tier while the block runs; `env` is added to its processes' environment. So many gateways,
     `played-0` and on, are the scenario itself, on the bus alone. `nats`: servers that run, and know the users that
@@ -112,7 +113,7 @@ async def running(
     way = OWN if nats is None else Way(keys=users.folder_of(folder))
     tier = Tier(
         places.root.code, folder, None, nats, nats_port, None, "127.0.0.1", port, gateways, way=way, radio=radio,
-        video=video,
+        video=video, alarms=alarms,
     )  # fmt: skip
     if console:
         tier = replace(tier, console=Console("127.0.0.1", console_port, proxied=False))

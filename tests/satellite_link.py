@@ -21,7 +21,7 @@ from gateways.satellite.identity import Believes, Identity
 from gateways.satellite.kit_end import KitEnd
 from gateways.satellite.quic_opening import Ticket
 from gateways.satellite.ways import Way
-from loadtest.link.packets import Flow, Payload, Profile
+from loadtest.link.packets import Flow, Profile
 from loadtest.link.quantities import S
 from loadtest.link.schedule import Change
 from loadtest.link.shaper import Line
@@ -30,6 +30,7 @@ from loadtest.offices import BOTH, NOW_MS, Offices
 OFFICES = Offices(7)
 HUB, KIT = "4401", "440106001"
 KIT_NODE = OFFICES.grant(OFFICES.city, "Kit", purposes=("node",), path=KIT, statuses=BOTH)
+_NOBODY: Any = None  # packets of the emulator come out where `World` takes them
 STEPS_MAX = 3_000_000
 HEADERS = 28
 
@@ -116,7 +117,7 @@ class World:
         for direction in ("up", "down"):
             self.lines[way, direction] = Line(profile)
             chance = Random(self._random.random()).random
-            self._flows[way, direction] = Flow(Sink(), False, chance)
+            self._flows[way, direction] = Flow(_NOBODY, False, chance)
 
     def believes(self, clock: Callable[[], int], revoked: Callable[[], set[bytes]]) -> Believes:
         def ended(chain: Chain) -> int | None:
@@ -146,6 +147,11 @@ class World:
         )  # fmt: skip
         self.kit_node.listen(kit)
         return kit
+
+    def restart_kit(self) -> None:
+        """Its process; what it kept on disk it finds again."""
+        self.kit = self.make_kit()
+        self.kit_node.turns.clear()
 
     @property
     def hub_end(self) -> End:
@@ -240,10 +246,3 @@ class World:
         found += [at for comer in self._comers() if (at := self.hub.timer(comer, self.now_s)) is not None]
         found += [self._jobs[0][0]] if self._jobs else []
         return max(min(found), self.now_s + 1e-6) if found else float("inf")
-
-
-class Sink:
-    """Where packets of the emulator come out: `World` takes them itself."""
-
-    def arrive(self, payload: Payload) -> None:
-        raise AssertionError

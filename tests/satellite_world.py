@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 from fusioncmd import pulse, subjects
-from fusioncmd.canary import Trail, Word
+from fusioncmd.canary import Branch, Trail, Word
 from fusioncmd.codes import Path
 from fusioncmd.exchange import scope
 from fusioncmd.exchange.exchange import Exchange
@@ -40,6 +40,7 @@ class End:
         self.pulse, self.beats = Pulse(seed * 1_000, 0.0), list[Beat]()
         self.trail, self.canary, self.alive, self.answers = Trail(30.0), 0, True, True
         self.numbers = b""
+        self.below: tuple[Branch, ...] = ()
         told = Link(side, Path(own), Path(COUNTY), pipe.waiting, lambda: pipe.rate_bps, lambda: 0.6, began_ms)
         self.bridge = Bridge(pipe, carriers(told), self._said, began_ms)
         pipe.heard = lambda cls, letter: self.bridge.from_link(letter, link.now_s)
@@ -77,7 +78,7 @@ class End:
             self.canary += 1
             if up:
                 heard = self.beats[-1].word if self.beats else None
-                word = Word(0, heard.said if heard is not None and self.answers else 0)
+                word = Word(0, heard.said if heard is not None and self.answers else 0, self.below)
             else:
                 word = Word(self.canary)
                 self.trail.say(self.canary, now_s)

@@ -8,9 +8,11 @@ from msgspec import structs
 
 from fusioncmd import api, subjects
 from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import decided as decisions
 from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.api.alarms import Alarms, DryPlaybooks, LookAtAlarm, OneAlarm
+from fusioncmd.bus.port import ALARM
 from fusioncmd.codes import Path as Place
 from fusioncmd.messages import encode
 from fusioncmd.trust import handing, ring
@@ -142,3 +144,18 @@ async def test_an_alarm_on_another_places_subject_is_none(tmp_path: Path) -> Non
         await tier.bus.store("fc.alarm.44", alarms.encode(structs.replace(alarm)))
         await until(lambda: node.departments.alarms.bad == 1)
         assert not (await tier.ask(Alarms())).lines
+
+
+async def test_a_storm_that_waits_for_a_second_look_does_not_delay_who_is_called_at_once(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    at_once = ISSUED.replace('name = "smoke"', 'name = "gas"').replace('["smoke"]', '["gas"]')
+    playbooks(tier, PREPARED + at_once)
+    grant(tier)
+    storm = [await say(tier, n, about=f"t{n}", nodes=("440103001",)) for n in range(1, 40)]
+    leak = await say(tier, 40, about="leak", event="gas")
+    async with tier.running():
+        await until_what(tier, leak, ["issued"])
+        await until_what(tier, storm[-1], ["waits"])
+    kept = [stored async for stored in tier.bus.read(ALARM) if stored.subject.startswith("fc.decided.")]
+    decided = [decisions.decode(stored.data).alarm for stored in kept]
+    assert decided == [leak.id, *(alarm.id for alarm in storm)]

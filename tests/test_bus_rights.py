@@ -218,4 +218,4 @@ def test_every_right_is_an_allowance_within_the_bus() -> None:
         for subject in (*rights.publish, *rights.subscribe):
             assert not subject.startswith((">", "*", "$SYS")) and subject not in ("fc.>", "$JS.>", "$JS.API.>"), subject
         assert all(not right.endswith("API.*") for right in rights.publish)
-    assert len({stream.name for stream in STREAMS}) == 12
+    assert len({stream.name for stream in STREAMS}) == 13

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from fusioncmd.bus import nkey, users
+from fusioncmd.cli.bus import ROLES
 from fusioncmd.cli.bus_way import found_way, joined_way, own_way, write_way
 from fusioncmd.errors import BadInput, Conflict, NotFound
 from tiers.nats_config import NatsSettings, render
@@ -121,3 +123,7 @@ def test_a_command_finds_the_key_of_the_tier_that_serves_its_bus(
         joined_way(tmp_path, None, None, open_bus=False)
     with pytest.raises(BadInput, match="exclude each other"):
         joined_way(tmp_path, None, tmp_path, open_bus=True)
+
+
+def test_each_kind_of_user_has_a_word_in_the_list() -> None:
+    assert set(ROLES) == set(get_args(users.UserKind))

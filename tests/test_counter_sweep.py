@@ -8,7 +8,20 @@ from typing import Any
 from fusioncmd import api, keys
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.sessions import Session
-from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, radios, talkgroups, tracks, video, voice
+from fusioncmd.api import (
+    alarms,
+    cameras,
+    devices,
+    escalation,
+    experts,
+    kept,
+    places,
+    radios,
+    talkgroups,
+    tracks,
+    video,
+    voice,
+)
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.question import Question
 from fusioncmd.client import Commander
@@ -16,6 +29,7 @@ from fusioncmd.errors import Forbidden, NoSession, Problem
 from fusioncmd.experts.draw import Need
 from fusioncmd.experts.expert import Expert
 from fusioncmd.messages import Selector
+from fusioncmd.places.place import Place
 from tests.login_counter import PASSWORD, Counter, counter
 from tests.test_desk import PEOPLE
 from tests.test_ledger import ALERT
@@ -68,7 +82,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     alarms.DryPlaybooks(), experts.Experts(), experts.SetExpert("e1", "leave"), experts.Draws(),
     experts.PutExperts((Expert("e1", "Li", "", "440106", ("fire",)),)),
     experts.DrawExperts(make_id(1), (Need("fire", 1),)), experts.OneDraw(make_id(1)),
-    experts.NoteDraw(make_id(1), "e1", "accepted"),
+    experts.NoteDraw(make_id(1), "e1", "accepted"), places.PutPlaces((Place("p1", "Tank", "hazard", "440106"),)),
+    places.Places(), places.NearPlaces((23.1, 113.3)),
 )  # fmt: skip
 
 
@@ -132,6 +147,7 @@ async def test_who_commands_a_county_is_refused_what_is_the_provinces(tmp_path: 
             api.ChangeAccount(name="chen", path="44"), video.ShowSource("44.01.cam1"), video.BeginRoll(("440103",)),
             video.HideSource(), video.TurnRoll("end"), video.Rolls(), video.Video("4402"),
             tracks.Tracks("4402"), tracks.PutTrack("kit-1", 23.1, 113.3, "4401"), tracks.EndTrack("44.01.kit-1"),
+            places.PutPlaces((Place("p1", "Tank", "hazard", "440106"),)), places.NearPlaces((23.1, 113.3), node="4401"),
         )  # fmt: skip
         for question in beyond:
             refused: Problem | None = None

@@ -43,9 +43,8 @@ def ask(number: int, needs: tuple[Need, ...] = NEEDS) -> DrawExperts:
 async def test_a_draw_is_by_the_seed_that_was_committed_before_and_anybody_replays_it(tmp_path: Path) -> None:
     tier = await tier_in(tmp_path)
     async with tier.running():
-        await until(lambda: (tier.folder / "data" / "draw.seed").exists())
-        committed = hashlib.sha256(bytes.fromhex((tier.folder / "data" / "draw.seed").read_text("ascii"))).hexdigest()
         await filled(tier)
+        committed = hashlib.sha256(bytes.fromhex((tier.folder / "data" / "draw.seed").read_text("ascii"))).hexdigest()
         reply = await tier.ask(ask(1))
         assert set(reply.record.listed.experts) == {"e1", "e2", "e5"}
         assert reply.record.listed.excluded == {"e3": "conflict: 南方化工", "e4": "leave", "e6": "far"}

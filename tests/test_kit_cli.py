@@ -43,6 +43,10 @@ def test_what_a_kit_is_told_once_it_knows_at_the_next_start(tmp_path: Path) -> N
     assert kit_plan.read(data) == Settings(KIT, "10.0.0.1:7000", site="10.0.0.2", disk_gib=40)
     assert prepare(data, "--disk-gib", 20).code == 0
     assert kit_plan.read(data) == Settings(KIT, "10.0.0.1:7000", site="10.0.0.2", disk_gib=20)
+    assert prepare(data, "--modem", "/dev/ttyUSB0", "--no-media").code == 0
+    assert kit_plan.read(data) == Settings(
+        KIT, "10.0.0.1:7000", site="10.0.0.2", disk_gib=20, modem="/dev/ttyUSB0", media=False
+    )
     first = (tmp_path / "asked.json").read_bytes()
     assert prepare(data).code == 0 and (tmp_path / "asked.json").read_bytes() == first, "the same keys are asked for"
 

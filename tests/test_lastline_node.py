@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,11 +12,14 @@ import pytest
 from fusioncmd import subjects
 from fusioncmd.bus.port import CALL
 from fusioncmd.codes import Path as Place
+from fusioncmd.errors import NotFound
+from fusioncmd.lastline.order_codes import Meant, role_digest
 from fusioncmd.messages import Report, Selector, encode
 from fusioncmd.pulse import Beat
 from tests.line_world import CARDS, HUB, KIT, PEOPLE, counted, line_world, stand_in
 from tests.nats_server import until
 from tests.worlds import NOW_MS, make_id
+from tiers.line_orders import selector
 
 
 async def test_an_order_goes_down_in_560_bits_and_the_answers_of_300_come_up_in_560(tmp_path: Path) -> None:
@@ -157,6 +162,13 @@ async def test_roles_are_kept_and_one_that_nobody_has_issues_nothing(tmp_path: P
         assert len(world.nodes[KIT].desk.ledger.targeted(here)) == 150
 
 
+def test_who_has_one_of_several_roles_is_meant_though_nobody_here_has_the_others() -> None:
+    divers, flood = role_digest("divers"), role_digest("flood")
+    assert selector(Meant((KIT,), (), (divers, flood)), KIT, ["flood"]) == Selector((KIT,), ("flood",))
+    with pytest.raises(NotFound, match="nobody has here"):
+        selector(Meant((KIT,), (), (divers,)), KIT, ["flood"])
+
+
 async def test_a_restart_uses_no_number_twice_and_takes_nothing_twice(tmp_path: Path) -> None:
     async with line_world(tmp_path) as world:
         await world.call()
@@ -194,3 +206,21 @@ async def test_what_somebody_wrote_comes_up_with_its_place_and_the_whole_of_it_l
         whole = msgspec.structs.replace(wrote, order=order.id)
         await world.buses[HUB].store(subjects.report(Place(KIT)), encode(whole))  # by the exchange, later
         await until(lambda: account.reports[wrote.id] == whole)
+
+
+async def test_a_message_that_is_brought_again_while_it_is_being_taken_alarms_nobody_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line_world(tmp_path) as world:
+        await world.call()
+        say, desk = await world.next(HUB), world.nodes[KIT].desk
+        compose = desk.compose
+
+        async def slowly(*given: Any) -> Any:
+            world.pass_time(6)  # the modem's process waits 5 s for an answer
+            await asyncio.sleep(0.01)
+            return await compose(*given)
+
+        monkeypatch.setattr(desk, "compose", slowly)
+        assert all(await asyncio.gather(world.bring(KIT, say.data), world.bring(KIT, say.data)))
+        assert len(world.orders(KIT)) == 1

@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
+import zstandard
 
 from fusioncmd import subjects
+from fusioncmd.canary import Branch
+from fusioncmd.errors import BadMessage
 from fusioncmd.exchange import items
 from fusioncmd.exchange.evidence import ANSWERS_AT
+from fusioncmd.exchange.wire import pack_frame
 from fusioncmd.messages import Report, RosterSlice, encode
 from fusioncmd.pulse import Beat, pack
 from gateways.satellite import beats, dictionary
@@ -48,14 +52,20 @@ def test_an_order_goes_down_and_its_answer_comes_back(world: World) -> None:
     assert not world.kit.bridge.bad and not world.hub.bridge.bad
 
 
-def test_an_order_does_not_wait_behind_slices_and_reports_that_are_underway(world: World) -> None:
+def all_there(world: World, first: int) -> float:
+    """After how long five orders that are issued together have come."""
+    orders = [order_item(n)[:2] for n in range(first, first + 5)]
+    for key, value in orders:
+        world.hub.replica.put(key, value)
+    return world.until(lambda: all(world.kit.replica.get(key) == value for key, value in orders))
+
+
+def test_orders_do_not_wait_behind_slices_and_reports_that_are_underway(world: World) -> None:
+    alone_s = all_there(world, 1)
     world.hub.replica.put(*a_slice(TOWNS[TOWN], 4_000))
-    world.run(3.0)
+    world.run(0.6)
     assert world.link.hub.waiting(Class.REPORTS) > 1_000, "there is something to wait behind"
-    key, value, _ = order_item()
-    world.hub.replica.put(key, value)
-    alone_s = 0.3 + 0.05 + 2 * len(value) * 8 / 64_000
-    assert world.until(lambda: world.kit.replica.get(key) == value) < alone_s + 0.3
+    assert all_there(world, 11) < alone_s + 0.2
     assert not world.same
     assert world.until(lambda: world.same, 120.0) > 3.0
     assert world.hub.exchange.flow.lost == 0, "what waits is not taken for lost"
@@ -135,6 +145,27 @@ def test_a_kit_whose_gateways_answer_no_canary_is_mute(world: World) -> None:
     assert world.until(lambda: world.hub.trail.silent_since_s(0.0, world.link.now_s) is None, 20.0) < 12.0
 
 
+def test_what_does_not_carry_below_is_told_once_and_ages_by_itself(world: World) -> None:
+    village = f"{COUNTY}001101"
+    world.kit.below = (Branch(village, "cut", 7_000, f"{COUNTY}001"),)
+    world.run(1.5)
+    before = world.link.kit.wire_bytes
+    world.run(60.0, 0.05)
+    word = world.hub.beats[-1].word
+    assert word is not None and word.below[0].code == village and 64_000 < word.below[0].age_ms < 70_000
+    assert world.link.kit.wire_bytes - before < 300
+    world.kit.below = ()
+    world.until(lambda: (word := world.hub.beats[-1].word) is not None and not word.below, 10.0)
+
+
+def test_while_the_link_is_down_nothing_is_kept_for_it(world: World) -> None:
+    carrier = world.hub.bridge.carriers[0]
+    frame = pack_frame(1, 2, 0, (0, 0), [])
+    assert len(carrier.from_bus("", frame, 1.0).letters) == 1
+    carrier.turned(False, 1.0)
+    assert not carrier.from_bus("", frame, 1.0).letters
+
+
 def test_the_round_trip_that_a_node_sees_is_the_link_s(world: World) -> None:
     trip_s = world.kit.pulse.round_trip_s
     assert trip_s is not None and abs(trip_s - 0.6) < 0.1
@@ -203,6 +234,11 @@ def test_a_squeezed_letter_is_released_to_no_more_than_its_bound() -> None:
     assert len(bomb) < 1_000
     with pytest.raises(Exception, match="squeezed"):
         dictionary.release(bomb, 1, 65_536)
+    shape = zstandard.ZstdCompressionParameters(format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=True)
+    for size in (10, 255, 256, 65_000, 50_000_000):  # each is said by another form of the head
+        sized = zstandard.ZstdCompressor(compression_params=shape).compress(bytes(size))
+        with pytest.raises(BadMessage, match="own length"):
+            dictionary.release(sized, 1, 65_536)
     assert dictionary.release(dictionary.squeeze(pack(world_beat()), 1), 1, 65_536) == pack(world_beat())
 
 

@@ -177,3 +177,15 @@ def test_an_order_on_a_full_link_waits_for_one_packet_and_its_own_time() -> None
     waited = [world.hub_node.when(letter) - at for letter, at in sent.items()]
     assert max(waited) < 0.3 + 0.1 + 0.12 + 0.1  # the way, the packet on the line, the order's own, and the next packet
     assert sum(map(len, world.hub_node.of(Class.CLIPS))) * 8 / 16 > 45_000
+
+
+def test_a_letter_that_began_before_the_handshake_is_not_cut_by_one_that_may_not() -> None:
+    turns, unframing = Turns(), Unframing()
+    said = [b"not early", b"early" * 100, b"early too"]
+    for letter in said:
+        assert turns.say(Class.ORDERS, letter, None, 0.0, letter.startswith(b"early"))
+    data = bytearray()
+    for early in (True, False, False):  # the handshake is over after the first packet
+        for _, piece in turns.take(0.0, 400, {}, early=early)[1]:
+            data += piece
+    assert sorted(unframing.feed(bytes(data))) == sorted(said)

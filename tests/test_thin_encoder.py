@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import resource
 import signal
 
+import av
 import pytest
 
 from fusioncmd.bus.memory import MemoryBus
@@ -14,7 +16,7 @@ from fusioncmd.codes import parse
 from fusioncmd.video import subjects
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.source import Ask, decode
-from gateways.satellite import thin
+from gateways.satellite import recode, thin
 from gateways.satellite.child import MEMORY_BYTES_MAX
 from gateways.satellite.video_words import Do, MadeFrame, MadeStill, do, encode, made, read_made
 from tests.nats_server import until
@@ -76,3 +78,13 @@ def _child(thinning: thin.Thinning) -> int:
     child = next(iter(thinning._here.values())).child
     process = None if child is None else child._process
     return 0 if process is None else process.pid
+
+
+def test_a_still_fits_whatever_is_seen_and_leaves_the_process_as_it_was() -> None:
+    noise = av.VideoFrame(640, 360, "yuv420p")
+    for plane in noise.planes:
+        plane.update(random.Random(1).randbytes(plane.buffer_size))
+    for width, height, most in recode.STILLS:
+        found = recode.still(noise, width, height, most)
+        assert found is not None and found[0] < width and len(found[2]) <= most and found[2][8:12] == b"WEBP"
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER  # an encoder of AV1 makes root's process one of real time

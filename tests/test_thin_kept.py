@@ -197,6 +197,25 @@ def test_what_goes_after_a_cut_is_asked_again_and_a_recorder_that_went_is_not_th
     assert len(link.hub.of(".said")) - len(said) <= 2 and here >= 4
 
 
+def test_what_may_wait_is_answered_once_however_often_it_was_asked_meanwhile() -> None:
+    link = ThinLink(KitKept, HubKept, loss=0.0)
+    link.kit.take(Work([Letter(Class.VIDEO, Kind.VIDEO, b"v" * 30_000)]), link.now_s)
+    asked = AskBytes(5, "2026070108-0000000-00000000", 0, idle=True)
+    link.say(link.hub, subjects.kept_ask(KIT), encode(asked))
+
+    def answered(_: float) -> None:  # as often as it is asked, and the link is busy
+        link.kit.take(Work([Letter(Class.VIDEO, Kind.VIDEO, b"v" * 600)]), link.now_s)
+        while len(link.kit.of(".ask")) > len(told):
+            told.append(5)
+            link.say(link.kit, subjects.kept_said(KIT), encode(Bytes(5, noise)))
+
+    told, noise = list[int](), hashlib.shake_128(b"a piece").digest(2_000)
+    link.run(200.0, answered)
+    assert len(told) >= 3
+    link.run(60.0)
+    assert link.kit.sent_bytes[Class.CLIPS] < 2_100, "once"
+
+
 @pytest.mark.parametrize("forged", [b"", b"\0", b"\1xyz", b"\3abc", b"\0" + encode(Here("440107"))])
 def test_what_cannot_be_read_is_refused(forged: bytes) -> None:
     link = ThinLink(KitKept, HubKept)

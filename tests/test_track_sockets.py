@@ -15,6 +15,7 @@ from fusioncmd.codes import Path
 from fusioncmd.networks import LOOPBACK, read_networks
 from fusioncmd.track import counts
 from fusioncmd.track.position import Track, decode, degrees, encode
+from gateways.track import cot
 from gateways.track.bounds import CLIENT_UNITS_MAX, EVENTS_BURST, UNREAD_MAX
 from gateways.track.events import DELETED, unit_of
 from gateways.track.gateway import Gateway
@@ -91,6 +92,8 @@ async def test_tak_clients_see_drones_and_each_other_in_the_form_that_they_ask_f
         await asyncio.to_thread(two.until, "TakResponse")
         await asyncio.to_thread(two.say_proto, event("ANDROID-2", *AT, callsign="Li"))
         assert 'callsign="Li"' in await asyncio.to_thread(one.until, f"fusioncmd.44.01.06.{unit_of('ANDROID-2')}")
+        await asyncio.to_thread(one.say, event("ANDROID-1-ping", 0, 0, cot.PING))
+        await asyncio.to_thread(one.until, cot.PONG)
         car = Track(f"{COUNTY}001", "car-1", "vehicle", "抢险车", *degrees(*AT), int(time.time() * 1_000), "manual")
         await here.bus.say(f"fc.track.{car.address}", encode(car))
         await asyncio.to_thread(two.until_bytes, re.compile(b"\xbf.*fusioncmd.44.01.06.001.car-1", re.DOTALL))

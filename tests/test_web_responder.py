@@ -22,7 +22,7 @@ from tests.browser import built
 from tests.web_engines import WEB, program
 from tests.worlds import NOW_MS
 
-SCRIPT_BYTES_MAX = 60 * 1024
+SCRIPT_BYTES_MAX = 64 * 1024
 SEED = 20260
 SOURCE_LINES_MAX = 270
 PROGRAM = """

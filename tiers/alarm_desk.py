@@ -14,6 +14,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from fusioncmd import ids
 from fusioncmd.access import Actor
@@ -30,8 +31,10 @@ from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import ALARM, Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, NotFound, Problem
+from fusioncmd.places.place import Place
 from fusioncmd.words import reason
 from tiers.alarm_orders import AlarmOrders
+from tiers.alarm_places import AlarmPlaces
 from tiers.desk import Desk
 from tiers.problems import Said
 from tiers.serving import Answer
@@ -47,15 +50,17 @@ class AlarmDesk:
     """`clock` gives seconds since 1970."""
 
     def __init__(
-        self, bus: Bus, desk: Desk, orders: AlarmOrders, data: FilePath, recorder: Recorder, clock: Callable[[], float]
-    ) -> None:
+        self, bus: Bus, desk: Desk, orders: AlarmOrders, places: AlarmPlaces, data: FilePath, recorder: Recorder,
+        clock: Callable[[], float],
+    ) -> None:  # fmt: skip
         self._bus, self._desk, self._orders, self._file = bus, desk, orders, data / FILE
-        self._recorder, self._clock = recorder, clock
+        self._places, self._recorder, self._clock = places, recorder, clock
         self.book = Book()
         self._playbooks: tuple[Playbook, ...] = ()
         self._read_at: tuple[int, int] | None = None
         self._problem: Said | None = None
         self._pending: OrderedDict[bytes, None] = OrderedDict()  # to be looked at by playbooks
+        self._urgent: OrderedDict[bytes, None] = OrderedDict()  # and before those, as somebody is called or waits
         self._wake = asyncio.Event()
         self.bad = 0
 
@@ -67,22 +72,24 @@ class AlarmDesk:
 
     async def start(self) -> None:
         """Returns when all that is stored was read."""
+        await self._places.start()
         tail = await self._bus.tail(ALARM, self._fold)
         await tail.caught_up()
 
     async def run(self) -> None:
         """Until cancelled: playbooks look at what came."""
+        self._current()
         await self.start()
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._pending:
-                ident, _ = self._pending.popitem(last=False)
+            while queue := self._urgent or self._pending:
+                ident, _ = queue.popitem(last=False)
                 try:
                     await self._consider(ident)
                 except Problem as problem:  # the bus is down: it is looked at again
                     log.warning("alarms.not_considered", problem=problem.en)
-                    self._pending[ident] = None
+                    queue[ident] = None
                     await asyncio.sleep(0.5)
 
     def problems(self) -> Iterator[Said]:
@@ -103,8 +110,17 @@ class AlarmDesk:
             self.bad += 1
             log.error("alarms.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
             return
+        alarm = self._places.narrowed(alarm)
         self.book.hear(alarm)
-        self._pending[alarm.id] = None
+        self._look_at(alarm.id, any(each.at_once for each, _ in self._places.applying(self._playbooks, alarm)))
+
+    def _look_at(self, ident: bytes, urgent: bool) -> None:
+        """A storm of what waits for a second look does not delay an alarm that calls somebody."""
+        if urgent:
+            self._urgent[ident] = None
+            self._pending.pop(ident, None)
+        elif ident not in self._urgent:
+            self._pending[ident] = None
         self._wake.set()
 
     # --- playbooks
@@ -113,11 +129,11 @@ class AlarmDesk:
         known = self.book.alarms.get(ident)
         if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
             return
-        for playbook in self._current():
-            if playbooks.applies(playbook, known.alarm, ""):
-                await self._apply(playbook, known)
+        known.alarm = self._places.narrowed(known.alarm)  # the place may have been put there since
+        for playbook, place in self._places.applying(self._current(), known.alarm):
+            await self._apply(playbook, known, place)
 
-    async def _apply(self, playbook: Playbook, known: Known) -> None:
+    async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
         """Once for each alarm, and once for each place within `once_s`."""
         before, place = known.of(playbook.name), known.alarm.path.code
         if before is not None and before.what != "waits":
@@ -131,7 +147,7 @@ class AlarmDesk:
             return
         try:
             if playbook.then == "issue":
-                order = await self._orders.issue(self._orders.draft(playbook, known), known)
+                order = await self._orders.issue(self._orders.draft(playbook, known, of), known)
                 await self._decide(known, "issued", playbook, order)
                 return
         except Problem as problem:
@@ -178,16 +194,15 @@ class AlarmDesk:
 
     async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
-        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())))
+        return self._reply(known)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
         await self._decide(
             known, "confirmed" if request.confirm else "dismissed", by=who.name, words=(request.words, request.words)
         )
-        self._pending[known.alarm.id] = None
-        self._wake.set()
-        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())))
+        self._look_at(known.alarm.id, urgent=True)
+        return self._reply(known)
 
     async def dry(self, request: asked.DryPlaybooks, who: Actor) -> asked.DryReply:
         found = playbooks.read(request.file) if request.file else self._current()
@@ -204,9 +219,13 @@ class AlarmDesk:
         return asked.DryReply(tuple(lines[: request.limit]), looked_at)
 
     def _applying(self, known: Known, found: tuple[Playbook, ...]) -> Iterator[asked.Applies]:
-        for playbook in found:
-            if playbooks.applies(playbook, known.alarm, ""):
-                yield self._orders.would(playbook, known)
+        for playbook, place in self._places.applying(found, known.alarm):
+            made = self._orders.would(playbook, known, place)
+            yield structs.replace(made, cameras=self._places.cameras(known.alarm, playbook.cameras))
+
+    def _reply(self, known: Known) -> asked.AlarmReply:
+        at, cameras = self._places.at(known.alarm), self._places.cameras(known.alarm, asked.CAMERAS_SHOWN)
+        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())), tuple(at), cameras)
 
     def _known(self, ident: bytes, who: Actor) -> Known:
         known = self.book.alarms.get(ident)

@@ -22,6 +22,7 @@ from fusioncmd.api import alarms as asked
 from fusioncmd.codes import Path
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.messages import Selector
+from fusioncmd.places.place import Place
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.grants import Credential
 from tiers.desk import Desk
@@ -38,30 +39,37 @@ class AlarmOrders:
     def entropy(self) -> bytes:
         return os.urandom(ids.ENTROPY_BYTES)
 
-    def draft(self, playbook: Playbook, known: Known) -> api.Draft:
-        """Of those whom this node commands. BadInput."""
+    def draft(self, playbook: Playbook, known: Known, place: Place | None = None) -> api.Draft:
+        """Of those whom this node commands. BadInput; NotFound: it is of a place that nobody knows."""
         call, alarm, own = playbook.call, known.alarm, self._desk.node.code
+        if alarm.only_place:
+            raise NotFound(
+                f"There is no place {alarm.place} in the registry, and the alarm says no other.",
+                f"场所库中没有 {alarm.place}，预警未指明其他地点。",
+            )
         nodes = playbooks.audience(playbook, alarm, self._neighbours)
         there = {self._there(code) for code in nodes}
         below = tuple(sorted(code for code in there if code.startswith(own))) or (own,)
         return api.Draft(
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
-            text=playbooks.words(playbook, alarm, self._name, ""), severity=call.severity or alarm.severity,
-            answers=call.answers, audience=Selector(below, call.roles), receive_within_s=call.receive_within_s,
+            text=playbooks.words(playbook, alarm, self._name, place.name if place else ""),
+            severity=call.severity or alarm.severity, answers=call.answers,
+            audience=Selector(below, call.roles), receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
 
-    def would(self, playbook: Playbook, known: Known) -> asked.Applies:
+    def would(self, playbook: Playbook, known: Known, place: Place | None = None) -> asked.Applies:
         """The order that it would be now, and how many it means."""
         try:
-            made = self.draft(playbook, known)
+            made = self.draft(playbook, known, place)
             assert made.audience is not None
             people = len(self._desk.roster.resolve(made.audience))
         except Problem as problem:
             return asked.Applies(
-                playbook.name, playbook.then, playbook.second_look, problem_en=problem.en, problem_zh=problem.zh
-            )
-        return asked.Applies(playbook.name, playbook.then, playbook.second_look, made, people)
+                playbook.name, playbook.then, playbook.second_look, problem_en=problem.en, problem_zh=problem.zh,
+                place=place,
+            )  # fmt: skip
+        return asked.Applies(playbook.name, playbook.then, playbook.second_look, made, people, place=place)
 
     async def issue(self, draft: api.Draft, known: Known) -> bytes:
         """The order's id, when it is issued. NotFound: there is no key for that; SecondNeeded; whatever else keeps a

@@ -72,7 +72,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         subjects.radio_speak(here),
         f"fc.trust.missing.{here.dotted}.>",
         *below(subjects.audit_head(here)), "fc.account.*",
-        *below(alarm_subjects.decided(here)), alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL, subjects.LADDER_ALL,
+        *below(alarm_subjects.decided(here)), alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL,
+        alarm_subjects.PLACE_ALL, subjects.LADDER_ALL,
         *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"), subjects.receipt("line"),
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -116,6 +116,12 @@ class CameraDesk:
         more = bool(page) and page[-1] != mine[-1]
         lines = tuple(self._line(self._held[name][0]) for name in page)
         return asked.CamerasReply(lines, self._heard is not None, page[-1] if more else None)
+
+    def standing(self) -> Iterator[tuple[str, tuple[float, float]]]:
+        """Those of whom it is known where they stand: the source that each is, `44.01.06.gate-1`, and where."""
+        for camera, _ in self._held.values():
+            if camera.where is not None and not camera.removed:
+                yield f"{Path(camera.path).dotted}.{camera.name}", camera.where
 
     async def _put(self, camera: Camera, last: int) -> None:
         """`Conflict` when it was changed meanwhile."""

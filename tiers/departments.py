@@ -15,6 +15,7 @@ from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
 from tiers.alarm_desk import AlarmDesk
 from tiers.alarm_orders import AlarmOrders
+from tiers.alarm_places import AlarmPlaces
 from tiers.audit_desk import AuditDesk
 from tiers.course_desk import CourseDesk
 from tiers.desk import Desk
@@ -22,6 +23,7 @@ from tiers.devices import DeviceDesk
 from tiers.expert_desk import ExpertDesk, Officials
 from tiers.ladder_desk import LadderDesk
 from tiers.media import Media
+from tiers.place_desk import PlaceDesk
 from tiers.problems import Said
 from tiers.recording import Recording
 from tiers.serving import Answer
@@ -43,9 +45,11 @@ class Departments:
             bus, desk, recorder, data, monotonic, ticket_key, lambda: reachable.here(clock())
         )  # fmt: skip
         self.devices = DeviceDesk(bus, desk.roster, ticket_key, ring.roots(ring.folder_of(data)), recorder, clock)
-        self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), data, recorder, clock)
         self.experts = ExpertDesk(bus, desk, data, recorder, officials, clock)
         self.media = Media(bus, desk, data, ticket_key, recorder, notices, clock, monotonic)
+        self.places = PlaceDesk(bus, desk, recorder, clock)
+        at = AlarmPlaces(self.places, self.media.cameras)
+        self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), at, data, recorder, clock)
         self.runs: list[Run] = [self.alarms.run, self.experts.run]
 
     def problems(self) -> Iterator[Said]:
@@ -54,5 +58,7 @@ class Departments:
         yield from self.alarms.problems()
 
     def answers(self) -> dict[type[Any], Answer]:
-        desks = (self.ladders, self._courses, self._audits, self.devices, self.media, self.alarms, self.experts)
+        desks = (
+            self.ladders, self._courses, self._audits, self.devices, self.media, self.alarms, self.experts, self.places,
+        )  # fmt: skip
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

@@ -58,10 +58,11 @@ class ExpertDesk:
         }  # fmt: skip
 
     async def run(self) -> None:
-        """Reads what there is, and commits to a seed for the next draw."""
+        """Reads what there is; where there are experts, a seed for the next draw is committed to from then on."""
         await (await self._bus.tail(EXPERT, self._fold)).caught_up()
-        async with self._one_at_a_time:
-            await self._seed()
+        if self._experts:
+            async with self._one_at_a_time:
+                await self._seed()
 
     def _fold(self, stored: Stored) -> None:
         try:
@@ -92,6 +93,8 @@ class ExpertDesk:
             if before != expert:
                 await self._keep(expert)
                 changed += before is not None
+        async with self._one_at_a_time:
+            await self._seed()
         return asked.PutExpertsReply(len(new), changed)
 
     async def set(self, request: asked.SetExpert, who: Actor) -> asked.ExpertsReply:

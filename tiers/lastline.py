@@ -64,6 +64,7 @@ class Lastline:
         self._owed: set[str] = set()  # peers of whom something came that they do not know yet
         self._last: tuple[Candidate, int] | None = None
         self._editions: set[str] = set()  # peers whose roster is another
+        self._one = asyncio.Lock()  # each message by itself: the modem brings one anew that takes long, and it is one
 
     def _table(self, data: Path) -> templates.Table:
         """With the tier's own; where those cannot be taken, without, and health says why: a node runs all the same."""
@@ -91,8 +92,9 @@ class Lastline:
     async def tend(self) -> None:
         try:
             await self._twins.tell()
-            for order, other in self._twins.over():
-                await self._hearing.end(twins.short_of(order.id), other.node)
+            async with self._one:
+                for order, other in self._twins.over():
+                    await self._hearing.end(twins.short_of(order.id), other.node)
         except Unavailable as problem:
             log.warning("lastline.not_stored", problem=problem.en)
         except Problem as problem:
@@ -147,6 +149,10 @@ class Lastline:
 
     async def _came(self, data: bytes) -> bytes:
         """Not taken is what could not be kept now: whoever brought it brings it again."""
+        async with self._one:
+            return await self._came_alone(data)
+
+    async def _came_alone(self, data: bytes) -> bytes:
         peer = ""
         try:
             came = decode(Came, data)

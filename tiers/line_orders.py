@@ -87,14 +87,16 @@ def marked(told: Told, peer: str) -> str:
 
 
 def selector(meant: Meant, place: str, roles: Iterable[str]) -> Selector:
-    """`NotFound` for a role that nobody has here: then it is not known whom the order means."""
+    """`NotFound` where nobody here has any of the roles: then it is not known whom the order means. Whoever has one of
+    several is meant, whether others have the rest or not."""
     known = {role_digest(role): role for role in roles}
     if not all(code.startswith(place) for code in (*meant.nodes, *meant.not_nodes)):
         raise BadInput("An order came that means another place.", "收到的指令对象不在本地。")
-    if missing := [role for role in meant.roles if role not in known]:
+    roles_here = tuple(known[role] for role in meant.roles if role in known)
+    if meant.roles and not roles_here:
         raise NotFound(
-            f"An order came for {len(missing)} role(s) that nobody has here.",
-            f"收到的指令所指职责本地无人担任（{len(missing)} 项）。",
+            f"An order came for {len(meant.roles)} role(s) that nobody has here.",
+            f"收到的指令所指职责本地无人担任（{len(meant.roles)} 项）。",
         )
     without = tuple(known[role] for role in meant.not_roles if role in known)
-    return Selector(meant.nodes, tuple(known[role] for role in meant.roles), meant.not_nodes, without)
+    return Selector(meant.nodes, roles_here, meant.not_nodes, without)

@@ -100,6 +100,11 @@ class LineState:
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(new, self._file)
+            folder = os.open(self._file.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the name, too: else a power cut brings the file of before back, and a number twice
+            finally:
+                os.close(folder)
         except OSError as error:
             en, zh = reason(error)
             raise Unavailable(f"{self._file} cannot be written: {en}.", f"无法写入 {self._file}：{zh}。") from None

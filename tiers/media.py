@@ -53,6 +53,10 @@ class Media:
         await self._faults.start()
         await self.tracks.start()
 
+    def cameras(self) -> Iterator[tuple[str, tuple[float, float]]]:
+        """The tier's own that stand somewhere: the source of each, and where."""
+        return self._cameras.standing()
+
     async def run(self) -> None:
         """Until cancelled: what is shown is said again and again, and digests of recordings go into the audit."""
         async with asyncio.TaskGroup() as group:

@@ -97,6 +97,7 @@ class Node:
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         self.desk.room_by(lambda: check_room(data))
+        self.recorder.check_room = lambda: check_room(data, limits.AUDIT_PAGE_BYTES_MAX)
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
         self.departments = Departments(
             bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable,

@@ -51,6 +51,7 @@ class Recording:
         self._problems: dict[str, tuple[str, str]] = {}
         self._finishing = False
         self._may_sign = asyncio.Event()
+        self.check_room: Callable[[], None] = lambda: None  # raises StorageFull where not one page fits on the disk
 
     def sign(self) -> None:
         """From now on: it is known which of the node's keys is good. What was decided until then waits."""
@@ -79,6 +80,7 @@ class Recording:
             self._urgent.set()
 
     async def record(self, entry: Entry) -> None:
+        self.check_room()
         await self._put(entry, stays=False)
 
     async def record_after(self, entry: Entry) -> None:

@@ -41,7 +41,8 @@ class Evidence(Struct, frozen=True, array_like=True):
 
 class Alarm(Struct, frozen=True, omit_defaults=True, tag="alarm.1", tag_field="kind"):
     """`source` and `about` together name it: a source says more of the same thing under the same `about`. `nodes`: the
-    lowest places that it concerns. `times`: how often it was said since the message before, this one included."""
+    lowest places that it concerns. `times`: how often it was said since the message before, this one included.
+    `only_place`: it says no more of where it is than `place`; `nodes` is then the tier that took it in."""
 
     id: Id
     source: Source
@@ -63,6 +64,7 @@ class Alarm(Struct, frozen=True, omit_defaults=True, tag="alarm.1", tag_field="k
     place: Annotated[str, Meta(max_length=64)] = ""  # of the registry of places
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=EVIDENCE_MAX)] = ()
     times: Annotated[int, Meta(ge=1, le=TIMES_MAX)] = 1
+    only_place: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

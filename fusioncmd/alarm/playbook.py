@@ -82,6 +82,11 @@ class Playbook(Struct, frozen=True, forbid_unknown_fields=True):
     experts_km: Annotated[float, Meta(gt=0, le=5_000)] = 100.0
     departments: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
 
+    @property
+    def at_once(self) -> bool:
+        """It calls people without a hand."""
+        return self.then == "issue" and not self.second_look
+
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     playbook: Annotated[tuple[Playbook, ...], Meta(max_length=PLAYBOOKS_MAX)] = ()

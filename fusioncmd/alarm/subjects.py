@@ -1,10 +1,11 @@
-"""NATS subjects of alarms, of what was decided about them, and of experts. Pure."""
+"""NATS subjects of alarms, of what was decided about them, of experts and of places. Pure."""
 
 from __future__ import annotations
 
 from fusioncmd.codes import Path
 
 EXPERT_ALL, DRAW_ALL = "fc.expert.>", "fc.draw.>"
+PLACE_ALL = "fc.place.>"
 ALARM_ALL, DECIDED_ALL = "fc.alarm.>", "fc.decided.>"
 
 
@@ -26,3 +27,8 @@ def expert(ident: str) -> str:
 def draw(ident: bytes) -> str:
     """A draw of experts, with what became of it; last per draw."""
     return f"fc.draw.{ident.hex()}"
+
+
+def place(ident: str) -> str:
+    """A place of the registry; last per id."""
+    return f"fc.place.{ident.encode().hex()}"

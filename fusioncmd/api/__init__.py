@@ -17,6 +17,7 @@ from fusioncmd.api import (
     kept,
     keys,
     logins,
+    places,
     proposals,
     radios,
     records,
@@ -108,5 +109,5 @@ VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
     **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
-    **experts.VERBS,
+    **experts.VERBS, **places.VERBS,
 }  # fmt: skip

@@ -13,9 +13,11 @@ from fusioncmd.alarm.playbook import FILE_BYTES_MAX, Name
 from fusioncmd.api.calling import Draft
 from fusioncmd.api.question import CodeOrNone, Question, Verbs
 from fusioncmd.messages import Id, Millis
+from fusioncmd.places.place import Place
 
 PAGE_MAX = 500
 DRY_MAX = 2_000
+CAMERAS_SHOWN = 4  # of one alarm
 
 
 class Alarms(Question["AlarmsReply"], frozen=True):
@@ -62,7 +64,7 @@ class AlarmLine(Struct, frozen=True):
 
 class Applies(Struct, frozen=True):
     """A playbook that applies, and the order that it makes; `problem`: why it makes none. `people`: how many are
-    meant; `second_look`: it waits for one."""
+    meant; `second_look`: it waits for one. `place`: of the registry, for which it applies; `cameras`: the nearest."""
 
     playbook: Name
     then: str
@@ -71,6 +73,8 @@ class Applies(Struct, frozen=True):
     people: int = 0
     problem_en: str = ""
     problem_zh: str = ""
+    place: Place | None = None
+    cameras: tuple[str, ...] = ()
 
 
 class AlarmsReply(Struct, frozen=True):
@@ -84,8 +88,12 @@ class AlarmsReply(Struct, frozen=True):
 
 
 class AlarmReply(Struct, frozen=True):
+    """`at`: the places of the registry at which it is; `cameras`: sources that show it, or the nearest."""
+
     line: AlarmLine
     applies: tuple[Applies, ...] = ()
+    at: tuple[Place, ...] = ()
+    cameras: tuple[str, ...] = ()
 
 
 class DryLine(Struct, frozen=True):

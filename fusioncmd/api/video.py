@@ -150,7 +150,7 @@ class AskStill(Question["StillReply"], frozen=True):
 
 
 class StillReply(Struct, frozen=True):
-    """`data`: AVIF; empty, and `at_ms` 0, where none has come yet. `at_ms`: when the picture was seen, by the node's
+    """`data`: WebP; empty, and `at_ms` 0, where none has come yet. `at_ms`: when the picture was seen, by the node's
     clock; `now_ms` is that clock."""
 
     address: str

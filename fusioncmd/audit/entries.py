@@ -32,6 +32,7 @@ Deed = Literal[
     "track",
     "alarm",
     "expert",
+    "place",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from fusioncmd import limits, subjects
 from fusioncmd.alarm import subjects as alarm_subjects
-from fusioncmd.alarm.bounds import ALARM_STREAM_BYTES_MAX, EXPERT_STREAM_BYTES_MAX
+from fusioncmd.alarm.bounds import ALARM_STREAM_BYTES_MAX, EXPERT_STREAM_BYTES_MAX, PLACE_STREAM_BYTES_MAX
 from fusioncmd.ladder import bounds
 
 
@@ -46,7 +46,8 @@ ALARM = StreamSpec(
 EXPERT = StreamSpec(
     "FC_EXPERT", (alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL), EXPERT_STREAM_BYTES_MAX, per_subject_max=1
 )
-STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH, ALARM, EXPERT)
+PLACE = StreamSpec("FC_PLACE", (alarm_subjects.PLACE_ALL,), PLACE_STREAM_BYTES_MAX, per_subject_max=1)
+STREAMS = (CALL, RECEIPT, ROSTER, REPORT, PICTURE, TRUST, ACCOUNT, AUDIT, LADDER, PUSH, ALARM, EXPERT, PLACE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,14 @@ def dismiss(folder: Path, name: str) -> bool:
     return there
 
 
+def find(folder: Path, name: str) -> BusUser | None:
+    """None where there is none of that name."""
+    try:
+        return _read(folder / f"{name}.user")
+    except NotFound:
+        return None
+
+
 def users(folder: Path) -> Iterator[BusUser]:
     """All whom the server lets in, by name."""
     for file in sorted(folder.glob("*.user")):

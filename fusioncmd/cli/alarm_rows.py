@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from fusioncmd import ids
-from fusioncmd.api.alarms import AlarmLine, DryLine
+from fusioncmd.api.alarms import AlarmLine, AlarmReply, DryLine
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
 from fusioncmd.codes import Path
@@ -69,6 +69,17 @@ def dry_rows(lines: Sequence[DryLine], places: Divisions) -> list[Text]:
         for line in lines
     ]  # fmt: skip
     return aligned(heads, rows, right=(3,))
+
+
+def places_at(reply: AlarmReply) -> list[Text]:
+    """The places of the registry where it is, with who is responsible, and the cameras that show it."""
+    rows = []
+    for place in reply.at:
+        people = "、".join(place.people)
+        rows.append(Text(plain(f"  {place.kind}: {place.name} ({place.id})  {people}".rstrip())))
+    if reply.cameras:
+        rows.append(Text(f"  {say('cameras', '摄像头')}: {plain('  '.join(reply.cameras))}"))
+    return rows
 
 
 def where(codes: Sequence[str], places: Divisions) -> str:

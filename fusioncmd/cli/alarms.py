@@ -13,7 +13,7 @@ from fusioncmd import api, ids
 from fusioncmd.alarm.book import Standing
 from fusioncmd.api import alarms as asked
 from fusioncmd.cli import shell
-from fusioncmd.cli.alarm_rows import WHATS, dry_rows, rows_of
+from fusioncmd.cli.alarm_rows import WHATS, dry_rows, places_at, rows_of
 from fusioncmd.cli.alarm_sensors import sensor
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.figures import plain
@@ -203,6 +203,8 @@ def _tell(reply: asked.AlarmReply, divisions: Path | None, as_json: bool) -> Non
         shell.say_line(Text(plain(alarm.text)))
     for evidence in alarm.evidence:
         shell.say_line(Text(f"  {evidence.kind}: {plain(evidence.what)}", "dim"))
+    for row in places_at(reply):
+        shell.say_line(row)
     for decided in reply.line.decided:
         line = f"  {say(*WHATS[decided.what])}  {plain(decided.by)}"
         shell.say_line(Text(f"{line}  {plain(say(*decided.words))}".rstrip()))

@@ -27,7 +27,8 @@ ROLES = {
     "commander": ("commander", "指挥员"), "gateway": ("gateway", "网关"), "link": ("node below", "下级节点"),
     "channels": ("channels", "通知渠道"), "radio": ("radios", "电台"), "talk": ("voice of a gateway", "网关语音"),
     "floor": ("floors", "话权"), "video": ("video", "视频"), "camera": ("cameras", "摄像头"),
-    "track": ("positions", "位置"),
+    "track": ("positions", "位置"), "satellite": ("satellite link", "卫星链路"),
+    "shortmessage": ("short messages", "短报文"), "alarm": ("alarms", "告警"), "sensors": ("sensors", "传感器"),
 }  # fmt: skip
 
 app = typer.Typer(

@@ -42,6 +42,7 @@ COMMANDS = {
     "radios": ("radios:app", "Radios: add, list, remove, call together.", "电台：新增、查看、移除、呼叫入组。"),
     "alarms": ("alarms:app", "Alarms from outside: list, look, issue.", "外部预警：查看、核实、下达。"),
     "experts": ("experts:app", "Experts: import, find, draw, note.", "专家库：导入、查询、抽取、履职。"),
+    "places": ("places:app", "Places: import, find, what is near.", "场所：导入、查询、周边。"),
     "cameras": ("cameras:app", "Cameras and drones: add, list, remove.", "摄像头与无人机：新增、查看、移除。"),
     "tracks": ("tracks:app", "Where units are: list, watch, put by hand.", "单位位置：查看、跟踪、人工标注。"),
     "keys": (

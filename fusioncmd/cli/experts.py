@@ -12,6 +12,7 @@ import typer
 
 from fusioncmd import ids
 from fusioncmd.api import experts as asked
+from fusioncmd.api.question import parts
 from fusioncmd.cli import shell
 from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.expert_rows import draw_rows, expert_rows
@@ -53,8 +54,8 @@ def import_csv(
         found = registry.read_csv(_read(file))
         added = changed = 0
         async with shell.commanding(nats) as commander:
-            for i in range(0, len(found), asked.PUT_MAX):
-                reply = await commander.ask(asked.PutExperts(tuple(found[i : i + asked.PUT_MAX])))
+            for part in parts(found, registry.encode, asked.PUT_MAX):
+                reply = await commander.ask(asked.PutExperts(part))
                 added, changed = added + reply.added, changed + reply.changed
         if as_json:
             shell.print_json({"experts": len(found), "added": added, "changed": changed})

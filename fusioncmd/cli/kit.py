@@ -148,15 +148,9 @@ def prepare(
 ) -> None:
     async def go() -> None:
         given = {
-            "hub": hub,
-            "rate": rate,
-            "ways": ways,
-            "parent": parent,
-            "site": site,
-            "disk_gib": disk_gib,
-            "radio": radio,
-            "alone": False,
-        }
+            "hub": hub, "rate": rate, "ways": ways, "parent": parent, "site": site, "disk_gib": disk_gib,
+            "radio": radio, "modem": modem, "media": media, "alone": False,
+        }  # fmt: skip
         home, settings = _settled(node, data, divisions, given)
         keys.claim(home, settings.node)
         _secure(settings, home)  # while somebody is there who knows the time

@@ -109,9 +109,16 @@ def read(data: Path) -> Settings | None:
 
 
 def write(data: Path, settings: Settings) -> None:
+    """On disk when it returns, and left alone where it says that already: a kit loses its power at any moment, and
+    starts by this file alone."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if read(data) == settings:
+        return
     partial = data / f"{FILE}.partial"
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=1))
+    with partial.open("wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(settings), indent=1))
+        out.flush()
+        os.fsync(out.fileno())
     os.replace(partial, data / FILE)
 
 

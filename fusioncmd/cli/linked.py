@@ -81,6 +81,6 @@ def linked_way(
 def host_port(text: str, option: str) -> tuple[str, int]:
     """`BadInput` for what is not HOST:PORT."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise BadInput(f"{option} is HOST:PORT, not {text!r}.", f"{option} 须为 主机:端口，而非“{text}”。")
     return host, int(port)

@@ -14,7 +14,7 @@ from fusioncmd.cli.figures import kind_words, mode_text, plain, share, state_wor
 from fusioncmd.cli.follow import follow
 from fusioncmd.cli.lists import GAP, aligned, width_of, with_below
 from fusioncmd.cli.tally_view import Screen, tally_view
-from fusioncmd.errors import BadInput, Forbidden, NotFound
+from fusioncmd.errors import BadInput, Forbidden, NotFound, Unavailable
 from fusioncmd.words import either, say
 
 HEALTH_S_MAX = 3.0
@@ -94,7 +94,7 @@ def health(nats: shell.NatsOption = shell.DEFAULT_NATS, as_json: shell.JsonOptio
                 try:
                     await commander.log_in()
                     reply = await commander.ask(api.Health(), timeout_s=HEALTH_S_MAX)
-                except (Forbidden, NotFound, BadInput):  # then its figures stay unsaid, and how it is, is told
+                except (Forbidden, NotFound, BadInput, Unavailable):  # its figures stay unsaid; how it is, is told
                     pass
         if as_json:
             shell.print_json(reply)

@@ -27,7 +27,7 @@ FRESH_MS = 3_000  # a still that is older than when it was asked by more: anothe
 LARGER_S = 4.0  # after a small one came, the larger one of the same moment is waited for
 _source = say("As `video list` shows it: 440106001.drone1.", "视频源地址，见 video list。")
 _wait = say("So many seconds for a new one.", "等待新画面的秒数。")
-_out = say("Where to (AVIF).", "输出文件（AVIF）。")
+_out = say("Where to (WebP).", "输出文件（WebP）。")
 _idle = say("Only when nothing else uses the link.", "仅在链路空闲时传输。")
 _off = say("Not any more.", "取消调取。")
 _where = say("Of which source, such as 440106001.drone1; none: how it stands.", "视频源；不填则显示进度。")
@@ -49,7 +49,7 @@ def still(
         question = asked_of({"source": source}, AskStill)
         async with shell.commanding(nats) as commander:
             found = await newest(lambda: commander.ask(question), wait)
-        target = file or Path(f"{found.address}-{found.at_ms}.avif")
+        target = file or Path(f"{found.address}-{found.at_ms}.webp")
         with whole_file(target) as opened:
             opened.write(found.data)
         age_s = (found.now_ms - found.at_ms) / 1_000

@@ -19,6 +19,7 @@ from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput
+from fusioncmd.subjects import token
 from fusioncmd.words import say
 
 T = TypeVar("T")
@@ -115,7 +116,8 @@ def put(
 ) -> None:
     async def go() -> None:
         code = shell.load_divisions(divisions).find(place).code if place else ""
-        given = {"unit": unit, "lat": lat, "lon": lon, "node": code, "kind": _one_of(kind), "title": title}
+        named = token(unit, "A unit", "单位")
+        given = {"unit": named, "lat": lat, "lon": lon, "node": code, "kind": _one_of(kind), "title": title}
         async with shell.commanding(nats) as commander:
             line = await commander.ask(_asked(given, asked.PutTrack))
         if as_json:

@@ -32,7 +32,7 @@ class Desk:
         self._hooks = {each.name: each for each in sources.hook}
         self._from_cap = FromCap(self._meant, intake.make_id)
         self._signatures = hooks.Signatures()
-        self.sensors = Sensors(sources.sensor, time.monotonic(), intake.make_id, places.at)
+        self.sensors = Sensors(sources.sensor, time.monotonic(), intake.make_id, places.at, intake.serves)
         self.refused: Counter[str] = Counter()
 
     def cap_source(self, name: str) -> CapSource:
@@ -69,7 +69,8 @@ class Desk:
             if source is None:
                 raise NotFound(f"There is no source {name}.", f"没有来源 {name}。")
             self._signatures.check(signature, body, source.key, self._intake.now_ms / 1000)
-            made = hooks.alarm_of(body, source, self._intake.now_ms, self._intake.make_id, self._places.at)
+            make_id, serves = self._intake.make_id, self._intake.serves
+            made = hooks.alarm_of(body, source, self._intake.now_ms, make_id, self._places.at, serves)
             await self._tell([made])
         except Problem as problem:
             if source is not None:

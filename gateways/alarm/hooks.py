@@ -38,7 +38,7 @@ _SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 class Posted(Struct, frozen=True):
     """The JSON. `about` names what it is of: the same again is more of the same alarm. `at` is a place's code; `lat`
-    and `lon` degrees; one of both, or the hook's own place."""
+    and `lon` degrees; one of both, or the hook's own place, or only `place`, an id of the registry of places."""
 
     about: Annotated[str, Meta(min_length=1, max_length=200)]
     headline: Annotated[str, Meta(min_length=1, max_length=HEADLINE_CHARS_MAX)]
@@ -89,9 +89,10 @@ class Signatures:
 
 
 def alarm_of(
-    body: bytes, source: HookSource, now_ms: int, make_id: Callable[[int], bytes], at: Callable[[float, float], str]
-) -> Alarm:
-    """`at`: the place at a point. BadMessage, Forbidden, NotFound."""
+    body: bytes, source: HookSource, now_ms: int, make_id: Callable[[int], bytes], at: Callable[[float, float], str],
+    serves: str = "",
+) -> Alarm:  # fmt: skip
+    """`at`: the place at a point; `serves`: the tier's own. BadMessage, Forbidden, NotFound."""
     if len(body) > BODY_BYTES_MAX:
         raise BadMessage(f"It has {len(body)} bytes; {BODY_BYTES_MAX} are taken.", "内容过长。")
     try:
@@ -99,7 +100,8 @@ def alarm_of(
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"Not an alarm: {error}.", f"不是有效的预警：{error}。") from None
     where = (said.lat, said.lon) if said.lat is not None and said.lon is not None else None
-    node = said.at or (at(*where) if where else "") or source.at or ""
+    known = said.at or (at(*where) if where else "") or source.at or ""
+    node = known or (serves if said.place else "")
     if not node:
         raise NotFound("It says no place of this tier.", "未指明本级范围内的地点。")
     if source.fixed and source.at is not None and not node.startswith(source.at):
@@ -109,5 +111,5 @@ def alarm_of(
         event=said.event or source.event, status=said.status, severity=said.severity or source.severity,
         certainty=said.certainty, urgency=said.urgency, since_ms=min(said.since_ms or now_ms, now_ms), said_ms=now_ms,
         nodes=(node,), headline=said.headline, text=said.text, where=where, radius_m=said.radius_m, place=said.place,
-        evidence=said.evidence,
+        evidence=said.evidence, only_place=not known,
     )  # fmt: skip

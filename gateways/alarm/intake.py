@@ -42,6 +42,10 @@ class Intake:
         self._limited: set[str] = set()
 
     @property
+    def serves(self) -> str:
+        return self._serves.code
+
+    @property
     def now_ms(self) -> int:
         return int(self._clock() * 1000)
 

@@ -44,15 +44,17 @@ def reading(payload: bytes) -> float:
 
 
 class Sensors:
-    """`at`: the place at a point; `make_id`: of the time in ms. Times are seconds of a clock that nobody sets, but
-    `now_ms`."""
+    """`at`: the place at a point; `make_id`: of the time in ms; `serves`: the tier's own place. Times are seconds of a
+    clock that nobody sets, but `now_ms`."""
 
     def __init__(
         self, sources: tuple[SensorSource, ...], now_s: float, make_id: Callable[[int], bytes],
-        at: Callable[[float, float], str],
+        at: Callable[[float, float], str], serves: str = "",
     ) -> None:  # fmt: skip
         self._make_id = make_id
-        self._nodes = {each.name: each.at or (at(*each.where) if each.where else "") for each in sources}
+        known = {each.name: each.at or (at(*each.where) if each.where else "") for each in sources}
+        self._nodes = {each.name: known[each.name] or (serves if each.place else "") for each in sources}
+        self._only_place = {name for name, node in known.items() if not node}
         self._sources = {each.name: each for each in sources}
         self._watches = {
             (each.name, name): Watch(series, now_s) for each in sources for name, series in each.series.items()
@@ -102,5 +104,5 @@ class Sensors:
             status=source.status, severity=crossing.severity or "unknown", certainty="observed", urgency="immediate",
             since_ms=now_ms, said_ms=now_ms, nodes=(self._nodes[name],),
             headline=f"{title} {series} {value} {zh} / {en}"[:256], where=source.where, place=source.place,
-            evidence=(Evidence("reading", f"{title} {series} {value}".strip()),),
+            evidence=(Evidence("reading", f"{title} {series} {value}".strip()),), only_place=name in self._only_place,
         )  # fmt: skip

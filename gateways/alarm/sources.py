@@ -70,7 +70,7 @@ class HookSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SensorSource(Struct, frozen=True, forbid_unknown_fields=True):
-    """`at` or `where` has to be known; `place`: of the registry of places."""
+    """`at`, `where` or `place` has to be known; `place`: an id of the registry of places."""
 
     name: Name
     series: Annotated[dict[Name, Series], Meta(min_length=1, max_length=SERIES_MAX)]
@@ -112,8 +112,10 @@ def read(data: bytes) -> Sources:
     for hook in found.hook:
         _check_secret(hook.name, hook.key or " ")
     for sensor in found.sensor:
-        if sensor.at is None and sensor.where is None:
-            raise BadInput(f"Where is {sensor.name}? Give at or where.", f"{sensor.name} 须给出 at 或 where。")
+        if sensor.at is None and sensor.where is None and not sensor.place:
+            raise BadInput(
+                f"Where is {sensor.name}? Give at, where or place.", f"{sensor.name} 须给出 at、where 或 place。"
+            )
         for each in sensor.series.values():
             series.check(each)
     return found

@@ -17,7 +17,7 @@ from fusioncmd.errors import Unavailable
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.programs import run_program
 from fusioncmd.satellite import FACTS_EVERY_S, HubFacts
-from fusioncmd.trust import link_keys
+from fusioncmd.trust import joining, link_keys
 from fusioncmd.trust.told_ends import ToldEnds
 from gateways.satellite.bridge import LinkBridge
 from gateways.satellite.carrying import Pipe
@@ -87,8 +87,7 @@ class Program:
         self._tasks.create_task(self._tell(hub))
 
     def _admits(self, code: str) -> bool:
-        """Whom `nodes approve` let in, and `nodes revoke` has not put out since."""
-        return any(user.role == "link" and user.serves == code for user in users.users(self._folder))
+        return admits(self._folder, code)
 
     def _came(self, hub: HubPort, code: str, pipe: Pipe) -> None:
         def facts() -> Facts:
@@ -107,13 +106,20 @@ class Program:
         bus = await self._bus("satellite hub")
         while True:
             hub.judge_again()
-            refusal = hub.ends.last_refusal
+            refusal = hub.refusal
             said = HubFacts() if refusal is None else HubFacts(refusal.en, refusal.zh)
             try:
                 await bus.say(subjects.satellite(self._serves.code), satellite.pack(said))
             except Unavailable as problem:
                 log.warning("satellite.bus_is_down", problem=problem.en)
             await asyncio.sleep(FACTS_EVERY_S)
+
+
+def admits(folder: Path, code: str) -> bool:
+    """Whom `nodes approve` let in, and `nodes revoke` has not put out since. One file is read: it is asked of each kit
+    each 2 s, and a file of another that cannot be read is no reason to let this one go."""
+    user = users.find(folder, joining.link_name(code))
+    return user is not None and (user.role, user.serves) == ("link", code)
 
 
 def address_of(text: str) -> tuple[str, int]:

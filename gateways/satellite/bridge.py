@@ -109,7 +109,8 @@ class LinkBridge:
         facts, core = self._facts(), self.core
         return LinkFacts(
             kit=self._kit.code, up=self._pipe.up, for_ms=max(0, int(facts.since_s * 1000)),
-            session=self._began_ms + core.begun, way=facts.way, rate_bps=facts.rate_bps, provisioned_bps=facts.provisioned_bps,
+            session=self._began_ms + core.begun, way=facts.way, rate_bps=facts.rate_bps,
+            provisioned_bps=facts.provisioned_bps,
             round_trip_ms=int(facts.round_trip_s * 1000) or None, loss=min(max(facts.loss, 0.0), 1.0),
             sent_bytes=facts.sent_bytes, heard_bytes=facts.heard_bytes, waiting=facts.waiting,
             shed=_sum(facts.shed, {cls.name.lower(): count for cls, count in core.shed.items()}), bad=core.bad,

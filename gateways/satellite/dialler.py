@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import time
@@ -51,6 +50,7 @@ class KitDialer:
         self._soon = self._is_closed = False
         self._resolving: asyncio.Task[None] | None = None
         self.unsent = 0
+        self._why_unknown = ""  # the name of the hub has no address
 
     @property
     def heard(self) -> Callable[[Class, bytes], None]:
@@ -99,7 +99,7 @@ class KitDialer:
         self._sockets.clear()
 
     def use(self, way: str) -> None:
-        """Change over to that way now, if it answers; `NotFound`."""
+        """Change over to that way now, if it answers; `BadInput` where there is none of that name."""
         self.end.use(way, time.monotonic())
         self._wake()
 
@@ -111,10 +111,20 @@ class KitDialer:
         loop = asyncio.get_running_loop()
         while True:
             if not self.up:
-                with contextlib.suppress(OSError):
+                try:
                     found = await loop.getaddrinfo(*self._hub, type=socket.SOCK_DGRAM)
+                except (OSError, UnicodeError) as error:  # the second: a name that is none (RFC 1035, 2.3.4)
+                    self._unknown(str(error))
+                else:
+                    self._unknown("")
                     self._found(found[0][0], found[0][4])
             await asyncio.sleep(ASK_AGAIN_S if self._address is None else MOVED_S)
+
+    def _unknown(self, why: str) -> None:
+        """Said once each time that it begins."""
+        if why and why != self._why_unknown:
+            log.warning("satellite.hub_unknown", hub=self._hub[0], problem=why)
+        self._why_unknown = why
 
     def _found(self, family: socket.AddressFamily, address: Any) -> None:
         before, self._address = self._address, (family, address)

@@ -15,6 +15,7 @@ import zstandard
 from fusioncmd.errors import BadMessage
 
 FOLDER = Path(__file__).parent / "dictionaries"
+SIZED = b"\x1f"  # beyond: the first byte of a frame with its content's size in it (RFC 8878, 3.1.1.1.1)
 LEVEL = 19  # some 100 µs for a letter of 600 bytes; a thin link takes fewer than 100 a second
 
 
@@ -56,6 +57,8 @@ def release(data: bytes, version: int, bytes_max: int) -> bytes:
         raise BadMessage(
             f"A letter by dictionary {version}, which is not here.", f"信件使用了本端没有的字典 {version}。"
         )
+    if data[:1] > SIZED:  # it says how long it is, as no end does: as much would be taken, whatever `bytes_max` is
+        raise BadMessage("A squeezed letter that says its own length.", "压缩信件不应自带长度。")
     try:
         return _opener(version).decompress(data, max_output_size=bytes_max)
     except zstandard.ZstdError as error:

@@ -94,9 +94,10 @@ class HubEnds:
         return made
 
     def timer(self, comer: Comer, now_s: float) -> float | None:
-        times = [comer.wire.timer(now_s)]
-        times.append(comer.began_s + HANDSHAKE_S if comer.end is None else comer.end.watch_s())
-        return min((at for at in times if at is not None), default=None)
+        if comer.wire.ended:  # nothing is due, also where its kit came by another connection since
+            return None
+        until_s = comer.began_s + HANDSHAKE_S if comer.end is None else comer.end.watch_s()
+        return min((at for at in (comer.wire.timer(now_s), until_s) if at is not None), default=None)
 
     def close(self) -> Iterable[Comer]:
         """Those who are to be told, at their next `transmit`."""
@@ -169,9 +170,8 @@ class HubEnds:
             comer.code = code or identity.claimed(event.statement)
             self._hang_up(comer, problem)
             return
-        comer.code = code
+        comer.code, comer.resumed = code, event.resumed
         self._answering.keep_ticket(comer.wire, event.statement)
-        comer.resumed = event.resumed
 
     def _hello(self, comer: Comer, event: Hello) -> None:
         """The kit has judged us too, and says how fast it may be sent to: now it is there."""

@@ -20,6 +20,7 @@ from gateways.satellite.quic_connection import reset_secret
 from gateways.satellite.udp import Udp
 
 log = structlog.get_logger("satellite")
+REFUSED_SHOWN_S = 300.0  # in health
 
 
 class HubPort:
@@ -44,6 +45,7 @@ class HubPort:
         self._udp: Udp | None = None
         self._timers: dict[Comer, asyncio.TimerHandle] = {}
         self._touched: dict[Comer, None] = {}
+        self._refused_s = 0.0
 
     async def open(self) -> int:
         """The port; `Unavailable` when it cannot listen there."""
@@ -79,7 +81,13 @@ class HubPort:
         for comer in self.ends.judge_again():
             self._touch(comer)
 
+    @property
+    def refusal(self) -> Problem | None:
+        """The last one, while it is news: who is refused asks again each 30 s."""
+        return self.ends.last_refusal if time.monotonic() - self._refused_s < REFUSED_SHOWN_S else None
+
     def _tell(self, problem: Problem) -> None:
+        self._refused_s = time.monotonic()
         log.warning("satellite.refused", problem=problem.en, problem_zh=problem.zh)
 
     def _arrived(self, data: bytes, address: Any) -> None:

@@ -53,6 +53,8 @@ class KitKept:
         if isinstance(said, Here):
             self._heard_s = now_s
         elif isinstance(said, Rows | Bytes) and said.number in self._idle and self._up:
+            if said.number in (number for number, _ in self._waiting):  # the hub asked anew while it waits
+                return self.due(now_s)
             if len(self._waiting) >= SAID_MAX:
                 self._waiting.popleft()
                 self.shed += 1

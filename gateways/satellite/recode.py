@@ -32,7 +32,8 @@ SIDE_MAX = 4_096  # pixels of a source; larger is not decoded
 KEY_EVERY_S = 10  # of the picture that is made: who begins to watch waits no longer, or has it asked for
 FOLLOW_S = 12.0  # a live picture that is held goes on without a keyframe so long
 STILLS = ((320, 180, 6_000), (640, 360, 20_000))  # boxes, and bytes at most
-QUALITIES = (30, 38, 44, 50, 56, 63)  # crf of AV1, until it fits
+QUALITIES = (75, 55, 35, 15)  # of WebP, until it fits
+PARTS = (1.0, 0.7, 0.5, 0.35)  # of the box, if it does not
 _CODECS = {"H264": "h264", "VP8": "vp8"}
 _BASE = Fraction(1, VIDEO_RATE)
 
@@ -158,20 +159,20 @@ class Encoder:
 
 
 def still(frame: VideoFrame, width: int, height: int, bytes_max: int) -> tuple[int, int, bytes] | None:
-    """One AVIF of at most so many bytes, with its size; None where even the worst is larger."""
-    width, height = fitted(frame.width, frame.height, width, height)
-    picture = frame.reformat(width, height, "yuv420p")
-    picture.pts, picture.time_base, picture.pict_type = 0, Fraction(1), PictureType.NONE
-    for quality in QUALITIES:
-        out = io.BytesIO()
-        options = {"crf": str(quality), "preset": "8", "svtav1-params": "avif=1:lp=1"}
-        with av.open(out, "w", format="avif") as container:
-            stream = container.add_stream("libsvtav1", rate=1, options=options)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            for packet in (*stream.encode(picture), *stream.encode(None)):
-                container.mux(packet)
-        if out.tell() <= bytes_max:
-            return width, height, out.getvalue()
+    """One WebP of at most so many bytes, with its size: worse first, then smaller; None where the least is too much."""
+    for part in PARTS:
+        size = fitted(frame.width, frame.height, int(width * part), int(height * part))
+        picture = frame.reformat(*size, "yuv420p")
+        picture.pts, picture.time_base, picture.pict_type = 0, Fraction(1), PictureType.NONE
+        for quality in QUALITIES:
+            out = io.BytesIO()
+            with av.open(out, "w", format="webp") as container:
+                stream = container.add_stream("libwebp", rate=1, options={"quality": str(quality)})
+                stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+                for packet in (*stream.encode(picture), *stream.encode(None)):
+                    container.mux(packet)
+            if out.tell() <= bytes_max:
+                return *size, out.getvalue()
     return None
 
 

@@ -178,7 +178,8 @@ class Turns:
                 waiting.popleft()
                 self._sent[cls].append((self._offset[cls] + len(taken), letter))
                 self._drop_dead(cls, now_s)
-        waiting.extendleft(reversed(passed))
+        begun = [waiting.popleft()] if passed and waiting and waiting[0].gone else []  # nothing goes in between
+        waiting.extendleft(reversed(begun + passed))
         self._bytes[cls] -= len(taken)
         self._offset[cls] += len(taken)
         return bytes(taken)

@@ -18,4 +18,6 @@ UNREAD_MAX = 20  # events in a row that are none; disconnect
 WAITING_BYTES_MAX = 512 * 1024  # that a client does not read; disconnect
 CLIENT_UNITS_MAX = 64  # units that one client may say; of others it is refused
 STALE_S = 300  # for so long TAK shows a unit as present after its last position
-HEARD_S = 120.0  # a client that says nothing for so long is asked whether it is there, and gone after as long again
+SILENT_S = (
+    240.0  # a client that says nothing for so long is gone (TAK asks whether we are there each minute); disconnect
+)

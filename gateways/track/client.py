@@ -89,7 +89,9 @@ class Client(asyncio.Protocol):
                 self.end()
             return
         self._unread = 0
-        if event.type == cot.ASKS_VERSION:
+        if event.type == cot.PING:
+            self.write(cot.pong(f"{OWN}gateway", round(self._now_s() * 1_000), self.is_proto))
+        elif event.type == cot.ASKS_VERSION:
             self.write(cot.say_version(f"{OWN}gateway", round(self._now_s() * 1_000)))
             self.is_proto = True
         else:

@@ -20,6 +20,7 @@ from gateways.track.bounds import EVENT_BYTES_MAX
 from gateways.track.events import Event
 
 MESH = b"\xbf\x01\xbf"  # how a datagram of version 1 begins
+PING, PONG = "t-x-c-t", "t-x-c-t-r"
 ASKS_VERSION, SAYS_VERSION, OFFERS_VERSION = "t-x-takp-q", "t-x-takp-r", "t-x-takp-v"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -120,6 +121,12 @@ def offer_version(uid: str, at_ms: int) -> bytes:
 
 def say_version(uid: str, at_ms: int) -> bytes:
     return _control(uid, at_ms, SAYS_VERSION, '<TakResponse status="true"/>')
+
+
+def pong(uid: str, at_ms: int, proto: bool) -> bytes:
+    """What a client that asks whether somebody is there waits for."""
+    event = Event(uid, PONG, at_ms, at_ms + 60_000, 0.0, 0.0)
+    return write_proto(event) if proto else write_xml(event)
 
 
 def _control(uid: str, at_ms: int, kind: str, words: str) -> bytes:

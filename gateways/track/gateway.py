@@ -32,8 +32,8 @@ from gateways.track.bounds import (
     DATAGRAM_BYTES_MAX,
     DATAGRAMS_BURST,
     DATAGRAMS_PER_S,
-    HEARD_S,
     SENDERS_MAX,
+    SILENT_S,
 )
 from gateways.track.client import Client
 from gateways.track.drones import Drones
@@ -216,8 +216,8 @@ class Gateway:
     async def _tend(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            silent_s = time.time() - HEARD_S
-            for client in [one for one in self._clients if one.heard_s < silent_s - HEARD_S]:
+            silent_s = time.time() - SILENT_S
+            for client in [one for one in self._clients if one.heard_s < silent_s]:
                 client.end()
             told = Counts(**self._counts, why_en=self._why[0], why_zh=self._why[1])
             if told != self._told:

@@ -24,10 +24,10 @@ BEFORE_S = 1.0  # the order of an outage is issued so long before the link retur
 
 
 async def busy(world: World, seconds: float, seed: int) -> Measured:
-    row = clip.put(world, CLIP_BYTES, seed)
+    row = await asyncio.to_thread(clip.put, world, CLIP_BYTES, seed)
     await _flowing(world)
     note(f"{world.over}: a clip of {CLIP_BYTES:,} bytes is on its way; orders and a voice for {seconds:.0f} s")
-    talk, campaign, trips = Talk(world, seed), Campaign(world.hub.running.commander, world.people), list[Trip]()
+    talk, campaign, trips = Talk(world), Campaign(world.hub.running.commander, world.people), list[Trip]()
     await talk.listen()
     began_s, had, lost, sent = time.monotonic(), clip.here(world, row), *_lost(world)
     speaking = asyncio.create_task(talk.speak(seconds))
@@ -58,7 +58,7 @@ async def busy(world: World, seconds: float, seed: int) -> Measured:
 async def outage(world: World, seconds: float, seed: int) -> Measured:
     """While the clip is still on its way the link goes, and comes back. An order waits for it."""
     campaign = Campaign(world.hub.running.commander, world.people)
-    row = clip.put(world, CLIP_BYTES, seed)
+    row = await asyncio.to_thread(clip.put, world, CLIP_BYTES, seed)
     await _flowing(world)
     note(f"{world.over}: the link is cut for {seconds:.0f} s")
     world.link.cut()

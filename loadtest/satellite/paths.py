@@ -10,7 +10,8 @@ from loadtest.output import note
 from loadtest.satellite import clip
 from loadtest.satellite.figures import NEVER, Measured
 from loadtest.satellite.orders import issue
-from loadtest.satellite.talk import PACKET_MS, Talk
+from loadtest.satellite.speech import PACKET_MS
+from loadtest.satellite.talk import Talk
 from loadtest.satellite.world import World
 from loadtest.scenario import Campaign, pause_until
 
@@ -25,8 +26,8 @@ async def paths(world: World, seed: int) -> Measured:
     """The better way goes, and comes back: the kit leaves it when it is silent, and returns when it answers. The link
     loses nothing by itself, so that what is missing is the change's."""
     note(f"{world.over}: the kit changes its way to the hub")
-    row = clip.put(world, CLIP_BYTES, seed)
-    talk, campaign = Talk(world, seed), Campaign(world.hub.running.commander, world.people)
+    row = await asyncio.to_thread(clip.put, world, CLIP_BYTES, seed)
+    talk, campaign = Talk(world), Campaign(world.hub.running.commander, world.people)
     await talk.listen()
     speaking = asyncio.create_task(talk.speak(BEFORE_S + 2 * CHANGE_S_MAX))
     await asyncio.sleep(BEFORE_S)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from array import array
-from random import Random
 
 from fusioncmd.codes import parse
-from fusioncmd.voice.codecs import OpusEncoder
-from fusioncmd.voice.frames import CLOCK_HZ, Speaker, VoiceFrame, decode, encode
+from fusioncmd.voice.frames import Speaker, VoiceFrame, decode, encode
+from loadtest.satellite.speech import BURST_PACKETS, PACKET_MS, SAMPLES
 from loadtest.satellite.world import HUB, KIT, World
 
-BITS_PER_S, PACKET_MS = 12_000, 60
-SAMPLES = PACKET_MS * CLOCK_HZ // 1_000
-BURST_PACKETS, PAUSE_PACKETS = 130, 30  # 7.8 s, and 1.8 s between
+PAUSE_PACKETS = 30  # 1.8 s between bursts
 LATE_S = 1.0  # what comes later, nobody waits for
 REST_S = 3.0  # after the last word, until what is under way has come
 SUBJECT = f"fc.voice.{parse(HUB).dotted}.main"
@@ -24,8 +20,8 @@ SUBJECT = f"fc.voice.{parse(HUB).dotted}.main"
 class Talk:
     """One voice from the kit to the hub, by a talkgroup of the hub's place."""
 
-    def __init__(self, world: World, seed: int) -> None:
-        self._world, self._packets = world, speech(seed)
+    def __init__(self, world: World) -> None:
+        self._world = world
         self.said: dict[tuple[int, int], float] = {}  # by burst and packet: when it was due
         self.came: dict[tuple[int, int], float] = {}
 
@@ -49,7 +45,7 @@ class Talk:
         await asyncio.sleep(REST_S)
 
     def _frame(self, burst: int, packet: int, last: bool) -> VoiceFrame:
-        opus = b"" if last else self._packets[packet % len(self._packets)]
+        opus = b"" if last else self._world.speech[packet % len(self._world.speech)]
         who = Speaker(None, KIT, "手台 12")
         return VoiceFrame("loadtest", burst + 1, packet, packet * SAMPLES, HUB, 1, who, opus, last)
 
@@ -65,13 +61,3 @@ class Talk:
 
     def delays_s(self) -> list[float]:
         return [at_s - self.said[key] for key, at_s in self.came.items() if key in self.said]
-
-
-def speech(seed: int) -> list[bytes]:
-    """A burst of something like speech, by Opus: syllables of noise and tone."""
-    random, samples = Random(f"speech/{seed}"), array("h")
-    for n in range(BURST_PACKETS * SAMPLES):
-        at_s = n / CLOCK_HZ
-        loud = max(0.0, math.sin(2 * math.pi * 2.3 * at_s)) * 9_000
-        samples.append(int(loud * (0.6 * math.sin(2 * math.pi * 170 * at_s) + 0.4 * random.uniform(-1, 1))))
-    return OpusEncoder(BITS_PER_S, PACKET_MS).encode(samples.tobytes())

@@ -30,6 +30,7 @@ from loadtest.link.fork import Fork
 from loadtest.link.link import Link
 from loadtest.link.packets import Profile
 from loadtest.people import People
+from loadtest.satellite.speech import speech
 from loadtest.scenario import all_connected, pause_until
 from loadtest.swarm.fleet import Fleet, launched
 from loadtest.tree import Branch
@@ -56,7 +57,8 @@ class Thin:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`talk` and `track` are connections to the two buses, the hub's first, as a gateway of voice or positions has."""
+    """`talk` and `track` are connections to the two buses, the hub's first, as a gateway of voice or positions has;
+    `speech` is a burst, in packets."""
 
     over: Over
     thin: Thin
@@ -67,6 +69,7 @@ class World:
     track: tuple[Bus, Bus]
     people: People
     fleet: Fleet
+    speech: Sequence[bytes]
 
     @property
     def link(self) -> Link:
@@ -81,6 +84,7 @@ class World:
 @contextlib.asynccontextmanager
 async def running(folder: Path, over: Over, thin: Thin, people: int, behaviour: str) -> AsyncIterator[World]:
     """The town's `people` are in the rosters of both, and each has a terminal at the kit."""
+    said = speech(thin.seed)  # now: the emulated link stands while this process computes
     async with contextlib.AsyncExitStack() as stack:
         hub, kit, links = await stack.enter_async_context(two_tiers(folder, over, thin))
         known = await _roster(hub, kit, people)
@@ -92,7 +96,7 @@ async def running(folder: Path, over: Over, thin: Thin, people: int, behaviour: 
         buses = [
             await _opened(stack, branch, name) for name in (users.TALK, users.TRACK) for branch in (hub, kit)
         ]  # fmt: skip
-        yield World(over, thin, hub, kit, links, (buses[0], buses[1]), (buses[2], buses[3]), known, fleet)
+        yield World(over, thin, hub, kit, links, (buses[0], buses[1]), (buses[2], buses[3]), known, fleet, said)
 
 
 @contextlib.asynccontextmanager

@@ -2,142 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.server
-import json
 import os
 import shutil
-import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.nats_server import free_port
+from tests.smoke.alarm_tier import ABROAD, KEY, PLACES, Tier, alert
 from tests.smoke.conftest import filled, tickets_of
 from tests.smoke.handset import Handset
-from tests.tier_process import TierProcess, until
-
-TOKEN, KEY = "weather-0123456789abcdef0123", "towers-0123456789abcdef01234"
-TOWNS = {"440106001": (23.15, 113.35), "440106002": (23.17, 113.39), "440103001": (23.12, 113.24)}
-SOURCES = f"""
-[[cap]]
-name = "weather"
-token = "{TOKEN}"
-events = {{"暴雨" = "rainstorm"}}
-[[cap]]
-name = "river"
-feed = "http://127.0.0.1:%d/feed.atom"
-every_s = 5
-[[hook]]
-name = "towers"
-key = "{KEY}"
-at = "440106001"
-event = "smoke"
-[[sensor]]
-name = "tank-17"
-at = "440106001"
-title = "3号罐"
-series.gas = {{event = "gas", unit = "%%LEL", limits = [{{severity = "severe", above = 20, back = 5}}]}}
-[[sensor]]
-name = "dam-3"
-where = [23.171, 113.391]
-series.water = {{event = "flood", unit = "m", limits = [{{severity = "extreme", above = 4.5}}]}}
-"""
-PLAYBOOKS = """
-[[playbook]]
-name = "gas-leak"
-when = {events = ["gas"], severity = "severe"}
-call = {text = "{where}：{reading}，请疏散。", answers = ["已疏散", "需要支援"]}
-[[playbook]]
-name = "dam"
-when = {events = ["flood"]}
-then = "issue"
-second_look = false
-call = {text = "{headline}", answers = ["收到"]}
-"""
-ALERT = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>%s</identifier><sender>cma@gd.cn</sender>
-<sent>%s</sent><status>Actual</status><msgType>%s</msgType><scope>Public</scope>%s
-<info><language>zh-CN</language><category>Met</category><event>暴雨</event><urgency>Immediate</urgency>
-<severity>Extreme</severity><certainty>Observed</certainty><headline>暴雨红色预警</headline>
-<area><areaDesc>天河</areaDesc><polygon>%s</polygon></area></info></alert>"""
-NEAR = "23.14,113.34 23.18,113.34 23.18,113.40 23.14,113.40 23.14,113.34"
-ABROAD = "35.0,139.0 36.0,139.0 36.0,140.0 35.0,139.0"
-
-
-class Tier:
-    """`http` and `mqtt` are where alarms come in; `feed` is what the river's feed says."""
-
-    def __init__(self, folder: Path) -> None:
-        self.http, self.mqtt, self.river = free_port(), free_port(), free_port()
-        self.feed: dict[str, bytes] = {"/feed.atom": b'<feed xmlns="http://www.w3.org/2005/Atom"/>'}
-        data = folder / "data"
-        data.mkdir()
-        (data / "alarms.toml").write_text(SOURCES % self.river, "utf-8")
-        (data / "alarms.toml").chmod(0o600)
-        (data / "playbooks.toml").write_text(PLAYBOOKS, "utf-8")
-        ring = [[113.3, 23.1], [113.5, 23.1], [113.5, 23.3], [113.3, 23.3], [113.3, 23.1]]
-        beside = [[x - 0.2, y] for x, y in ring]
-        features = [
-            {"type": "Feature", "properties": {"code": code}, "geometry": {"type": "Polygon", "coordinates": [at]}}
-            for code, at in (("440106", ring), ("440103", beside))
-        ]
-        (data / "counties.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-        rows = [f"{code},{lat},{lon}" for code, (lat, lon) in TOWNS.items()]
-        (data / "towns.csv").write_text("\n".join(["code,lat,lon", *rows]))
-        self.options = "--gateways", 1, "--alarms", f"http={self.http},mqtt={self.mqtt}"
-        self.process: TierProcess
-        self.passwords: dict[str, str] = {}
-
-    def publish(self, sensor: str, series: str, value: object, password: str = "", as_: str = "") -> int:
-        """By a real client of MQTT; its exit status."""
-        topic = f"sensor/{as_ or sensor}/{series}"
-        secret = password or self.passwords[sensor]
-        return subprocess.run(
-            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt), "-u", sensor, "-P", secret, "-i", sensor,
-             "-q", "1", "-t", topic, "-m", str(value)], capture_output=True, timeout=20,
-        ).returncode  # fmt: skip
-
-    def post(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, named)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as reply:
-                return reply.status, json.loads(reply.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
-
-    def hook(self, body: dict[str, Any], at_s: float, key: str = KEY) -> tuple[int, Any]:
-        data, stamp = json.dumps(body).encode(), str(int(at_s))
-        tag = hmac.new(key.encode(), f"{stamp}.".encode() + data, hashlib.sha256).hexdigest()
-        return self.post("/alarms/hook/towers", data, Fusion_Signature=f"t={stamp},v1={tag}")
-
-    def cap(self, ident: str, polygon: str = NEAR, kind: str = "Alert", refs: str = "") -> tuple[int, Any]:
-        return self.post("/alarms/cap/weather", alert(ident, polygon, kind, refs), Authorization=f"Bearer {TOKEN}")
-
-    def alarm(self, event: str) -> Any:
-        """The newest of that kind."""
-        return until(lambda: next((line for line in self.process.ask("alarms", "list")["lines"]
-                                   if line["alarm"]["event"] == event), None))  # fmt: skip
-
-    def until_decided(self, ident: str, what: str) -> Any:
-        def found() -> Any:
-            line = self.process.ask("alarms", "show", ident)["line"]
-            return next((each for each in line["decided"] if each["what"] == what), None)
-
-        return until(found)
-
-
-def alert(ident: str, polygon: str = NEAR, kind: str = "Alert", refs: str = "") -> bytes:
-    sent = datetime.now(UTC).isoformat(timespec="seconds")
-    return (ALERT % (ident, sent, kind, refs, polygon)).encode()
+from tests.tier_process import until
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +40,7 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
     river = http.server.ThreadingHTTPServer(("127.0.0.1", tier.river), Feed)
     threading.Thread(target=river.serve_forever, daemon=True).start()
     with filled(folder, *tier.options) as tier.process:
-        for name in ("tank-17", "dam-3"):
+        for name in ("tank-17", "dam-3", "tower-5"):
             tier.passwords[name] = tier.process.ask("alarms", "sensor", name, "--data", tier.process.data)["password"]
         until(lambda: tier.publish("dam-3", "water", 1.0) == 0)
         yield tier
@@ -187,6 +65,26 @@ def test_a_sensors_limit_is_looked_at_and_those_who_are_near_are_called_with_one
     until(lambda: tier.process.ask("watch", issued["id"], "--once")["total"]["answered"] == 1)
     assert tier.process.ask("alarms", "issue", ident)["id"] == issued["id"]  # a second touch is the same order
     assert number
+
+
+def test_a_sensor_that_says_only_a_place_calls_those_of_its_node_by_its_name(tier: Tier) -> None:
+    places = tier.process.data.parent / "places.csv"
+    places.write_text(PLACES + "school-2,,protected,440106001,,,,,\n", "utf-8")
+    assert "Line 4" in tier.process.here("places", "import", places).err
+    assert not tier.process.ask("places", "find")["lines"]  # all or nothing
+    places.write_text(PLACES, "gb18030")
+    assert tier.process.ask("places", "import", places)["added"] == 2
+    near = tier.process.ask("places", "near", "23.151,113.352", "--within", 1)["lines"]
+    assert [line["place"]["id"] for line in near] == ["school-1", "farm-5"]
+    assert tier.publish("tower-5", "smoke", 60) == 0
+    ident = tier.alarm("fire")["alarm"]["id"]
+    tier.until_decided(ident, "waits")
+    reply = tier.process.ask("alarms", "show", ident)
+    (ready,) = reply["applies"]
+    assert ready["draft"]["text"] == "南方化工起火，请疏散。" and ready["draft"]["audience"]["nodes"] == ["440106001"]
+    assert reply["cameras"] == ready["cameras"] == ["44.01.06.gate-1"] and ready["people"] > 0
+    found = tier.process.ask("audit", "list", "--deed", "place")
+    assert found and "13800000001" in tier.process.here("alarms", "show", ident).out
 
 
 def test_without_a_hand_where_a_commander_granted_a_key_for_that(tier: Tier) -> None:

@@ -70,7 +70,7 @@ def _is_seen(hub: TierProcess, folder: Path) -> None:
     [line] = until(lambda: hub.ask("video", "list")["sources"], 20.0)
     assert (line["name"], line["kind"], line["thin"]) == ("drone1", "drone", "live")
     until(lambda: not hub.ask("video", "list")["sources"][0]["trouble"][0], 20.0)
-    file, began_s = folder / "still.avif", time.monotonic()
+    file, began_s = folder / "still.webp", time.monotonic()
     said = hub.ask("video", "still", f"{KIT}.drone1", "--out", file)
     took_s = time.monotonic() - began_s
     with av.open(str(file), "r") as opened:

@@ -31,7 +31,7 @@ async def still(
     request: Asked, source: Annotated[str, QueryParameter(max_length=64)],
     every_s: Annotated[int, Parameter(ge=STILL_S_MIN, le=600)] = 10,
 ) -> Response[asked.StillReply]:  # fmt: skip
-    """The last still of a source over a thin link (AVIF, base64), `<code>.<name>`; while it is asked for, a new one
+    """The last still of a source over a thin link (WebP, base64), `<code>.<name>`; while it is asked for, a new one
     each `every_s`."""
     return await reply(request, question_of({"source": source, "every_s": every_s}, asked.AskStill))
 

@@ -1,0 +1,1 @@
+"""Places that an alarm can be of: enterprises, hazard points, what is protected, cameras."""

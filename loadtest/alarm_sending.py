@@ -1,0 +1,78 @@
+"""What a scenario of alarms sends: sensors that report each second, and single alarms, each awaited at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from fusioncmd.errors import Unavailable
+from loadtest.alarm_terminal import Terminal
+from loadtest.alarm_world import LIMIT, Poster, World
+from loadtest.mqtt import Sensor
+
+CALM, TICK_S = 12.5, 0.02
+DELIVERED_S_MAX = 30.0
+KINDS = ("sensor", "hook", "cap")
+
+
+@dataclass(slots=True)
+class Reporting:
+    """Each sensor once in each second, evenly over it; QoS 0 and 1 in turn. `late`: ticks in which some were left."""
+
+    sensors: list[Sensor]
+    said: int = 0
+    began_s: float = field(default_factory=time.monotonic)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        count = len(self.sensors)
+        while True:
+            due = int((time.monotonic() - self.began_s) * count)
+            for n in range(self.said, due):
+                self.sensors[n % count].say("gas", CALM, n % count % 2)
+            self.said = max(due, self.said)
+            await asyncio.sleep(TICK_S)
+
+
+@dataclass(slots=True)
+class Probes:
+    """Alarms that call somebody: ms from the alarm to the first byte of its order at the terminal, by kind."""
+
+    world: World
+    terminal: Terminal
+    sensors: list[Sensor]
+    poster: Poster
+    ms: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    missed: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    async def one(self, kind: str) -> None:
+        """Of another sensor each time: each crosses its limit, and is back."""
+        self.sent += 1
+        n, words = self.sent, f"probe {kind} {self.sent} ."
+        began_s = time.monotonic()
+        if kind == "sensor":
+            sensor = self.sensors[n % len(self.sensors)]
+            value = LIMIT + n
+            words = f" {value:g} %LEL"
+            sensor.say("gas", value, n % 2)
+        elif kind == "hook":
+            said = {"about": f"probe-{n}", "headline": words}
+            self._look(await self.poster.hook("towers", said))
+        else:
+            self._look(await self.poster.cap(f"P{n}", words, self.world.at))
+        at_s = await self.terminal.first(words, DELIVERED_S_MAX)
+        if at_s is None:
+            self.missed.append(f"{kind} {n}")
+        else:
+            self.ms[kind].append(1_000 * (at_s - began_s))
+
+    @staticmethod
+    def _look(status: int) -> None:
+        if status != 202:
+            raise Unavailable(f"The gateway of alarms answered {status}.", f"预警网关返回 {status}。")
+
+    @property
+    def all_ms(self) -> list[float]:
+        return sorted(each for kind in KINDS for each in self.ms[kind])
