@@ -126,8 +126,8 @@ def test_a_point_touched_on_a_map_is_where_it_is_to_a_centimetre(lat: float, lon
 
 def test_alarms_are_told_once_where_nothing_is_new_and_shown_where_the_map_has_them() -> None:
     about = Alarm(
-        b"a" * 16, "hook.t", "t1", "new", "smoke", "exercise", "severe", "likely", "immediate", 1, 2, ("440106",), "Smoke",
-        where=(23.1291, 113.3644), evidence=(Evidence("reading", "0.9"),),
+        b"a" * 16, "hook.t", "t1", "new", "smoke", "exercise", "severe", "likely", "immediate", 1, 2, ("440106",),
+        "Smoke", where=(23.1291, 113.3644), evidence=(Evidence("reading", "0.9"),),
     )  # fmt: skip
     lines = (
         AlarmLine(about, "open", 1, 1, "severe"),

@@ -47,12 +47,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     given = {
         "heard": [
             heard("new"), heard("rung"), heard("severe", "severe"), heard("seen", standing="confirmed"),
-            heard("nothing", standing="dismissed"), heard("past", standing="over"), heard("old", ago_s=600), heard("late", ago_s=599),
+            heard("nothing", standing="dismissed"), heard("past", standing="over"),
+            heard("old", ago_s=600), heard("late", ago_s=599),
         ],
         "rung": ["rung"], "now": NOW, "near": 64,
-        "spots": [spot("minor", 0, "minor"), spot("severe", 63, "severe"), spot("far", 127, "moderate"), spot("extreme", 300, "extreme")],
+        "spots": [spot("minor", 0, "minor"), spot("severe", 63, "severe"), spot("far", 127, "moderate"),
+                  spot("extreme", 300, "extreme")],
         "alarms": [
-            {"nodes": ["440106001"], "gravest": "minor"}, {"nodes": ["4401"], "gravest": "severe"}, {"nodes": ["440303"], "gravest": "moderate"},
+            {"nodes": ["440106001"], "gravest": "minor"}, {"nodes": ["4401"], "gravest": "severe"},
+            {"nodes": ["440303"], "gravest": "moderate"},
             {"nodes": ["440103", "440303"], "gravest": "extreme"}, {"nodes": ["440303"], "gravest": "unknown"},
         ],
         "counties": ["440103", "440106", "440303", "441900"],
