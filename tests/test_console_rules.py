@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from fusioncmd import api, ids
+from fusioncmd.alarm.alarm import Alarm, Evidence
+from fusioncmd.api.alarms import AlarmLine, AlarmsReply
+from fusioncmd.api.experts import DrawExperts
 from fusioncmd.api.tracks import TrackLine, TracksReply
 from fusioncmd.audit.entries import Deed
 from fusioncmd.errors import BadInput, Forbidden, NoReply, NoSession, NotFound, Problem, Unsure
+from fusioncmd.experts.draw import Need
 from fusioncmd.ladder.steps import NAMED
 from fusioncmd.messages import Selector
-from fusioncmd.track.datum import to_gcj02
+from fusioncmd.track.datum import to_gcj02, to_wgs84
 from fusioncmd.track.position import Track, degrees
 from fusioncmd.trust.refusals import refusal
 from gateways.console.__main__ import with_counties
+from gateways.console.alarm_shapes import DrawForm, alarms_shown
 from gateways.console.http.pages import Files
 from gateways.console.shapes import DraftForm, TooLarge, bytes_of, draft_of, encoded, shown_in, status_of, trouble_of
 from tests.web_engines import WEB
@@ -109,3 +115,37 @@ def test_positions_are_shown_in_the_datum_of_the_map_and_said_in_wgs84() -> None
     assert moved.lines == plain.lines and (moved.lines[0].lat, moved.lines[0].trail) == (23.1291, ())
     kept = json.loads((WEB / "console" / "public" / "counties.geojson").read_text("utf-8"))
     assert kept["datum"] == "gcj02"  # or the page shows units half a kilometre off
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"), [(23.1291, 113.3644), (18.2, 109.5), (53.4, 122.3), (39.5, 73.6), (35.0, 139.0)]
+)
+def test_a_point_touched_on_a_map_is_where_it_is_to_a_centimetre(lat: float, lon: float) -> None:
+    assert to_wgs84(*to_gcj02(lat, lon)) == pytest.approx((lat, lon), abs=1e-7)
+
+
+def test_alarms_are_told_once_where_nothing_is_new_and_shown_where_the_map_has_them() -> None:
+    about = Alarm(
+        b"a" * 16, "hook.t", "t1", "new", "smoke", "exercise", "severe", "likely", "immediate", 1, 2, ("440106",),
+        "Smoke", where=(23.1291, 113.3644), evidence=(Evidence("reading", "0.9"),),
+    )  # fmt: skip
+    lines = (
+        AlarmLine(about, "open", 1, 1, "severe"),
+        AlarmLine(structs.replace(about, where=None), "open", 1, 1, "severe"),
+    )
+    told = alarms_shown(AlarmsReply(lines, 2), "gcj02", 9, "")
+    assert told.shown == (to_gcj02(23.1291, 113.3644), None) and told.lines == lines
+    assert lines[0].alarm.where == (23.1291, 113.3644)
+    again = alarms_shown(AlarmsReply(lines, 2), "gcj02", 10, told.ident)
+    assert (again.lines, again.shown, again.ident) == (None, None, told.ident)
+    more = AlarmsReply((structs.replace(lines[0], times=2), lines[1]), 2)
+    assert alarms_shown(more, "wgs84", 11, told.ident).shown == ((23.1291, 113.3644), None)
+    said = json.loads(encoded(told))["lines"][0]["alarm"]
+    assert said["id"] == ids.to_text(b"a" * 16) and said["evidence"] == [{"kind": "reading", "what": "0.9"}]
+
+
+def test_a_draw_is_asked_with_its_ids_as_text() -> None:
+    ident, order = ids.make(1, b"x" * 10), ids.make(0, b"y" * 10)
+    form = DrawForm(ids.to_text(ident), (Need("gas", 2),), at=(23.1, 113.3), order=ids.to_text(order))
+    assert form.asked == DrawExperts(ident, (Need("gas", 2),), at=(23.1, 113.3), order=order)
+    assert DrawForm(ids.to_text(ident), (Need("gas", 1),), "4401").asked.order is None

@@ -24,13 +24,13 @@ Degrees = Annotated[float | None, Parameter(ge=-180, le=180)]
 @get("/experts")
 async def experts(
     request: Asked, node: Code = "", text: Words = "", field: Annotated[str, Parameter(max_length=NAME_CHARS_MAX)] = "",
-    state: State | None = None, lat: Degrees = None, lon: Degrees = None,
+    in_state: Annotated[State | None, QueryParameter(name="state")] = None, lat: Degrees = None, lon: Degrees = None,
     within_km: Annotated[float, Parameter(gt=0, le=5_000)] = 100.0,
     after: Annotated[str, Parameter(max_length=NAME_CHARS_MAX)] = "", limit: Limit = 100,
 ) -> Response[asked.ExpertsReply]:  # fmt: skip
     """Of a place and below; with `lat` and `lon` (WGS 84), those within `within_km`, the nearest first."""
     at = None if lat is None or lon is None else (max(-90.0, min(90.0, lat)), lon)
-    return await reply(request, asked.Experts(node, text, field, state, at, within_km, after, limit))
+    return await reply(request, asked.Experts(node, text, field, in_state, at, within_km, after, limit))
 
 
 @post("/experts/{expert:str}/state", status_code=200)
