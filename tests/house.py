@@ -37,6 +37,8 @@ ONE_FILE_PER_LIBRARY = {
         f"gateways/console/http/{name}.py"
         for name in (
             "app",
+            "alarms",
+            "experts",
             "asking",
             "exports",
             "kept",

@@ -1,8 +1,6 @@
 """The node's counter for alarms: what came, the duty officer's second look, and what playbooks did about each.
 
-Alarms lie in a stream of their own, beside what was decided about them, so a restart knows both. Playbooks are the file
-`playbooks.toml` of the data folder, read again when it changes; one that is wrong is told in health, and the one before
-goes on.
+Alarms lie in a stream of their own, beside what was decided about them, so a restart knows both.
 """
 
 from __future__ import annotations
@@ -32,17 +30,16 @@ from fusioncmd.bus.port import ALARM, Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, NotFound, Problem
 from fusioncmd.places.place import Place
-from fusioncmd.words import reason
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.desk import Desk
+from tiers.playbook_file import PlaybookFile
 from tiers.problems import Said
 from tiers.serving import Answer
 
 log = structlog.get_logger("alarms")
 
 DEED: Deed = "alarm"
-FILE = "playbooks.toml"
 LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
 
 
@@ -53,12 +50,9 @@ class AlarmDesk:
         self, bus: Bus, desk: Desk, orders: AlarmOrders, places: AlarmPlaces, data: FilePath, recorder: Recorder,
         clock: Callable[[], float],
     ) -> None:  # fmt: skip
-        self._bus, self._desk, self._orders, self._file = bus, desk, orders, data / FILE
+        self._bus, self._desk, self._orders, self._file = bus, desk, orders, PlaybookFile(data)
         self._places, self._recorder, self._clock = places, recorder, clock
         self.book = Book()
-        self._playbooks: tuple[Playbook, ...] = ()
-        self._read_at: tuple[int, int] | None = None
-        self._problem: Said | None = None
         self._pending: OrderedDict[bytes, None] = OrderedDict()  # to be looked at by playbooks
         self._urgent: OrderedDict[bytes, None] = OrderedDict()  # and before those, as somebody is called or waits
         self._wake = asyncio.Event()
@@ -78,7 +72,7 @@ class AlarmDesk:
 
     async def run(self) -> None:
         """Until cancelled: playbooks look at what came."""
-        self._current()
+        self._file.current()
         await self.start()
         while True:
             await self._wake.wait()
@@ -93,8 +87,8 @@ class AlarmDesk:
                     await asyncio.sleep(0.5)
 
     def problems(self) -> Iterator[Said]:
-        if self._problem is not None:
-            yield self._problem
+        if self._file.problem is not None:
+            yield self._file.problem
 
     # --- what comes
 
@@ -112,7 +106,7 @@ class AlarmDesk:
             return
         alarm = self._places.narrowed(alarm)
         self.book.hear(alarm)
-        self._look_at(alarm.id, any(each.at_once for each, _ in self._places.applying(self._playbooks, alarm)))
+        self._look_at(alarm.id, any(each.at_once for each, _ in self._places.applying(self._file.held, alarm)))
 
     def _look_at(self, ident: bytes, urgent: bool) -> None:
         """A storm of what waits for a second look does not delay an alarm that calls somebody."""
@@ -130,7 +124,7 @@ class AlarmDesk:
         if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
             return
         known.alarm = self._places.narrowed(known.alarm)  # the place may have been put there since
-        for playbook, place in self._places.applying(self._current(), known.alarm):
+        for playbook, place in self._places.applying(self._file.current(), known.alarm):
             await self._apply(playbook, known, place)
 
     async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
@@ -168,28 +162,13 @@ class AlarmDesk:
         await self._bus.store(subjects.decided(Path(made.path)), decisions.encode(made))
         self.book.decide(made)
 
-    def _current(self) -> tuple[Playbook, ...]:
-        try:
-            stat = self._file.stat()
-            if (at := (stat.st_mtime_ns, stat.st_size)) != self._read_at:
-                self._playbooks, self._read_at, self._problem = playbooks.read(self._file.read_bytes()), at, None
-        except FileNotFoundError:
-            self._playbooks, self._read_at, self._problem = (), None, None
-        except OSError as error:
-            en, zh = reason(error)
-            self._problem = f"{self._file} cannot be read: {en}", f"无法读取 {self._file}：{zh}"
-        except BadInput as problem:
-            self._read_at = at
-            self._problem = problem.en, problem.zh
-        return self._playbooks
-
     # --- questions
 
     async def alarms(self, request: asked.Alarms, who: Actor) -> asked.AlarmsReply:
         place = self._desk.place(request.node, who).code
         found = list(self.book.newest(place, request.standing))
-        names = tuple(playbook.name for playbook in self._current())
-        en, zh = self._problem or ("", "")
+        names = tuple(playbook.name for playbook in self._file.current())
+        en, zh = self._file.problem or ("", "")
         return asked.AlarmsReply(tuple(map(_line, found[: request.limit])), len(found), names, en, zh)
 
     async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
@@ -205,10 +184,11 @@ class AlarmDesk:
         return self._reply(known)
 
     async def dry(self, request: asked.DryPlaybooks, who: Actor) -> asked.DryReply:
-        found = playbooks.read(request.file) if request.file else self._current()
+        found = playbooks.read(request.file) if request.file else self._file.current()
         lines: list[asked.DryLine] = []
         looked_at = 0
-        for known in self.book.newest(self._desk.place("", who).code):
+        newest = list(self.book.newest(self._desk.place("", who).code))  # others come meanwhile
+        for known in newest:
             if known.first_ms < request.since_ms:
                 continue
             looked_at += 1
@@ -225,7 +205,7 @@ class AlarmDesk:
 
     def _reply(self, known: Known) -> asked.AlarmReply:
         at, cameras = self._places.at(known.alarm), self._places.cameras(known.alarm, asked.CAMERAS_SHOWN)
-        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._current())), tuple(at), cameras)
+        return asked.AlarmReply(_line(known), tuple(self._applying(known, self._file.current())), tuple(at), cameras)
 
     def _known(self, ident: bytes, who: Actor) -> Known:
         known = self.book.alarms.get(ident)

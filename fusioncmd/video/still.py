@@ -1,8 +1,8 @@
 """A still: one picture of a source, where a thin link affords no more; as a message on the bus. Pure.
 
-WebP: at the same bytes closer to the picture than JPEG. AVIF is closer still, but the AV1 encoder that there is (SVT-AV1)
-gives who calls it, if that is root, real-time priority before all else on the machine. Small first, larger after it where
-the link is idle. How old it is goes with it, and no time of day: clocks of kits are not to be relied on.
+WebP: at the same bytes closer to the picture than JPEG. AVIF is closer still, but the AV1 encoder that there is
+(SVT-AV1) gives who calls it, if that is root, real-time priority before all else on the machine. Small first, larger
+after it where the link is idle. How old it is goes with it, and no time of day: clocks of kits are not to be relied on.
 """
 
 from __future__ import annotations
