@@ -12,9 +12,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any
 
+import structlog
 from hypothesis import settings
 
+_configure = structlog.configure
+
+
+def _uncached(**given: Any) -> None:
+    """Commands that are run in this process set up logs; loggers that were kept then would say nothing to tests."""
+    _configure(**given | {"cache_logger_on_first_use": False})
+
+
+structlog.configure = _uncached  # type: ignore[assignment]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

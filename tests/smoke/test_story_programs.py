@@ -79,6 +79,7 @@ def questions(order: str, tmp_path: Path) -> dict[tuple[object, ...], str]:
         ("alarms", "list"): "lines",
         ("alarms", "dry"): "looked_at",
         ("experts", "find"): "lines",
+        ("places", "find"): "lines",
         ("experts", "draws"): "lines",
         ("satellite", "status"): "links",
         ("satellite", "budget"): "room_bits",

@@ -80,7 +80,8 @@ def test_the_bus_lets_in_whom_it_knows_and_takes_up_one_more_while_it_runs(tmp_p
     with TierProcess(tmp_path, "--gateways", 1) as tier:
         listed = tier.cli("bus", "list").lines
         assert [line.split()[:3] for line in listed[1:]] == [
-            ["commander", "commander", "44"], ["console", "commander", "44"], ["node", "node", "44"],
+            ["commander", "commander", "44"], ["console", "commander", "44"], ["node-tracks", "positions", "44"],
+            ["node", "node", "44"],
             ["office", "office", "44"],
             ["responder-1", "gateway", "44"],
         ]  # fmt: skip

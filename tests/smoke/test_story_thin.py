@@ -60,6 +60,7 @@ def test_a_drone_of_the_kit_is_seen_above_as_the_link_affords_it(tmp_path_factor
             push = free_port()
             below = ("--node", KIT, "--satellite", f"127.0.0.1:{link.port}", "--gateways", 1)
             with TierProcess(folder / KIT, *below, "--cameras", f"{push}-{push}", more=FAST) as kit:
+                until(lambda: kit.ask("cameras", "list")["gateway"])
                 made = kit.ask("cameras", "add", "drone1", "--place", KIT, "--push", "rtmp", "--kind", "drone")
                 with Pusher(clip(folder), "flv", made["push_to"]):
                     until(lambda: state(kit, HUB) == "up" == state(hub, KIT), 15.0)
