@@ -64,7 +64,7 @@ def chromium(*more: str) -> Iterator[Browser]:
 @contextlib.contextmanager
 def device(browser: Browser, lang: str = "en-GB", **how: Any) -> Iterator[BrowserContext]:
     """A device of its own: its storage is nobody else's. A page of it that fails anywhere fails the test."""
-    how = {"viewport": PHONE, "has_touch": True, "locale": lang} | how
+    how = {"viewport": PHONE, "has_touch": True, "locale": lang, "reduced_motion": "reduce"} | how
     failures: list[str] = []
     context = browser.new_context(**how)
     context.set_default_timeout(WAIT_MS_MAX)
@@ -91,7 +91,7 @@ def violations(page: Page) -> list[str]:
     """What axe-core finds that is serious or worse, by rule and place."""
     axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
     page.evaluate(axe.read_text("utf-8"))  # the page's own policy would not let a script in
-    found = page.evaluate("axe.run()")["violations"]
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in serious]
 
