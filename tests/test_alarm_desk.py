@@ -142,7 +142,7 @@ async def test_an_alarm_on_another_places_subject_is_none(tmp_path: Path) -> Non
     async with tier.running() as node:
         alarm = of(id=make_id(1, tier.now_ms), nodes=("440103",))
         await tier.bus.store("fc.alarm.44", alarms.encode(structs.replace(alarm)))
-        await until(lambda: node.departments.alarms.bad == 1)
+        await until(lambda: node.desks.alarms.bad == 1)
         assert not (await tier.ask(Alarms())).lines
 
 

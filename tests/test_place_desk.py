@@ -54,7 +54,7 @@ async def test_places_are_put_found_and_removed_and_a_restart_knows_them(tmp_pat
             with pytest.raises((BadInput, Forbidden)):
                 await tier.ask(PutPlaces((SCHOOL, wrong)))
         await tier.bus.store(subjects.place("other"), encode(FARM))
-        await until(lambda: node.departments.places.bad == 1)
+        await until(lambda: node.desks.places.bad == 1)
     async with tier.running():
         near = await tier.ask(NearPlaces((23.151, 113.352)))
         assert [line.place.id for line in near.lines] == ["school-1", "tank-farm"]
@@ -105,7 +105,7 @@ async def test_an_alarm_that_says_only_a_place_is_of_its_node_and_calls_nobody_w
         (ready,) = (await tier.ask(OneAlarm(alarm.id))).applies
         assert ready.draft.audience.nodes == ("440106001",) and "南方化工" in ready.draft.text
         other = await say(tier, 2, about="b", nodes=("44",), place="school-1", only_place=True)
-        await until(lambda: other.id in node.departments.alarms.book.alarms)
+        await until(lambda: other.id in node.desks.alarms.book.alarms)
         assert (await tier.ask(Alarms("440106001"))).lines[0].alarm.id == other.id
 
 

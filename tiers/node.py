@@ -33,7 +33,7 @@ from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
-from tiers.departments import Departments
+from tiers.desks import Desks
 from tiers.desk import Desk
 from tiers.folding import Folding
 from tiers.health import HealthDesk
@@ -92,24 +92,24 @@ class Node:
             self.desk, self._reachable, self._ledger, self._files, self._folding, self._judge, data, clock,
             (
                 self._keys.problems, lambda: self.recorder.said,
-                lambda: (*self.logins.problems(), *self.departments.problems(), *self.lastline.problems()),
+                lambda: (*self.logins.problems(), *self.desks.problems(), *self.lastline.problems()),
             ),
         )  # fmt: skip
         self.desk.problems = self.health.lagging
         self.desk.room_by(lambda: check_room(data))
         self.recorder.check_room = lambda: check_room(data, limits.AUDIT_PAGE_BYTES_MAX)
         self._snapshots = Snapshots(bus, self._ledger, self._files, self.health.troubles)
-        self.departments = Departments(
+        self.desks = Desks(
             bus, self.desk, data, self._judge, self.recorder, self._notices, self._reachable,
             self.accounts.officials, clock, monotonic,
         )  # fmt: skip
-        self.media = self.departments.media
+        self.media = self.desks.media
         self.links = self._linked(above, Canaries(bus, clock, monotonic, canary_every_s))
         self.lastline: Lastline = Lastline(
             bus, self.desk, self.links, data, self._judge, self.recorder, monotonic, self.media.tracks
         )
         self._folding.trust_filters = self._notices.filters
-        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run, *self.departments.runs]
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = [self.lastline.run, *self.desks.runs]
         self._stop = asyncio.Event()
 
     def _linked(self, above: str, canaries: Canaries) -> Links:
@@ -122,7 +122,7 @@ class Node:
         self._folding.canary_read, self._ledger.canary_answered = canaries.read, canaries.flight.answer
         self.health.cut, self.health.links = links.problems, links.branches.lines
         self.desk.cuts = links.branches.cuts
-        Elsewhere(self._bus, self._roster, replica, self.departments.devices, links, self._notices, self._keys.own_key)
+        Elsewhere(self._bus, self._roster, replica, self.desks.devices, links, self._notices, self._keys.own_key)
         return links
 
     @property
@@ -155,7 +155,7 @@ class Node:
         log.info(
             "node.ready", node=str(self.desk.node), people=self._roster.people, seconds=round(self.health.ready_s, 3)
         )
-        climbing = await self.departments.ladders.start()
+        climbing = await self.desks.ladders.start()
         showing = asyncio.create_task(self.media.run())
         showing.add_done_callback(self.media.note_end)
         beside = [asyncio.create_task(run()) for run in self.beside]
@@ -223,7 +223,7 @@ class Node:
             api.Reports: self.desk.reports,
             api.Picture: self.desk.picture,
             api.Find: self.desk.find,
-            **self.departments.answers(),
+            **self.desks.answers(),
             **self.logins.answers(),
             api.AddAccount: self.accounts.add,
             api.ChangeAccount: self.accounts.change,

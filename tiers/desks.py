@@ -31,7 +31,7 @@ from tiers.serving import Answer
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Departments:
+class Desks:
     """`clock` gives seconds since 1970, `monotonic` seconds. `runs`: what is run from when the node is ready."""
 
     def __init__(
