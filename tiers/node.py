@@ -33,8 +33,8 @@ from fusioncmd.trust.notices import Notices
 from tiers.accounts import Accounts
 from tiers.canaries import Canaries
 from tiers.checks import Checks, Pause
-from tiers.desks import Desks
 from tiers.desk import Desk
+from tiers.desks import Desks
 from tiers.folding import Folding
 from tiers.health import HealthDesk
 from tiers.lastline import Lastline
