@@ -30,11 +30,11 @@ async def busy(world: World, seconds: float, seed: int) -> Measured:
     talk, campaign, trips = Talk(world), Campaign(world.hub.running.commander, world.people), list[Trip]()
     await talk.listen()
     began_s, had, lost, sent = time.monotonic(), clip.here(world, row), *_lost(world)
-    speaking = asyncio.create_task(talk.speak(seconds))
-    while time.monotonic() - began_s < seconds:
-        trips.append(await trip(world, campaign))
-        await asyncio.sleep(REST_S)
-    await speaking
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(talk.speak(seconds))
+        while time.monotonic() - began_s < seconds:
+            trips.append(await trip(world, campaign))
+            await asyncio.sleep(REST_S)
     took_s, came = time.monotonic() - began_s, clip.here(world, row) - had
     lost, sent = _lost(world)[0] - lost, _lost(world)[1] - sent
     own = lost / sent if sent and world.over == "satellite" else 0.0
@@ -63,7 +63,7 @@ async def outage(world: World, seconds: float, seed: int) -> Measured:
     note(f"{world.over}: the link is cut for {seconds:.0f} s")
     world.link.cut()
     await asyncio.sleep(seconds - BEFORE_S)
-    order, _ = await issue(world, campaign)
+    order, _ = await issue(campaign)
     await asyncio.sleep(BEFORE_S)
     world.link.heal()
     healed_s, samples = time.monotonic(), [(time.monotonic(), world.passed()[0])]

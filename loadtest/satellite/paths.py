@@ -34,7 +34,7 @@ async def paths(world: World, seed: int) -> Measured:
     first, second = world.links
     cut_s = time.monotonic()
     first.cut()
-    order, _ = await issue(world, campaign)
+    order, _ = await issue(campaign)
     left = await pause_until(_carries(second.counters), CHANGE_S_MAX)
     await asyncio.sleep(AFTER_S)
     healed_s = time.monotonic()
