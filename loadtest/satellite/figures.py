@@ -42,7 +42,7 @@ ROWS = (
     Row("after 72 hours: bytes, both ways", "72 小时后双向字节", "B"),
     Row("joining: order at the kit's node meanwhile, p50", "首次接入期间指令到达便携站 p50", "s"),
     Row("joining: order at the kit's node meanwhile, p95", "首次接入期间指令到达便携站 p95", "s", 1.5),
-    Row("joining: a roster of 10,000 people is there", "首次接入：10,000 人名册到齐", "s"),
+    Row("joining: a roster of 4,000 people is there", "首次接入：4,000 人名册到齐", "s"),
     Row("joining: bytes, down", "首次接入：下行字节", "B"),
     Row("bytes at idle, per hour", "空闲每小时字节", "B"),
     Row("bytes per order", "每条指令字节", "B"),

@@ -16,7 +16,7 @@ from loadtest.satellite.world import Over, Thin, fill, passed, two_tiers
 from loadtest.scenario import Campaign
 from loadtest.tree import Branch
 
-PEOPLE = 10_000
+PEOPLE = 4_000
 REST_S = 2.0
 ORDER_S_MAX = 60.0
 ROSTER_S_MAX = 300.0
@@ -38,7 +38,7 @@ async def joining(folder: Path, over: Over, thin: Thin) -> Measured:
             if await _whole(kit):
                 whole_s = time.monotonic() - began_s
         return {
-            "joining: a roster of 10,000 people is there": whole_s,
+            "joining: a roster of 4,000 people is there": whole_s,
             "joining: bytes, down": passed(links)[1] - before,
             "joining: order at the kit's node meanwhile, p50": percentile(came_s, 0.5),
             "joining: order at the kit's node meanwhile, p95": percentile(came_s, 0.95),

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Literal
 
 from fusioncmd import api, keys
@@ -23,6 +24,7 @@ from fusioncmd.cli.satellite_way import Satellite, Way
 from fusioncmd.cli.up import Tier
 from fusioncmd.errors import Unavailable
 from fusioncmd.roster.load import import_people
+from fusioncmd.roster.sample import sample_name
 from fusioncmd.trust import joining
 from loadtest import tree
 from loadtest.harness import BUS_WAIT_S, TICKET_S, free_ports
@@ -160,9 +162,14 @@ def _recorder(tier: Tier) -> tuple[tuple[str, list[str]], ...]:
 
 
 async def fill(hub: Branch, town: str, people: int) -> None:
-    """The roster of the kit's town, at the hub."""
+    """The roster of the kit's town, at the hub: names and numbers that do not repeat each other more than people's."""
     villages = sorted(code for code in hub.running.places.names if len(code) == 12 and code.startswith(town))
-    rows = (f"{town}{n:04},陈{n},13{n:09},{villages[n % len(villages)]},flood" for n in range(people))
+    random = Random(f"roster/{town}/{people}")
+    phones = random.sample(range(10**9), people)
+    rows = (
+        f"{town}{n:05},{sample_name(random)},13{phone:09},{villages[n % len(villages)]},flood"
+        for n, phone in enumerate(phones)
+    )
     csv = "\n".join(("id,name,phone,village,roles", *rows, ""))
     await import_people(hub.running.bus, hub.running.places, csv.encode())
 
