@@ -70,6 +70,19 @@ def test_whenever_an_outage_ends_a_node_that_waited_for_its_link_has_its_order_t
     assert world.now_s - back_s < 1.45
 
 
+def test_an_order_that_is_lost_on_a_quiet_link_is_said_again_after_little_more_than_a_round_trip() -> None:
+    world = World()
+    world.connect()
+    world.run(for_s=5)
+    said_s, order = world.now_s, exchange(os.urandom(300))
+    world.hub_end.say(Class.ORDERS, order)
+    world.cut(True, direction="down")
+    world.run(for_s=0.2)
+    world.cut(False)
+    world.run(lambda: order in world.kit_node.of(Class.ORDERS), 5)
+    assert world.now_s - said_s < 1.8
+
+
 def test_an_outage_of_days_in_which_more_was_said_than_packet_numbers_of_two_bytes_can_tell() -> None:
     world = World()
     world.connect()

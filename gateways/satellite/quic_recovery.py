@@ -21,6 +21,7 @@ from gateways.satellite.rate import Rate
 PROBE_S, URGENT_PROBE_S = 1.0, 0.45  # between probes that nothing answers; the second while something urgent waits
 AWAY_S, AWAY_PROBE_S = 3.0, 0.225  # without an acknowledgement for so long, a short probe each so often
 SPREAD_S = 0.15  # a round trip may last longer than usual by so much before anything is probed
+URGENT_SPREAD_S = 0.4  # and no more than so, while something urgent waits: who says little knows little of the spread
 ACK_S = 0.1  # that an acknowledgement waits for others: at 512 kbit/s one each packet is half of 64 kbit/s back
 DOUBLINGS_MAX = 8
 UNACKED_PACKETS_MAX = 64  # remembered; of what is older, nobody waits for an acknowledgement
@@ -93,7 +94,11 @@ class Recovery(QuicPacketRecovery):
 
     def get_probe_timeout(self, *, include_max_ack_delay: bool = True) -> float:
         found = float(super().get_probe_timeout(include_max_ack_delay=include_max_ack_delay))
-        return found if not self._rtt_initialized else max(found, self._rtt_smoothed + SPREAD_S)
+        if not self._rtt_initialized:
+            return found
+        if self.rate.urgent:
+            found = min(found, self._rtt_smoothed + URGENT_SPREAD_S)
+        return max(found, self._rtt_smoothed + SPREAD_S)
 
     def get_loss_detection_time(self, *, amplification_limited: bool) -> float | None:
         space = self._get_loss_space()

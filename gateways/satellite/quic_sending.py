@@ -23,6 +23,7 @@ PACKETS_AT_ONCE_MAX = 32  # of a handshake
 KEY_PACKETS_MAX = 1 << 20  # under one key; AES-GCM holds for 2^23 (RFC 9001, 6.6)
 ASK_BYTES = 300  # of what asks on another way
 SHORT_BYTES = 48  # of a probe in an outage
+ACK_ROOM_BYTES = 64  # that aioquic wants to be left for an acknowledgement
 WHOLE_S = 0.2  # after one that is not, another packet may go: of what is urgent
 HELLOS = len(STREAMED)  # the stream of hellos comes after those of the classes
 
@@ -109,7 +110,7 @@ class Sending:
             connection._max_datagram_size = min(connection._max_datagram_size, ASK_BYTES)
         size = connection._max_datagram_size
         if self._is_short(now_s):
-            connection._max_datagram_size = SHORT_BYTES
+            connection._max_datagram_size = SHORT_BYTES + (0 if acks is None else ACK_ROOM_BYTES)
         made = connection.datagrams_to_send(now_s)
         connection._max_datagram_size = size
         self._is_open = self._asks = False
@@ -126,7 +127,7 @@ class Sending:
         connection = self.connection
         if not (connection._probe_pending and connection.recovery.long_away):
             return False
-        if connection._close_pending or self._asks or self._ack_s() is not None:
+        if connection._close_pending or self._asks:
             return False
         if self.rate.urgent and now_s >= self._whole_s + URGENT_PROBE_S - AGAIN_S:
             self._whole_s = now_s

@@ -18,6 +18,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -114,10 +115,12 @@ class Run:
     async def part(self, name: str, what: Callable[[], Awaitable[Measured]]) -> None:
         if (part := self._parts.get(name)) is None:
             return
+        began_s = time.monotonic()
         with self._told(name):
             try:
                 async with asyncio.timeout(part.most_s):
                     self.measured |= await what()
+                note(f"{self.over}, {name}: measured in {time.monotonic() - began_s:.0f} s")
             except TimeoutError:
                 self.missed.append(f"{self.over}, {name}: it did not end within {part.most_s:.0f} s.")
 
