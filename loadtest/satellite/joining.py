@@ -38,10 +38,10 @@ async def joining(folder: Path, over: Over, thin: Thin) -> Measured:
             if await _whole(kit):
                 whole_s = time.monotonic() - began_s
         return {
-            "joining: a roster of 4,000 people is there": whole_s,
+            "joining: roster of 4,000 people there": whole_s,
             "joining: bytes, down": passed(links)[1] - before,
-            "joining: order at the kit's node meanwhile, p50": percentile(came_s, 0.5),
-            "joining: order at the kit's node meanwhile, p95": percentile(came_s, 0.95),
+            "joining: order at the kit's node, p50": percentile(came_s, 0.5),
+            "joining: order at the kit's node, p95": percentile(came_s, 0.95),
         }
 
 

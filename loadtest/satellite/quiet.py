@@ -14,7 +14,7 @@ from loadtest.satellite.orders import issue
 from loadtest.satellite.world import KIT, World
 from loadtest.scenario import Campaign, until_quiet
 
-FIRST_S = 75.0  # until nobody has anything to tell of the beginning: the first comparison is after a minute
+FIRST_S = 200.0  # until comparisons are rare: the first is after a minute, and each next one twice as late
 SETTLE_S = 8.0
 ORDERS = 4
 AFTER_S = 12.0  # an order, its answers, and what is said of them later
@@ -48,11 +48,11 @@ async def quiet(world: World, idle_s: float) -> Measured:
     return {
         "bytes at idle, per hour": (up_s + down_s) * 3_600,
         "bytes per order": down / ORDERS,
-        "bytes per order's receipts and answers": up / ORDERS,
-        "bytes per position, of one vehicle": one.bytes_each,
-        "bytes per position, of 20 vehicles": many.bytes_each,
-        "positions that came, one vehicle, one said a second": one.share,
-        "positions that came, 20 vehicles, one said a second": many.share,
+        "bytes per receipt batch, with answers": up / ORDERS,
+        "bytes per position, 1 vehicle": one.bytes_each,
+        "bytes per position, 20 vehicles": many.bytes_each,
+        "of a position a second came, 1 vehicle": one.share,
+        "of a position a second came, 20 vehicles": many.share,
     }
 
 

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss", type=float, default=1.0, help="percent of packets, each way (%(default)s)")
     parser.add_argument("--people", type=int, default=300, help="at the kit, each with a terminal (%(default)s)")
     parser.add_argument("--seconds", type=float, default=120.0, help="with the clip on its way (%(default)s)")
-    parser.add_argument("--idle", type=float, default=120.0, help="seconds in which nothing happens (%(default)s)")
+    parser.add_argument("--idle", type=float, default=240.0, help="seconds in which nothing happens (%(default)s)")
     parser.add_argument("--outage", default="600s", help="so long the link is cut (%(default)s)")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, of: %(default)s")
     parser.add_argument("--over", default=",".join(OVERS), help="of: %(default)s")
@@ -150,7 +150,7 @@ async def _away(given: argparse.Namespace, over: Over) -> Measured:
     return {
         "after 72 hours: both ends agree": figures[AGREED],
         "after 72 hours: bytes, both ways": figures["over the link until then [B]"],
-        "after 72 hours: differences that are left": sum(said["violations"].values()) + len(said["failures"]),
+        "after 72 hours: differences left": sum(said["violations"].values()) + len(said["failures"]),
     }
 
 

@@ -27,7 +27,7 @@ def test_an_outage_is_measured_and_said_beforehand_and_the_status_says_whether_t
     assert told["conditions"]["rate"] == "64k" and told["conditions"]["loss"] == 1.0
     figures = told["figures"]
     assert figures.keys() == {
-        "satellite: after the outage: first order at the terminal [s]",
-        "satellite: after the outage: 95 % of the rate in use [s]",
+        "satellite: after the outage: first order shown [s]",
+        "satellite: after the outage: 95 % of rate in use [s]",
     }
     assert all(0.3 < value < SOON_S for value in figures.values()), figures
