@@ -5,7 +5,7 @@ Only the node says it there, so a gateway that is taken over can invent alarms a
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,13 +16,16 @@ from fusioncmd.messages import Code, Id, Millis
 
 DECIDED_BYTES_MAX = 4_096
 # confirmed, dismissed: by a person, the second look. waits: a playbook applies, and waits for it. prepared: an order is
-# ready for one touch. issued: it was. failed: it was to be, and could not; `words` say why.
-What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed"]
-WHATS: tuple[What, ...] = ("confirmed", "dismissed", "waits", "prepared", "issued", "failed")
+# ready for one touch. issued: it was, without a hand or by whom `by` names. failed: it was to be, and could not. Beside
+# an order: shown, a camera; drawn, experts, and called; lacking, one of these. `words` say which, or why not.
+What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed", "shown", "drawn", "lacking"]
+WHATS: tuple[What, ...] = get_args(What)
+BESIDE: tuple[What, ...] = ("shown", "drawn", "lacking")
 
 
 class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_field="kind"):
-    """`by`: who, or the playbook's name after `playbook:`. `order`: that was issued for it."""
+    """`by`: who, or the playbook's name after `playbook:`. `order`: that was issued for it; of what stands beside it,
+    too. `draw`: of experts; `calls`: the order by which they are called."""
 
     alarm: Id
     path: Code
@@ -32,6 +35,8 @@ class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_fiel
     playbook: Annotated[str, Meta(max_length=32)] = ""
     order: Id | None = None
     words: Annotated[tuple[str, str], Meta()] = ("", "")  # English, Chinese
+    draw: Id | None = None
+    calls: Id | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
