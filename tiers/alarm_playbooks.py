@@ -37,6 +37,7 @@ DEED: Deed = "alarm"
 LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
 OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
 NOTHING = "", ""
+AS_BEFORE = "Cameras and experts: as of an alarm just before.", "摄像头与专家：已由前一条预警处理。"
 
 
 class AlarmPlaybooks:
@@ -156,13 +157,14 @@ class AlarmPlaybooks:
 
     async def _follow_one(self, playbook: Playbook, known: Known, order: Order, place: str) -> None:
         """Its steps from the first that is not decided yet; none within `once_s` of the same beside another order."""
-        done = sum(each.order == order.id and each.what in BESIDE for each in known.decided)
-        last = self._book.beside(playbook.name, place)
-        for step in self._beside.steps(playbook)[done:]:
-            if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
-                words = "Cameras and experts: as of an alarm just before.", "摄像头与专家：已由前一条预警处理。"
-                await self.decide(known, "lacking", playbook, order.id, words)
-                continue
+        done = [each for each in known.decided if each.order == order.id and each.what in BESIDE]
+        steps, last = self._beside.steps(playbook)[len(done) :], self._book.beside(playbook.name, place)
+        if not steps or any(each.words == AS_BEFORE for each in done):
+            return
+        if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
+            await self.decide(known, "lacking", playbook, order.id, AS_BEFORE)
+            return
+        for step in steps:
             made = await step(playbook, known, order)
             await self.decide(known, made.what, playbook, order.id, made.words, draw=made.draw, calls=made.calls)
 
