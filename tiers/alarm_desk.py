@@ -102,7 +102,9 @@ class AlarmDesk:
         place = self._desk.place(request.node, who).code
         found = list(self.book.newest(place, request.standing))
         if request.order is not None:
-            found = [known for known in found if any(each.order == request.order for each in known.decided)]
+            found = [
+                known for known in found if any(request.order in (each.order, each.calls) for each in known.decided)
+            ]
         names = tuple(playbook.name for playbook in self._file.current())
         en, zh = self._file.problem or ("", "")
         return asked.AlarmsReply(tuple(map(_line, found[: request.limit])), len(found), names, en, zh)

@@ -83,6 +83,20 @@ def places_at(reply: AlarmReply) -> list[Text]:
     return rows
 
 
+def order_rows(lines: Sequence[AlarmLine], order: bytes) -> list[Text]:
+    """For which alarm an order is, by which playbook, and what was done beside it."""
+    rows = []
+    for line in lines:
+        mine = [each for each in line.decided if order in (each.order, each.calls)]
+        name = next((each.playbook for each in mine if each.playbook), "")
+        head = say(
+            f"alarm {ids.to_text(line.alarm.id)}, playbook {name}", f"预警 {ids.to_text(line.alarm.id)}，预案 {name}"
+        )
+        rows.append(Text(plain(f"{head}: {line.alarm.headline}")))
+        rows += [Text(plain(f"  {say(*WHATS[each.what])}  {each.by}  {say(*each.words)}".rstrip())) for each in mine]
+    return rows
+
+
 def where(codes: Sequence[str], places: Divisions) -> str:
     names = [places.name(Path(code)) if Path(code) in places else code for code in codes[:NAMED_MAX]]
     return "、".join(names) + ("…" if len(codes) > NAMED_MAX else "")
