@@ -16,6 +16,7 @@ from msgspec import structs
 
 from fusioncmd import api, ids
 from fusioncmd.access import Actor
+from fusioncmd.alarm import exact
 from fusioncmd.alarm import playbook as playbooks
 from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.playbook import Playbook
@@ -55,13 +56,13 @@ class AlarmOrders:
             )
         nodes = playbooks.audience(playbook, alarm, self._neighbours)
         there = {self._there(code) for code in nodes}
-        below = tuple(sorted(code for code in there if code.startswith(own))) or (own,)
+        below, out = exact.named([code for code in there if code.startswith(own)] or [own], self._below)
         mine = self._people.responsible(place, below)[0] if call.responsible and call.roles else ()
         return api.Draft(
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
             text=playbooks.words(call.text, alarm, self._name, place.name if place else ""),
             severity=call.severity or alarm.severity, answers=call.answers,
-            audience=Selector(below, (*call.roles, *mine)), receive_within_s=call.receive_within_s,
+            audience=Selector(below, (*call.roles, *mine), out), receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
 
@@ -127,6 +128,9 @@ class AlarmOrders:
                 "尚未授予自动下达密钥，预案仅作准备。",
             )
         return ring.own_key(self._folder, known.alarm.status, self._desk.now_ms)
+
+    def _below(self, code: str) -> list[str]:
+        return [place.code for place in self._desk.roster.divisions.children(Path(code))]
 
     def _there(self, code: str) -> str:
         """The place, or the one right above it where a new village is not known yet; nothing wider: a code with a

@@ -144,18 +144,12 @@ def applies(playbook: Playbook, alarm: Alarm, kind_of_place: str) -> bool:
 
 
 def audience(playbook: Playbook, alarm: Alarm, neighbours: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
-    """The places that are called. BadInput: more than an order can name."""
+    """The places that are called."""
     length = LENGTHS[Tier[playbook.call.level.upper()] - 1]
     own = [node[:length] for node in alarm.nodes]
     beside = [code for node in own for code in neighbours(node)] if playbook.call.neighbours else []
     held = sorted({*own, *beside, *playbook.call.also})
-    found = tuple(code for code in held if not any(code != other and code.startswith(other) for other in held))
-    if len(found) > limits.SELECTOR_NODES_MAX:
-        raise BadInput(
-            f"Playbook {playbook.name} would call {len(found)} places; {limits.SELECTOR_NODES_MAX} can be named.",
-            f"预案 {playbook.name} 将呼叫 {len(found)} 处，超过可指定的 {limits.SELECTOR_NODES_MAX} 处。",
-        )
-    return found
+    return tuple(code for code in held if not any(code != other and code.startswith(other) for other in held))
 
 
 def words(text: str, alarm: Alarm, name_of: Callable[[str], str], place: str) -> str:
