@@ -116,7 +116,11 @@ class AlarmDesk:
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
         await self._playbooks.decide(
-            known, "confirmed" if request.confirm else "dismissed", by=who.name, words=(request.words, request.words)
+            known,
+            None,
+            "confirmed" if request.confirm else "dismissed",
+            by=who.name,
+            words=(request.words, request.words),
         )
         self._playbooks.look_at(known.alarm.id, urgent=True)
         return self._reply(known)

@@ -34,6 +34,7 @@ from tiers.playbook_file import PlaybookFile
 log = structlog.get_logger("alarms")
 
 DEED: Deed = "alarm"
+TOGETHER_MAX = 32  # alarms that are looked at before anything else can be
 LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
 OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
 NOTHING = "", ""
@@ -63,12 +64,13 @@ class AlarmPlaybooks:
             await self._wake.wait()
             self._wake.clear()
             while queue := self._urgent or self._issued or self._pending:
-                ident, _ = queue.popitem(last=False)
+                most = TOGETHER_MAX if queue is self._pending else 1
+                some = [queue.popitem(last=False)[0] for _ in range(min(most, len(queue)))]
                 try:
-                    await (self._follow(ident) if queue is self._issued else self._consider(ident))
-                except Problem as problem:  # the bus is down: it is looked at again
+                    await (self._follow(some[0]) if queue is self._issued else self._consider(some))
+                except Problem as problem:  # the bus is down: they are looked at again
                     log.warning("alarms.not_considered", problem=problem.en)
-                    queue[ident] = None
+                    queue.update(dict.fromkeys(some))
                     await asyncio.sleep(0.5)
 
     def look_at(self, ident: bytes, urgent: bool) -> None:
@@ -105,38 +107,52 @@ class AlarmPlaybooks:
 
     # --- what a playbook does
 
-    async def _consider(self, ident: bytes) -> None:
-        known = self._book.alarms.get(ident)
-        if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
-            return
-        known.alarm = self._places.narrowed(known.alarm)  # the place may have been put there since
-        for playbook, place in self._places.applying(self._file.current(), known.alarm):
-            await self._apply(playbook, known, place)
+    async def _consider(self, idents: list[bytes]) -> None:
+        """One after the other; that some only wait is written down together, by one page of the audit."""
+        waiting: list[tuple[Known, Playbook]] = []
+        for ident in idents:
+            known = self._book.alarms.get(ident)
+            if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
+                continue
+            known.alarm = self._places.narrowed(known.alarm)  # the place may have been put there since
+            for playbook, place in self._places.applying(self._file.current(), known.alarm):
+                if self._waits(playbook, known):
+                    waiting.append((known, playbook))
+                elif self._begins(playbook, known):
+                    await self._apply(playbook, known, place)
+        done = await asyncio.gather(*(self.decide(*each, what="waits") for each in waiting), return_exceptions=True)
+        for failed in done:
+            if failed is not None:
+                raise failed
+
+    def _waits(self, playbook: Playbook, known: Known) -> bool:
+        """Whether it begins to wait for a second look."""
+        first = known.of(playbook.name) is None and known.standing == "open"
+        return playbook.second_look and first and not self._was_done(playbook, known)
+
+    def _begins(self, playbook: Playbook, known: Known) -> bool:
+        """Once for each alarm, and once for each place within `once_s`."""
+        before = known.of(playbook.name)
+        looked = not playbook.second_look or known.standing == "confirmed"
+        return looked and (before is None or before.what == "waits") and not self._was_done(playbook, known)
+
+    def _was_done(self, playbook: Playbook, known: Known) -> bool:
+        done_ms = self._book.done_ms(playbook.name, known.alarm.path.code)
+        return done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000
 
     async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
-        """Once for each alarm, and once for each place within `once_s`."""
-        before, place = known.of(playbook.name), known.alarm.path.code
-        if before is not None and before.what != "waits":
-            return
-        done_ms = self._book.done_ms(playbook.name, place)
-        if done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000:
-            return
-        if playbook.second_look and known.standing != "confirmed":
-            if before is None and known.standing == "open":
-                await self.decide(known, "waits", playbook)
-            return
         uncalled = NOTHING
         try:
             draft = self._orders.draft(playbook, known, of)
             uncalled = self._orders.uncalled(playbook, draft, of)
             if playbook.then == "issue":
                 order = await self._orders.issue(draft, known)
-                await self.decide(known, "issued", playbook, order, uncalled)
+                await self.decide(known, playbook, "issued", order, uncalled)
                 self._issued[known.alarm.id] = None
                 return
         except Problem as problem:
-            await self.decide(known, "failed", playbook, words=(problem.en, problem.zh))
-        await self.decide(known, "prepared", playbook, ids.make(self._now_ms, self._orders.entropy()), uncalled)
+            await self.decide(known, playbook, "failed", words=(problem.en, problem.zh))
+        await self.decide(known, playbook, "prepared", ids.make(self._now_ms, self._orders.entropy()), uncalled)
 
     async def _follow(self, ident: bytes) -> None:
         """What stands beside each order that was issued for an alarm, where that is not done yet."""
@@ -147,7 +163,7 @@ class AlarmPlaybooks:
             if (self._book.prepared.get(order) or self._offered.get(order) or NOTHING)[0] != ident:
                 continue
             if not any(each.what == "issued" and each.order == order for each in known.decided):
-                await self.decide(known, "issued", self._playbook(name), order, by=by)
+                await self.decide(known, self._playbook(name), "issued", order, by=by)
             del self._touched[order]
         for issued in [each for each in known.decided if each.what == "issued"]:
             playbook = self._playbook(issued.playbook)
@@ -162,17 +178,17 @@ class AlarmPlaybooks:
         if not steps or any(each.words == AS_BEFORE for each in done):
             return
         if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
-            await self.decide(known, "lacking", playbook, order.id, AS_BEFORE)
+            await self.decide(known, playbook, "lacking", order.id, AS_BEFORE)
             return
         for step in steps:
             made = await step(playbook, known, order)
-            await self.decide(known, made.what, playbook, order.id, made.words, draw=made.draw, calls=made.calls)
+            await self.decide(known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls)
 
     def _playbook(self, name: str) -> Playbook | None:
         return next((each for each in self._file.current() if each.name == name), None)
 
     async def decide(
-        self, known: Known, what: What, playbook: Playbook | None = None, order: bytes | None = None,
+        self, known: Known, playbook: Playbook | None, what: What, order: bytes | None = None,
         words: tuple[str, str] = NOTHING, by: str = "", draw: bytes | None = None, calls: bytes | None = None,
     ) -> None:  # fmt: skip
         """In the audit first, then in the stream, then here."""
