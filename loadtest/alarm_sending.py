@@ -77,7 +77,7 @@ class Probes:
         n, words = self.sent, f"probe {kind} {self.sent} ."
         began_s = time.monotonic()
         if kind == "sensor":
-            sensor = self.sensors[n % len(self.sensors)]
+            sensor = next(each for each in self.sensors[n % len(self.sensors) :] + self.sensors if not each.lost)
             value = LIMIT + n
             words = f" {value:g} %LEL"
             sensor.say("gas", value, n % 2)

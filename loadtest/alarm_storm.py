@@ -51,8 +51,7 @@ async def storm(world: World, probes: Probes, name: str, count: int, distinct: i
     waits: set[bytes] = set()
 
     def decided(stored: Stored) -> None:
-        if (made := decisions.decode(stored.data)).playbook == "look-first":
-            waits.add(made.alarm)
+        waits.update(made.alarm for made in decisions.decode(stored.data) if made.playbook == "look-first")
 
     await world.running.bus.tail(ALARM, decided, from_seq=before_seq + 1, filters=(subjects.DECIDED_ALL,))
     began_s = time.monotonic()

@@ -124,9 +124,11 @@ def stored() -> Target:
 
     def take(data: bytes) -> None:
         book = Book()
-        for read in (lambda: book.hear(alarms.decode(data)), lambda: book.decide(decisions.decode(data))):
-            with contextlib.suppress(Problem):
-                read()
+        with contextlib.suppress(Problem):
+            book.hear(alarms.decode(data))
+        with contextlib.suppress(Problem):
+            for decided in decisions.decode(data):
+                book.decide(decided)
         with contextlib.suppress(Problem):
             playbook.read(data)
 

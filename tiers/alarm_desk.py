@@ -81,7 +81,8 @@ class AlarmDesk:
     def _fold(self, stored: Stored) -> None:
         try:
             if stored.subject.startswith("fc.decided."):
-                self.book.decide(decisions.decode(stored.data))
+                for decided in decisions.decode(stored.data):
+                    self.book.decide(decided)
                 return
             alarm = alarms.decode(stored.data)
             if subjects.alarm(alarm.path) != stored.subject:

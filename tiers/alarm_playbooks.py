@@ -17,7 +17,7 @@ from fusioncmd.alarm import decided as decisions
 from fusioncmd.alarm import subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Book, Known
-from fusioncmd.alarm.decided import BESIDE, Decided, What
+from fusioncmd.alarm.decided import BESIDE, Decided, Waits, What
 from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import Bus
@@ -34,7 +34,7 @@ from tiers.playbook_file import PlaybookFile
 log = structlog.get_logger("alarms")
 
 DEED: Deed = "alarm"
-TOGETHER_MAX = 32  # alarms that are looked at before anything else can be
+TOGETHER_MAX = 64  # alarms that are looked at before anything else can be
 LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
 OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
 NOTHING = "", ""
@@ -120,10 +120,23 @@ class AlarmPlaybooks:
                     waiting.append((known, playbook))
                 elif self._begins(playbook, known):
                     await self._apply(playbook, known, place)
-        done = await asyncio.gather(*(self.decide(*each, what="waits") for each in waiting), return_exceptions=True)
-        for failed in done:
-            if failed is not None:
-                raise failed
+        await self._wait(waiting)
+
+    async def _wait(self, waiting: list[tuple[Known, Playbook]]) -> None:
+        made: dict[tuple[str, str], list[bytes]] = {}
+        at_ms = self._now_ms
+        entries = []
+        for known, playbook in waiting:
+            path = known.alarm.path.code
+            made.setdefault((path, playbook.name), []).append(known.alarm.id)
+            waits = Decided(known.alarm.id, path, "waits", f"playbook:{playbook.name}", at_ms, playbook.name)
+            entries.append(_entry(waits, known.alarm))
+        await asyncio.gather(*map(self._recorder.record, entries))
+        for (path, name), alarms in made.items():
+            together = Waits(tuple(alarms), path, at_ms, name)
+            await self._bus.store(subjects.decided(Path(path)), decisions.encode(together))
+            for each in together.each:
+                self._book.decide(each)
 
     def _waits(self, playbook: Playbook, known: Known) -> bool:
         """Whether it begins to wait for a second look."""
