@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from fusioncmd.errors import Unavailable
 from loadtest.alarm_terminal import Terminal
-from loadtest.alarm_world import LIMIT, Poster, World
+from loadtest.alarm_world import LIMIT, World, posting
 from loadtest.mqtt import Sensor
 
 CALM, TICK_S, RETURN_S = 12.5, 0.02, 1.0
@@ -66,13 +66,13 @@ class Probes:
     world: World
     terminal: Terminal
     sensors: list[Sensor]
-    poster: Poster
     ms: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     missed: list[str] = field(default_factory=list)
     sent: int = 0
 
     async def one(self, kind: str) -> None:
-        """Of another sensor each time: each crosses its limit, and is back."""
+        """Of another sensor each time: each crosses its limit, and is back. What is posted has a connection of its own,
+        as who posts now and then has."""
         self.sent += 1
         n, words = self.sent, f"probe {kind} {self.sent} ."
         began_s = time.monotonic()
@@ -83,9 +83,11 @@ class Probes:
             sensor.say("gas", value, n % 2)
         elif kind == "hook":
             said: dict[str, object] = {"about": f"probe-{n}", "headline": words}
-            self._look(await self.poster.hook("towers", said))
+            async with posting(self.world.alarms.http) as to:
+                self._look(await to.hook("towers", said))
         else:
-            self._look(await self.poster.cap(f"P{n}", words, self.world.at))
+            async with posting(self.world.alarms.http) as to:
+                self._look(await to.cap(f"P{n}", words, self.world.at))
         at_s = await self.terminal.first(words, DELIVERED_S_MAX)
         if at_s is None:
             self.missed.append(f"{kind} {n}")

@@ -115,8 +115,14 @@ class Poster:
         self._writer.close()
 
 
-async def poster(port: int) -> Poster:
-    return Poster(*await asyncio.open_connection("127.0.0.1", port))
+@asynccontextmanager
+async def posting(port: int) -> AsyncIterator[Poster]:
+    """Connected while the block runs."""
+    made = Poster(*await asyncio.open_connection("127.0.0.1", port))
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @asynccontextmanager
