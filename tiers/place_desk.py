@@ -22,6 +22,7 @@ from fusioncmd.errors import BadInput, Problem
 from fusioncmd.places import registry
 from fusioncmd.places.place import PLACES_MAX, Place, decode, encode
 from fusioncmd.places.registry import Registry
+from fusioncmd.places.sight import Box, Sight
 from tiers.desk import Desk
 from tiers.serving import Answer
 
@@ -40,7 +41,8 @@ class PlaceDesk:
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {asked.PutPlaces: self.put, asked.Places: self.places, asked.NearPlaces: self.near}
+        return {asked.PutPlaces: self.put, asked.Places: self.places, asked.NearPlaces: self.near,
+                asked.PlacesInSight: self.in_sight}  # fmt: skip
 
     async def start(self) -> None:
         """Returns when all that is stored was read."""
@@ -104,3 +106,15 @@ class PlaceDesk:
         found = self.registry.near(request.at, request.within_km * 1_000, node, request.kind)
         lines = tuple(asked.PlaceLine(place, round(away, 1)) for away, place in found[: request.limit])
         return asked.PlacesReply(lines, len(found))
+
+    async def in_sight(self, request: asked.PlacesInSight, who: Actor) -> asked.SightReply:
+        node = self._desk.place(request.node, who).code
+        box = Box(request.south, request.west, request.north, request.east)
+        if not (box.south <= box.north and box.west <= box.east):
+            raise BadInput("A box is: south, west, north, east.", "范围应为：南、西、北、东。")
+        sight = Sight(box, request.limit, node, frozenset(request.kinds))
+        for i, place in enumerate(self.registry.inside(box), 1):
+            sight.add(place)
+            if i % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return asked.SightReply(sight.each, sight.groups, sight.total, sight.kinds)

@@ -39,6 +39,7 @@ from gateways.console.http import (
     looking,
     orders,
     pages,
+    places,
     sessions,
     talk,
     tracks,
@@ -82,7 +83,7 @@ def make_app(
                 await task
             cuts.close()
 
-    parts = sessions, orders, looking, live, exports, talk, video, kept, tracks, alarms, experts
+    parts = sessions, orders, looking, live, exports, talk, video, kept, tracks, alarms, experts, places
     routes = [part.ROUTES for part in parts]
     policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(
