@@ -64,6 +64,8 @@ async def test_places_are_put_found_and_removed_and_a_restart_knows_them(tmp_pat
         ] == ["school-1"]
         seen = await tier.ask(PlacesInSight(23.14, 113.34, 23.155, 113.36))
         assert {place.id for place in seen.places} == {"school-1", "tank-farm"} and seen.total == 2
+        await tier.ask(PutPlaces((structs.replace(SCHOOL, removed=True),)))
+        assert (await tier.ask(PlacesInSight(23.14, 113.34, 23.155, 113.36))).total == 1  # as it is now
         with pytest.raises(BadInput):
             await tier.ask(PlacesInSight(24, 113, 23, 114))
 

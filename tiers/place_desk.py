@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ log = structlog.get_logger("places")
 
 DEED: Deed = "place"
 LOOKED_AT_ONCE = 5_000  # then whatever else the node has to do
+SIGHTS_MAX = 64  # that are kept for who asks the same, until a place changes; the oldest goes
 
 
 class PlaceDesk:
@@ -38,6 +40,8 @@ class PlaceDesk:
     def __init__(self, bus: Bus, desk: Desk, recorder: Recorder, clock: Callable[[], float]) -> None:
         self._bus, self._desk, self._recorder, self._clock = bus, desk, recorder, clock
         self.registry = Registry()
+        self._sights: OrderedDict[tuple[asked.PlacesInSight, str], asked.SightReply] = OrderedDict()
+        self._of_changes = 0
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
@@ -112,9 +116,21 @@ class PlaceDesk:
         box = Box(request.south, request.west, request.north, request.east)
         if not (box.south <= box.north and box.west <= box.east):
             raise BadInput("A box is: south, west, north, east.", "范围应为：南、西、北、东。")
+        registry, key = self.registry, (request, node)
+        changes = registry.changes
+        if changes != self._of_changes:
+            self._sights.clear()
+            self._of_changes = changes
+        if key in self._sights:
+            return self._sights[key]
         sight = Sight(box, request.limit, node, frozenset(request.kinds))
-        for i, place in enumerate(self.registry.inside(box), 1):
+        for i, place in enumerate(registry.inside(box), 1):
             sight.add(place)
             if i % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return asked.SightReply(sight.each, sight.groups, sight.total, sight.kinds)
+        reply = asked.SightReply(sight.each, sight.groups, sight.total, sight.kinds)
+        if registry.changes == changes:
+            self._sights[key] = reply
+            if len(self._sights) > SIGHTS_MAX:
+                self._sights.popitem(last=False)
+        return reply

@@ -23,11 +23,13 @@ _COUNTY = LENGTHS[2]
 class Registry:
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
+        self.changes = 0  # so many times was one put
         self._near: tuple[Nearby[str], ...] = tuple(Nearby() for _ in CLASSES_M)
         self._seen: Nearby[str] = Nearby()  # those with cameras
 
     def put(self, place: Place) -> None:
         """It takes the place of what had its id, or ends it."""
+        self.changes += 1
         before = self.places.pop(place.id, None)
         if before is not None and before.where is not None:
             self._of(before).remove(Point(*before.where), before.id)
