@@ -48,7 +48,7 @@ class NearPlaces(Question["PlacesReply"], frozen=True):
 
 class PlacesInSight(Question["SightReply"], frozen=True):
     """`places-in-sight`: those of `node` and below in a box of a map, each of them or, where they are more than
-    `limit`, how many there are where. `kinds`: no others; none given: all."""
+    `limit`, how many there are where (and those that are alone). `kinds`: no others; none given: all."""
 
     south: Latitude
     west: Longitude

@@ -1,4 +1,4 @@
-"""What a map shows of many places: each of them while they are few, else how many there are where. Pure."""
+"""What a map shows of many places: each of them while they are few or alone, else how many there are where. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Group(NamedTuple):
 
 
 class _Cell:
-    __slots__ = ("count", "kind", "lat", "lon")
+    __slots__ = ("count", "first", "kind", "lat", "lon")
 
-    def __init__(self, kind: str) -> None:
-        self.lat, self.lon, self.count, self.kind = 0.0, 0.0, 0, kind
+    def __init__(self, first: Place) -> None:
+        self.lat, self.lon, self.count, self.first, self.kind = 0.0, 0.0, 0, first, first.kind
 
 
 class Sight:
@@ -65,7 +65,7 @@ class Sight:
         at = _step(lat - south, north - south), _step(lon - west, east - west)
         cell = self._cells.get(at)
         if cell is None:
-            cell = self._cells[at] = _Cell(place.kind)
+            cell = self._cells[at] = _Cell(place)
         elif cell.kind != place.kind:
             cell.kind = ""
         cell.lat += lat
@@ -74,8 +74,9 @@ class Sight:
 
     @property
     def each(self) -> tuple[Place, ...]:
-        """All of them, or none where they are too many."""
-        return tuple(self._each) if self.total <= self._most else ()
+        """All of them; where they are too many, those that have their cell to themselves."""
+        alone = (cell.first for cell in self._cells.values() if cell.count == 1)
+        return tuple(self._each if self.total <= self._most else alone)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -84,6 +85,7 @@ class Sight:
         return tuple(
             Group(round(cell.lat / cell.count, 6), round(cell.lon / cell.count, 6), cell.count, cell.kind)
             for cell in self._cells.values()
+            if cell.count > 1
         )
 
     @property

@@ -47,6 +47,15 @@ export function beginPrepared(made: Prepared, id: string, alarm: NonNullable<Wri
   panel.value = "compose";
 }
 
+/* For the posts of these people: their places, and the roles that they have there. Who else has those there is meant, too. */
+export function beginFor(people: { place: string; roles: string[] }[]): void {
+  if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
+  Object.assign(draft, { ...blank(), roles: [...new Set(people.flatMap((one) => one.roles))] });
+  draftPlaces.clear();
+  for (const one of people) draftPlaces.add(one.place);
+  panel.value = "compose";
+}
+
 /* Of this moment and no other order's; one that was asked for without an answer keeps its own, and is issued once. */
 export const renew = (): void => void (draft.id = makeId(Date.now()));
 
