@@ -11,6 +11,7 @@ from fusioncmd.accounts.sessions import Session
 from fusioncmd.api import (
     alarms,
     cameras,
+    departments,
     devices,
     escalation,
     experts,
@@ -83,7 +84,8 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     experts.PutExperts((Expert("e1", "Li", "", "440106", ("fire",)),)),
     experts.DrawExperts(make_id(1), (Need("fire", 1),)), experts.OneDraw(make_id(1)),
     experts.NoteDraw(make_id(1), "e1", "accepted"), places.PutPlaces((Place("p1", "Tank", "hazard", "440106"),)),
-    places.Places(), places.NearPlaces((23.1, 113.3)), places.PlacesInSight(23.0, 113.0, 24.0, 114.0),
+    places.Places(), places.NearPlaces((23.1, 113.3)), departments.Departments(),
+    places.PlacesInSight(23.0, 113.0, 24.0, 114.0),
 )  # fmt: skip
 
 

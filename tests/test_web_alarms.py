@@ -19,7 +19,8 @@ const many = remembered(Array.from({ length: RUNG_MAX }, (_, i) => `a${i}`), ["n
 console.log(JSON.stringify({
   turn: inTurn(heard).map((one) => one.id),
   rings: ringing(heard, new Set(rung), now).map((one) => one.id),
-  marks: gathered(spots, (one) => SEVERITIES.indexOf(one.severity), near, 20).map((one) => one.all.map((each) => each.id)),
+  marks: gathered(spots, (one) => SEVERITIES.indexOf(one.severity), near, 20)
+    .map((one) => one.all.map((each) => each.id)),
   grounds: [...grounds(alarms, counties)],
   many: [many.length, many[0], many.at(-1)], twice: remembered(["a"], ["a"]),
   round: circle(60, 113, 111320, 4),

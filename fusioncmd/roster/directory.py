@@ -15,6 +15,7 @@ from fusioncmd.codes import Path, Tier
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadMessage, NotFound
 from fusioncmd.messages import RosterSlice, Selector, TownTable, decode
+from fusioncmd.roster.duty import at_desks
 from fusioncmd.roster.numbers import block, grows_from, number_of, slot_of, town_of
 from fusioncmd.roster.slices import check, packed_text, roles_of, utf8
 
@@ -80,7 +81,7 @@ class Roster:
             meant -= self._place(code)
         for role in selector.not_roles:
             meant -= self._role(role)
-        return meant
+        return meant | at_desks(self, selector.desks)
 
     def ranges(self, path: Path) -> Ranges:
         """Half-open ranges of the numbers under a town or what is above it; adjacent towns are one range.
