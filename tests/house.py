@@ -38,6 +38,7 @@ ONE_FILE_PER_LIBRARY = {
         for name in (
             "app",
             "alarms",
+            "departments",
             "experts",
             "asking",
             "exports",
