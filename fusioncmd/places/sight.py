@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fusioncmd.places.place import Place
 
-ACROSS = 14  # cells of a box each way, in which places are counted: some 50 pixels of a map
+ACROSS = 18  # cells of a box each way, in which places are counted: some 50 pixels of a map
 KINDS_MAX = 16  # named with how many there are; the rest count in the total
 KINDS_COUNTED_MAX = 1_000  # a kind may be any word; those that come later are not counted by kind
 

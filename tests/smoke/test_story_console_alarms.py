@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from fusioncmd.bus import users
+from fusioncmd.departments import folder
+from fusioncmd.departments.department import Department
 from tests.browser import built, chromium, in_both_themes
 from tests.smoke.alarm_tier import Tier
 from tests.smoke.conftest import filled, tickets_of
@@ -41,28 +44,28 @@ SLOPE = {
 @pytest.fixture(scope="module")
 def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
     built("console")
-    folder = tmp_path_factory.mktemp("alarms")
-    tier = Tier(folder)
-    (folder / "data" / "counties.geojson").unlink()  # the console's own map
-    with (folder / "data" / "playbooks.toml").open("a", encoding="utf-8") as file:
+    root = tmp_path_factory.mktemp("alarms")
+    tier = Tier(root)
+    (root / "data" / "counties.geojson").unlink()  # the console's own map
+    with (root / "data" / "playbooks.toml").open("a", encoding="utf-8") as file:
         file.write(PLAYBOOK)
-    with filled(folder, *tier.options, console=True) as tier.process:
+    with filled(root, *tier.options, console=True) as tier.process:
         yield tier
 
 
 @pytest.fixture(scope="module")
 def phone(tier: Tier) -> tuple[bytes, dict[str, Any]]:
     """A ticket of somebody in the town, and who is responsible for the slope."""
-    process, folder = tier.process, tier.process.data.parent
+    process, root = tier.process, tier.process.data.parent
     person = process.ask("roster", "find", "", "--node", TOWN, "--limit", 1)["people"][0]
-    (folder / "places.csv").write_text(
+    (root / "places.csv").write_text(
         "id,name,kind,node,lat,lon,radius_m,people,cameras\n"
         f"slope-4,龙洞边坡,hazard,{TOWN},23.151,113.352,300,{person['id']};13800000001,44.01.06.gate-1\n"
         f"school-1,五山小学,protected,{TOWN},23.153,113.353,,,\n", "utf-8",
     )  # fmt: skip
-    assert process.ask("places", "import", folder / "places.csv")["added"] == 2
-    (folder / "experts.csv").write_text(EXPERTS, "utf-8")
-    assert process.ask("experts", "import", folder / "experts.csv")["added"] == 4
+    assert process.ask("places", "import", root / "places.csv")["added"] == 2
+    (root / "experts.csv").write_text(EXPERTS, "utf-8")
+    assert process.ask("experts", "import", root / "experts.csv")["added"] == 4
     return next(iter(tickets_of(process, TOWN, 1).values())), person
 
 
@@ -214,6 +217,25 @@ def test_departments_stand_on_one_page(tier: Tier, desk: BrowserContext) -> None
     page = opened(tier, desk)
     page.get_by_role("button", name="Departments").click()
     expect(page.get_by_text("No department is linked to this node.")).to_be_visible()
+    made = Department(
+        "flood-office", "防汛办", "44", url="http://127.0.0.1:1/cap", takes=("rainstorm",), gives={"flood": ("洪水",)},
+        at=("4401",), desk=TOWN,
+    )  # fmt: skip
+    bus = users.folder_of(tier.process.data)
+    folder.make_secret(bus, made.name, by_http=True)
+    folder.put(bus, made)
+    card = page.get_by_role("article", name="防汛办")
+    for words in (
+        "alarms: rainstorm; once confirmed",
+        "alarms: flood; at 4401",
+        "POST http://127.0.0.1:1/cap",
+        "广州市",
+    ):
+        expect(card).to_contain_text(words)
+    page.get_by_role("button", name="New call-down").click()
+    expect(page.get_by_role("group", name="Departments as well").get_by_role("button")).to_have_text("防汛办")
+    page.get_by_role("button", name="Departments").click()
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("heading", name="部门协作")).to_be_visible()
+    expect(card).to_contain_text("预警：rainstorm；核实后")
     assert in_both_themes(page) == []

@@ -33,6 +33,13 @@ function made({ all }: Gathered<Shown>): HTMLButtonElement {
   element.type = "button";
   element.className = `alarm-mark ${first.gravest}${all.some((one) => one.id === chosenAlarm.value) ? " chosen" : ""}`;
   element.textContent = name;
+  const gravest = SEVERITIES.find((each) => all.some((one) => one.gravest === each))!;
+  if (gravest !== first.gravest) { // the chosen one stands before a graver one
+    const more = document.createElement("b");
+    more.className = `severity ${gravest}`;
+    more.textContent = severityWord(gravest);
+    element.append(" ", more);
+  }
   element.setAttribute("aria-label", `${say("Alarm", "预警")}: ${name}, ${first.alarm.headline}, ${placesWord(first.alarm.nodes)}`);
   element.addEventListener("click", (event) => {
     event.stopPropagation();

@@ -157,6 +157,9 @@ export function choose(id: string | null): void {
   raise();
 }
 
+/* On a phone the map is further down. */
+export const toMap = (): void => document.querySelector("section.map")?.scrollIntoView({ block: "nearest" });
+
 export const looked = ref(0); // so many times at a place, also at the same again
 
 export function lookAt(code: string): void {
