@@ -22,6 +22,7 @@ from tests.smoke.handset import Handset
 
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 TOWN = "440106001"
+LATE_MS = 20_000  # what the page asks for each few seconds, on a machine that is busy
 PLAYBOOK = """
 [[playbook]]
 name = "slide"
@@ -101,6 +102,7 @@ def test_an_alarm_is_seen_with_its_evidence_confirmed_and_issued_by_one_touch(
     expect(page.get_by_text("No alarms.")).to_be_visible()
     assert tier.hook(SLOPE, time.time()) == (202, {"alarms": 1})
     said = page.locator("aside .alarm")
+    expect(said).to_have_count(1, timeout=LATE_MS)
     for words in ("severe", "landslide · 五山街道", "边坡位移 32 毫米", "not looked at", "hook.towers"):
         expect(said).to_contain_text(words)
     mark = page.locator(".alarm-mark")
@@ -125,7 +127,7 @@ def test_an_alarm_is_seen_with_its_evidence_confirmed_and_issued_by_one_touch(
     card.get_by_label("How you know").fill("巡查员到场核实")
     card.get_by_role("button", name="Confirm: it is so").click()
     expect(card.get_by_role("list", name="What was decided")).to_contain_text("confirmed 广东省 巡查员到场核实")
-    expect(card.get_by_role("list", name="What was decided")).to_contain_text("order prepared")
+    expect(card.get_by_role("list", name="What was decided")).to_contain_text("order prepared", timeout=LATE_MS)
     expect(book).not_to_contain_text("wants a second look first")
     touch = book.get_by_role("button", name="signed by you")
     touch.click()  # an actual order takes a long touch
@@ -136,7 +138,7 @@ def test_an_alarm_is_seen_with_its_evidence_confirmed_and_issued_by_one_touch(
         expect(page.locator("aside .text")).to_have_text("五山街道：边坡位移 32 毫米，请转移。")
         order = device.order("五山街道：边坡位移 32 毫米，请转移。")
         device.answer(order, "已转移")
-        expect(page.locator("b[data-figure=answered]").first).to_have_text("1")
+        expect(page.locator("b[data-figure=answered]").first).to_have_text("1", timeout=LATE_MS)
     page.get_by_role("button", name="Alarms").click()
     expect(card).to_contain_text("The order was issued")
     expect(card.get_by_role("region", name="Playbook slide")).to_have_count(0)
@@ -225,6 +227,7 @@ def test_departments_stand_on_one_page(tier: Tier, desk: BrowserContext) -> None
     folder.make_secret(bus, made.name, by_http=True)
     folder.put(bus, made)
     card = page.get_by_role("article", name="防汛办")
+    expect(card).to_be_visible(timeout=LATE_MS)
     for words in (
         "alarms: rainstorm; once confirmed",
         "alarms: flood; at 4401",
