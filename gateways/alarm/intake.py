@@ -61,8 +61,8 @@ class Intake:
         if len(self._waiting) >= WAITING_MAX:
             raise Unavailable("More alarms come than can be stored.", "预警来得过快，暂无法存储。")
         told = self.folder.hear(alarm, self.now_ms)
-        self._name_the_limited()
         if told is None:
+            self._name_the_limited()
             return None
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((told, done))

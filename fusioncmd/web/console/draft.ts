@@ -47,10 +47,10 @@ export function beginPrepared(made: Prepared, id: string, alarm: NonNullable<Wri
   panel.value = "compose";
 }
 
-/* For the posts of these people: their places, and the roles that they have there. Who else has those there is meant, too. */
-export function beginFor(people: { place: string; roles: string[] }[]): void {
+/* For these people and nobody else: each has a role of their own (fusioncmd/roster/numbers.py). */
+export function beginFor(people: { number: number; place: string }[]): void {
   if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
-  Object.assign(draft, { ...blank(), roles: [...new Set(people.flatMap((one) => one.roles))] });
+  Object.assign(draft, { ...blank(), roles: people.map((one) => `@${one.number}`) });
   draftPlaces.clear();
   for (const one of people) draftPlaces.add(one.place);
   panel.value = "compose";
