@@ -136,6 +136,9 @@ def audience_words(selected: Selector, places: Divisions) -> str:
         words += say(f"; not {named(selected.not_nodes)}", f"；不含 {named(selected.not_nodes)}")
     if selected.not_roles:
         words += say(f"; without {', '.join(selected.not_roles)}", f"；排除 {'、'.join(selected.not_roles)}")
+    if selected.desks:
+        names = [desk.partition(".")[2] for desk in selected.desks]
+        words += say(f"; and the duty desks of {', '.join(names)}", f"；及部门值班室 {'、'.join(names)}")
     return words
 
 

@@ -15,6 +15,7 @@ from fusioncmd.codes import Path, Tier
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadMessage, NotFound
 from fusioncmd.messages import RosterSlice, Selector, TownTable, decode
+from fusioncmd.roster.duty import at_desks
 from fusioncmd.roster.numbers import block, grows_from, number_of, one_of_role, slot_of, town_of
 from fusioncmd.roster.slices import check, packed_text, roles_of, utf8
 
@@ -76,11 +77,9 @@ class Roster:
         meant = BitMap.union(*(self._place(code) for code in selector.nodes), BitMap())
         if selector.roles:
             meant &= BitMap.union(*(self._role(role) for role in selector.roles), BitMap())
-        for code in selector.not_nodes:
-            meant -= self._place(code)
-        for role in selector.not_roles:
-            meant -= self._role(role)
-        return meant
+        for others in (*map(self._place, selector.not_nodes), *map(self._role, selector.not_roles)):
+            meant -= others
+        return meant | at_desks(self, selector.desks)
 
     def ranges(self, path: Path) -> Ranges:
         """Half-open ranges of the numbers under a town or what is above it; adjacent towns are one range.

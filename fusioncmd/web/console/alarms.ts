@@ -5,6 +5,7 @@ import { language, say } from "../shared/words";
 import { get, post, type Selector, type Status, who } from "./asking";
 import { remembered, ringing as rings, type Severity, type Standing, stands } from "./alarm_rules";
 import { hush, ring } from "./bell";
+import type { Place } from "./map_places";
 import { nameOf } from "./places";
 import { panel } from "./scene";
 
@@ -12,10 +13,11 @@ export interface Decided {
   what: "confirmed" | "dismissed" | "waits" | "prepared" | "issued" | "failed" | "shown" | "drawn" | "lacking"; by: string; at_ms: number; playbook: string;
   order: string | null; words: [en: string, zh: string];
 }
+export interface Evidence { kind: string; what: string }
 export interface Alarm {
   id: string; source: string; about: string; state: "new" | "more" | "over"; event: string; status: Status; severity: Severity;
   certainty: string; urgency: string; since_ms: number; said_ms: number; until_ms: number | null; nodes: string[]; headline: string;
-  text: string; where: [lat: number, lon: number] | null; radius_m: number; place: string; evidence: { kind: string; what: string }[];
+  text: string; where: [lat: number, lon: number] | null; radius_m: number; place: string; evidence: Evidence[];
 }
 export interface AlarmLine {
   alarm: Alarm; standing: Standing; first_ms: number; times: number; gravest: Severity; decided: Decided[];
@@ -26,9 +28,9 @@ export interface Prepared {
 }
 export interface Applies {
   playbook: string; then: "prepare" | "issue"; second_look: boolean; draft: Prepared | null; people: number; problem_en: string;
-  problem_zh: string;
+  problem_zh: string; place?: Place | null; cameras?: string[];
 }
-export interface AlarmReply { line: AlarmLine; applies: Applies[] }
+export interface AlarmReply { line: AlarmLine; applies: Applies[]; at?: Place[]; cameras?: string[] }
 export interface Shown extends AlarmLine { id: string; at: [lat: number, lon: number] | null } // `at`: in the datum of the map
 interface Told {
   now_ms: number; ident: string; lines: AlarmLine[] | null; shown: ([number, number] | null)[] | null; total: number;
