@@ -140,6 +140,8 @@ async def test_of_a_hundred_alarms_at_a_place_one_draw_is_made(tmp_path: Path) -
         await issue(tier, storm[1])  # a commander wants another all the same
         await until_what(tier, storm[1], ["issued", "lacking"])
         assert len((await tier.ask(Draws())).lines) == 1
+        other = await say(tier, 200, about="other", nodes=("440106001001",), where=(23.15, 113.35))
+        await until_what(tier, other, ["issued", "lacking"])  # a village of the same county: an order, no experts
         assert "an alarm just before" in (await decided(tier, storm[1]))["lacking"].words[0]
 
 
