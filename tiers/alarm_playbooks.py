@@ -176,10 +176,10 @@ class AlarmPlaybooks:
             if (self._book.prepared.get(order) or self._offered.get(order) or NOTHING)[0] != ident:
                 continue
             if not any(each.what == "issued" and each.order == order for each in known.decided):
-                await self.decide(known, self._playbook(name), "issued", order, by=by)
+                await self.decide(known, self._file.named(name), "issued", order, by=by)
             del self._touched[order]
         for issued in [each for each in known.decided if each.what == "issued"]:
-            playbook = self._playbook(issued.playbook)
+            playbook = self._file.named(issued.playbook)
             order_of = self._desk.ledger.book.orders.get(issued.order or b"")
             if playbook is not None and order_of is not None:
                 await self._follow_one(playbook, known, order_of, issued.path)
@@ -196,9 +196,6 @@ class AlarmPlaybooks:
         for step in steps:
             made = await step(playbook, known, order)
             await self.decide(known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls)
-
-    def _playbook(self, name: str) -> Playbook | None:
-        return next((each for each in self._file.current() if each.name == name), None)
 
     async def decide(
         self, known: Known, playbook: Playbook | None, what: What, order: bytes | None = None,

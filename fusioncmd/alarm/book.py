@@ -56,6 +56,7 @@ class Book:
         self.prepared: OrderedDict[bytes, tuple[bytes, str]] = (
             OrderedDict()
         )  # order → for which alarm, by which playbook
+        self.called: OrderedDict[bytes, Decided] = OrderedDict()  # order by which experts are called → why
         self.shed = 0
 
     def hear(self, alarm: Alarm) -> Known:
@@ -79,6 +80,8 @@ class Book:
             self._note_done(decided)
         if decided.what == "prepared" and decided.order is not None:
             _put(self.prepared, decided.order, (decided.alarm, decided.playbook))
+        if decided.calls is not None:
+            _put(self.called, decided.calls, decided)
         if decided.what in ("shown", "drawn") and decided.order is not None:
             _put(self._beside, (decided.playbook, decided.path[:_COUNTY]), (decided.at_ms, decided.order))
         known = self.alarms.get(decided.alarm)
