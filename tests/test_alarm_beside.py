@@ -21,8 +21,7 @@ from fusioncmd.api.video import Video
 from fusioncmd.codes import parse
 from fusioncmd.errors import NotFound
 from fusioncmd.experts import registry
-from fusioncmd.messages import ANSWERED, Mark, Receipts, Selector
-from fusioncmd.messages import encode as encode_message
+from fusioncmd.messages import Selector
 from fusioncmd.places.place import Place
 from fusioncmd.roster.numbers import one_of_role, role_of_one
 from fusioncmd.video import subjects
@@ -32,7 +31,6 @@ from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_alarm_desk import grant, playbooks, say, tier_in, until_what
 from tests.test_desk import first_slice
-from tiers import expert_calls
 from tiers.node import Node
 
 TOWN, BESIDE = "440106001", "440103001"
@@ -145,62 +143,6 @@ async def test_of_a_hundred_alarms_at_a_place_one_draw_is_made(tmp_path: Path) -
         other = await say(tier, 200, about="other", nodes=("440106001001",), where=(23.15, 113.35))
         await until_what(tier, other, ["issued", "lacking"])  # a village of the same county: an order, no experts
         assert "an alarm just before" in (await decided(tier, storm[1]))["lacking"].words[0]
-
-
-async def test_experts_of_the_roster_are_called_by_an_order_of_their_own(tmp_path: Path) -> None:
-    tier = await tier_in(tmp_path)
-    playbooks(tier, AT_ONCE)
-    grant(tier)
-    async with tier.running() as node, seen(tier, node):
-        expert = first_slice(BESIDE).ids[0]
-        await filled(tier, EXPERTS.replace("e1,", f"{expert},"))
-        number = (await tier.ask(api.Find(expert))).people[0].number
-        alarm = await say(tier, 1, where=(23.15, 113.35))
-        await until_what(tier, alarm, ["issued", "shown", "drawn"])
-        drawn = (await decided(tier, alarm))["drawn"]
-        lines = {line.order.id: line for line in (await tier.ask(api.Orders())).lines}
-        assert len(lines) == 2 and drawn.calls is not None
-        called = lines[drawn.calls].order
-        assert set(node.desk.ledger.targeted(called)) == {number} and "drawn as an expert" in called.text
-        assert "Called." in drawn.words[0]
-
-
-async def test_an_expert_who_says_no_is_followed_by_the_next_who_is_called_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(expert_calls, "LOOK_S", 0.001)
-    tier = await tier_in(tmp_path)
-    playbooks(tier, AT_ONCE)
-    grant(tier)
-    async with tier.running() as node, seen(tier, node):
-        first, second = first_slice(BESIDE).ids[:2]
-        both = EXPERTS.replace("e1,", f"{first},").replace("e3,", f"{second},").replace("25.10", "23.10")
-        await filled(tier, both)
-        alarm = await say(tier, 1, where=(23.15, 113.35))
-        await until_what(tier, alarm, ["issued", "shown", "drawn"])
-        drawn = (await decided(tier, alarm))["drawn"]
-        (draw,) = (await tier.ask(Draws())).lines
-        await answer(tier, node, drawn.calls, 0)
-        await until_what(tier, alarm, ["issued", "shown", "drawn", "drawn"])
-        again = (await decided(tier, alarm))["drawn"]
-        assert again.draw == drawn.draw and again.calls not in (None, drawn.calls)
-        await answer(tier, node, again.calls, 1)
-        for _ in range(200):
-            (now,) = (await tier.ask(Draws())).lines
-            if len(now.record.steps) == 2:
-                break
-        other = ({first, second} - {draw.lines[0].id}).pop()
-        steps = [(step.expert, step.what, step.by) for step in now.record.steps]
-        by = "playbook:chemical"
-        assert steps == [(draw.lines[0].id, "declined", by), (other, "accepted", by)]
-
-
-async def answer(tier: Tier, node: Node, calls: bytes | None, which: int) -> None:
-    """Whoever is called by that order answers so."""
-    assert calls is not None
-    order = node.desk.ledger.book.orders[calls]
-    numbers = node.desk.ledger.targeted(order).serialize()
-    await tier.bus.store("fc.receipt.gw-1", encode_message(Receipts("gw-1", (Mark(calls, ANSWERED, which, numbers),))))
 
 
 async def test_what_cannot_be_done_is_said_and_the_order_goes_out(tmp_path: Path) -> None:
