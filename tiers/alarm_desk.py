@@ -29,6 +29,7 @@ from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import ALARM, Bus, Stored
 from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, NotFound, Problem
+from fusioncmd.messages import PicturePart, decode
 from fusioncmd.places.place import Place
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
@@ -61,7 +62,7 @@ class AlarmDesk:
     def answers(self) -> dict[type[Any], Answer]:
         return {
             asked.Alarms: self.alarms, asked.OneAlarm: self.alarm, asked.LookAtAlarm: self.look,
-            asked.DryPlaybooks: self.dry,
+            asked.DryPlaybooks: self.dry, asked.AlarmStill: self.still,
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -174,6 +175,16 @@ class AlarmDesk:
     async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
         return self._reply(known)
+
+    async def still(self, request: asked.AlarmStill, who: Actor) -> asked.AlarmStillReply:
+        """NotFound where none was kept, or is no more."""
+        alarm = self._known(request.alarm, who).alarm
+        stored = await self._bus.last(subjects.still(Path(alarm.nodes[0]), alarm.id))
+        if stored is None:
+            raise NotFound(
+                "There is no picture of this alarm, or it is not kept any more.", "该预警没有画面，或已不再保留。"
+            )
+        return asked.AlarmStillReply(decode(PicturePart, stored.data).data)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
