@@ -21,7 +21,7 @@ from gateways.satellite.child import Child
 from gateways.seeing import bounds
 from gateways.seeing.episodes import Episodes
 from gateways.seeing.watched import Watched, is_watched
-from gateways.seeing.words import LOOK, Look, Saw, encode, read_saw
+from gateways.seeing.words import LOOK, READY, Look, Saw, encode, read_saw
 
 log = structlog.get_logger("seeing")
 
@@ -52,7 +52,8 @@ class Seeing:
         self._child: Child | None = None
         self._asked: deque[tuple[str, float]] = deque()  # what the child has not answered, and since when
         self._ended_s, self._again_s = -1e9, bounds.AGAIN_S
-        self._blamed: dict[str, int] = {}
+        self._ready = False  # the child has its detector
+        self._blamed: dict[str, tuple[int, float]] = {}  # how often, and when last
         self._left_out: dict[str, float] = {}  # until when
         self._telling: set[asyncio.Task[None]] = set()
         self.looked = self.shed = self.beyond = 0  # pictures; sources beyond WATCHED_MAX
@@ -109,7 +110,7 @@ class Seeing:
     def _packets(self, address: str, one: _One, bundle: bytes) -> None:
         now_s = time.monotonic()
         data = one.watched.packets(bundle, now_s)
-        if data is None or self._child is None:
+        if data is None or self._child is None or not self._ready:
             return
         look = encode(Look(address, one.watched.codec, now_s, data))  # type: ignore[arg-type]
         if len(self._asked) >= bounds.WAITING_MAX or not self._child.give(LOOK, look):
@@ -125,6 +126,7 @@ class Seeing:
             waiting_bytes_max=bounds.WAITING_BYTES_MAX,
         )  # fmt: skip
         self._asked.clear()
+        self._ready = False
         await child.begin()
         self._child = child
 
@@ -132,16 +134,25 @@ class Seeing:
         """Detectors begin anew. Whose picture it was is left out for a while if that was so before."""
         self._child, self._ended_s = None, time.monotonic()
         self._again_s = min(bounds.AGAIN_S_MAX, self._again_s * 2)
+        if not self._ready:
+            log.error("seeing.detector_does_not_start", again_s=self._again_s)
         if self._asked:
-            address = self._asked[0][0]
-            self._blamed[address] = self._blamed.get(address, 0) + 1
-            if self._blamed[address] >= bounds.BLAMED_MAX:
-                del self._blamed[address]
-                self._left_out[address] = self._ended_s + bounds.LEFT_OUT_S
-                log.error("seeing.left_out", source=address, seconds=bounds.LEFT_OUT_S)
+            self._blame(self._asked[0][0], self._ended_s)
         self._asked.clear()
 
-    def _saw(self, _: bytes, data: bytes) -> None:
+    def _blame(self, address: str, now_s: float) -> None:
+        times, last_s = self._blamed.pop(address, (0, now_s))
+        times = times + 1 if now_s - last_s < bounds.LEFT_OUT_S else 1
+        if times < bounds.BLAMED_MAX:
+            self._blamed[address] = times, now_s
+            return
+        self._left_out[address] = now_s + bounds.LEFT_OUT_S
+        log.error("seeing.left_out", source=address, seconds=bounds.LEFT_OUT_S)
+
+    def _saw(self, kind: bytes, data: bytes) -> None:
+        if kind == READY:
+            self._ready = True
+            return
         try:
             saw = read_saw(data)
         except BadMessage as problem:
@@ -152,7 +163,6 @@ class Seeing:
         self._asked.popleft()
         self.looked += 1
         self._again_s = bounds.AGAIN_S
-        self._blamed.pop(saw.source, None)
         if (one := self._here.get(saw.source)) is not None:
             self._tell(one, saw)
 

@@ -23,17 +23,20 @@ BEGIN_PICTURES = 4  # of a new ground, before it says anything
 SHIFT_PIXELS_MIN = 0.3
 SHIFT_PIXELS_MAX = 12.0  # of a shake; beyond: the camera was turned, and the ground begins anew
 SHIFT_SURE = 0.15  # of the correlation that says so
+SPREAD_MIN = 0.05  # of the part that is left
 DETAIL_MIN = 18.0  # variance of a cell's detail from which on a veil over it can be measured
 
 
 @dataclass(slots=True)
 class Cells:
-    """One value a cell. `left`: the part of detail that is left; `alike`: how much the detail is that of the ground,
+    """One value a cell. `left`: the part of detail that is left; `missing`: how far below what it usually is, in its
+    usual spreads; `alike`: how much the detail is that of the ground,
     -1 to 1; `detail`, `was`: its variance now and before; `luma`, `ground`: mean brightness, now and before; `veil`:
     brightness of what came in between; `colour`: how far that is from grey; `stirred`: how much the cell's brightness
     changed since the picture before; `noise`: how much it usually does."""
 
     left: Field
+    missing: Field
     alike: Field
     detail: Field
     was: Field
@@ -57,6 +60,8 @@ class Ground:
     def __init__(self) -> None:
         self._mean: Field | None = None  # height × width × 3: brightness, and two of colour
         self._noise: Field | None = None
+        self._left: Field | None = None  # as it usually is, and how much that varies
+        self._spread: Field | None = None
         self._before: Field | None = None
         self._at_s = 0.0
         self._pictures = 0
@@ -66,7 +71,7 @@ class Ground:
 
     def begin(self) -> None:
         """Forgets everything: another scene."""
-        self._mean = self._noise = self._before = None
+        self._mean = self._noise = self._before = self._left = self._spread = None
         self._pictures = 0
 
     def compare(self, at_s: float, picture: Picture, held: Field | None) -> Cells | None:
@@ -85,6 +90,7 @@ class Ground:
             self._mean, self._at_s, self._pictures = field, at_s, 1
             self._before = cells(field[..., 0])
             self._noise = np.full(self._before.shape, 2.0, np.float32)
+            self._left, self._spread = np.ones_like(self._noise), np.full_like(self._noise, 0.1)
             return None
         field = _evened(field, self._mean)
         found = self._measured(field)
@@ -94,6 +100,7 @@ class Ground:
 
     def _measured(self, field: Field) -> Cells:
         assert self._mean is not None and self._before is not None and self._noise is not None
+        assert self._left is not None and self._spread is not None
         now, then = _detail(field[..., 0]), _detail(self._mean[..., 0])
         both, detail, was = cells(now * then), cells(now * now), cells(then * then)
         left = both / (was + 1.0)
@@ -104,12 +111,15 @@ class Ground:
         colour = np.hypot(veil[..., 1] - 128.0, veil[..., 2] - 128.0)
         stirred = np.abs(mean[..., 0] - self._before)
         self._before = mean[..., 0]
+        missing = (self._left - left) / np.maximum(SPREAD_MIN, self._spread)
         return Cells(
-            left, alike, detail, was, mean[..., 0], ground[..., 0], veil[..., 0], colour, stirred, self._noise.copy()
+            left, missing, alike, detail, was, mean[..., 0], ground[..., 0], veil[..., 0], colour, stirred,
+            self._noise.copy(),
         )  # fmt: skip
 
     def _learn(self, at_s: float, field: Field, found: Cells, held: Field | None) -> None:
         assert self._mean is not None and self._noise is not None
+        assert self._left is not None and self._spread is not None
         passed_s, self._at_s = max(0.0, at_s - self._at_s), at_s
         self._pictures += 1
         rate = max(1 - np.exp(-passed_s / SETTLE_S), 1 / self._pictures if self._pictures <= BEGIN_PICTURES else 0.0)
@@ -119,6 +129,9 @@ class Ground:
         wide = cv2.resize(rates, (field.shape[1], field.shape[0]), interpolation=cv2.INTER_LINEAR)[..., None]
         self._mean += (field - self._mean) * wide
         self._noise += (np.minimum(found.stirred, 12.0) - self._noise) * rates
+        left = np.clip(found.left, -0.5, 1.5)
+        self._spread += (np.abs(left - self._left) - self._spread) * np.minimum(1.0, 2 * rates)
+        self._left += (left - self._left) * rates
 
 
 def _detail(luma: Field) -> Field:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from fusioncmd.errors import BadInput
+from fusioncmd.words import sentence
 from gateways.satellite.pieces import piece, pieces
 from gateways.seeing.bounds import WATCHED_MAX
 from gateways.seeing.classical import Classical
@@ -19,7 +21,7 @@ from gateways.seeing.detector import Detector, Seen
 from gateways.seeing.grounds import one_thread
 from gateways.seeing.model import read_model
 from gateways.seeing.pictures import Keyframes, quiet
-from gateways.seeing.words import LOOK_BYTES_MAX, SAW, Look, Saw, encode, read_look
+from gateways.seeing.words import LOOK_BYTES_MAX, READY, SAW, Look, Saw, encode, read_look
 
 
 class Looking:
@@ -45,6 +47,8 @@ class Looking:
 
 def run(given: BinaryIO, told: BinaryIO, looking: Looking) -> None:
     """Until the input ends."""
+    told.write(piece(READY))
+    told.flush()
     for _, data in pieces(given, LOOK_BYTES_MAX):
         if (saw := looking.look(read_look(data))) is not None:
             told.write(piece(SAW, encode(saw)))
@@ -55,9 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m gateways.seeing.looking", description=__doc__)
     parser.add_argument("--model", type=Path, help="ONNX: in place of the detector that ships (`model.py`)")
     model = parser.parse_args().model
-    make: Callable[[], Detector] = Classical if model is None else read_model(model.read_bytes())
     quiet()
     one_thread()
+    try:
+        make: Callable[[], Detector] = Classical if model is None else read_model(model.read_bytes())
+    except BadInput as problem:
+        sys.exit(sentence(problem))
     run(sys.stdin.buffer, sys.stdout.buffer, Looking(make))
 
 

@@ -14,6 +14,7 @@ from gateways.seeing.grounds import DETAIL_MIN, Cells
 from gateways.seeing.regions import Heat, Moment, Region, Regions
 
 LEFT_MAX = 0.8  # of the detail
+MISSING_MIN = 3.0  # usual spreads below what is usual there
 ALIKE_MIN = 0.45  # what is left is the ground's own detail, veiled
 BURIED_MAX = 0.3  # or there is next to none
 SHADE_MAX = 0.8  # detail left, of brightness left: a shadow takes as much of both
@@ -54,7 +55,8 @@ def _veiled(found: Cells) -> Field:
     added = found.luma - np.clip(found.left, 0.0, 1.0) * found.ground > ADDED_MIN
     shade = found.left < SHADE_MAX * (found.luma + 1.0) / (found.ground + 1.0)
     grey = added & shade & (found.veil > VEIL_MIN) & (found.colour < COLOUR_MAX)
-    return (found.left < LEFT_MAX) & (own | buried) & (found.detail < 0.9 * found.was) & grey
+    little = (found.left < LEFT_MAX) & (found.missing > MISSING_MIN)
+    return little & (own | buried) & (found.detail < 0.9 * found.was) & grey
 
 
 def _greyed(found: Cells) -> Field:

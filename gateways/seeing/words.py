@@ -13,7 +13,7 @@ from gateways.seeing.detector import REGIONS_MAX, Seen
 KEYFRAME_BYTES_MAX = 2 * 1024 * 1024  # shed
 LOOK_BYTES_MAX = KEYFRAME_BYTES_MAX + 256
 STILL_BYTES_MAX = 15 * 1024
-LOOK, SAW = b"L", b"S"
+LOOK, READY, SAW = b"L", b"R", b"S"
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 

@@ -94,7 +94,7 @@ FROM_THE_START = {"a chimney steams all along", "trees in the wind", "the camera
 
 
 def pictures(
-    kind: str, seed: int, photographs: tuple[Path, ...] = (), lasts_s: float = LASTS_S
+    kind: str, seed: int, photographs: tuple[Path, ...] = (), lasts_s: float = LASTS_S, every_s: float | None = None
 ) -> Iterator[tuple[float, Array]]:
     """Each with its time in the clip; RGB, 8 bits, as the sensor gives it: not encoded yet."""
     random = default_rng([seed, *kind.encode()])
@@ -105,7 +105,8 @@ def pictures(
         scene, horizon = photograph(photographs[int(random.integers(len(photographs)))])
         scene = scene * 0.15 if night else scene
     happening = of.make(random, horizon)
-    every_s, noise = float(random.choice([0.7, 1.0, 2.0])), random.uniform(1.5, 5.0) * (1.6 if night else 1.0)
+    every_s = every_s or float(random.choice([0.7, 1.0, 2.0]))
+    noise = random.uniform(1.5, 5.0) * (1.6 if night else 1.0)
     sway = random.uniform(0.0, 0.6)
     at_s = 0.0
     while at_s < lasts_s:

@@ -140,17 +140,14 @@ def headlights(random: Generator, horizon: int) -> Happening:
 
     def on(picture: Array, at_s: float) -> Array:
         out = picture.copy()
-        for n, (x, y, speed) in enumerate(lamps):
-            at = (x + speed * at_s * (1 if n % 2 else -1)) % WIDTH
-            warm = np.array([255, 235, 200]) if n % 2 else np.array([230, 35, 25])
-            for side in (-9, 9):
-                spot = np.zeros((HEIGHT, WIDTH), np.float32)
-                cv2.circle(spot, (int(at + side), int(y)), 4, 1.0, -1)
-                out += (
-                    (cv2.GaussianBlur(spot, (0, 0), 1.5) + 9 * cv2.GaussianBlur(spot, (0, 0), 14))[..., None]
-                    * warm
-                    * 0.8
-                )
+        for of, colour in ((0, (230, 35, 25)), (1, (255, 235, 200))):
+            spots = np.zeros((HEIGHT, WIDTH), np.float32)
+            for x, y, speed in lamps[of::2]:
+                at = (x + speed * at_s * (1 if of else -1)) % WIDTH
+                for side in (-9, 9):
+                    cv2.circle(spots, (int(at + side), int(y)), 4, 1.0, -1)
+            glow = cv2.GaussianBlur(spots, (0, 0), 1.5) + 9 * cv2.GaussianBlur(spots, (0, 0), 14)
+            out += glow[..., None] * np.array(colour) * 0.8
         return np.clip(out, 0, 255)
 
     return on

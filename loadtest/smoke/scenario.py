@@ -9,8 +9,11 @@ the scenes are photographs; with `--folder`, clips of your own are looked at: fi
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -28,11 +31,12 @@ from gateways.seeing.grounds import one_thread
 from gateways.seeing.pictures import Keyframes
 from loadtest import measure
 from loadtest.output import Result, note, show
-from loadtest.smoke.clips import BEGINS_S, KINDS, Encoder, pictures
+from loadtest.smoke.clips import BEGINS_S, KINDS, LASTS_S, Encoder, pictures
 
 EVERY_S = 1.0  # a picture of a clip of one's own
 MISSED_MAX, FALSE_MAX = 0.1, 0.05  # of the clips, but those that are far off
 FAR = "smoke, far, before the sky"
+Clip = tuple[str, int, tuple[Path, ...], bool]  # kind, seed, photographs, or the file of one's own
 SOURCE = Source("440106001", "clip", "clip", "camera", "clip", 0, ())
 
 
@@ -67,23 +71,25 @@ def watch(clip: Iterable[tuple[float, Picture | bytes]], begins_s: float = BEGIN
     return told
 
 
-def made(kind: str, seed: int, photographs: tuple[Path, ...] = ()) -> Iterator[tuple[float, bytes]]:
+def made(
+    kind: str, seed: int, photographs: tuple[Path, ...] = (), lasts_s: float = LASTS_S, every_s: float | None = None
+) -> Iterator[tuple[float, bytes]]:
     encoder = Encoder()
-    return ((at_s, encoder.keyframe(picture)) for at_s, picture in pictures(kind, seed, photographs))
+    shown = pictures(kind, seed, photographs, lasts_s, every_s)
+    return ((at_s, encoder.keyframe(picture)) for at_s, picture in shown)
 
 
 async def run(given: argparse.Namespace) -> Result:
-    one_thread()
     result = Result("smoke", measure.conditions() | {"clips": given.clips, "seed": given.seed})
     grid = Table("", "clips", "missed", "false", "alarm after, median", "alarm after, last", title="smoke", box=None)
     photographs = tuple(sorted(given.photographs.iterdir())) if given.photographs else ()
     all_told: list[tuple[tuple[Event, ...], str, Told]] = []
-    for kind, (expected, _, _) in _kinds(given):
-        note(kind)
-        clips = _clips(given, kind, photographs)
-        found = [watch(clip, begins_s) for clip, begins_s in clips]
-        all_told += [(expected, kind, told) for told in found]
-        _row(grid, kind, expected, found)
+    with ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn"), one_thread) as pool:
+        for kind, (expected, _, _) in _kinds(given):
+            note(kind)
+            found = list(pool.map(_one, _clips(given, kind, photographs)))
+            all_told += [(expected, kind, told) for told in found]
+            _row(grid, kind, expected, found)
     _sum(result, all_told)
     result.grid = grid
     return result
@@ -95,13 +101,17 @@ def _kinds(given: argparse.Namespace) -> list[tuple[str, Any]]:
     return [(name, kind) for name, kind in KINDS.items() if not given.only or given.only in name]
 
 
-def _clips(given: argparse.Namespace, kind: str, photographs: tuple[Path, ...]) -> Iterator[tuple[Any, float]]:
+def _clips(given: argparse.Namespace, kind: str, photographs: tuple[Path, ...]) -> list[Clip]:
     if given.folder:
-        for file in sorted((given.folder / kind).glob("*.*")):
-            yield _own(file), 0.0
-        return
-    for n in range(given.clips):
-        yield made(kind, given.seed * 1_000 + n, photographs), BEGINS_S if KINDS[kind].expected else 0.0
+        return [(kind, 0, (file,), True) for file in sorted((given.folder / kind).glob("*.*"))]
+    return [(kind, given.seed * 1_000 + n, photographs, False) for n in range(given.clips)]
+
+
+def _one(clip: Clip) -> Told:
+    kind, seed, files, own = clip
+    if own:
+        return watch(_own(files[0]), 0.0)
+    return watch(made(kind, seed, files), BEGINS_S if KINDS[kind].expected else 0.0)
 
 
 def _own(file: Path) -> Iterator[tuple[float, Picture]]:
@@ -171,6 +181,7 @@ async def main(given: argparse.Namespace) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=int, default=10, help="of each kind")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--only", default="", help="kinds whose name holds this")
     parser.add_argument("--photographs", type=Path, help="a folder of pictures, which become the scenes")
     parser.add_argument("--folder", type=Path, help="of clips of your own, in place of made ones")

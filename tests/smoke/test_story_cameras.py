@@ -169,7 +169,7 @@ def test_smoke_that_a_camera_shows_is_an_alarm_with_its_picture(county: County) 
         alarm = line["alarm"]
         assert (alarm["source"], alarm["event"], alarm["nodes"]) == ("video.44.01.06.001.ridge", "smoke", [TOWN])
         assert alarm["where"] == [23.1, 113.3] and "后山" in alarm["headline"] and line["standing"] == "open"
-        kinds = dict(alarm["evidence"])
+        kinds = {one["kind"]: one["what"] for one in alarm["evidence"]}
         assert kinds["video"].startswith("44.01.06.001.ridge 20") and alarm["certainty"] in ("possible", "likely")
         file = county.data.parent / "seen.webp"
         assert county.here("alarms", "show", alarm["id"], "--still", file).code == 0
