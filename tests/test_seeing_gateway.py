@@ -27,7 +27,6 @@ from fusioncmd.video import subjects
 from fusioncmd.video.bundle import pack
 from fusioncmd.video.source import Source, Track
 from gateways.alarm.intake import Intake
-from gateways.satellite.child import MEMORY_BYTES_MAX
 from gateways.satellite.video_rtp import RtpMaker
 from gateways.seeing import bounds, episodes, watched
 from gateways.seeing.detector import Seen
@@ -158,7 +157,7 @@ async def test_what_a_camera_shows_becomes_an_alarm_and_a_child_that_dies_is_beg
     model.write_bytes(mean_colour())
     async with running(model) as one:
         await until(lambda: one.seeing.looked > 2, 30)
-        assert resource.prlimit(one.pid, resource.RLIMIT_AS)[0] == MEMORY_BYTES_MAX and not await one.alarms()
+        assert resource.prlimit(one.pid, resource.RLIMIT_AS)[0] == bounds.MEMORY_BYTES_MAX and not await one.alarms()
         os.kill(one.pid, signal.SIGSEGV)  # as a picture made for it may do
         before = one.seeing.looked
         await until(lambda: one.seeing.looked > before + 2, 30)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from fusioncmd.cli import seen_way
+from fusioncmd.cli.seen_way import Seen, seen_of
 from fusioncmd.errors import BadInput
+from gateways.seeing.__main__ import _arguments
 from gateways.seeing.detector import LIKELY, POSSIBLE
 from gateways.seeing.model import KEPT, read_model
 from gateways.seeing.onnx_shape import input_shape
@@ -66,3 +71,26 @@ def test_no_bytes_of_a_torn_file_do_more_than_be_refused() -> None:
                 assert len(input_shape(torn)) <= 4
             except BadInput as problem:
                 assert problem.en == "This is no ONNX model."
+
+
+def test_a_model_in_the_data_folder_is_taken_and_a_bad_one_ends_the_gateway_with_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "seeing.onnx"
+    assert _arguments(file) == ()
+    file.write_bytes(mean_colour())
+    assert _arguments(file) == ("--model", str(file))
+    file.write_bytes(b"GIF89a")
+    with pytest.raises(BadInput, match="no ONNX model"):
+        _arguments(file)
+
+
+def test_what_is_looked_at_is_named_or_all_and_needs_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seen_of(None) is None and seen_of("all") == Seen(())
+    assert seen_of("440106001.gate-1, 44.01.06.001.gate-2") == Seen(("44.01.06.001.gate-1", "44.01.06.001.gate-2"))
+    for wrong in ("gate-1", "", "all,all", "440106001.g ate"):
+        with pytest.raises(BadInput):
+            seen_of(wrong)
+    with pytest.raises(BadInput, match="64 sources at most"):
+        seen_of(",".join(["440106001.g"] * 65))
+    monkeypatch.setattr(seen_way, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="OpenCV, which is not installed"):
+        seen_of("all")

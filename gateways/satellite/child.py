@@ -28,21 +28,21 @@ class Child:
 
     def __init__(
         self, module: str, made: Callable[[bytes, bytes], None], ended: Callable[[], None], *arguments: str,
-        waiting_bytes_max: int = WAITING_BYTES_MAX,
+        waiting_bytes_max: int = WAITING_BYTES_MAX, memory_bytes_max: int = MEMORY_BYTES_MAX,
     ) -> None:  # fmt: skip
         self._argv, self._made, self._ended = (module, *arguments), made, ended
-        self._waiting_bytes_max = waiting_bytes_max
+        self._waiting_bytes_max, self._memory_bytes_max = waiting_bytes_max, memory_bytes_max
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.shed = 0  # pieces
 
     async def begin(self) -> None:
-        parent = os.getpid()
+        parent, most = os.getpid(), self._memory_bytes_max
         env = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"SVT_LOG": "1"}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *self._argv, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, env=env, start_new_session=True, preexec_fn=lambda: _bound(parent),
+            stdout=asyncio.subprocess.PIPE, env=env, start_new_session=True, preexec_fn=lambda: _bound(parent, most),
         )  # fmt: skip
         self._task = asyncio.create_task(self._read())
 
@@ -85,11 +85,11 @@ class Child:
             self._ended()
 
 
-def _bound(parent: int) -> None:
+def _bound(parent: int, memory_bytes_max: int) -> None:
     """In the child, before it is that."""
     die_with_parent(parent)
     os.nice(NICE)
-    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES_MAX), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+    for what, most in ((resource.RLIMIT_AS, memory_bytes_max), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (bound, bound))

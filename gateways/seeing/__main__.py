@@ -29,6 +29,7 @@ MODEL = "seeing.onnx"  # in the data folder: in place of the detector that ships
 
 async def _run(given: argparse.Namespace) -> None:
     serves = codes.parse(given.serve)
+    arguments = _arguments((given.data / MODEL).absolute())
     chosen = frozenset(".".join(parsed(address)) for address in given.source)
     own = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     key = given.bus_key and users.seed_file(given.bus_key.parent, users.WATCHING)
@@ -39,8 +40,6 @@ async def _run(given: argparse.Namespace) -> None:
         part = PicturePart(alarm.id, bytes(len(alarm.id)), 0, 0, still)
         await own.store(alarm_subjects.still(parse(alarm.nodes[0]), alarm.id), encode(part))
 
-    model = (given.data / MODEL).absolute()
-    arguments = ("--model", str(model)) if model.exists() else ()
     seeing = Seeing(links, intake, serves, chosen, keep, *arguments)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,6 +55,16 @@ async def _run(given: argparse.Namespace) -> None:
     await asyncio.gather(*running, return_exceptions=not failed)
     for bus in (links, own):
         await bus.close()
+
+
+def _arguments(model: Path) -> tuple[str, ...]:
+    """Of the child. BadInput for a model that is none: a sentence now, and not a child that never starts."""
+    if not model.exists():
+        return ()
+    from gateways.seeing.model import read_model  # OpenCV, which this process does not need otherwise
+
+    read_model(model.read_bytes())
+    return "--model", str(model)
 
 
 def main() -> None:

@@ -8,4 +8,5 @@ ANSWER_S_MAX = 60.0  # for one picture; then the child is ended and begun again
 AGAIN_S, AGAIN_S_MAX = 1.0, 60.0  # it is begun again after so long, doubled each time
 BLAMED_MAX = 3  # times within LEFT_OUT_S that it ended over a source's picture; then that one is left out
 LEFT_OUT_S = 600.0  # for so long
+MEMORY_BYTES_MAX = 2 * 1024**3  # address space of the child: it ends, and is begun again
 MODEL_BYTES_MAX = 256 * 1024 * 1024  # reject

@@ -47,7 +47,7 @@ class FireLook:
         share = cells(mask.astype(np.float32))
         if self._masks and self._masks[-1][1].shape != mask.shape:
             self._masks.clear()
-        self._masks.append((at_s, mask, np.where(mask, green, 0).astype(np.float32)))
+        self._masks.append((at_s, mask, np.where(mask, green, 0).astype(np.uint8)))
         suspected = share > SHARE_MIN
         on = self.heat.take(at_s, suspected & (suspected.mean() < EVERYWHERE))
         here = self._regions.take(at_s, on, share, cells((core & mask).astype(np.float32)))

@@ -123,7 +123,7 @@ class Seeing:
     async def _begin(self) -> None:
         child = Child(
             "gateways.seeing.looking", self._saw, self._ended, *self._arguments,
-            waiting_bytes_max=bounds.WAITING_BYTES_MAX,
+            waiting_bytes_max=bounds.WAITING_BYTES_MAX, memory_bytes_max=bounds.MEMORY_BYTES_MAX,
         )  # fmt: skip
         self._asked.clear()
         self._ready = False

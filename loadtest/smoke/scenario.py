@@ -89,8 +89,12 @@ async def run(given: argparse.Namespace) -> Result:
             note(kind)
             found = list(pool.map(_one, _clips(given, kind, photographs)))
             all_told += [(expected, kind, told) for told in found]
-            _row(grid, kind, expected, found)
+            _row(grid, kind, expected, found, 0.0 if given.folder else BEGINS_S)
     _sum(result, all_told)
+    if not given.folder:
+        _sum_costs(result, [told for _, _, told in all_told])
+        result.remarks.append("These are made clips: the rates at real fires are unknown.")
+    result.remarks[:0] = [f"{each.name}: {each.value} {each.unit}".rstrip() for each in result.figures]
     result.grid = grid
     return result
 
@@ -135,10 +139,10 @@ def is_false(expected: tuple[Event, ...], told: Told) -> bool:
     return bool(told.before_s) or (not expected and bool(told.first_s))
 
 
-def _row(grid: Table, kind: str, expected: tuple[Event, ...], found: list[Told]) -> None:
+def _row(grid: Table, kind: str, expected: tuple[Event, ...], found: list[Told], begins_s: float) -> None:
     if not found:
         return
-    after = sorted(min(each.first_s[event] for event in expected if event in each.first_s) - BEGINS_S
+    after = sorted(min(each.first_s[event] for event in expected if event in each.first_s) - begins_s
                    for each in found if expected and not is_missed(expected, each))  # fmt: skip
     missed = str(sum(is_missed(expected, each) for each in found)) if expected else ""
     false = str(sum(is_false(expected, each) for each in found))
@@ -153,25 +157,26 @@ def _sum(result: Result, all_told: list[tuple[tuple[Event, ...], str, Told]]) ->
     quiet = [told for expected, _, told in all_told if not expected]
     missed, false = sum(is_missed(*each) for each in burns), sum(is_false((), each) for each in quiet)
     hours = sum(each.lasted_s for each in quiet) / 3_600
-    count = sum(told.pictures for _, _, told in all_told)
-    decode_ms, look_ms = (
-        1_000 * sum(getattr(told, name) for _, _, told in all_told) / max(1, count) for name in ("decode_s", "look_s")
-    )
     result.add("clips that burn, the far ones left out", len(burns))
     result.add("of them missed", missed)
     result.add("clips where nothing burns", len(quiet))
     result.add("of them alarmed", false)
     result.add("hours where nothing burns", round(hours, 2), "h")
-    result.add("decoded and scaled", round(decode_ms, 1), "ms of CPU a picture")
-    result.add("looked at", round(look_ms, 1), "ms of CPU a picture")
-    cameras = int(1_000 / (decode_ms + look_ms)) if count else 0
-    result.add("cameras of 640x360 a core carries, a picture a second each", cameras)
-    result.remarks += [f"{each.name}: {each.value} {each.unit}".rstrip() for each in result.figures]
-    result.remarks.append("These are made clips: the rates at real fires are unknown.")
     if burns and missed > MISSED_MAX * len(burns):
         result.failures.append(f"{missed} of {len(burns)} clips that burn were missed.")
     if quiet and false > FALSE_MAX * len(quiet):
         result.failures.append(f"{false} of {len(quiet)} clips where nothing burns were alarmed.")
+
+
+def _sum_costs(result: Result, found: list[Told]) -> None:
+    count = sum(told.pictures for told in found)
+    decode_ms, look_ms = (
+        1_000 * sum(getattr(told, name) for told in found) / max(1, count) for name in ("decode_s", "look_s")
+    )
+    result.add("decoded and scaled", round(decode_ms, 1), "ms of CPU a picture")
+    result.add("looked at", round(look_ms, 1), "ms of CPU a picture")
+    cameras = int(1_000 / (decode_ms + look_ms)) if count else 0
+    result.add("cameras of 640x360 a core carries, a picture a second each", cameras)
 
 
 async def main(given: argparse.Namespace) -> int:
