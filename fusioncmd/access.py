@@ -14,7 +14,7 @@ from typing import Any, Literal
 from fusioncmd import api
 from fusioncmd.accounts import sessions
 from fusioncmd.accounts.account import Role as Role
-from fusioncmd.api import alarms, cameras, devices, escalation, experts, kept, places, radios, talkgroups
+from fusioncmd.api import alarms, cameras, departments, devices, escalation, experts, kept, places, radios, talkgroups
 from fusioncmd.api.keys import Beat, Keys, Revoke
 from fusioncmd.api.tracks import EndTrack, PutTrack, Tracks
 from fusioncmd.api.video import AskStill, BeginRoll, HideSource, RollReport, Rolls, ShowSource, TurnRoll, Video
@@ -163,6 +163,7 @@ RULES: dict[type[Any], Rule] = {
     alarms.AlarmStill: Rule(WATCHING),
     alarms.LookAtAlarm: Rule(COMPOSING),
     alarms.DryPlaybooks: Rule(COMPOSING),
+    departments.Departments: Rule(ANYONE),
     experts.PutExperts: Rule(SEEING_TO),
     experts.Experts: Rule(ANYONE, _place),
     experts.SetExpert: Rule(SEEING_TO | COMPOSING),
@@ -173,6 +174,7 @@ RULES: dict[type[Any], Rule] = {
     places.PutPlaces: Rule(SEEING_TO, lambda question: {place.node for place in question.places}),
     places.Places: Rule(ANYONE, _place),
     places.NearPlaces: Rule(ANYONE, _place),
+    places.PlacesInSight: Rule(ANYONE, _place),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -38,17 +38,23 @@ SENT, RECEIVED, ANSWERED, REPORTED = 1, 2, 3, 4
 Stage = Annotated[int, Meta(ge=SENT, le=REPORTED)]
 AnswerIndex = Annotated[int, Meta(ge=0, lt=limits.ANSWERS_MAX)]
 
+SELECTOR_DESKS_MAX = 16
+# The duty desk of a department: of which node, and its name (departments/department.py).
+Desk = Annotated[str, Meta(pattern=r"\A([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\.[a-z][a-z0-9-]{0,23}\Z")]
+
 SelectorNodes = Annotated[tuple[Code, ...], Meta(max_length=limits.SELECTOR_NODES_MAX)]
 SelectorRoles = Annotated[tuple[Role, ...], Meta(max_length=limits.SELECTOR_ROLES_MAX)]
 
 
 class Selector(Struct, frozen=True, omit_defaults=True):
-    """Who is meant: anyone in any of `nodes`, with any of `roles` (none given: everyone), less the exclusions."""
+    """Who is meant: anyone in any of `nodes`, with any of `roles` (none given: everyone), less the exclusions; and the
+    duty desks of `desks`, wherever they are."""
 
     nodes: Annotated[SelectorNodes, Meta(min_length=1)]
     roles: SelectorRoles = ()
     not_nodes: SelectorNodes = ()
     not_roles: SelectorRoles = ()
+    desks: Annotated[tuple[Desk, ...], Meta(max_length=SELECTOR_DESKS_MAX)] = ()
 
 
 class Order(Struct, frozen=True, omit_defaults=True, tag="order.1", tag_field="kind"):

@@ -13,11 +13,13 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
+from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_desk import AlarmDesk
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.audit_desk import AuditDesk
 from tiers.course_desk import CourseDesk
+from tiers.department_desk import DepartmentDesk
 from tiers.desk import Desk
 from tiers.devices import DeviceDesk
 from tiers.expert_desk import ExpertDesk, Officials
@@ -49,16 +51,22 @@ class Desks:
         self.media = Media(bus, desk, data, ticket_key, recorder, notices, clock, monotonic)
         self.places = PlaceDesk(bus, desk, recorder, clock)
         at = AlarmPlaces(self.places, self.media.cameras)
-        self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), at, data, recorder, clock)
+        orders = AlarmOrders(desk, data)
+        beside = AlarmBeside(desk, orders, at, self.media.video, self.experts)
+        self.alarms = AlarmDesk(bus, desk, orders, at, beside, data, recorder, clock)
+        desk.tell(self.alarms.note_issued)
+        self.departments = DepartmentDesk(data)
         self.runs: list[Run] = [self.alarms.run, self.experts.run]
 
     def problems(self) -> Iterator[Said]:
         yield from self.ladders.problems
         yield from self.media.problems()
         yield from self.alarms.problems()
+        yield from self.departments.problems()
 
     def answers(self) -> dict[type[Any], Answer]:
         desks = (
             self.ladders, self._courses, self._audits, self.devices, self.media, self.alarms, self.experts, self.places,
+            self.departments,
         )  # fmt: skip
         return {kind: answer for each in desks for kind, answer in each.answers().items()}

@@ -46,6 +46,7 @@ class Issuing:
         self._judge, self._recorder, self.second_above = judge, recorder, second_above
         self.own_key: Callable[[], Credential] = lambda: own  # `Unavailable` while there is none that is good
         self.check_room: Callable[[], None] = lambda: None  # raises where the disk is full
+        self.told: Callable[[Order], None] = lambda _: None  # of each that is issued
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
@@ -59,6 +60,7 @@ class Issuing:
         if order is None:
             order = compose(draft, self._ledger.book, Path(draft.node) if draft.node else place, self._judge.now_ms)
             self.check_within(order.node, *order.audience.nodes)
+            self._check_desks(order)
         return order
 
     async def issue(self, request: api.Issue, asked_by: str) -> Order:
@@ -108,6 +110,7 @@ class Issuing:
         self._ledger.fold_call(Stored(subject, sealed, 0))
         del self._unsure[order.id]
         reach("node.order_stored")
+        self.told(order)
 
     def check(self, order: Order, sealed: bytes) -> seals.Verified:
         """A new order: by whom it may be signed, of now, and what this node would compose; `SecondNeeded` when nothing
@@ -119,6 +122,7 @@ class Issuing:
         if self._judge.now_ms - order.issued_ms > old_s * 1000:
             raise BadOrder("The order was composed too long ago; issue it anew.", "指令拟制过久，请重新下达。")
         self.check_within(order.node, *order.audience.nodes)
+        self._check_desks(order)
         if compose(draft_of(order), self._ledger.book, Path(order.node), order.issued_ms) != order:
             raise BadOrder("The order is not as the node would compose it.", "指令与节点拟制的不一致。")
         people = len(self.meant(order))
@@ -175,6 +179,12 @@ class Issuing:
     def check_within(self, *places: str) -> None:
         if not all(self._node.covers(Path(code)) for code in places):
             raise BadOrder(f"This node commands {self._node} and below.", f"本节点仅可指挥 {self._node} 及以下。")
+
+    def _check_desks(self, order: Order) -> None:
+        """Departments hang on the node that hands them orders."""
+        for desk in order.audience.desks:
+            if desk.partition(".")[0] != self._node.code:
+                raise BadOrder(f"{desk} is no department of {self._node}.", f"{desk} 不是 {self._node} 的部门。")
 
 
 def check_late(until_ms: int | None, now_ms: int) -> None:

@@ -26,7 +26,7 @@ TIMES_MAX = 1 << 40
 State = Literal["new", "more", "over"]  # CAP's alert, update, cancel; a sensor's crossing, still beyond, back again
 Certainty = Literal["observed", "likely", "possible", "unlikely", "unknown"]
 Urgency = Literal["immediate", "expected", "future", "past", "unknown"]
-Source = Annotated[str, Meta(pattern=r"\A(cap|mqtt|hook|video|node)\.[A-Za-z0-9_@:.-]{1,120}\Z")]
+Source = Annotated[str, Meta(pattern=r"\A(cap|mqtt|hook|video|node|department)\.[A-Za-z0-9_@:.-]{1,120}\Z")]
 Event = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z")]  # what playbooks go by: smoke, gas, rainstorm
 Words = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 

@@ -10,6 +10,7 @@ from fusioncmd.api import (
     calling,
     cameras,
     course,
+    departments,
     devices,
     escalation,
     experts,
@@ -109,5 +110,5 @@ VERBS: Verbs = {
     **calling.VERBS, **logins.VERBS, **proposals.VERBS, **devices.VERBS, **keys.VERBS, **records.VERBS,
     **escalation.VERBS, **health.VERBS, **course.VERBS, **roles.VERBS, **radios.VERBS, **cameras.VERBS, **voice.VERBS,
     **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
-    **experts.VERBS, **places.VERBS,
+    **experts.VERBS, **places.VERBS, **departments.VERBS,
 }  # fmt: skip

@@ -11,6 +11,7 @@ export const OPEN_S_MAX = 604800;
 const PURPOSES = ["administer", "approve", "issue", "node"], STATUSES = ["actual", "exercise"];
 const MSG_TYPES = ["alert", "update", "cancel"], SEVERITIES = ["extreme", "severe", "moderate", "minor", "unknown"];
 const CODE = /^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$/;
+const DESK = /^([0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})\.[a-z][a-z0-9-]{0,23}$/;
 const HOLDER = /^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$/u;
 
 const rises = (names) => names.length > 0 && names.every((name, i) => i === 0 || names[i - 1] < name);
@@ -47,13 +48,15 @@ export function readGrant(bytes) {
 }
 
 function readSelector(r) {
-  const lists = { nodes: [CODE, 64], roles: [/^/, 32], not_nodes: [CODE, 64], not_roles: [/^/, 32] };
-  const found = { roles: [], not_nodes: [], not_roles: [] }, names = Object.keys(lists);
+  const lists = {
+    nodes: [CODE, 64], roles: [/^/, 32], not_nodes: [CODE, 64], not_roles: [/^/, 32], desks: [DESK, 16],
+  };
+  const found = { roles: [], not_nodes: [], not_roles: [], desks: [] }, names = Object.keys(lists);
   for (let left = r.size(), at = -1; left > 0; left--) {
     const name = r.word(names), before = at;
     at = names.indexOf(name);
     if (at <= before) refuse("bytes"); // twice, or out of order
-    found[name] = r.array(1, lists[name][1], () => r.match(lists[name][0], 32));
+    found[name] = r.array(1, lists[name][1], () => r.match(lists[name][0], name === "desks" ? 37 : 32));
   }
   return found.nodes ? found : refuse("bytes");
 }

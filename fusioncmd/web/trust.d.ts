@@ -15,7 +15,7 @@ export interface Order {
   text: string;
   severity: "extreme" | "severe" | "moderate" | "minor" | "unknown";
   answers: string[];
-  audience: { nodes: string[]; roles: string[]; not_nodes: string[]; not_roles: string[] };
+  audience: { nodes: string[]; roles: string[]; not_nodes: string[]; not_roles: string[]; desks: string[] };
   receive_within_s: number;
   answer_within_s: number;
   open_s: number;

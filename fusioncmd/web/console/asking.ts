@@ -7,7 +7,9 @@ export interface Row {
   code: string; name: string; targeted: number; sent: number; received: number; answered: number;
   by_answer: number[]; reported: number; silent: number; unreachable: number;
 }
-export interface Selector { nodes: string[]; roles?: string[]; not_nodes?: string[]; not_roles?: string[] }
+export interface Selector {
+  nodes: string[]; roles?: string[]; not_nodes?: string[]; not_roles?: string[]; desks?: string[];
+}
 export type Status = "actual" | "exercise";
 export type MsgType = "alert" | "update" | "cancel";
 export interface IssuedOrder {

@@ -62,7 +62,8 @@ function checkAsked(order: Order, draft: Draft & { issuer: string; node: string 
     order.ladder === draft.ladder && order.answer_within_s === draft.answer_within_s && order.open_s === draft.open_s && order.text === draft.text.trim() &&
     (list(order.answers) === list(draft.answers) || (draft.msg_type === "update" && !draft.answers.length)) &&
     (!audience || (list(meant.nodes) === list(audience.nodes) && list(meant.roles) === list(audience.roles) &&
-      list(meant.not_nodes) === list(audience.not_nodes) && list(meant.not_roles) === list(audience.not_roles)));
+      list(meant.not_nodes) === list(audience.not_nodes) && list(meant.not_roles) === list(audience.not_roles) &&
+      list(meant.desks) === list(audience.desks)));
   if (!good) {
     throw new Problem(
       "BadOrder", "The node composed something else than was asked; nothing was signed.",
