@@ -45,7 +45,7 @@ async def storm(world: World, probes: Probes, name: str, count: int, distinct: i
     """`count` alarms about `distinct` things, evenly over so long; and now and then one that calls somebody."""
     made = Storm(distinct=distinct)
     before_seq, before = await _end(world), await _total(world)
-    probed = probes.sent
+    probed = probes.sent - probes.cut
     pids = {each: pid for each, pid in world.running.pids().items() if each in ("alarm", "node", "nats", "responder-1")}
     cpu = {each: cost(pid).cpu_s for each, pid in pids.items()}
     waits: set[bytes] = set()
@@ -73,7 +73,7 @@ async def storm(world: World, probes: Probes, name: str, count: int, distinct: i
         made.failed.append(f"the alarms that call somebody ended: {ended!r}")
     made.cpu = {each: cost(pid).cpu_s - cpu[each] for each, pid in pids.items()}
     await _compare(world, made, name, before_seq)
-    made.listed = await _total(world) - before - (probes.sent - probed)
+    made.listed = await _total(world) - before - (probes.sent - probes.cut - probed)
     return made
 
 

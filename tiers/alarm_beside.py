@@ -60,7 +60,9 @@ class AlarmBeside:
         """The first of them that is live; what somebody shows already is not taken from before people's eyes."""
         sources = self._places.cameras(known.alarm, playbook.cameras)
         shown = self._video.shown
-        if shown is not None and shown.live and shown.source not in sources:
+        if shown is not None and shown.live:
+            if shown.source in sources:
+                return Done("shown", (shown.source, shown.source))
             return _lacking(
                 f"No camera was shown: {shown.by} shows {shown.source}.",
                 f"未展示摄像头：{shown.by} 正在展示 {shown.source}。",

@@ -121,6 +121,12 @@ def test_an_alert_of_the_weather_service_means_the_towns_in_its_polygon_and_no_o
     assert tier.cap("R1") == (202, {"alarms": 1})
     line = tier.alarm("rainstorm")
     assert line["alarm"]["nodes"] == ["440106001", "440106002"] and line["gravest"] == "extreme"
+    tried = tier.process.data.parent / "rain.toml"
+    tried.write_text(
+        '[[playbook]]\nname = "rain"\nwhen = {events = ["rainstorm"]}\ncall = {text = "{headline}"}\n', "utf-8"
+    )
+    (would,) = tier.process.ask("alarms", "dry", tried)["lines"]
+    assert would["applies"]["draft"]["audience"]["nodes"] == ["440106001", "440106002"]
     sent = datetime.now(UTC).isoformat(timespec="seconds")
     assert tier.cap("R2", kind="Cancel", refs=f"<references>cma@gd.cn,R1,{sent}</references>") == (202, {"alarms": 1})
     until(lambda: tier.alarm("rainstorm")["standing"] == "over")
