@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fusioncmd.exchange import bounds, items, wire
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
+from fusioncmd.exchange.exchange import Exchange
 from fusioncmd.exchange.pace import thin
 from tests.exchange_pair import TOWN, FarPair, Pair, agreed, kinds, marks, order_item, replica
 from tests.worlds import make_id
@@ -108,6 +109,21 @@ def test_orders_that_go_first_after_a_cut_are_not_said_again_because_a_digest_of
     frames = [wire.read_frame(data) for data in pair.sent["up"]]
     said = [entry.key for frame in frames for entry in frame.entries if isinstance(entry, wire.Plain)]
     assert pair.same and sorted(said) == sorted(key for key, _ in items_of)
+
+
+def test_what_was_on_its_way_to_a_peer_that_starts_anew_is_said_again_at_once() -> None:
+    """Its pipe is there all the while: nobody says that it was cut."""
+    pair = FarPair(replica(), replica(), thin(64_000))
+    pair.run(5_000)
+    key, value, _ = order_item()
+    pair.upper.intake._replica.put(key, value)
+    pair.upper.due(pair.now_ms)  # into a process that ends
+    began_ms, held = pair.now_ms, pair.lower.intake._replica
+    pair.lower = Exchange(held, pair.lower.scope, True, 9, lambda: 0.5, pair.lower.pace)
+    pair.lower.connect(pair.now_ms)
+    while not held.get(key) and pair.now_ms - began_ms < 60_000:
+        pair.step()
+    assert pair.same and pair.now_ms - began_ms < 5 * FarPair.TRIP_MS
 
 
 def test_evidence_that_overtakes_its_order_waits_for_it() -> None:

@@ -105,6 +105,8 @@ class Exchange:
         known_epoch = self.flow.heard_epoch
         fresh, restarted = self.flow.heard(frame, at)
         self._heard_ms = at
+        if restarted and known_epoch:
+            self.flow.drop()  # what the process before was told may be lost with it: digests say what is lacking
         if self._silent or (restarted and known_epoch):
             self._silent = False
             self._rounds.now(at)
