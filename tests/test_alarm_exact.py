@@ -39,6 +39,15 @@ def test_the_same_towns_are_meant_in_fewer_places(seed: int) -> None:
     assert len(nodes) <= exact.MOST and len(out) <= exact.MOST and meant(nodes, out) == some
 
 
+def test_a_village_that_is_meant_is_not_left_out_with_its_town() -> None:
+    below = {"440106": [f"440106{n:03}" for n in range(1, 51)]}
+    lone = [f"4401{n:02}001" for n in range(10, 30)]
+    some = {*below["440106"][1:], "440106001001", *lone}
+    with pytest.raises(BadInput):
+        exact.named(some, lambda code: below.get(code, []))
+    assert exact.named(some - {"440106001001"}, lambda code: below.get(code, []))[1] == ("440106001",)
+
+
 def test_all_is_the_province_and_what_is_scattered_is_refused() -> None:
     assert exact.named(TOWNS, children) == (("44",), ())
     nodes, out = exact.named(set(TOWNS) - {TOWNS[5]}, children)

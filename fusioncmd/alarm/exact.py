@@ -34,7 +34,7 @@ def named(codes: Iterable[str], children: Callable[[str], Collection[str]]) -> t
     for _, _, place in sorted(lacking, key=lambda each: (each[1] - each[0], each[2])):
         mine = _by_place(held, len(place)).get(place, set())
         missing = set(children(place)) - mine
-        if len(held) <= MOST or len(out | missing) > MOST:
+        if len(held) <= MOST or len(out | missing) > MOST or _covers(missing, held):
             continue
         held, out = (held - mine) | {place}, out | missing
     if len(held) > MOST:
@@ -43,6 +43,11 @@ def named(codes: Iterable[str], children: Callable[[str], Collection[str]]) -> t
             f"涉及 {len(held)} 处，指令至多指定 {MOST} 处并排除 {MOST} 处。",
         )
     return tuple(sorted(held)), tuple(sorted(out))
+
+
+def _covers(missing: set[str], held: set[str]) -> bool:
+    """Whether something that is meant lies in what would be left out."""
+    return any(code[:length] in missing for code in held for length in LENGTHS)
 
 
 def _by_place(codes: Iterable[str], length: int) -> dict[str, set[str]]:
