@@ -37,6 +37,13 @@ def test_a_storm_is_folded_and_no_distinct_alarm_is_lost() -> None:
     assert not folder.limited()
 
 
+def test_an_exercise_that_turns_actual_is_told_at_once() -> None:
+    folder = Folder()
+    assert folder.hear(of(status="exercise"), 0) is not None
+    told = folder.hear(of(), 1)
+    assert told is not None and told.status == "actual" and folder.hear(of(status="exercise"), 2) is None
+
+
 def test_what_is_graver_surer_wider_or_over_is_told_at_once() -> None:
     folder = Folder()
     first = folder.hear(of(), 0)

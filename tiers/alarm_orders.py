@@ -8,6 +8,7 @@ an order needs a second person, a playbook prepares and does not issue.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path as FilePath
@@ -26,6 +27,7 @@ from fusioncmd.errors import NotFound, Problem
 from fusioncmd.experts.expert import Expert
 from fusioncmd.experts.record import What
 from fusioncmd.messages import Order, Selector
+from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.places.place import Place
 from fusioncmd.roster.numbers import role_of_one
 from fusioncmd.trust import ring, seals
@@ -34,6 +36,8 @@ from tiers.alarm_people import AlarmPeople
 from tiers.desk import Desk
 
 FOLDER = "auto"
+BEGUN_MAX = 4_096  # orders whose ids are known beforehand; shed, the oldest
+GOOD_MS = CLOCK_APART_MS_MAX // 2  # so long an id is not refused for its time
 COMES = ("不能到场 / no", "能到场 / yes")  # what experts may answer
 COMES_STEPS: tuple[What, ...] = ("declined", "accepted")  # and which step of the draw each is
 
@@ -44,9 +48,25 @@ class AlarmOrders:
     def __init__(self, desk: Desk, data: FilePath, neighbours: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
         self._desk, self._folder, self._neighbours = desk, data / FOLDER, neighbours
         self._people = AlarmPeople(desk.roster)
+        self._before: dict[bytes, bytes] | None = None  # orders of before this process, by the end of their ids
+        self._begun: OrderedDict[bytes, bytes] = OrderedDict()
 
     def entropy(self) -> bytes:
         return os.urandom(ids.ENTROPY_BYTES)
+
+    def ident(self, playbook: Playbook, known: Known) -> bytes:
+        """Of the order that a playbook makes of an alarm: the same when it is asked for again, as long as one of that
+        id may be on disk."""
+        orders, said = self._desk.ledger.book.orders, f"{known.alarm.status} {playbook.name}".encode()
+        tail = sha256(known.alarm.id + said).digest()[: ids.ENTROPY_BYTES]
+        if self._before is None:
+            self._before = {order[-ids.ENTROPY_BYTES :]: order for order in orders}
+        found = self._before.get(tail) or self._begun.get(tail)
+        if found is None or (found not in orders and self._desk.now_ms - ids.time_ms(found) > GOOD_MS):
+            found = self._begun[tail] = ids.make(self._desk.now_ms, tail)
+            if len(self._begun) > BEGUN_MAX:
+                self._begun.popitem(last=False)
+        return found
 
     def draft(self, playbook: Playbook, known: Known, place: Place | None = None) -> api.Draft:
         """Of those whom this node commands. BadInput; NotFound: it is of a place that nobody knows."""
@@ -119,7 +139,9 @@ class AlarmOrders:
 
     async def issue(self, draft: api.Draft, known: Known) -> bytes:
         """The order's id, when it is issued. NotFound: there is no key for that; SecondNeeded; whatever else keeps a
-        commander's order from being issued."""
+        commander's order from being issued. What is issued already is not issued again."""
+        if draft.id in self._desk.ledger.book.orders:
+            return draft.id
         own = self._key(known)
         who = Actor(own.grant.holder, frozenset({"commander"}), Path(own.grant.path), by="key")
         signed = structs.replace(draft, issuer=own.grant.holder, node=own.grant.path)

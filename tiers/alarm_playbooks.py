@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
+from msgspec import structs
 
 from fusioncmd import ids
 from fusioncmd.alarm import decided as decisions
@@ -22,20 +23,21 @@ from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.codes import Path
-from fusioncmd.errors import Problem
-from fusioncmd.messages import Order
+from fusioncmd.errors import BusDown, Problem, Unsure
+from fusioncmd.messages import Order, Status
 from fusioncmd.places.place import Place
 from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
+from tiers.alarm_queues import AlarmQueues
 from tiers.desk import Desk
 from tiers.playbook_file import PlaybookFile
 
 log = structlog.get_logger("alarms")
 
 DEED: Deed = "alarm"
-TOGETHER_MAX = 64  # alarms that are looked at before anything else can be
 LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
+AGAIN_S = 0.5  # until what failed is looked at again
 OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
 NOTHING = "", ""
 AS_BEFORE = "Cameras and experts: as of an alarm just before.", "摄像头与专家：已由前一条预警处理。"
@@ -50,9 +52,7 @@ class AlarmPlaybooks:
     ) -> None:  # fmt: skip
         self._bus, self._desk, self._book, self._file = bus, desk, book, file
         self._orders, self._places, self._beside, self._recorder, self._clock = orders, places, beside, recorder, clock
-        self._urgent: OrderedDict[bytes, None] = OrderedDict()  # alarms of which somebody is called, or waits
-        self._issued: OrderedDict[bytes, None] = OrderedDict()  # alarms of which an order was issued
-        self._pending: OrderedDict[bytes, None] = OrderedDict()  # alarms to be looked at
+        self._queues = AlarmQueues()
         self._offered: OrderedDict[bytes, tuple[bytes, str]] = OrderedDict()  # order → alarm, playbook
         self._touched: dict[bytes, tuple[bytes, str, str]] = {}  # order → alarm, playbook, by whom it was issued
         self._wake = asyncio.Event()
@@ -63,23 +63,17 @@ class AlarmPlaybooks:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while queue := self._urgent or self._issued or self._pending:
-                most = TOGETHER_MAX if queue is self._pending else 1
-                some = [queue.popitem(last=False)[0] for _ in range(min(most, len(queue)))]
+            while (found := self._queues.next()) is not None:
+                queue, some = found
                 try:
-                    await (self._follow(some[0]) if queue is self._issued else self._consider(some))
+                    await (self._follow(some[0]) if queue is self._queues.issued else self._consider(some))
                 except Problem as problem:  # the bus is down: they are looked at again
                     log.warning("alarms.not_considered", problem=problem.en)
-                    queue.update(dict.fromkeys(some))
-                    await asyncio.sleep(0.5)
+                    self._queues.failed(queue, some)
+                    await asyncio.sleep(AGAIN_S)
 
     def look_at(self, ident: bytes, urgent: bool) -> None:
-        """A storm of what waits for a second look does not delay an alarm that calls somebody."""
-        if urgent:
-            self._urgent[ident] = None
-            self._pending.pop(ident, None)
-        elif ident not in self._urgent:
-            self._pending[ident] = None
+        self._queues.look_at(ident, urgent)
         self._wake.set()
 
     def offer(self, ident: bytes, alarm: bytes, playbook: str) -> None:
@@ -92,7 +86,7 @@ class AlarmPlaybooks:
         """Somebody issued an order: it may be one that a playbook prepared."""
         if (found := self._book.prepared.get(order.id) or self._offered.get(order.id)) is not None:
             self._touched[order.id] = *found, order.issuer
-            self._issued[found[0]] = None
+            self._queues.issued[found[0]] = None
             self._wake.set()
 
     def _resume(self) -> None:
@@ -102,7 +96,7 @@ class AlarmPlaybooks:
             self.note_issued(issued[order])
         for known in self._book.alarms.values():
             if any(each.what == "issued" and self._now_ms - each.at_ms < LATE_MS for each in known.decided):
-                self._issued[known.alarm.id] = None
+                self._queues.issued[known.alarm.id] = None
                 self._wake.set()
 
     # --- what a playbook does
@@ -111,8 +105,8 @@ class AlarmPlaybooks:
         """One after the other; that some only wait is written down together, by one page of the audit."""
         waiting: list[tuple[Known, Playbook]] = []
         for i, ident in enumerate(idents):
-            if i and self._urgent:
-                self._back(idents[i:])
+            if i and self._queues.urgent:
+                self._queues.back(idents[i:])
                 break
             known = self._book.alarms.get(ident)
             if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
@@ -125,24 +119,18 @@ class AlarmPlaybooks:
                     await self._apply(playbook, known, place)
         await self._wait(waiting)
 
-    def _back(self, idents: list[bytes]) -> None:
-        """To where they were: somebody else comes before them."""
-        for ident in reversed(idents):
-            self._pending[ident] = None
-            self._pending.move_to_end(ident, last=False)
-
     async def _wait(self, waiting: list[tuple[Known, Playbook]]) -> None:
-        made: dict[tuple[str, str], list[bytes]] = {}
+        made: dict[tuple[str, str, Status], list[bytes]] = {}
         at_ms = self._now_ms
         entries = []
         for known, playbook in waiting:
             path = known.alarm.path.code
-            made.setdefault((path, playbook.name), []).append(known.alarm.id)
+            made.setdefault((path, playbook.name, known.alarm.status), []).append(known.alarm.id)
             waits = Decided(known.alarm.id, path, "waits", f"playbook:{playbook.name}", at_ms, playbook.name)
             entries.append(_entry(waits, known.alarm))
         await asyncio.gather(*map(self._recorder.record, entries))
-        for (path, name), alarms in made.items():
-            together = Waits(tuple(alarms), path, at_ms, name)
+        for (path, name, status), alarms in made.items():
+            together = Waits(tuple(alarms), path, at_ms, name, status)
             await self._bus.store(subjects.decided(Path(path)), decisions.encode(together))
             for each in together.each:
                 self._book.decide(each)
@@ -153,28 +141,37 @@ class AlarmPlaybooks:
         return playbook.second_look and first and not self._was_done(playbook, known)
 
     def _begins(self, playbook: Playbook, known: Known) -> bool:
-        """Once for each alarm, and once for each place within `once_s`."""
+        """Once for each alarm, and once for each place within `once_s`; never when somebody said that it is nothing."""
         before = known.of(playbook.name)
-        looked = not playbook.second_look or known.standing == "confirmed"
+        looked = known.standing == "confirmed" or (not playbook.second_look and known.standing == "open")
         return looked and (before is None or before.what == "waits") and not self._was_done(playbook, known)
 
     def _was_done(self, playbook: Playbook, known: Known) -> bool:
-        done_ms = self._book.done_ms(playbook.name, known.alarm.path.code)
+        done_ms = self._book.done_ms(playbook.name, known.alarm.path.code, known.alarm.status)
         return done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000
 
     async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
-        uncalled = NOTHING
+        """Its order has one id, however often this is begun: nobody is called twice because a reply or a process was
+        lost between the order and what is decided of it."""
+        uncalled, failed, issued = NOTHING, NOTHING, False
+        order, status = self._orders.ident(playbook, known), known.alarm.status
         try:
-            draft = self._orders.draft(playbook, known, of)
+            draft = structs.replace(self._orders.draft(playbook, known, of), id=order)
             uncalled = self._orders.uncalled(playbook, draft, of)
             if playbook.then == "issue":
-                order = await self._orders.issue(draft, known)
-                await self.decide(known, playbook, "issued", order, uncalled)
-                self._issued[known.alarm.id] = None
-                return
+                await self._orders.issue(draft, known)
+                issued = True
+        except (BusDown, Unsure):  # nobody knows whether it is issued
+            raise
         except Problem as problem:
-            await self.decide(known, playbook, "failed", words=(problem.en, problem.zh))
-        await self.decide(known, playbook, "prepared", ids.make(self._now_ms, self._orders.entropy()), uncalled)
+            failed = problem.en, problem.zh
+        if issued:
+            await self.decide(known, playbook, "issued", order, uncalled, status=status)
+            self._queues.issued[known.alarm.id] = None
+            return
+        if failed[0]:
+            await self.decide(known, playbook, "failed", words=failed, status=status)
+        await self.decide(known, playbook, "prepared", order, uncalled, status=status)
 
     async def _follow(self, ident: bytes) -> None:
         """What stands beside each order that was issued for an alarm, where that is not done yet."""
@@ -182,7 +179,7 @@ class AlarmPlaybooks:
         touched = [(order, name, by) for order, (alarm, name, by) in self._touched.items() if alarm == ident]
         for order, name, by in touched:
             if known and not any(each.what == "issued" and each.order == order for each in known.decided):
-                await self.decide(known, self._file.named(name), "issued", order, by=by)
+                await self.decide(known, self._file.named(name), "issued", order, by=by, status=self._status(order))
             del self._touched[order]
         if known is None:
             return
@@ -195,29 +192,37 @@ class AlarmPlaybooks:
     async def _follow_one(self, playbook: Playbook, known: Known, order: Order, place: str) -> None:
         """Its steps from the first that is not decided yet; none within `once_s` of the same beside another order."""
         done = [each for each in known.decided if each.order == order.id and each.what in BESIDE]
-        steps, last = self._beside.steps(playbook)[len(done) :], self._book.beside(playbook.name, place)
+        steps = self._beside.steps(playbook)[len(done) :]
+        last = self._book.beside(playbook.name, place, order.status)
         if not steps or any(each.words == AS_BEFORE for each in done):
             return
         if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
-            await self.decide(known, playbook, "lacking", order.id, AS_BEFORE)
+            await self.decide(known, playbook, "lacking", order.id, AS_BEFORE, status=order.status)
             return
         for step in steps:
             made = await step(playbook, known, order)
-            await self.decide(known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls)
+            await self.decide(
+                known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls, status=order.status
+            )
 
     async def decide(
         self, known: Known, playbook: Playbook | None, what: What, order: bytes | None = None,
         words: tuple[str, str] = NOTHING, by: str = "", draw: bytes | None = None, calls: bytes | None = None,
+        status: Status | None = None,
     ) -> None:  # fmt: skip
         """In the audit first, then in the stream, then here."""
         name = playbook.name if playbook is not None else ""
         made = Decided(
             known.alarm.id, known.alarm.path.code, what, by or f"playbook:{name}", self._now_ms, name, order,
-            (words[0][:200], words[1][:200]), draw, calls,
+            (words[0][:200], words[1][:200]), draw, calls, status or known.alarm.status,
         )  # fmt: skip
         await self._recorder.record(_entry(made, known.alarm))
         await self._bus.store(subjects.decided(Path(made.path)), decisions.encode(made))
         self._book.decide(made)
+
+    def _status(self, order: bytes) -> Status | None:
+        found = self._desk.ledger.book.orders.get(order)
+        return found.status if found is not None else None
 
     @property
     def _now_ms(self) -> int:

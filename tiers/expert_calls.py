@@ -46,6 +46,13 @@ class ExpertCalls:
         made = await self._beside.answered(playbook, known, drawn)
         if made is not None:
             await self._playbooks.decide(
-                known, playbook, made.what, drawn.order, made.words, draw=made.draw, calls=made.calls
+                known,
+                playbook,
+                made.what,
+                drawn.order,
+                made.words,
+                draw=made.draw,
+                calls=made.calls,
+                status=called.status,
             )
         return True

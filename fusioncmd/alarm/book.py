@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.decided import Decided
 from fusioncmd.codes import LENGTHS
+from fusioncmd.messages import Status
 
 ALARMS_MAX = 20_000  # known to a node; shed, the one of which was heard longest ago
 DECIDED_MAX = 64  # kept of one alarm; shed, the oldest but the first
@@ -34,16 +35,22 @@ class Known:
     def standing(self) -> Standing:
         if self.alarm.state == "over":
             return "over"
-        looks = [each.what for each in self.decided if each.what in ("confirmed", "dismissed")]
+        looks = [each.what for each in self._held if each.what in ("confirmed", "dismissed")]
         if not looks:
             return "open"
         return "dismissed" if looks[-1] == "dismissed" else "confirmed"
 
     def of(self, playbook: str) -> Decided | None:
         """What that playbook did last."""
-        return next((each for each in reversed(self.decided) if each.playbook == playbook), None)
+        return next((each for each in reversed(self._held) if each.playbook == playbook), None)
+
+    @property
+    def _held(self) -> list[Decided]:
+        """What was decided while it was what it is: an exercise that turns actual was looked at by nobody yet."""
+        return [each for each in self.decided if each.status == self.alarm.status]
 
 
+Done = tuple[str, str, str]  # playbook, place, mode: an exercise keeps no actual alarm waiting
 _COUNTY = LENGTHS[2]
 _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 
@@ -51,8 +58,8 @@ _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 class Book:
     def __init__(self) -> None:
         self.alarms: OrderedDict[bytes, Known] = OrderedDict()
-        self._done_ms: OrderedDict[tuple[str, str], int] = OrderedDict()  # (playbook, place) → when
-        self._beside: OrderedDict[tuple[str, str], tuple[int, bytes]] = OrderedDict()  # and what stands beside an order
+        self._done_ms: OrderedDict[Done, int] = OrderedDict()  # → when
+        self._beside: OrderedDict[Done, tuple[int, bytes]] = OrderedDict()  # and what stands beside an order
         self.prepared: OrderedDict[bytes, tuple[bytes, str]] = (
             OrderedDict()
         )  # order → for which alarm, by which playbook
@@ -83,7 +90,8 @@ class Book:
         if decided.calls is not None:
             _put(self.called, decided.calls, decided)
         if decided.what in ("shown", "drawn") and decided.order is not None:
-            _put(self._beside, (decided.playbook, decided.path[:_COUNTY]), (decided.at_ms, decided.order))
+            done = decided.playbook, decided.path[:_COUNTY], decided.status
+            _put(self._beside, done, (decided.at_ms, decided.order))
         known = self.alarms.get(decided.alarm)
         if known is None or decided in known.decided:
             return
@@ -91,9 +99,9 @@ class Book:
         if len(known.decided) > DECIDED_MAX:
             del known.decided[1]
 
-    def done_ms(self, playbook: str, place: str) -> int | None:
+    def done_ms(self, playbook: str, place: str, status: Status) -> int | None:
         """When that playbook was done last for that place."""
-        return self._done_ms.get((playbook, place))
+        return self._done_ms.get((playbook, place, status))
 
     def newest(self, place: str, standing: Standing | None = None) -> Iterator[Known]:
         """Those that concern `place` or what is below it or above, the newest first."""
@@ -103,13 +111,13 @@ class Book:
             if any(node.startswith(place) or place.startswith(node) for node in known.alarm.nodes):
                 yield known
 
-    def beside(self, playbook: str, place: str) -> tuple[int, bytes] | None:
+    def beside(self, playbook: str, place: str, status: Status) -> tuple[int, bytes] | None:
         """When that playbook last showed a camera or drew experts in that county, and beside which order: a storm over
         a hundred villages does not take a hundred experts."""
-        return self._beside.get((playbook, place[:_COUNTY]))
+        return self._beside.get((playbook, place[:_COUNTY], status))
 
     def _note_done(self, decided: Decided) -> None:
-        key = decided.playbook, decided.path
+        key = decided.playbook, decided.path, decided.status
         _put(self._done_ms, key, max(decided.at_ms, self._done_ms.get(key, 0)))
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage
-from fusioncmd.messages import Code, Id, Millis
+from fusioncmd.messages import Code, Id, Millis, Status
 
 DECIDED_BYTES_MAX = 4_096
 WAITS_MAX = 64  # in one message
@@ -26,7 +26,7 @@ BESIDE: tuple[What, ...] = ("shown", "drawn", "lacking")
 
 class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_field="kind"):
     """`by`: who, or the playbook's name after `playbook:`. `order`: that was issued for it; of what stands beside it,
-    too. `draw`: of experts; `calls`: the order by which they are called."""
+    too. `draw`: of experts; `calls`: the order by which they are called. `status`: the alarm's, as it was then."""
 
     alarm: Id
     path: Code
@@ -38,20 +38,25 @@ class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_fiel
     words: Annotated[tuple[str, str], Meta()] = ("", "")  # English, Chinese
     draw: Id | None = None
     calls: Id | None = None
+    status: Status = "actual"
 
 
-class Waits(Struct, frozen=True, tag="waits.1", tag_field="kind"):
+class Waits(Struct, frozen=True, omit_defaults=True, tag="waits.1", tag_field="kind"):
     """That a playbook waits for a second look at each of these: a storm is one message and not hundreds."""
 
     alarms: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=WAITS_MAX)]
     path: Code
     at_ms: Millis
     playbook: Annotated[str, Meta(min_length=1, max_length=32)]
+    status: Status = "actual"
 
     @property
     def each(self) -> list[Decided]:
         by = f"playbook:{self.playbook}"
-        return [Decided(alarm, self.path, "waits", by, self.at_ms, self.playbook) for alarm in self.alarms]
+        return [
+            Decided(alarm, self.path, "waits", by, self.at_ms, self.playbook, status=self.status)
+            for alarm in self.alarms
+        ]
 
 
 _encoder = msgspec.msgpack.Encoder()

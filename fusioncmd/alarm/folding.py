@@ -1,7 +1,7 @@
 """What is told on of what sources say: each distinct alarm at once, what is said again counted, a flood limited. Pure.
 
 A sensor that crosses a limit says so each second, and a camera that sees smoke with each picture. The first is told
-at once, and so is all that makes it graver, surer or over; what else is said of it is counted and told each
+at once, and so is all that makes it graver, surer, actual or over; what else is said of it is counted and told each
 `AGAIN_MS`. So a storm of repetitions costs one message per alarm and interval, and no distinct alarm is lost. A source
 that begins more distinct alarms than anybody could look at is limited by name: what it says beyond waits, as one alarm
 about the source itself.
@@ -132,4 +132,5 @@ def _graver(alarm: Alarm, told: Alarm) -> bool:
         _SEVERITY[alarm.severity] > _SEVERITY[told.severity]
         or _CERTAINTY[alarm.certainty] > _CERTAINTY[told.certainty]
         or set(alarm.nodes) - set(told.nodes) != set()
+        or (alarm.status == "actual" and told.status != "actual")
     )

@@ -1,0 +1,136 @@
+"""An alarm calls once: not twice when something fails in the middle, and not never because of an exercise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from fusioncmd import api
+from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import subjects
+from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.alarm.book import Book
+from fusioncmd.alarm.decided import Decided
+from fusioncmd.api.alarms import LookAtAlarm, OneAlarm
+from fusioncmd.errors import BusDown
+from tests.key_tier import Tier
+from tests.test_alarm_desk import ISSUED, PREPARED, grant, playbooks, say, tier_in, until_what, whats
+from tests.test_alarm_rules import of
+from tiers import alarm_playbooks
+from tiers.node import Node
+
+AT_ONCE = PREPARED.replace('name = "smoke"', 'name = "smoke"\nsecond_look = false')
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alarm_playbooks, "AGAIN_S", 0.001)
+
+
+async def said(tier: Tier, alarm: Alarm, **more: object) -> Alarm:
+    """Of the same thing, once more."""
+    again = structs.replace(alarm, state="more", said_ms=tier.now_ms, **more)
+    await tier.bus.store(subjects.alarm(again.path), alarms.encode(again))
+    return again
+
+
+def failing(node: Node, what: str) -> list[bytes]:
+    """The bus is lost just when that is to be decided; of which alarms."""
+    ours, tried = node.desks.alarms._playbooks, list[bytes]()
+    decide = ours.decide
+
+    async def lost(known: Any, playbook: Any, made: Any, *rest: Any, **more: Any) -> None:
+        if made == what:
+            tried.append(known.alarm.id)
+            raise BusDown("lost", "断线")
+        await decide(known, playbook, made, *rest, **more)
+
+    ours.decide = lost  # type: ignore[method-assign]
+    return tried
+
+
+async def test_what_is_lost_between_the_order_and_its_decision_calls_nobody_twice(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, ISSUED)
+    grant(tier)
+    async with tier.running() as node:
+        tried = failing(node, "issued")
+        alarm = await say(tier, 1)
+        for _ in range(200):
+            await whats(tier, alarm)
+            if len(tried) > 3:
+                break
+        assert await whats(tier, alarm) == [] and len((await tier.ask(api.Orders())).lines) == 1
+    tier.now_ms += 60_000
+    async with tier.running():
+        await until_what(tier, alarm, ["issued"])
+        (line,) = (await tier.ask(api.Orders())).lines
+        assert (await tier.ask(OneAlarm(alarm.id))).line.decided[0].order == line.order.id
+
+
+async def test_what_fails_for_long_keeps_no_other_waiting(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, ISSUED + PREPARED.replace('name = "smoke"', 'name = "gas"').replace('["smoke"]', '["gas"]'))
+    grant(tier)
+    async with tier.running() as node:
+        tried = failing(node, "issued")
+        await say(tier, 1)
+        other = await say(tier, 2, about="tank", event="gas", nodes=("440103001",))
+        await until_what(tier, other, ["waits"])
+        assert tried
+
+
+async def test_what_somebody_dismissed_calls_nobody_later(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, AT_ONCE.replace("second_look", "once_s = 60\nsecond_look"))
+    async with tier.running():
+        first = await say(tier, 1)
+        await until_what(tier, first, ["prepared"])
+        second = await say(tier, 2, about="tower-2")  # within a minute of the first
+        other = await say(tier, 4, about="tower-4", nodes=("440103001",))
+        await until_what(tier, other, ["prepared"])
+        tier.now_ms += 61_000
+        await tier.ask(LookAtAlarm(second.id, False, "steam"))
+        await said(tier, second)
+        third = await say(tier, 3, about="tower-3")
+        await until_what(tier, third, ["prepared"])
+        assert await whats(tier, second) == ["dismissed"]
+
+
+async def test_an_exercise_keeps_no_actual_alarm_waiting(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, AT_ONCE)
+    async with tier.running():
+        first = await say(tier, 1)
+        await until_what(tier, first, ["prepared"])
+        second = await said(tier, structs.replace(await say(tier, 2, about="tower-2"), status="actual"))
+        await until_what(tier, second, ["prepared"])
+
+
+async def test_an_exercise_that_turns_actual_was_looked_at_by_nobody(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, PREPARED)
+    async with tier.running():
+        alarm = await say(tier, 1)
+        await until_what(tier, alarm, ["waits"])
+        await tier.ask(LookAtAlarm(alarm.id, True))
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared"])
+        await said(tier, alarm, status="actual")
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared", "waits"])
+        assert (await tier.ask(OneAlarm(alarm.id))).line.standing == "open"
+    async with tier.running():
+        await tier.ask(LookAtAlarm(alarm.id, True))
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared", "waits", "confirmed", "prepared"])
+        orders = [each.order for each in (await tier.ask(OneAlarm(alarm.id))).line.decided if each.order]
+        assert len(set(orders)) == 2
+
+
+def test_what_stands_beside_an_order_of_an_exercise_is_none_beside_an_actual_one() -> None:
+    book = Book()
+    alarm = of()
+    book.hear(alarm)
+    book.decide(Decided(alarm.id, "440106001", "drawn", "p", 5, "p", bytes(16), status="exercise"))
+    assert book.beside("p", "440106", "exercise") == (5, bytes(16)) and book.beside("p", "440106", "actual") is None
