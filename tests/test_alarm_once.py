@@ -10,6 +10,7 @@ from msgspec import structs
 
 from fusioncmd import api
 from fusioncmd.alarm import alarm as alarms
+from fusioncmd.alarm import book as book_of
 from fusioncmd.alarm import subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Book
@@ -126,6 +127,34 @@ async def test_an_exercise_that_turns_actual_was_looked_at_by_nobody(tmp_path: P
         await until_what(tier, alarm, ["waits", "confirmed", "prepared", "waits", "confirmed", "prepared"])
         orders = [each.order for each in (await tier.ask(OneAlarm(alarm.id))).line.decided if each.order]
         assert len(set(orders)) == 2
+
+
+async def test_a_gateway_that_begins_anew_has_nobody_called_again(tmp_path: Path) -> None:
+    """It says what still is, such as all that lies in a feed, under ids of its own."""
+    tier = await tier_in(tmp_path)
+    playbooks(tier, ISSUED.replace("second_look", "once_s = 60\nsecond_look"))
+    grant(tier)
+    async with tier.running():
+        first = await say(tier, 1)
+        await until_what(tier, first, ["issued"])
+        tier.now_ms += 61_000
+        await say(tier, 2)
+        other = await say(tier, 3, about="tower-2", nodes=("440103001",))
+        await until_what(tier, other, ["issued"])
+        assert await whats(tier, first) == ["issued"] and len((await tier.ask(api.Orders())).lines) == 2
+        assert (await tier.ask(OneAlarm(first.id))).line.times == 2
+        await say(tier, 4, state="over")
+        tier.now_ms += 61_000
+        again = await say(tier, 5)  # what was over begins anew
+        await until_what(tier, again, ["issued"])
+
+
+def test_the_book_stays_bounded_and_forgets_what_it_sheds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_of, "ALARMS_MAX", 3)
+    book = Book()
+    for n in range(1, 9):
+        book.hear(of(about=f"t{n % 4}", id=bytes([n]) * 16, said_ms=n))
+    assert len(book.alarms) == len(book._last) == 3
 
 
 def test_what_stands_beside_an_order_of_an_exercise_is_none_beside_an_actual_one() -> None:

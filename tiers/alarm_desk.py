@@ -97,9 +97,9 @@ class AlarmDesk:
             log.error("alarms.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
             return
         alarm = self._places.narrowed(alarm)
-        self.book.hear(alarm)
+        known = self.book.hear(alarm)
         self._playbooks.look_at(
-            alarm.id, any(each.at_once for each, _ in self._places.applying(self._file.held, alarm))
+            known.alarm.id, any(each.at_once for each, _ in self._places.applying(self._file.held, alarm))
         )
 
     # --- questions

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from msgspec import structs
+
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.decided import Decided
+from fusioncmd.alarm.folding import FORGET_MS
 from fusioncmd.codes import LENGTHS
 from fusioncmd.messages import Status
 
@@ -58,6 +61,7 @@ _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 class Book:
     def __init__(self) -> None:
         self.alarms: OrderedDict[bytes, Known] = OrderedDict()
+        self._last: dict[tuple[str, str], bytes] = {}  # of a source about a thing
         self._done_ms: OrderedDict[Done, int] = OrderedDict()  # → when
         self._beside: OrderedDict[Done, tuple[int, bytes]] = OrderedDict()  # and what stands beside an order
         self.prepared: OrderedDict[bytes, tuple[bytes, str]] = (
@@ -67,18 +71,31 @@ class Book:
         self.shed = 0
 
     def hear(self, alarm: Alarm) -> Known:
-        known = self.alarms.get(alarm.id)
+        """What a gateway that began anew says of the same thing, under another id, is more of it: nobody is called
+        again, and what was dismissed stays so."""
+        known = self.alarms.get(alarm.id) or self._goes_on(alarm)
         if known is None:
             while len(self.alarms) >= ALARMS_MAX:
-                self.alarms.popitem(last=False)
+                gone, shed = self.alarms.popitem(last=False)
+                if self._last.get(shed.alarm.key) == gone:
+                    del self._last[shed.alarm.key]
                 self.shed += 1
             known = self.alarms[alarm.id] = Known(alarm, alarm.said_ms, alarm.times, alarm.severity)
+            self._last[alarm.key] = alarm.id
             return known
-        self.alarms.move_to_end(alarm.id)
+        if alarm.id != known.alarm.id:
+            alarm = structs.replace(alarm, id=known.alarm.id, state="over" if alarm.state == "over" else "more")
+        self.alarms.move_to_end(known.alarm.id)
         if alarm.said_ms >= known.alarm.said_ms and alarm != known.alarm:
             known.times += alarm.times
             known.gravest = max(known.gravest, alarm.severity, key=_RANK.__getitem__)
             known.alarm = alarm
+        return known
+
+    def _goes_on(self, alarm: Alarm) -> Known | None:
+        known = self.alarms.get(self._last.get(alarm.key, b""))
+        if known is None or known.alarm.state == "over" or alarm.said_ms - known.alarm.said_ms > FORGET_MS:
+            return None
         return known
 
     def decide(self, decided: Decided) -> None:
