@@ -12,8 +12,9 @@ import pytest
 
 from fusioncmd.api.experts import DrawExperts, Draws, Experts, NoteDraw, OneDraw, PutExperts, SetExpert
 from fusioncmd.errors import BadInput, Conflict, NotFound
-from fusioncmd.experts import registry
+from fusioncmd.experts import record, registry
 from fusioncmd.experts.draw import Need
+from tests.hearing import Heard
 from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_alarm_desk import tier_in
@@ -94,6 +95,48 @@ async def test_who_declines_is_followed_by_the_next_and_a_record_goes_to_its_end
             if (await tier.ask(Draws())).total == 2:
                 break
         assert (await tier.ask(OneDraw(make_id(1)))).record == one.record
+
+
+async def test_a_seed_that_was_published_is_never_drawn_by_again(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    file = tier.folder / "data" / "draw.seed"
+    async with tier.running():
+        await filled(tier)
+        before = file.read_text("ascii")
+        first = await tier.ask(ask(1, (Need("化工", 1),)))
+    file.write_text(before, "ascii")  # the node ended before it was taken away, or the folder is one of before
+    async with tier.running():
+        for _ in range(100):
+            if (await tier.ask(Draws())).total:
+                break
+        second = await tier.ask(ask(2, (Need("结构", 1),)))
+    assert second.record.seed != first.record.seed == before
+
+
+async def test_when_nobody_is_left_those_who_came_go_on(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    async with tier.running():
+        await filled(tier)
+        drawn = await tier.ask(ask(1, (Need("化工", 1), Need("结构", 1))))
+        first, other = drawn.lines[0].id, ({"e1", "e2"} - {drawn.lines[0].id}).pop()
+        await tier.ask(NoteDraw(make_id(1), first, "declined"))
+        await tier.ask(NoteDraw(make_id(1), other, "accepted"))
+        short = await tier.ask(NoteDraw(make_id(1), "e5", "declined"))
+        assert "1 experts in 结构 are needed, and 0 are left" in short.short_en
+        assert [(line.id, line.standing) for line in short.lines] == [(other, "accepted")]
+        after = await tier.ask(NoteDraw(make_id(1), other, "arrived"))
+        assert [line.standing for line in after.lines] == ["arrived"]
+
+
+async def test_a_draw_that_cannot_be_kept_is_told_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tier = await tier_in(tmp_path)
+    async with tier.running() as node:
+        await filled(tier)
+        heard = Heard(node.recorder, {"expert"}).entries
+        monkeypatch.setattr(record, "RECORD_BYTES_MAX", 100)
+        with pytest.raises(BadInput, match="too much in it"):
+            await tier.ask(ask(1))
+        assert not heard
 
 
 async def test_what_cannot_be_drawn_or_taken_is_said(tmp_path: Path) -> None:

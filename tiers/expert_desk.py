@@ -151,6 +151,7 @@ class ExpertDesk:
         seed = await self._seed()
         result = draw.drawn(made, seed)
         found = Record(request.id, request.order, who.name, self._now_ms, made, commitment(seed), seed.hex())
+        record.encode(found)  # what cannot be kept is not told either
         names = " ".join(name for each in result.experts.values() for name in each)
         about = {
             "experts": names, "official": result.official, "of": str(len(made.experts)),
@@ -197,10 +198,7 @@ class ExpertDesk:
         return self._draws[ident]
 
     def _reply(self, found: Record) -> asked.DrawReply:
-        try:
-            result, short = found.now, ("", "")
-        except BadInput as problem:  # too many declined
-            result, short = draw.drawn(found.listed, bytes.fromhex(found.seed)), (problem.en, problem.zh)
+        result, short = found.now
         lines = tuple(
             asked.DrawnLine(field, self._experts.get(name), name, found.standing(name))
             for field, names in result.experts.items()
@@ -209,13 +207,16 @@ class ExpertDesk:
         return asked.DrawReply(found, result.official, lines, *short)
 
     async def _seed(self) -> bytes:
-        """The one that is committed; if there is none, a new one, whose digest is in the audit first."""
+        """The one that is committed; if there is none, or it is published already (the process ended just then, or the
+        folder is one of before), a new one, whose digest is in the audit first."""
         try:
             seed = bytes.fromhex(self._seed_file.read_text("ascii").strip())
             draw.check(seed)
-            return seed
+            if not any(found.seed == seed.hex() for found in self._draws.values()):
+                return seed
         except (OSError, ValueError, BadInput):
-            seed = os.urandom(SEED_BYTES)
+            pass
+        seed = os.urandom(SEED_BYTES)
         await self._recorder.record(self._entry(self._desk.node.code, "seed", {"commitment": commitment(seed)}))
         self._seed_file.unlink(missing_ok=True)
         make_file(self._seed_file, seed.hex().encode(), 0o600)

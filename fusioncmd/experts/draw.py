@@ -76,22 +76,32 @@ def order(seed: bytes, digest: bytes, role: Role, names: Iterable[str]) -> list[
 
 
 def drawn(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> Drawn:
-    """BadInput: fewer are left than are needed. The needs are met in turn; nobody is drawn for two."""
+    """BadInput: fewer are left than are needed."""
+    found, short = left(listed, seed, declined)
+    if short[0]:
+        raise BadInput(*short)
+    return found
+
+
+def left(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> tuple[Drawn, tuple[str, str]]:
+    """As many as there are after those who declined, and why not all needs are met; empty: they are. The needs are met
+    in turn; nobody is drawn for two."""
     check(seed)
     digest, out = listed.digest(), set(declined)
     ranked = [name for name in order(seed, digest, b"expert", listed.experts) if name not in out]
     taken: set[str] = set()
     found: dict[str, tuple[str, ...]] = {}
+    short = "", ""
     for need in listed.needs:
         fitting = [name for name in ranked if name not in taken and need.field in listed.experts[name]][: need.count]
-        if len(fitting) < need.count:
-            raise BadInput(
+        if len(fitting) < need.count and not short[0]:
+            short = (
                 f"{need.count} experts in {need.field} are needed, and {len(fitting)} are left.",
                 f"需要 {need.field} 专家 {need.count} 名，现仅剩 {len(fitting)} 名可抽。",
             )
         taken.update(fitting)
         found[need.field] = (*found.get(need.field, ()), *fitting)
-    return Drawn(order(seed, digest, b"official", listed.officials)[0], found)
+    return Drawn(order(seed, digest, b"official", listed.officials)[0], found), short
 
 
 def check(seed: bytes) -> None:
