@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fusioncmd import api
+from fusioncmd.alarm.book import Known
 from fusioncmd.api.experts import Draws
+from fusioncmd.errors import NoReply
 from fusioncmd.messages import ANSWERED, Mark, Receipts, encode
 from tests.key_tier import Tier
 from tests.test_alarm_beside import AT_ONCE, BESIDE, EXPERTS, decided, filled, seen
@@ -15,6 +17,8 @@ from tests.test_alarm_desk import grant, playbooks, say, tier_in, until_what
 from tests.test_desk import first_slice
 from tiers import expert_calls
 from tiers.node import Node
+
+YES, NO = 0, 1
 
 
 async def test_experts_of_the_roster_are_called_by_an_order_of_their_own(tmp_path: Path) -> None:
@@ -50,11 +54,11 @@ async def test_an_expert_who_says_no_is_followed_by_the_next_who_is_called_too(
         await until_what(tier, alarm, ["issued", "shown", "drawn"])
         drawn = (await decided(tier, alarm))["drawn"]
         (draw,) = (await tier.ask(Draws())).lines
-        await answer(tier, node, drawn.calls, 0)
+        await answer(tier, node, drawn.calls, NO)
         await until_what(tier, alarm, ["issued", "shown", "drawn", "drawn"])
         again = (await decided(tier, alarm))["drawn"]
         assert again.draw == drawn.draw and again.calls not in (None, drawn.calls)
-        await answer(tier, node, again.calls, 1)
+        await answer(tier, node, again.calls, YES)
         for _ in range(200):
             (now,) = (await tier.ask(Draws())).lines
             if len(now.record.steps) == 2:
@@ -63,6 +67,41 @@ async def test_an_expert_who_says_no_is_followed_by_the_next_who_is_called_too(
         steps = [(step.expert, step.what, step.by) for step in now.record.steps]
         by = "playbook:chemical"
         assert steps == [(draw.lines[0].id, "declined", by), (other, "accepted", by)]
+
+
+async def test_the_next_is_called_though_the_bus_is_lost_and_it_is_said_when_nobody_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expert_calls, "LOOK_S", 0.001)
+    tier = await tier_in(tmp_path)
+    playbooks(tier, AT_ONCE)
+    grant(tier)
+    async with tier.running() as node, seen(tier, node):
+        first, second = first_slice(BESIDE).ids[:2]
+        both = EXPERTS.replace("e1,", f"{first},").replace("e3,", f"{second},").replace("25.10", "23.10")
+        await filled(tier, both)
+        alarm = await say(tier, 1, where=(23.15, 113.35))
+        await until_what(tier, alarm, ["issued", "shown", "drawn"])
+        drawn = (await decided(tier, alarm))["drawn"]
+        orders, lost = node.desks.alarms._expert_calls._beside._orders, list[int]()
+        issue = orders.issue
+
+        async def once(draft: api.Draft, known: Known) -> bytes:
+            ident = await issue(draft, known)
+            lost.append(0)
+            if len(lost) == 1:  # it is issued, and the reply does not come
+                raise NoReply("lost", "断线")
+            return ident
+
+        monkeypatch.setattr(orders, "issue", once)
+        await answer(tier, node, drawn.calls, YES)
+        await answer(tier, node, drawn.calls, NO)  # they take it back
+        await until_what(tier, alarm, ["issued", "shown", "drawn", "drawn"])
+        again = (await decided(tier, alarm))["drawn"]
+        assert len((await tier.ask(api.Orders())).lines) == 3
+        await answer(tier, node, again.calls, NO)
+        await until_what(tier, alarm, ["issued", "shown", "drawn", "drawn", "lacking"])
+        assert "1 experts in gas are needed, and 0 are left" in (await decided(tier, alarm))["lacking"].words[0]
 
 
 async def answer(tier: Tier, node: Node, calls: bytes | None, which: int) -> None:

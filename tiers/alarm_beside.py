@@ -21,9 +21,10 @@ from fusioncmd.api.video import ShowSource
 from fusioncmd.codes import LENGTHS
 from fusioncmd.errors import BadInput, Conflict, Forbidden, NotFound
 from fusioncmd.experts.expert import Expert
+from fusioncmd.experts.record import Step, stepped
 from fusioncmd.messages import Order
 from fusioncmd.places.place import Place
-from tiers.alarm_orders import COMES_STEPS, AlarmOrders
+from tiers.alarm_orders import COMES, AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.desk import Desk
 from tiers.expert_desk import ExpertDesk
@@ -42,7 +43,14 @@ class Done(NamedTuple):
     calls: bytes | None = None
 
 
-Step = Callable[[Playbook, Known, Order], Awaitable[Done]]
+class Answered(NamedTuple):
+    """`made`: what is to be decided; `steps`: of the draw, to be noted then."""
+
+    made: Done | None
+    steps: tuple[Step, ...]
+
+
+Act = Callable[[Playbook, Known, Order], Awaitable[Done]]
 
 
 class AlarmBeside:
@@ -51,7 +59,7 @@ class AlarmBeside:
     ) -> None:
         self._desk, self._orders, self._places, self._video, self._experts = desk, orders, places, video, experts
 
-    def steps(self, playbook: Playbook) -> list[Step]:
+    def steps(self, playbook: Playbook) -> list[Act]:
         """What it has beside its order, one after the other."""
         wanted = (self._camera, bool(playbook.cameras)), (self._draw, bool(playbook.experts))
         return [step for step, has in wanted if has]
@@ -94,16 +102,15 @@ class AlarmBeside:
         except REFUSED as problem:
             return _lacking(f"No experts were drawn: {problem.en}", f"未抽取专家：{problem.zh}")
         drawn = [line.expert for line in reply.lines if line.expert is not None]
-        return await self._call(playbook, known, place, order, drawn, made, ids.time_ms(order.id))
+        return await self._call(playbook, known, place, order, drawn, made)
 
     async def _call(
-        self, playbook: Playbook, known: Known, place: Place | None, order: Order, drawn: list[Expert], draw: bytes,
-        at_ms: int,
+        self, playbook: Playbook, known: Known, place: Place | None, order: Order, drawn: list[Expert], draw: bytes
     ) -> Done:  # fmt: skip
         """By an order of their own; who cannot be reached so is to be phoned, and is named."""
         names, calls = ", ".join(expert.name for expert in drawn), None
         try:
-            calls, left = await self._orders.call_experts(playbook, known, place, order, drawn, at_ms)
+            calls, left = await self._orders.call_experts(playbook, known, place, order, drawn)
         except REFUSED as problem:
             phones = _phones(drawn)
             en, zh = f"Phone them: {phones}. {problem.en}", f"请电话通知：{phones}。{problem.zh}"
@@ -112,28 +119,41 @@ class AlarmBeside:
             en, zh = (f"Phone: {phones}.", f"请电话通知：{phones}。") if left else ("Called.", "已呼叫。")
         return Done("drawn", (f"{names}. {en}", f"{names}。{zh}"), draw, calls)
 
-    async def answered(self, playbook: Playbook, known: Known, drawn: Decided) -> Done | None:
-        """What was answered by those who were called becomes steps of the draw; who comes in for those who declined is
-        called, too."""
+    async def answered(self, playbook: Playbook, known: Known, drawn: Decided) -> Answered:
+        """What was answered by those who were called, as steps of the draw; who comes in for those who declined is
+        called. The steps are for `note`, once that is decided: what fails on the way is done again from the start."""
         orders, who = self._desk.ledger.book.orders, self._who(playbook)
         called, order = orders.get(drawn.calls or b""), orders.get(drawn.order or b"")
         if called is None or order is None or drawn.draw is None:
-            return None
+            return Answered(None, ())
         view = self._desk.ledger.view(called, self._desk.reachable)
         if not view.answered:
-            return None
-        before = after = await self._experts.one(OneDraw(drawn.draw), who)
+            return Answered(None, ())
+        before = await self._experts.one(OneDraw(drawn.draw), who)
+        after, steps = before.record, list[Step]()
         for line in before.lines:
-            number = None if line.expert is None or line.standing else self._orders.number_of(line.expert)
+            number = None if line.expert is None else self._orders.number_of(line.expert)
             answer = None if number is None or number not in view.targeted else view.answer_of(number)
-            if answer is not None:
-                after = await self._experts.note(NoteDraw(drawn.draw, line.id, COMES_STEPS[answer]), who)
-        known_before = {line.id for line in before.lines}
-        new = [line.expert for line in after.lines if line.expert is not None and line.id not in known_before]
-        if not new:
-            return None
-        at = self._places.at(known.alarm)
-        return await self._call(playbook, known, at[0] if at else None, order, new, drawn.draw, self._desk.now_ms)
+            what = None if answer is None else COMES.get(called.answers[answer])
+            if what is not None and what != line.standing and line.standing in ("", "accepted"):
+                steps.append(Step(line.id, what, self._desk.now_ms, who.name))
+                after = stepped(after, steps[-1])
+        if not steps:
+            return Answered(None, ())
+        (now, short), known_before = after.now, {line.id for line in before.lines}
+        new = self._experts.of(name for names in now.experts.values() for name in names if name not in known_before)
+        made = None
+        if new:
+            at = self._places.at(known.alarm)
+            made = await self._call(playbook, known, at[0] if at else None, order, new, drawn.draw)
+        if short[0] and short != before.record.now[1]:
+            en, zh = made.words if made is not None else ("", "")
+            words = f"{en} {short[0]}".strip(), f"{zh}{short[1]}"
+            made = Done("lacking", words, drawn.draw) if made is None else made._replace(words=words)
+        return Answered(made, tuple(steps))
+
+    async def note(self, playbook: Playbook, draw: bytes, step: Step) -> None:
+        await self._experts.note(NoteDraw(draw, step.expert, step.what), self._who(playbook))
 
     def _around(self, alarm: Alarm) -> str:
         """Where experts are looked for when nobody knows the point: in the city, or all that is of this node."""

@@ -38,8 +38,9 @@ from tiers.desk import Desk
 FOLDER = "auto"
 BEGUN_MAX = 4_096  # orders whose ids are known beforehand; shed, the oldest
 GOOD_MS = CLOCK_APART_MS_MAX // 2  # so long an id is not refused for its time
-COMES = ("不能到场 / no", "能到场 / yes")  # what experts may answer
-COMES_STEPS: tuple[What, ...] = ("declined", "accepted")  # and which step of the draw each is
+COMES: dict[str, What] = {  # what experts may answer, and which step of the draw each is; who says both does not come
+    "能到场 / yes": "accepted", "不能到场 / no": "declined",
+}  # fmt: skip
 
 
 class AlarmOrders:
@@ -57,8 +58,11 @@ class AlarmOrders:
     def ident(self, playbook: Playbook, known: Known) -> bytes:
         """Of the order that a playbook makes of an alarm: the same when it is asked for again, as long as one of that
         id may be on disk."""
-        orders, said = self._desk.ledger.book.orders, f"{known.alarm.status} {playbook.name}".encode()
-        tail = sha256(known.alarm.id + said).digest()[: ids.ENTROPY_BYTES]
+        said = f"{known.alarm.status} {playbook.name}".encode()
+        return self._ident(sha256(known.alarm.id + said).digest())
+
+    def _ident(self, of: bytes) -> bytes:
+        orders, tail = self._desk.ledger.book.orders, of[: ids.ENTROPY_BYTES]
         if self._before is None:
             self._before = {order[-ids.ENTROPY_BYTES :]: order for order in orders}
         found = self._before.get(tail) or self._begun.get(tail)
@@ -101,10 +105,10 @@ class AlarmOrders:
         return words if missing else ("", "")
 
     async def call_experts(
-        self, playbook: Playbook, known: Known, place: Place | None, order: Order, experts: Iterable[Expert], at_ms: int
+        self, playbook: Playbook, known: Known, place: Place | None, order: Order, experts: Iterable[Expert]
     ) -> tuple[bytes, tuple[Expert, ...]]:
-        """An order to those of them who are in the roster, beside `order`; and who is not. Asked again, with the same
-        time, it is the same. NotFound: nobody is, or no key was granted for orders without a hand."""
+        """An order to those of them who are in the roster, beside `order`; and who is not. Asked again, of the same
+        people, it is the same. NotFound: nobody is, or no key was granted for orders without a hand."""
         people = [(expert, self.number_of(expert)) for expert in experts]
         numbers = [number for _, number in people if number is not None]
         if not numbers:
@@ -112,8 +116,8 @@ class AlarmOrders:
         at = tuple(sorted({self._desk.roster.person(number).place for number in numbers}))
         call = playbook.call
         draft = api.Draft(
-            id=ids.make(at_ms, sha256(order.id + repr(numbers).encode()).digest()[: ids.ENTROPY_BYTES]),
-            status=order.status, severity=order.severity, answers=COMES,
+            id=self._ident(sha256(order.id + repr(numbers).encode()).digest()),
+            status=order.status, severity=order.severity, answers=tuple(COMES),
             text=playbooks.words(playbook.experts_text, known.alarm, self._name, place.name if place else ""),
             audience=Selector(at, tuple(map(role_of_one, numbers))), receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,

@@ -43,16 +43,13 @@ class ExpertCalls:
         known, playbook = self._book.alarms.get(drawn.alarm), self._file.named(drawn.playbook)
         if called is None or known is None or playbook is None or ledger.state(called, self._desk.now_ms) != "open":
             return False
-        made = await self._beside.answered(playbook, known, drawn)
-        if made is not None:
+        made, steps = await self._beside.answered(playbook, known, drawn)
+        if made is not None and (made.calls is None or made.calls not in [each.calls for each in known.decided]):
             await self._playbooks.decide(
-                known,
-                playbook,
-                made.what,
-                drawn.order,
-                made.words,
-                draw=made.draw,
-                calls=made.calls,
+                known, playbook, made.what, drawn.order, made.words, draw=made.draw, calls=made.calls,
                 status=called.status,
-            )
+            )  # fmt: skip
+        for step in steps:
+            assert drawn.draw is not None
+            await self._beside.note(playbook, drawn.draw, step)
         return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,10 @@ class ExpertDesk:
         more = request.at is None and len(rest) > len(page)
         lines = tuple(asked.ExpertLine(*each) for each in page)
         return asked.ExpertsReply(lines, len(matching), page[-1][0].id if more else None)
+
+    def of(self, idents: Iterable[str]) -> list[Expert]:
+        """Those of them who are in the registry."""
+        return [self._experts[ident] for ident in idents if ident in self._experts]
 
     # --- draws
 
