@@ -16,8 +16,9 @@ from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Book
 from fusioncmd.alarm.decided import Decided
 from fusioncmd.api.alarms import LookAtAlarm, OneAlarm
-from fusioncmd.errors import BusDown
+from fusioncmd.errors import BusDown, Forbidden
 from tests.key_tier import Tier
+from tests.nats_server import until
 from tests.test_alarm_desk import ISSUED, PREPARED, grant, playbooks, say, tier_in, until_what, whats
 from tests.test_alarm_rules import of
 from tiers import alarm_playbooks
@@ -127,6 +128,21 @@ async def test_an_exercise_that_turns_actual_was_looked_at_by_nobody(tmp_path: P
         await until_what(tier, alarm, ["waits", "confirmed", "prepared", "waits", "confirmed", "prepared"])
         orders = [each.order for each in (await tier.ask(OneAlarm(alarm.id))).line.decided if each.order]
         assert len(set(orders)) == 2
+
+
+async def test_what_concerns_a_province_is_not_decided_in_a_city(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    tier.grant(30)
+    async with tier.running() as node:
+        wide = await say(tier, 1, nodes=("44",))
+        own = await say(tier, 2, about="tower-2")
+        await until(lambda: len(node.desks.alarms.book.alarms) == 2)
+        city = tier._commander(tier.own)
+        assert (await city.ask(OneAlarm(wide.id), timeout_s=2.0)).line.alarm.id == wide.id
+        with pytest.raises(Forbidden, match="lies beyond"):
+            await city.ask(LookAtAlarm(wide.id, True), timeout_s=2.0)
+        assert (await city.ask(LookAtAlarm(own.id, True), timeout_s=2.0)).line.standing == "confirmed"
+        assert await whats(tier, wide) == []
 
 
 async def test_a_gateway_that_begins_anew_has_nobody_called_again(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ import structlog
 from msgspec import structs
 
 from fusioncmd import ids
-from fusioncmd.access import Actor
+from fusioncmd.access import Actor, check_places
 from fusioncmd.alarm import alarm as alarms
 from fusioncmd.alarm import decided as decisions
 from fusioncmd.alarm import playbook as playbooks
 from fusioncmd.alarm import subjects
 from fusioncmd.alarm.book import Book, Known
+from fusioncmd.alarm.decided import What
 from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.audit.entries import Recorder
@@ -130,14 +131,11 @@ class AlarmDesk:
         return asked.AlarmStillReply(decode(PicturePart, stored.data).data)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
+        """By who commands all that it concerns: others see it too, and it may call people who are not theirs."""
         known = self._known(request.alarm, who)
-        await self._playbooks.decide(
-            known,
-            None,
-            "confirmed" if request.confirm else "dismissed",
-            by=who.name,
-            words=(request.words, request.words),
-        )
+        check_places(who, known.alarm.nodes)
+        what: What = "confirmed" if request.confirm else "dismissed"
+        await self._playbooks.decide(known, None, what, by=who.name, words=(request.words, request.words))
         self._playbooks.look_at(known.alarm.id, urgent=True)
         return self._reply(known)
 
