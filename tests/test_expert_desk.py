@@ -19,6 +19,7 @@ from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_alarm_desk import tier_in
 from tests.worlds import make_id
+from tiers import expert_desk
 
 CSV = """id,name,phone,place,fields,organisation,lat,lon,state
 e1,李一,13800000001,440103,化工;消防,院一,23.10,113.30,
@@ -126,6 +127,17 @@ async def test_when_nobody_is_left_those_who_came_go_on(tmp_path: Path) -> None:
         assert [(line.id, line.standing) for line in short.lines] == [(other, "accepted")]
         after = await tier.ask(NoteDraw(make_id(1), other, "arrived"))
         assert [line.standing for line in after.lines] == ["arrived"]
+
+
+async def test_draws_of_long_lists_fit_into_a_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tier = await tier_in(tmp_path)
+    monkeypatch.setattr(expert_desk, "DRAWS_BYTES_MAX", 1_500)
+    async with tier.running():
+        await filled(tier)
+        for number in (1, 2, 3):
+            await tier.ask(ask(number, (Need("化工" if number < 3 else "结构", 1),)))
+        found = await tier.ask(Draws())
+        assert found.total == 3 and 0 < len(found.lines) < 3 and found.lines[0].record.id == make_id(3)
 
 
 async def test_a_draw_that_cannot_be_kept_is_told_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,15 @@ once it saw the list. A draw is in the audit before anybody is told of it.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec import structs
 
-from fusioncmd import ids
+from fusioncmd import ids, limits
 from fusioncmd.access import Actor, check_places
 from fusioncmd.alarm import subjects
 from fusioncmd.api import experts as asked
@@ -23,18 +24,18 @@ from fusioncmd.audit.entries import Deed, Entry, Recorder
 from fusioncmd.bus.port import EXPERT, Bus, Stored
 from fusioncmd.errors import BadInput, Conflict, NotFound, Problem
 from fusioncmd.experts import draw, record, registry
-from fusioncmd.experts.draw import SEED_BYTES, commitment
+from fusioncmd.experts.draw import commitment
 from fusioncmd.experts.expert import EXPERTS_MAX, Expert, listed
 from fusioncmd.experts.record import Record, Step
-from fusioncmd.trust.keyfile import make_file
 from tiers.desk import Desk
+from tiers.draw_seed import DrawSeed
 from tiers.serving import Answer
 
 log = structlog.get_logger("experts")
 
 DEED: Deed = "expert"
-SEED_FILE = "draw.seed"
 DRAWS_MAX = 10_000  # known to a node; reject
+DRAWS_BYTES_MAX = limits.API_REPLY_BYTES_MAX // 2  # of one reply; the older ones are left out
 Officials = Callable[[str], tuple[str, ...]]
 
 
@@ -44,8 +45,8 @@ class ExpertDesk:
     def __init__(
         self, bus: Bus, desk: Desk, data: Path, recorder: Recorder, officials: Officials, clock: Callable[[], float]
     ) -> None:
-        self._bus, self._desk, self._seed_file, self._recorder = bus, desk, data / SEED_FILE, recorder
-        self._officials, self._clock = officials, clock
+        self._bus, self._desk, self._recorder = bus, desk, recorder
+        self._officials, self._clock, self._next_seed = officials, clock, DrawSeed(data, self._commit)
         self._experts: dict[str, Expert] = {}
         self._draws: dict[bytes, Record] = {}
         self._one_at_a_time, self._read = asyncio.Lock(), asyncio.Event()
@@ -163,7 +164,7 @@ class ExpertDesk:
         }  # fmt: skip
         await self._recorder.record(self._entry(who.name, ids.to_text(found.id), about))
         await self._store(found)
-        self._seed_file.unlink(missing_ok=True)  # a seed is used once
+        self._next_seed.used()
         for name in (name for each in result.experts.values() for name in each):
             await self._now(self._experts[name], "task")
         await self._seed()
@@ -189,7 +190,15 @@ class ExpertDesk:
     async def draws(self, request: asked.Draws, who: Actor) -> asked.DrawsReply:
         wanted = (found for found in self._draws.values() if request.order in (None, found.order))
         newest = sorted(wanted, key=lambda found: found.id, reverse=True)
-        return asked.DrawsReply(tuple(map(self._reply, newest[: request.limit])), len(newest))
+        lines, size = list[asked.DrawReply](), 0
+        for found in newest[: request.limit]:
+            line = self._reply(found)
+            size += len(msgspec.msgpack.encode(line))
+            if lines and size > DRAWS_BYTES_MAX:
+                break
+            lines.append(line)
+            await asyncio.sleep(0)
+        return asked.DrawsReply(tuple(lines), len(newest))
 
     async def one(self, request: asked.OneDraw, who: Actor) -> asked.DrawReply:
         return self._reply(self._known(request.id))
@@ -211,26 +220,13 @@ class ExpertDesk:
         return asked.DrawReply(found, result.official, lines, *short)
 
     async def _seed(self) -> bytes:
-        """The one that is committed; if there is none, or it is published already (the process ended just then, or the
-        folder is one of before), a new one, whose digest is in the audit first."""
-        try:
-            seed = bytes.fromhex(self._seed_file.read_text("ascii").strip())
-            draw.check(seed)
-            if not any(found.seed == seed.hex() for found in self._draws.values()):
-                return seed
-        except (OSError, ValueError, BadInput):
-            pass
-        seed = os.urandom(SEED_BYTES)
-        await self._recorder.record(self._entry(self._desk.node.code, "seed", {"commitment": commitment(seed)}))
-        self._seed_file.unlink(missing_ok=True)
-        make_file(self._seed_file, seed.hex().encode(), 0o600)
-        return seed
+        return await self._next_seed.next({found.seed for found in self._draws.values()})
+
+    async def _commit(self, to: str) -> None:
+        await self._recorder.record(self._entry(self._desk.node.code, "seed", {"commitment": to}))
 
     async def _now(self, expert: Expert, state: Any) -> Expert:
-        changed = Expert(
-            expert.id, expert.name, expert.phone, expert.place, expert.fields, expert.category, expert.specialities,
-            expert.grade, expert.organisation, expert.interests, expert.where, state,
-        )  # fmt: skip
+        changed = structs.replace(expert, state=state)
         await self._keep(changed)
         return changed
 

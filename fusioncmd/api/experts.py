@@ -60,7 +60,7 @@ class DrawExperts(Question["DrawReply"], frozen=True):
 
 
 class Draws(Question["DrawsReply"], frozen=True):
-    """`draws`: the newest first. `order`: only those that are for it."""
+    """`draws`: the newest first, as many as fit into a reply. `order`: only those that are for it."""
 
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 50
     order: Id | None = None
