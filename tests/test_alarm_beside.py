@@ -31,6 +31,7 @@ from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_alarm_desk import grant, playbooks, say, tier_in, until_what
 from tests.test_desk import first_slice
+from tests.worlds import make_draft, make_id
 from tiers.node import Node
 
 TOWN, BESIDE = "440106001", "440103001"
@@ -85,6 +86,13 @@ async def live(tier: Tier, address: str) -> None:
 
 async def decided(tier: Tier, alarm: Alarm) -> dict[str, Decided]:
     return {each.what: each for each in (await tier.ask(OneAlarm(alarm.id))).line.decided}
+
+
+async def cancel(tier: Tier, order: bytes) -> None:
+    given = make_draft(70, id=make_id(70, tier.now_ms), msg_type="cancel", refs=order, audience=None, answers=())
+    own = tier.duty
+    issuer = own.grant.holder
+    await tier._commander(own).issue(structs.replace(given, issuer=issuer), own, timeout_s=2.0)
 
 
 async def issue(tier: Tier, alarm: Alarm, ident: bytes | None = None) -> bytes:
@@ -186,6 +194,26 @@ async def test_a_restart_goes_on_with_what_stands_beside_an_order(tmp_path: Path
         draws = (await tier.ask(Draws())).lines
     async with tier.running():
         assert (await tier.ask(Draws(order=order))).lines == draws
+
+
+async def test_beside_an_order_that_was_cancelled_nothing_is_done(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, PLAYBOOK)
+    async with tier.running() as node:
+        await filled(tier)
+        alarm = await say(tier, 1, where=(23.15, 113.35))
+        await until_what(tier, alarm, ["waits"])
+        await tier.ask(LookAtAlarm(alarm.id, True))
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared"])
+        node.desk.tell(lambda _: None)  # it ends before it hears of it
+        order = await issue(tier, alarm, (await decided(tier, alarm))["prepared"].order)
+        await cancel(tier, order)
+    async with tier.running():
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared", "issued", "lacking"])
+        assert "was cancelled" in (await decided(tier, alarm))["lacking"].words[0]
+        assert not (await tier.ask(Draws())).lines
+    async with tier.running():
+        await until_what(tier, alarm, ["waits", "confirmed", "prepared", "issued", "lacking"])
 
 
 def test_a_role_may_be_one_persons_own() -> None:

@@ -12,7 +12,7 @@ from fusioncmd.api.experts import Draws
 from fusioncmd.errors import NoReply
 from fusioncmd.messages import ANSWERED, Mark, Receipts, encode
 from tests.key_tier import Tier
-from tests.test_alarm_beside import AT_ONCE, BESIDE, EXPERTS, decided, filled, seen
+from tests.test_alarm_beside import AT_ONCE, BESIDE, EXPERTS, cancel, decided, filled, seen
 from tests.test_alarm_desk import grant, playbooks, say, tier_in, until_what
 from tests.test_desk import first_slice
 from tiers import expert_calls
@@ -67,6 +67,32 @@ async def test_an_expert_who_says_no_is_followed_by_the_next_who_is_called_too(
         steps = [(step.expert, step.what, step.by) for step in now.record.steps]
         by = "playbook:chemical"
         assert steps == [(draw.lines[0].id, "declined", by), (other, "accepted", by)]
+
+
+async def test_nobody_is_called_any_more_for_an_order_that_was_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expert_calls, "LOOK_S", 0.001)
+    tier = await tier_in(tmp_path)
+    playbooks(tier, AT_ONCE)
+    grant(tier)
+    async with tier.running() as node, seen(tier, node):
+        first, second = first_slice(BESIDE).ids[:2]
+        both = EXPERTS.replace("e1,", f"{first},").replace("e3,", f"{second},").replace("25.10", "23.10")
+        await filled(tier, both)
+        alarm = await say(tier, 1, where=(23.15, 113.35))
+        await until_what(tier, alarm, ["issued", "shown", "drawn"])
+        found = await decided(tier, alarm)
+        assert found["issued"].order is not None
+        await cancel(tier, found["issued"].order)
+        await answer(tier, node, found["drawn"].calls, NO)
+        await until_what(tier, alarm, ["issued", "shown", "drawn", "lacking"])
+        assert "Not called" in (await decided(tier, alarm))["lacking"].words[0]
+        for _ in range(200):
+            (draw,) = (await tier.ask(Draws())).lines
+            if draw.record.steps:
+                break
+        assert [step.what for step in draw.record.steps] == ["declined"]
 
 
 async def test_the_next_is_called_though_the_bus_is_lost_and_it_is_said_when_nobody_is_left(

@@ -64,6 +64,10 @@ class AlarmBeside:
         wanted = (self._camera, bool(playbook.cameras)), (self._draw, bool(playbook.experts))
         return [step for step, has in wanted if has]
 
+    def is_ended(self, order: Order) -> bool:
+        """Somebody took it back: nothing more is done for it."""
+        return self._desk.ledger.book.state(order, self._desk.now_ms) in ("cancelled", "revoked")
+
     async def _camera(self, playbook: Playbook, known: Known, _: Order) -> Done:
         """The first of them that is live; what somebody shows already is not taken from before people's eyes."""
         sources = self._places.cameras(known.alarm, playbook.cameras)
@@ -143,7 +147,10 @@ class AlarmBeside:
         (now, short), known_before = after.now, {line.id for line in before.lines}
         new = self._experts.of(name for names in now.experts.values() for name in names if name not in known_before)
         made = None
-        if new:
+        if new and (self.is_ended(order) or known.standing == "dismissed"):
+            names = ", ".join(expert.name for expert in new)
+            made = Done("lacking", (f"Not called, as the order was ended: {names}.", f"指令已终止，未呼叫：{names}。"))
+        elif new:
             at = self._places.at(known.alarm)
             made = await self._call(playbook, known, at[0] if at else None, order, new, drawn.draw)
         if short[0] and short != before.record.now[1]:

@@ -41,6 +41,7 @@ AGAIN_S = 0.5  # until what failed is looked at again
 OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
 NOTHING = "", ""
 AS_BEFORE = "Cameras and experts: as of an alarm just before.", "摄像头与专家：已由前一条预警处理。"
+CANCELLED = "Cameras and experts: the order was cancelled.", "摄像头与专家：指令已撤销。"
 
 
 class AlarmPlaybooks:
@@ -190,14 +191,17 @@ class AlarmPlaybooks:
                 await self._follow_one(playbook, known, order_of, issued.path)
 
     async def _follow_one(self, playbook: Playbook, known: Known, order: Order, place: str) -> None:
-        """Its steps from the first that is not decided yet; none within `once_s` of the same beside another order."""
+        """Its steps from the first that is not decided yet; none within `once_s` of the same beside another order, nor
+        beside one that was cancelled."""
         done = [each for each in known.decided if each.order == order.id and each.what in BESIDE]
         steps = self._beside.steps(playbook)[len(done) :]
         last = self._book.beside(playbook.name, place, order.status)
-        if not steps or any(each.words == AS_BEFORE for each in done):
+        if not steps or any(each.words in (AS_BEFORE, CANCELLED) for each in done):
             return
-        if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
-            await self.decide(known, playbook, "lacking", order.id, AS_BEFORE, status=order.status)
+        before = last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000
+        if before or self._beside.is_ended(order):
+            words = AS_BEFORE if before else CANCELLED
+            await self.decide(known, playbook, "lacking", order.id, words, status=order.status)
             return
         for step in steps:
             made = await step(playbook, known, order)
