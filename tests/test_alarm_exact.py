@@ -24,6 +24,12 @@ def meant(nodes: tuple[str, ...], out: tuple[str, ...]) -> set[str]:
     return {town for town in TOWNS if town.startswith(nodes) and not (out and town.startswith(out))}
 
 
+def test_only_what_is_of_a_tier_is_called_by_it() -> None:
+    assert exact.within("4401", {"440106", "440300"}) == ("440106",)
+    assert exact.within("4401", {"440106", "44"}) == exact.within("4401", {"4401"}) == ("4401",)
+    assert exact.within("4401", {"440300"}) == ()  # another's alarm calls nobody, and not everybody
+
+
 def test_what_fits_stays_as_it_is() -> None:
     county = [town for town in TOWNS if town.startswith("440106")]
     assert exact.named(county, children) == (tuple(sorted(county)), ())

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from fusioncmd import api
+from fusioncmd.access import Actor
 from fusioncmd.alarm.book import Known
-from fusioncmd.api.experts import Draws
+from fusioncmd.api.experts import DrawReply, Draws, OneDraw
 from fusioncmd.errors import NoReply
 from fusioncmd.messages import ANSWERED, Mark, Receipts, encode
+from tests.hearing import Heard
 from tests.key_tier import Tier
 from tests.test_alarm_beside import AT_ONCE, BESIDE, EXPERTS, cancel, decided, filled, seen
 from tests.test_alarm_desk import grant, playbooks, say, tier_in, until_what
@@ -63,6 +65,17 @@ async def test_an_expert_who_says_no_is_followed_by_the_next_who_is_called_too(
             (now,) = (await tier.ask(Draws())).lines
             if len(now.record.steps) == 2:
                 break
+        reckoned = Heard(node.recorder, {"expert"}).entries
+        asked, one = list[bytes](), node.desks.experts.one
+
+        async def counted(request: OneDraw, who: Actor) -> DrawReply:
+            asked.append(request.id)
+            return await one(request, who)
+
+        monkeypatch.setattr(node.desks.experts, "one", counted)
+        for _ in range(50):
+            await tier.ask(Draws())
+        assert not asked and not reckoned, "where nobody answers anything new, nothing is reckoned"
         other = ({first, second} - {draw.lines[0].id}).pop()
         steps = [(step.expert, step.what, step.by) for step in now.record.steps]
         by = "playbook:chemical"

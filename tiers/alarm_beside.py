@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import NamedTuple
 
+from pyroaring import BitMap
+
 from fusioncmd import ids
 from fusioncmd.access import Actor
 from fusioncmd.alarm.alarm import Alarm
@@ -122,6 +124,11 @@ class AlarmBeside:
             phones = _phones(left)
             en, zh = (f"Phone: {phones}.", f"请电话通知：{phones}。") if left else ("Called.", "已呼叫。")
         return Done("drawn", (f"{names}. {en}", f"{names}。{zh}"), draw, calls)
+
+    def answers(self, called: Order) -> list[BitMap]:
+        """Who gave which, of those who were called."""
+        found: list[BitMap] = self._desk.ledger.view(called, self._desk.reachable).by_answer
+        return found
 
     async def answered(self, playbook: Playbook, known: Known, drawn: Decided) -> Answered:
         """What was answered by those who were called, as steps of the draw; who comes in for those who declined is

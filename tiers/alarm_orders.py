@@ -82,7 +82,9 @@ class AlarmOrders:
             )
         nodes = playbooks.audience(playbook, alarm, self._neighbours)
         there = {self._there(code) for code in nodes}
-        below, out = exact.named([code for code in there if code.startswith(own)] or [own], self._below)
+        if not (of_own := exact.within(own, there)):
+            raise NotFound(f"It concerns no place of {own}.", f"预警不涉及 {own} 辖区。")
+        below, out = exact.named(of_own, self._below)
         mine = self._people.responsible(place, below)[0] if call.responsible and call.roles else ()
         return api.Draft(
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,

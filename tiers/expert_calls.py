@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from pyroaring import BitMap
 
 from fusioncmd.alarm.book import Book
 from fusioncmd.alarm.decided import Decided
@@ -24,6 +25,7 @@ class ExpertCalls:
         self, desk: Desk, book: Book, file: PlaybookFile, beside: AlarmBeside, playbooks: AlarmPlaybooks
     ) -> None:
         self._desk, self._book, self._file, self._beside, self._playbooks = desk, book, file, beside, playbooks
+        self._heard: dict[bytes, list[BitMap]] = {}  # what was answered when it was looked at last
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -33,6 +35,7 @@ class ExpertCalls:
                 try:
                     if not await self._look(calls, drawn):
                         self._book.called.pop(calls, None)
+                        self._heard.pop(calls, None)
                 except Problem as problem:  # the bus is down, or nobody is left
                     log.warning("alarms.experts_not_heard", problem=problem.en)
 
@@ -43,6 +46,8 @@ class ExpertCalls:
         known, playbook = self._book.alarms.get(drawn.alarm), self._file.named(drawn.playbook)
         if called is None or known is None or playbook is None or ledger.state(called, self._desk.now_ms) != "open":
             return False
+        if (answers := self._beside.answers(called)) == self._heard.get(calls):
+            return True
         made, steps = await self._beside.answered(playbook, known, drawn)
         if made is not None and (made.calls is None or made.calls not in [each.calls for each in known.decided]):
             await self._playbooks.decide(
@@ -52,4 +57,5 @@ class ExpertCalls:
         for step in steps:
             assert drawn.draw is not None
             await self._beside.note(playbook, drawn.draw, step)
+        self._heard[calls] = answers
         return True

@@ -13,6 +13,13 @@ MOST = limits.SELECTOR_NODES_MAX
 Places = tuple[str, ...]
 
 
+def within(own: str, codes: Collection[str]) -> Places:
+    """What of these places is of `own`: all of it, where one is above it; empty: nothing."""
+    if any(own.startswith(code) for code in codes):
+        return (own,)
+    return tuple(code for code in codes if code.startswith(own))
+
+
 def named(codes: Iterable[str], children: Callable[[str], Collection[str]]) -> tuple[Places, Places]:
     """Places, and those of them that are left out. What fits stays as it is. Else a place of which all is meant stands
     for what is right below it, from below upwards; then one of which more is meant than not, less what is not.
