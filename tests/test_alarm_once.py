@@ -165,6 +165,14 @@ async def test_a_gateway_that_begins_anew_has_nobody_called_again(tmp_path: Path
         await until_what(tier, again, ["issued"])
 
 
+def test_what_is_said_long_after_is_new_but_for_what_has_a_name_of_its_own() -> None:
+    book, later = Book(), 11 * 60_000
+    for source, alarms_of in (("video.44.gate", 2), ("cap.weather", 1)):
+        for n in range(2):
+            book.hear(of(source=source, id=source[:15].encode() + bytes([n]), said_ms=n * later))
+        assert sum(known.alarm.source == source for known in book.alarms.values()) == alarms_of
+
+
 def test_the_book_stays_bounded_and_forgets_what_it_sheds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_of, "ALARMS_MAX", 3)
     book = Book()

@@ -27,7 +27,6 @@ from fusioncmd.errors import NotFound, Problem
 from fusioncmd.experts.expert import Expert
 from fusioncmd.experts.record import What
 from fusioncmd.messages import Order, Selector
-from fusioncmd.orders import CLOCK_APART_MS_MAX
 from fusioncmd.places.place import Place
 from fusioncmd.roster.numbers import role_of_one
 from fusioncmd.trust import ring, seals
@@ -37,7 +36,7 @@ from tiers.desk import Desk
 
 FOLDER = "auto"
 BEGUN_MAX = 4_096  # orders whose ids are known beforehand; shed, the oldest
-GOOD_MS = CLOCK_APART_MS_MAX // 2  # so long an id is not refused for its time
+GOOD_MS = 9 * 60_000  # so old an id may be; then it is offered for 50 minutes, and refused for its time after an hour
 COMES: dict[str, What] = {  # what experts may answer, and which step of the draw each is; who says both does not come
     "能到场 / yes": "accepted", "不能到场 / no": "declined",
 }  # fmt: skip

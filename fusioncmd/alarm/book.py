@@ -14,11 +14,11 @@ from msgspec import structs
 
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.decided import Decided
-from fusioncmd.alarm.folding import FORGET_MS
 from fusioncmd.codes import LENGTHS
 from fusioncmd.messages import Status
 
 ALARMS_MAX = 20_000  # known to a node; shed, the one of which was heard longest ago
+GOES_ON_MS = 10 * 60_000  # so long after it was said last, what a sensor or a camera says under another id is new
 DECIDED_MAX = 64  # kept of one alarm; shed, the oldest but the first
 
 K = TypeVar("K")
@@ -94,9 +94,10 @@ class Book:
 
     def _goes_on(self, alarm: Alarm) -> Known | None:
         known = self.alarms.get(self._last.get(alarm.key, b""))
-        if known is None or known.alarm.state == "over" or alarm.said_ms - known.alarm.said_ms > FORGET_MS:
+        if known is None or known.alarm.state == "over":
             return None
-        return known
+        is_named = alarm.source.startswith("cap.")  # by an id that no other has: a feed says it for days
+        return known if is_named or alarm.said_ms - known.alarm.said_ms <= GOES_ON_MS else None
 
     def decide(self, decided: Decided) -> None:
         """Of an alarm that is known no more, nothing is kept but when a playbook was done."""
