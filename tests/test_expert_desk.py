@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from fusioncmd.api.experts import DrawExperts, Draws, Experts, NoteDraw, OneDraw, PutExperts, SetExpert
-from fusioncmd.errors import BadInput, Conflict, NotFound
+from fusioncmd.errors import BadInput, Conflict, Forbidden, NotFound
 from fusioncmd.experts import record, registry
 from fusioncmd.experts.draw import Need
+from fusioncmd.messages import Selector
 from tests.hearing import Heard
 from tests.key_tier import Tier
 from tests.nats_server import until
@@ -127,6 +129,20 @@ async def test_when_nobody_is_left_those_who_came_go_on(tmp_path: Path) -> None:
         assert [(line.id, line.standing) for line in short.lines] == [(other, "accepted")]
         after = await tier.ask(NoteDraw(make_id(1), other, "arrived"))
         assert [line.standing for line in after.lines] == ["arrived"]
+
+
+async def test_a_draw_for_others_orders_is_noted_by_others(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    tier.grant(30)
+    async with tier.running():
+        await filled(tier)
+        order = await tier.issue(tier.duty, issuer=tier.duty.grant.holder, audience=Selector(("4419",)))
+        draw = await tier.ask(structs.replace(ask(1), order=order.id))
+        step = NoteDraw(make_id(1), draw.lines[0].id, "declined")
+        with pytest.raises((NotFound, Forbidden)):
+            await tier._commander(tier.own).ask(step, timeout_s=2.0)
+        assert not (await tier.ask(OneDraw(make_id(1)))).record.steps
+        assert (await tier.ask(step)).record.steps
 
 
 async def test_draws_of_long_lists_fit_into_a_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

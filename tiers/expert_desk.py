@@ -173,6 +173,8 @@ class ExpertDesk:
     async def note(self, request: asked.NoteDraw, who: Actor) -> asked.DrawReply:
         async with self._one_at_a_time:
             before = self._known(request.id)
+            if before.order is not None:
+                self._desk.order(before.order, who)  # whoever it is no business of
             step = Step(request.expert, request.what, self._now_ms, who.name, request.words)
             after = record.stepped(before, step)
             about = {"expert": request.expert, "what": request.what, "words": request.words[:100]}
