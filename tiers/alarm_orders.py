@@ -7,8 +7,9 @@ an order needs a second person, a playbook prepares and does not issue.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path as FilePath
 
 from msgspec import structs
@@ -20,12 +21,15 @@ from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.codes import Path
+from fusioncmd.departments.department import department_roles
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.messages import Selector
 from fusioncmd.places.place import Place
+from fusioncmd.roster.duty import at_desks
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.grants import Credential
 from tiers.desk import Desk
+from tiers.problems import Said
 
 FOLDER = "auto"
 
@@ -54,7 +58,7 @@ class AlarmOrders:
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
             text=playbooks.words(playbook, alarm, self._name, place.name if place else ""),
             severity=call.severity or alarm.severity, answers=call.answers,
-            audience=Selector(below, call.roles), receive_within_s=call.receive_within_s,
+            audience=Selector(below, call.roles, desks=self._desks(playbook)), receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
 
@@ -88,6 +92,23 @@ class AlarmOrders:
                 "尚未授予自动下达密钥，预案仅作准备。",
             )
         return ring.own_key(self._folder, known.alarm.status, self._desk.now_ms)
+
+    def missing(self, held: Iterable[Playbook]) -> Iterator[Said]:
+        """What playbooks name and nobody here is: such an order goes to everybody else."""
+        for playbook in held:
+            for name in sorted(set(playbook.departments) - {d.partition(".")[2] for d in self._desks(playbook)}):
+                yield (
+                    f"Playbook {playbook.name} calls department {name}, which has no duty desk here",
+                    f"预案 {playbook.name} 呼叫部门 {name}，但本地没有其值班室",
+                )
+
+    def _desks(self, playbook: Playbook) -> tuple[str, ...]:
+        found = []
+        for desk in department_roles(playbook.departments, self._desk.node.code):
+            with contextlib.suppress(NotFound):
+                at_desks(self._desk.roster, (desk,))
+                found.append(desk)
+        return tuple(found)
 
     def _there(self, code: str) -> str:
         """The place, or the one right above it where a new village is not known yet; nothing wider: a code with a

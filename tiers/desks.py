@@ -51,8 +51,8 @@ class Desks:
         self.places = PlaceDesk(bus, desk, recorder, clock)
         at = AlarmPlaces(self.places, self.media.cameras)
         self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), at, data, recorder, clock)
-        self.departments = DepartmentDesk(data)
-        self.runs: list[Run] = [self.alarms.run, self.experts.run]
+        self.departments = DepartmentDesk(bus, desk, self.alarms, data, reachable, clock, monotonic)
+        self.runs: list[Run] = [self.alarms.run, self.experts.run, self.departments.run]
 
     def problems(self) -> Iterator[Said]:
         yield from self.ladders.problems

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from fusioncmd.alarm.passwords import hashes
 from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
+from fusioncmd.departments import folder as departments
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
@@ -33,6 +34,7 @@ WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
 ROOM_BYTES_MIN = 16 * 1024 * 1024  # some blocks of a stream
 ROOM_EVERY_S = 1.0
 LOG_CHUNK_BYTES = 64 * 1024
+AGAIN_S = 0.5  # what a new account imports works only when the server has read its file twice (nats-server 2.15)
 
 
 def server_binary(given: str | None) -> str:
@@ -92,10 +94,16 @@ class Keeper:
         except (Problem, OSError) as error:
             print(f"not reloaded: {_said(error)}", file=sys.stderr, flush=True)
             return
-        with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
-            self._process.send_signal(signal.SIGTERM if self._anew else signal.SIGHUP)
+        loop = asyncio.get_running_loop()
+        self._signal(self._process, signal.SIGTERM if self._anew else signal.SIGHUP)
         if self._anew:
-            asyncio.get_running_loop().call_later(STOP_S_MAX, self._kill, self._process)
+            loop.call_later(STOP_S_MAX, self._kill, self._process)
+        else:
+            loop.call_later(AGAIN_S, self._signal, self._process, signal.SIGHUP)
+
+    def _signal(self, process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
+            process.send_signal(number)
 
     def _kill(self, process: asyncio.subprocess.Process) -> None:
         """It was told to end, and hangs: who is let in no more would stay."""
@@ -181,9 +189,9 @@ def main() -> None:
     let_in: set[str] = set()
 
     def configure() -> bool:
-        known = tuple(users(folder_of(given.data)))
+        known = tuple(users(bus := folder_of(given.data)))
         new = config.with_suffix(".new")
-        new.write_text(render(settings, known, hashes(folder_of(given.data))), "utf-8")
+        new.write_text(render(settings, known, hashes(bus), departments.read(bus)), "utf-8")
         new.rename(config)
         links = {user.public for user in known if user.role == "link"}
         gone = let_in - links

@@ -16,13 +16,22 @@ from fusioncmd.messages import Code, Id, Millis
 
 DECIDED_BYTES_MAX = 4_096
 # confirmed, dismissed: by a person, the second look. waits: a playbook applies, and waits for it. prepared: an order is
-# ready for one touch. issued: it was. failed: it was to be, and could not; `words` say why.
-What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed"]
-WHATS: tuple[What, ...] = ("confirmed", "dismissed", "waits", "prepared", "issued", "failed")
+# ready for one touch. issued: it was. failed: it was to be, and could not; `words` say why. told: a department has it.
+What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed", "told"]
+WHATS: tuple[What, ...] = ("confirmed", "dismissed", "waits", "prepared", "issued", "failed", "told")
+
+
+class Told(Struct, frozen=True, array_like=True):
+    """The CAP message that a department has: of which kind, from when, and a digest of what it said."""
+
+    msg_type: Literal["Alert", "Update", "Cancel"]
+    sent_ms: Millis
+    digest: Annotated[bytes, Meta(max_length=8)]
 
 
 class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_field="kind"):
-    """`by`: who, or the playbook's name after `playbook:`. `order`: that was issued for it."""
+    """`by`: who, or the playbook's name after `playbook:`, or the department's after `department:`. `order`: that was
+    issued for it; `told`: what the department has."""
 
     alarm: Id
     path: Code
@@ -32,6 +41,7 @@ class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_fiel
     playbook: Annotated[str, Meta(max_length=32)] = ""
     order: Id | None = None
     words: Annotated[tuple[str, str], Meta()] = ("", "")  # English, Chinese
+    told: Told | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -25,6 +25,7 @@ SEVERITIES = {
 WHATS = {
     "confirmed": ("confirmed", "已核实"), "dismissed": ("dismissed", "已排除"), "waits": ("waits for a look", "待核实"),
     "prepared": ("prepared", "已备令"), "issued": ("issued", "已下达"), "failed": ("not issued", "未能下达"),
+    "told": ("told", "已通报"),
 }  # fmt: skip
 _STYLES = {"extreme": "bold red", "severe": "red", "moderate": "yellow"}
 NAMED_MAX = 3
