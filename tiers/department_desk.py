@@ -109,7 +109,8 @@ class DepartmentDesk:
                 lane.put(subjects.TAKE_ORDER, ident)
             if lane.here and (number := self._desks.number(one)) is not None:
                 here.add(number)
-        self._reachable.hear(Presence(GATEWAY, GATEWAY, here.serialize()), self._clock())
+        if any(one.desk for one in known.values()):
+            self._reachable.hear(Presence(GATEWAY, GATEWAY, here.serialize()), self._clock())
 
     def _begin(self, one: Department) -> None:
         make = {subjects.TAKE_ORDER: partial(self._order, one), subjects.TAKE_ALARM: partial(self._alarm, one)}
@@ -138,7 +139,13 @@ class DepartmentDesk:
         due = None if known is None else self._due(known, one)
         if known is None or due is None:
             return None
-        return Errand(cap_write.written(due.alert), partial(self._alarms.told, known, one.name, due.told))
+
+        async def taken() -> None:
+            await self._alarms.told(known, one.name, due.told)
+            if one.name in self._lanes:
+                self._put(known, one, self._lanes[one.name][1])  # it may have ended just while it was told
+
+        return Errand(cap_write.written(due.alert), taken)
 
     def _order(self, one: Department, ident: bytes) -> Errand | None:
         return self._orders.errand(ident, one)

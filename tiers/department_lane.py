@@ -90,24 +90,25 @@ class Lane:
     async def _next(self) -> bool:
         """Whether to go on: not when it has to be tried again."""
         subject, ident = next((s, next(iter(queue))) for s, queue in self.waiting.items() if queue)
+        queue = self.waiting[subject]
         try:
             errand = self.make[subject](ident)
-            if errand is not None:
-                reply = await self._ask(subject, errand.data)
-                if reply is None:
-                    return False
-                if reply.fate == "taken":
-                    await errand.taken()
-                    self.count(subject).count += 1
-                    self.problem = None
-                else:
-                    self.count(subject).refused += 1
-                    self.problem = f"it refuses: {reply.refused[:200]}", f"对方拒收：{reply.refused[:200]}"
-                    log.error("departments.refused", department=self.name, subject=subject, why=reply.refused[:200])
+            reply = wire.TakeReply() if errand is None else await self._ask(subject, errand.data)
+            if reply is None:
+                return False
+            queue.pop(ident, None)  # before what follows: what changes meanwhile is put here anew
+            if errand is not None and reply.fate == "taken":
+                await errand.taken()
+                self.count(subject).count += 1
+                self.problem = None
+            elif errand is not None:
+                self.count(subject).refused += 1
+                self.problem = f"it refuses: {reply.refused[:200]}", f"对方拒收：{reply.refused[:200]}"
+                log.error("departments.refused", department=self.name, subject=subject, why=reply.refused[:200])
         except Problem as problem:  # it has it, and that could not be kept: told again, under the same name
+            queue[ident] = None
             self._fail(problem.en, problem.zh)
             return False
-        self.waiting[subject].pop(ident, None)
         return True
 
     async def _hello(self) -> None:
