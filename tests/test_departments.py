@@ -1,0 +1,228 @@
+"""Departments: what each is told of an alarm and when, what it may say, and its desk in the roster, at a real node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from fusioncmd.alarm import cap_xml
+from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.alarm.book import Known
+from fusioncmd.alarm.cap import CapAlert
+from fusioncmd.alarm.decided import Decided, What
+from fusioncmd.api.alarms import LookAtAlarm, OneAlarm
+from fusioncmd.api.departments import Departments
+from fusioncmd.bus import users
+from fusioncmd.departments import department as departments
+from fusioncmd.departments import folder, telling, wire
+from fusioncmd.departments.department import Department
+from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Unavailable
+from fusioncmd.roster.load import import_people
+from gateways.alarm.department_alarms import SAID_AT_ONCE, SAID_PER_S, DepartmentAlarms
+from tests.alerts import alert
+from tests.key_tier import Tier
+from tests.nats_server import until
+from tests.test_alarm_desk import PREPARED, playbooks, say, tier_in, until_what
+from tests.test_alarm_rules import of
+from tests.test_desk import PLACES
+from tests.worlds import NOW_MS, make_id
+
+PUBLIC = "U" + "A" * 55
+WEATHER = Department(
+    "weather", "气象局", "44", PUBLIC, takes=("smoke",), severity="moderate", gives={"rainstorm": ("暴雨",)},
+    at=("440106",), desk="440106001",
+)  # fmt: skip
+
+
+def known(alarm: Alarm | None = None, *decided: Decided) -> Known:
+    alarm = alarm or of()
+    return Known(alarm, alarm.said_ms, 1, alarm.severity, list(decided))
+
+
+def looked(what: What, at_ms: int) -> Decided:
+    return Decided(bytes(16), "440106001", what, "chen", at_ms)
+
+
+def due(of_it: Known, department: Department = WEATHER) -> telling.Due | None:
+    return telling.due(of_it, department, "44", lambda code: code)
+
+
+def tell(of_it: Known, department: Department = WEATHER) -> CapAlert:
+    """As the node keeps what it has."""
+    found = due(of_it, department)
+    assert found is not None
+    by = f"department:{department.name}"
+    of_it.decided.append(Decided(bytes(16), "440106001", "told", by, found.told.sent_ms, told=found.told))
+    assert due(of_it, department) is None  # it has that
+    return found.alert
+
+
+def test_it_is_told_once_confirmed_then_what_changed_and_that_it_is_over() -> None:
+    one = known()
+    assert due(one) is None
+    one.decided.append(looked("confirmed", 2_000))
+    first = tell(one)
+    assert (first.msg_type, first.sent_ms) == ("Alert", 2_000)
+    one.alarm = structs.replace(one.alarm, headline="Smoke 2", said_ms=3_000)
+    assert due(one) is None  # another reading of the same
+    one.alarm = structs.replace(one.alarm, severity="extreme", said_ms=4_000)
+    second = tell(one)
+    assert second.msg_type == "Update" and [each.identifier for each in second.references] == [first.identifier]
+    one.decided.append(looked("dismissed", 4_000))
+    third = tell(one)
+    assert third.msg_type == "Cancel" and len(third.references) == 2
+    assert len({each.identifier for each in (first, second, third)}) == 3
+    one.decided.append(looked("confirmed", 9_000))
+    assert tell(one).msg_type == "Update"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "changes"),
+    [
+        (of(severity="minor"), {}), (of(event="gas"), {}), (of(source="department.weather"), {"takes": ("*",)}),
+        (of(state="over"), {}), (of(), {"takes": ()}),
+    ],
+)  # fmt: skip
+def test_what_does_not_concern_it_is_not_told(alarm: Alarm, changes: dict[str, Any]) -> None:
+    assert due(known(alarm, looked("confirmed", 2_000)), structs.replace(WEATHER, **changes)) is None
+
+
+def test_at_once_does_not_wait_and_what_was_dismissed_before_is_never_told() -> None:
+    assert due(known(), structs.replace(WEATHER, at_once=True)) is not None
+    assert due(known(None, looked("dismissed", 2)), structs.replace(WEATHER, at_once=True)) is None
+
+
+def alarms_of() -> DepartmentAlarms:
+    return DepartmentAlarms(
+        lambda info: ("440106001",), lambda now_ms: make_id(1, now_ms), lambda lat, lon: "", "44", "44@fusioncmd"
+    )
+
+
+def now_ms(data: bytes) -> int:
+    return cap_xml.read(data).sent_ms
+
+
+def test_no_department_ends_what_another_said_nor_says_what_it_may_not() -> None:
+    said, fire = alarms_of(), structs.replace(WEATHER, name="fire")
+    first = alert("A1")
+    at_ms = now_ms(first)
+    (made,) = said.alarms(WEATHER, first, at_ms, 0.0)
+    assert (made.source, made.event) == ("department.weather", "rainstorm")
+    cancel = alert("A2", kind="Cancel", refs="<references>cma@gd.cn,A1,2026-01-01T00:00:00-00:00</references>")
+    with pytest.raises(NotFound):
+        said.alarms(fire, cancel, at_ms, 0.0)
+    assert said.alarms(WEATHER, cancel, at_ms, 0.0)[0].state == "over"
+    for data, refused in (
+        (first.replace(b"cma@gd.cn", b"44@fusioncmd"), BadMessage), (first.replace("暴雨".encode(), b"x"), Forbidden),
+        (b'{"about": "a", "headline": "b", "event": "rainstorm", "at": "440103"}', Forbidden), (b"{", BadMessage),
+        (b"<!DOCTYPE a><alert/>", BadMessage), (b"\0", BadMessage),
+    ):  # fmt: skip
+        with pytest.raises(refused):
+            said.alarms(WEATHER, data, at_ms, 0.0)
+
+
+def test_who_says_too_much_waits() -> None:
+    said, data = alarms_of(), b'{"about": "a", "headline": "b", "event": "rainstorm"}'
+    taken = 0
+    with pytest.raises(Unavailable, match="weather says more than"):
+        for _ in range(1_000):
+            said.alarms(WEATHER, data, NOW_MS, 1.0)
+            taken += 1
+    assert taken == SAID_AT_ONCE
+    assert said.alarms(WEATHER, data, NOW_MS, 1.0 + 2 / SAID_PER_S)
+    assert said.alarms(structs.replace(WEATHER, name="fire"), data, NOW_MS, 1.0)  # who does not, does not
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"public": None}, {"url": "https://x.cn/"}, {"takes": ("Smoke",)}, {"gives": {"a b": ()}}, {"at": ("45",)},
+        {"desk": "440106"}, {"desk": "450106001"},
+    ],
+)  # fmt: skip
+def test_what_no_department_can_be_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        departments.check(structs.replace(WEATHER, **changes))
+
+
+def test_a_file_that_is_none_leaves_those_before_and_says_why(tmp_path: Path) -> None:
+    held = folder.DepartmentFolder(tmp_path)
+    assert held.current() == ()
+    folder.make_secret(tmp_path, "weather", False)
+    folder.put(tmp_path, WEATHER)
+    assert held.current() == (WEATHER,)
+    (folder.folder_of(tmp_path) / "fire.json").write_text("{}")
+    assert held.current() == (WEATHER,) and held.problem is not None and "fire.json" in held.problem[0]
+    folder.remove(tmp_path, "weather")
+    assert not list(folder.folder_of(tmp_path).glob("weather*"))
+    for strange in ("weather", "../weather", "x" * 99):
+        with pytest.raises(NotFound):
+            folder.remove(tmp_path, strange)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"order": 1}', b"x" * 5_000])
+def test_what_is_no_answer_is_refused_in_a_sentence_and_any_reply_is_one(data: bytes) -> None:
+    with pytest.raises(BadMessage):
+        wire.answer(data)
+    assert wire.take_reply(data).fate == "taken"
+
+
+class Taking:
+    """A department on the bus in memory: what it takes."""
+
+    def __init__(self) -> None:
+        self.heard: list[CapAlert] = []
+
+    async def serve(self, tier: Tier) -> None:
+        async def take(data: bytes) -> bytes:
+            self.heard += [cap_xml.read(data)] if data else []
+            return b"{}"
+
+        for what in ("alarm", "order", "hello"):
+            await tier.bus.serve(f"fc.department.weather.take.{what}", take)
+
+
+async def test_a_playbook_calls_duty_desks_and_a_restart_tells_nothing_twice(tmp_path: Path) -> None:
+    tier, end = await tier_in(tmp_path), Taking()
+    bus = users.folder_of(tmp_path / "data")
+    folder.folder_of(bus).mkdir(parents=True)
+    folder.put(bus, WEATHER)
+    playbooks(tier, PREPARED + 'departments = ["weather", "ghost"]\n')
+    await end.serve(tier)
+    async with tier.running() as node:
+        await until(lambda: WEATHER.role in node.desk.roster.by_role)
+        alarm = await say(tier, 1)
+        await until_what(tier, alarm, ["waits"])
+        (ready,) = (await tier.ask(OneAlarm(alarm.id))).applies
+        assert ready.draft.audience.desks == ("44.weather",)
+        assert await tier.said("calls department ghost, which has no duty desk here")
+        await tier.ask(LookAtAlarm(alarm.id, True))
+        await until(lambda: end.heard)
+        [line] = (await tier.ask(Departments())).lines
+        assert (line.here, line.desk, line.desk_name) == (True, "44.weather", "气象局值班室")
+        await until(lambda: {each.what for each in node.desks.alarms.book.alarms[alarm.id].decided} >= {"told"})
+    async with tier.running() as node:
+        other = await say(tier, 2, about="tower-2")
+        await tier.ask(LookAtAlarm(other.id, True))
+        await until(lambda: len(end.heard) > 1)
+        assert [each.msg_type for each in end.heard] == ["Alert", "Alert"]
+
+
+async def test_an_import_that_leaves_the_desk_out_has_it_put_back(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    bus = users.folder_of(tmp_path / "data")
+    folder.folder_of(bus).mkdir(parents=True)
+    folder.put(bus, WEATHER)
+    async with tier.running() as node:
+        await until(lambda: node.desk.roster.number_of(WEATHER.person))
+        number = node.desk.roster.number_of(WEATHER.person)
+        people = node.desk.roster.people
+        found = await import_people(tier.bus, PLACES, "a-1,陈,13800000001,440106001,flood\n".encode(), prune=True)
+        assert found.left == people
+        await until(lambda: node.desk.roster.people == 2)
+        assert node.desk.roster.number_of(WEATHER.person) == number
+        folder.remove(bus, "weather")
+        await until(lambda: node.desk.roster.people == 1)
