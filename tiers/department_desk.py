@@ -19,6 +19,7 @@ from fusioncmd.access import Actor
 from fusioncmd.alarm import cap_write
 from fusioncmd.alarm.book import Known
 from fusioncmd.api import departments as asked
+from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus
 from fusioncmd.bus.users import folder_of
 from fusioncmd.codes import Path
@@ -47,11 +48,11 @@ class DepartmentDesk:
     """`clock` gives seconds since 1970, `monotonic` seconds."""
 
     def __init__(
-        self, bus: Bus, desk: Desk, alarms: AlarmDesk, data: FilePath, reachable: Reachable,
+        self, bus: Bus, desk: Desk, alarms: AlarmDesk, data: FilePath, reachable: Reachable, recorder: Recorder,
         clock: Callable[[], float], monotonic: Callable[[], float],
     ) -> None:  # fmt: skip
         self._bus, self._desk, self._alarms, self._reachable = bus, desk, alarms, reachable
-        self._clock, self._monotonic = clock, monotonic
+        self._recorder, self._clock, self._monotonic = recorder, clock, monotonic
         self._folder = DepartmentFolder(folder_of(data))
         self._desks = DutyDesks(bus, desk.roster, desk.node)
         self._orders = DepartmentOrders(bus, desk, self._desks, monotonic)
@@ -96,6 +97,8 @@ class DepartmentDesk:
         known = {one.name: one for one in self._folder.current()}
         for name in [name for name, (one, _, task) in self._lanes.items() if known.get(name) != one or task.done()]:
             self._lanes.pop(name)[2].cancel()  # removed, or another now, or failed
+            if name not in known:
+                self._note(name, {"change": "removed"})
         for one in known.values():
             if one.name not in self._lanes:
                 self._begin(one)
@@ -118,8 +121,14 @@ class DepartmentDesk:
         task = asyncio.create_task(lane.run(), name=f"department {one.name}")
         task.add_done_callback(partial(_ended, one.name))
         self._lanes[one.name] = one, lane, task
+        shown = {f"{share.way} {n}": f"{share.subject}: {share.en}" for n, share in enumerate(shares(one, {}), 1)}
+        self._note(one.name, {"change": "shares"} | shown)
         for known in self._alarms.book.alarms.values():
             self._put(known, one, lane)
+
+    def _note(self, name: str, details: dict[str, str]) -> None:
+        """Of whom it shares with, the audit has each change, and all at each start."""
+        self._recorder.note(Entry(int(self._clock() * 1000), self._desk.node.code, "department", name, "", details))
 
     # --- what leaves
 

@@ -15,7 +15,7 @@ import structlog
 from fusioncmd.bus.port import Bus
 from fusioncmd.departments import subjects, wire
 from fusioncmd.departments.page import Counted
-from fusioncmd.errors import Problem
+from fusioncmd.errors import BusDown, Problem
 
 log = structlog.get_logger("departments")
 
@@ -118,6 +118,9 @@ class Lane:
         """None: not now."""
         try:
             reply = wire.take_reply(await self.bus.ask(subjects.takes(self.name, subject), data, TAKE_S_MAX))
+        except BusDown:  # nobody hears that subject
+            self._fail("it is not there", "对方未接入")
+            return None
         except Problem as problem:
             self._fail(problem.en, problem.zh)
             return None

@@ -51,7 +51,7 @@ class Desks:
         self.places = PlaceDesk(bus, desk, recorder, clock)
         at = AlarmPlaces(self.places, self.media.cameras)
         self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), at, data, recorder, clock)
-        self.departments = DepartmentDesk(bus, desk, self.alarms, data, reachable, clock, monotonic)
+        self.departments = DepartmentDesk(bus, desk, self.alarms, data, reachable, recorder, clock, monotonic)
         self.runs: list[Run] = [self.alarms.run, self.experts.run, self.departments.run]
 
     def problems(self) -> Iterator[Said]:

@@ -26,15 +26,16 @@ class DutyDesks:
 
     def __init__(self, bus: Bus, roster: Roster, node: Path) -> None:
         self._bus, self._roster, self._node = bus, roster, node
+        self._numbers: dict[str, int] = {}  # as of the last look
 
     def number(self, department: Department) -> int | None:
         """Of its duty desk, where it is in the roster."""
-        return self._known().get(department.person)
+        return self._numbers.get(department.person)
 
     async def tend(self, departments: Iterable[Department]) -> None:
         """What is missing is put there, and who is no desk any more leaves."""
         wanted = {one.person: one for one in departments if one.desk}
-        known = self._known()
+        known = self._numbers = self._known()
         if not self._roster.towns:
             return  # nobody was imported: towns have no numbers yet
         try:
