@@ -22,7 +22,7 @@ from fusioncmd.alarm import playbook as playbooks
 from fusioncmd.alarm import subjects
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Book, Known
-from fusioncmd.alarm.decided import Decided, Told, What
+from fusioncmd.alarm.decided import Decided, What
 from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.audit.entries import Deed, Entry, Recorder
@@ -56,9 +56,8 @@ class AlarmDesk:
         self._pending: OrderedDict[bytes, None] = OrderedDict()  # to be looked at by playbooks
         self._urgent: OrderedDict[bytes, None] = OrderedDict()  # and before those, as somebody is called or waits
         self._wake = asyncio.Event()
-        self.caught_up = asyncio.Event()
-        self.concerned: Callable[[Known], None] = lambda _: None  # told of each that was heard or decided about
         self.bad = 0
+        self.caught_up = asyncio.Event()
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
@@ -109,7 +108,7 @@ class AlarmDesk:
             log.error("alarms.bad_message", subject=stored.subject, seq=stored.seq, problem=problem.en)
             return
         alarm = self._places.narrowed(alarm)
-        self.concerned(self.book.hear(alarm))
+        self.book.hear(alarm)
         self._look_at(alarm.id, any(each.at_once for each, _ in self._places.applying(self._file.held, alarm)))
 
     def _look_at(self, ident: bytes, urgent: bool) -> None:
@@ -162,16 +161,6 @@ class AlarmDesk:
             known.alarm.id, known.alarm.path.code, what, by or f"playbook:{name}", self._now_ms, name, order,
             (words[0][:200], words[1][:200]),
         )  # fmt: skip
-        await self._keep(made, known)
-        if what in ("confirmed", "dismissed"):
-            self.concerned(known)
-
-    async def told(self, known: Known, department: str, told: Told) -> None:
-        """A department has that of it."""
-        by, alarm = f"department:{department}", known.alarm
-        await self._keep(Decided(alarm.id, alarm.path.code, "told", by, self._now_ms, told=told), known)
-
-    async def _keep(self, made: Decided, known: Known) -> None:
         await self._recorder.record(self._entry(made, known.alarm))
         await self._bus.store(subjects.decided(Path(made.path)), decisions.encode(made))
         self.book.decide(made)

@@ -15,9 +15,13 @@ from typing import Any
 import structlog
 from pyroaring import BitMap
 
+from fusioncmd import ids
 from fusioncmd.access import Actor
 from fusioncmd.alarm import cap_write
+from fusioncmd.alarm import decided as decisions
+from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.alarm.book import Known
+from fusioncmd.alarm.decided import Decided, Told
 from fusioncmd.api import departments as asked
 from fusioncmd.audit.entries import Entry, Recorder
 from fusioncmd.bus.port import Bus
@@ -60,7 +64,7 @@ class DepartmentDesk:
         self._answered: dict[str, Counted] = {}
         self._served: set[str] = set()
         self._here, self._here_s = wire.Here(), -GATEWAY_LOST_S
-        alarms.concerned = self._concerned
+        alarms.book.changed = self._concerned
 
     def answers(self) -> dict[type[Any], Answer]:
         return {asked.Departments: self.departments}
@@ -150,11 +154,19 @@ class DepartmentDesk:
             return None
 
         async def taken() -> None:
-            await self._alarms.told(known, one.name, due.told)
-            if one.name in self._lanes:
-                self._put(known, one, self._lanes[one.name][1])  # it may have ended just while it was told
+            await self._keep(known, one, due.told)
 
         return Errand(cap_write.written(due.alert), taken)
+
+    async def _keep(self, known: Known, one: Department, told: Told) -> None:
+        """What it has, in the audit and beside the alarm; where that ended meanwhile, it is told so now (`changed`)."""
+        alarm, at_ms = known.alarm, int(self._clock() * 1000)
+        made = Decided(alarm.id, alarm.path.code, "told", f"department:{one.name}", at_ms, told=told)
+        details = {"what": "told", "path": made.path, "event": alarm.event, "source": alarm.source}
+        details["kind"] = told.msg_type
+        await self._recorder.record(Entry(at_ms, made.by, "alarm", ids.to_text(alarm.id), details=details))
+        await self._bus.store(alarm_subjects.decided(alarm.path), decisions.encode(made))
+        self._alarms.book.decide(made)
 
     def _order(self, one: Department, ident: bytes) -> Errand | None:
         return self._orders.errand(ident, one)
