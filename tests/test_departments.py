@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from fusioncmd.alarm import cap_xml
@@ -19,7 +21,7 @@ from fusioncmd.bus import users
 from fusioncmd.departments import department as departments
 from fusioncmd.departments import folder, telling, wire
 from fusioncmd.departments.department import Department
-from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Unavailable
+from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Problem, Unavailable
 from fusioncmd.roster.load import import_people
 from gateways.alarm.department_alarms import SAID_AT_ONCE, SAID_PER_S, DepartmentAlarms
 from tests.alerts import alert
@@ -122,6 +124,26 @@ def test_no_department_ends_what_another_said_nor_says_what_it_may_not() -> None
     ):  # fmt: skip
         with pytest.raises(refused):
             said.alarms(WEATHER, data, at_ms, 0.0)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: f'{{"about": "{text}", "at": "44"}}'.encode()))
+def test_whatever_else_it_says_is_refused_in_a_sentence(data: bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        alarms_of().alarms(WEATHER, data, NOW_MS, 0.0)
+    assert refused.value.en.endswith(".") and refused.value.zh
+
+
+def test_of_an_area_that_goes_beyond_its_places_those_count() -> None:
+    def wide(info: object) -> tuple[str, ...]:
+        return "440103", "440106001", "440106002"
+
+    said = DepartmentAlarms(wide, lambda now_ms: make_id(1, now_ms), lambda lat, lon: "", "44", "44@fusioncmd")
+    data = alert("W1")
+    assert said.alarms(WEATHER, data, now_ms(data), 0.0)[0].nodes == ("440106001", "440106002")
+    towns = structs.replace(WEATHER, at=("440106002", "440103001"))
+    assert said.alarms(towns, alert("W2"), now_ms(data), 0.0)[0].nodes == ("440103001", "440106002")
+    with pytest.raises(Forbidden, match="lies beyond"):
+        said.alarms(structs.replace(WEATHER, at=("4402",)), alert("W3"), now_ms(data), 0.0)
 
 
 def test_who_says_too_much_waits() -> None:

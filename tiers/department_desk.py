@@ -73,8 +73,10 @@ class DepartmentDesk:
         if self._folder.problem is not None:
             yield self._folder.problem
         for name, (_, lane, _) in self._lanes.items():
-            if lane.problem is not None and lane.left:
-                en, zh = lane.problem
+            en, zh = lane.problem or ("", "")
+            if en and lane.here:
+                yield f"Department {name}: {en}", f"部门 {name}：{zh}"
+            elif en and lane.left:
                 yield (
                     f"{lane.left} messages wait for department {name}: {en}",
                     f"部门 {name} 有 {lane.left} 条消息待送：{zh}",
@@ -141,7 +143,7 @@ class DepartmentDesk:
             self._put(known, one, lane)
 
     def _put(self, known: Known, one: Department, lane: Lane) -> None:
-        if one.takes and self._due(known, one) is not None:
+        if one.takes and telling.is_due(known, one):
             lane.put(subjects.TAKE_ALARM, known.alarm.id)
 
     def _due(self, known: Known, one: Department) -> telling.Due | None:

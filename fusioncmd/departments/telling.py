@@ -42,6 +42,11 @@ def due(known: Known, department: Department, node: str, name_of: Callable[[str]
     return Due(alert, Told(kind, sent_ms, digest(known.alarm)))  # type: ignore[arg-type]  # no Ack, no Error
 
 
+def is_due(known: Known, department: Department) -> bool:
+    """Whether `due` would give anything; cheap, as it is asked of each alarm and department."""
+    return _kind(known, department, told_of(known, department.name)) is not None
+
+
 def told_of(known: Known, name: str) -> list[Told]:
     return [each.told for each in known.decided if each.told is not None and each.by == f"department:{name}"]
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from fusioncmd.alarm import cap_xml
-from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.alarm.alarm import Alarm, fewest
 from fusioncmd.departments.department import ANY, Department
 from fusioncmd.errors import BadMessage, Forbidden, Unavailable
 from gateways.alarm import hooks
 from gateways.alarm.from_cap import FromCap, Places
 from gateways.alarm.sources import CapSource, HookSource
 
+CHAINS_MAX = 2_000  # alerts of one department whose first is known; shed, the one not heard of for longest
 SAID_PER_S, SAID_AT_ONCE = 5.0, 100.0  # of one department; beyond: reject, and it says it again
 
 
@@ -57,16 +58,17 @@ class DepartmentAlarms:
             made = [self._posted(department, data, now_ms)]
         else:
             made = self._alerted(department, data, now_ms)
-        return [_within(department, structs.replace(alarm, source=department.source)) for alarm in made]
+        return [_given(department, structs.replace(alarm, source=department.source)) for alarm in made]
 
     def _alerted(self, department: Department, data: bytes, now_ms: int) -> list[Alarm]:
         alert = cap_xml.read(data)
         if alert.sender == self._own:
             raise BadMessage("It is an alert of this tier's own.", "该预警由本节点发出。")
-        from_cap = self._from_cap.setdefault(department.name, FromCap(self._places, self._make_id))
+        from_cap = self._from_cap.setdefault(department.name, FromCap(self._places, self._make_id, CHAINS_MAX))
         words = {word: event for event, said in department.gives.items() for word in said}
         events = {event: event for event in department.gives if event != ANY} | words
-        return from_cap.alarms(alert, CapSource(department.name, events=events), now_ms)
+        made = from_cap.alarms(alert, CapSource(department.name, events=events), now_ms)
+        return [structs.replace(alarm, nodes=_own(department, alarm.nodes)) for alarm in made]
 
     def _posted(self, department: Department, data: bytes, now_ms: int) -> Alarm:
         at = department.at[0] if len(department.at) == 1 else None
@@ -74,7 +76,14 @@ class DepartmentAlarms:
         return hooks.alarm_of(data, source, now_ms, self._make_id, self._at, self._serves)
 
 
-def _within(department: Department, alarm: Alarm) -> Alarm:
+def _own(department: Department, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Of an area that goes beyond its places, as areas of weather do, those; all of it, where there is none."""
+    found = {node for node in nodes if node.startswith(department.at)}
+    found |= {place for place in department.at for node in nodes if place.startswith(node)}
+    return fewest(found) or nodes
+
+
+def _given(department: Department, alarm: Alarm) -> Alarm:
     if ANY not in department.gives and alarm.event not in department.gives:
         given = ", ".join(department.gives)
         raise Forbidden(

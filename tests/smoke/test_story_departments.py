@@ -144,6 +144,12 @@ def test_a_duty_desk_is_in_the_audience_and_its_answer_in_the_figures(
     assert [total[name] for name in names] == [2, 2]
     answered = tier.process.ask("who", issued["id"], "--answered")["people"]
     assert {each["name"]: each["answer"] for each in answered} == {"气象局值班室": "在岗", "水务局值班室": "需要支援"}
+    page = tier.process.cli("departments", "list").out
+    assert (
+        "leaves →  take.order" in page
+        and "POST /departments/water/answer" in page
+        and "气象局值班室  440106001" in page
+    )
     tier.process.ask("cancel", issued["id"], "--text", "取消")
     cancel = until(lambda: next((each for each in weather.heard["take.order"] if each.msg_type == "Cancel"), None))
     assert [each.identifier for each in cancel.references] == [issued["id"]]
