@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from fusioncmd.alarm import cap_xml
+from fusioncmd.alarm import cap_write, cap_xml
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.cap import CapAlert
@@ -23,7 +24,9 @@ from fusioncmd.departments import folder, telling, wire
 from fusioncmd.departments.department import Department
 from fusioncmd.errors import BadInput, BadMessage, Forbidden, NotFound, Problem, Unavailable
 from fusioncmd.roster.load import import_people
+from gateways.alarm import feeds
 from gateways.alarm.department_alarms import SAID_AT_ONCE, SAID_PER_S, DepartmentAlarms
+from gateways.alarm.department_feed import KEPT_MAX, DepartmentFeed
 from tests.alerts import alert
 from tests.key_tier import Tier
 from tests.nats_server import until
@@ -161,7 +164,8 @@ def test_who_says_too_much_waits() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"public": None}, {"url": "https://x.cn/"}, {"takes": ("Smoke",)}, {"gives": {"a b": ()}}, {"at": ("45",)},
+        {"public": None}, {"url": "https://x.cn/"}, {"feed": True}, {"public": None, "feed": True},
+        {"takes": ("Smoke",)}, {"gives": {"a b": ()}}, {"at": ("45",)},
         {"desk": "440106"}, {"desk": "450106001"},
     ],
 )  # fmt: skip
@@ -176,6 +180,8 @@ def test_a_file_that_is_none_leaves_those_before_and_says_why(tmp_path: Path) ->
     folder.make_secret(tmp_path, "weather", False)
     folder.put(tmp_path, WEATHER)
     assert held.current() == (WEATHER,)
+    none = structs.replace(WEATHER, desk="")
+    assert departments.decode(msgspec.json.encode(none)) == none
     (folder.folder_of(tmp_path) / "fire.json").write_text("{}")
     assert held.current() == (WEATHER,) and held.problem is not None and "fire.json" in held.problem[0]
     folder.remove(tmp_path, "weather")
@@ -190,6 +196,24 @@ def test_what_is_no_answer_is_refused_in_a_sentence_and_any_reply_is_one(data: b
     with pytest.raises(BadMessage):
         wire.answer(data)
     assert wire.take_reply(data).fate == "taken"
+
+
+def test_a_feed_lists_the_newest_and_is_read_as_any_feed_of_alerts(tmp_path: Path) -> None:
+    feed, made = DepartmentFeed(tmp_path), []
+    for number in range(KEPT_MAX + 3):
+        one = known(of(id=make_id(number)), looked("confirmed", NOW_MS + number))
+        made.append(tell(one))
+        feed.put("fire", cap_write.written(made[-1]))
+    feed.put("fire", cap_write.written(made[-1]))
+    found = feeds.read(feed.atom("fire", "消防"), "http://127.0.0.1/departments/fire/feed.atom")
+    assert len(found.entries) == KEPT_MAX and not found.bad
+    last = found.entries[0].url.removeprefix("http://127.0.0.1/departments/fire/cap/").removesuffix(".xml")
+    assert cap_xml.read(feed.alert("fire", last)) == made[-1]
+    for strange in ("../fire", ".", "x", made[0].identifier, "a/b", ""):
+        with pytest.raises(NotFound):
+            feed.alert("fire", strange)
+    feed.keep(["water"])
+    assert not feeds.read(feed.atom("fire", "消防"), "http://127.0.0.1/").entries
 
 
 class Taking:

@@ -42,13 +42,13 @@ def gateway_exports(own: str, known: Iterable[Department]) -> Iterator[str]:
     for one in known:
         if one.by == "nats" and one.gives:
             yield _service(subjects.says_alarm(one.name), account_of(own, one))
-        elif one.by == "http":
+        elif one.by != "nats":
             yield from (_service(subjects.takes(one.name, what), own) for what in _taken(one))
 
 
 def gateway_imports(own: str, known: Iterable[Department]) -> Iterator[str]:
     for one in known:
-        if one.by == "http" and one.desk:
+        if one.by != "nats" and one.desk:
             answer = subjects.says_answer(one.name)
             yield _from(own, answer, answer)
 

@@ -1,13 +1,16 @@
-"""A CAP 1.2 alert as XML, in the order of its schema. With `cap_xml.py`, what knows lxml."""
+"""A CAP 1.2 alert as XML, in the order of its schema, and a feed of them. With `cap_xml.py`, what knows lxml."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from lxml import etree
 
 from fusioncmd.alarm.cap import Area, CapAlert, Info
 from fusioncmd.alarm.cap_xml import CAP_12
+
+ATOM = "http://www.w3.org/2005/Atom"
 
 
 def written(alert: CapAlert) -> bytes:
@@ -28,6 +31,27 @@ def written(alert: CapAlert) -> bytes:
     _put(root, "incidents", alert.incidents)
     for info in alert.infos:
         _info(etree.SubElement(root, f"{{{CAP_12}}}info"), info)
+    data: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return data
+
+
+def atom(ident: str, title: str, alerts: Sequence[CapAlert], link: Callable[[str], str]) -> bytes:
+    """A feed (RFC 4287) that links to `alerts`, which are the newest first."""
+    root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+
+    def put(at: etree._Element, tag: str, text: str) -> None:
+        etree.SubElement(at, f"{{{ATOM}}}{tag}").text = text
+
+    put(root, "id", ident)
+    put(root, "title", title)
+    put(root, "updated", _time(alerts[0].sent_ms if alerts else 0).replace("-00:00", "Z"))
+    for alert in alerts:
+        entry = etree.SubElement(root, f"{{{ATOM}}}entry")
+        put(entry, "id", f"urn:cap:{alert.sender}:{alert.identifier}")
+        put(entry, "title", next((info.headline or info.event for info in alert.infos), alert.msg_type))
+        put(entry, "updated", _time(alert.sent_ms).replace("-00:00", "Z"))
+        put(etree.SubElement(entry, f"{{{ATOM}}}author"), "name", alert.sender)
+        etree.SubElement(entry, f"{{{ATOM}}}link", type="application/cap+xml", href=link(alert.identifier))
     data: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return data
 

@@ -43,6 +43,7 @@ _gives = say(
 _at = say("The place that it speaks for (default: the node's); repeat.", "其可涉及的地点（默认为本节点地点）。")
 _desk = say("The town or village of its duty desk; orders can name it.", "值班室所在乡镇或村；指令可指定该值班室。")
 _url = say("It has no NATS: CAP is posted to this URL.", "对方无 NATS：以 HTTP POST 向该地址发送 CAP。")
+_feed = say("It has no NATS: it fetches an Atom feed of CAP.", "对方无 NATS：由其获取 CAP 的 Atom 订阅源。")
 _at_once = say("Alarms leave before anybody has confirmed them.", "预警未经核实即通报。")
 _again = say("There is one of that name: change it.", "已有同名部门：更改。")
 
@@ -60,6 +61,7 @@ def add(
     ] = None,
     desk: Annotated[str, typer.Option("--desk", metavar="PLACE", autocompletion=complete_place, help=_desk)] = "",
     url: Annotated[str, typer.Option("--url", metavar="URL", help=_url)] = "",
+    feed: Annotated[bool, typer.Option("--feed", help=_feed)] = False,
     again: Annotated[bool, typer.Option("--again", help=_again)] = False,
     node: PlaceOption = "",
     data: DataOption = None,
@@ -73,13 +75,13 @@ def add(
             name=name, title=title, node=path.code, url=_checked(url), takes=tuple(takes or ()),
             severity=severity(grade), at_once=at_once, gives=dict(map(_given, gives or ())),
             at=tuple(places.find(text).code for text in at or ()) or (path.code,),
-            desk=places.find(desk).code if desk else "", public=None if url else "U" + "A" * 55,
+            desk=places.find(desk).code if desk else "", feed=feed, public=None if url or feed else "U" + "A" * 55,
         )  # fmt: skip
         folder.check_new(bus, made, again)
-        public, token = folder.make_secret(bus, name, bool(url))
+        public, token = folder.make_secret(bus, name, made.by != "nats")
         folder.put(bus, structs.replace(made, public=public), again)
         running = await taken_up(home, None)
-        key = None if url else folder.seed_file(bus, name)
+        key = folder.seed_file(bus, name) if made.by == "nats" else None
         if as_json:
             shell.print_json({"name": name, "key": key, "token": token, "running": running})
             return

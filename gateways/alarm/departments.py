@@ -6,6 +6,7 @@ The files of the tier say who they are; they are read again when they change. Th
 from __future__ import annotations
 
 import asyncio
+import base64
 import hmac
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from fusioncmd.departments.department import Department
 from fusioncmd.departments.folder import DepartmentFolder, token_of
 from fusioncmd.errors import BadInput, Forbidden, NotFound, Problem, Unavailable
 from gateways.alarm.department_alarms import DepartmentAlarms
+from gateways.alarm.department_feed import DepartmentFeed
 from gateways.alarm.desk import Desk
 from gateways.alarm.posting import Posting
 
@@ -38,7 +40,7 @@ class Departments:
         self._bus, self._desk, self._alarms, self._data, self._clock = bus, desk, alarms, bus_folder, clock
         self._folder = DepartmentFolder(bus_folder)
         self._served: set[str] = set()
-        self._posting = Posting()
+        self._posting, self.feed = Posting(), DepartmentFeed(bus_folder.parent)
         self.taken: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
@@ -48,6 +50,7 @@ class Departments:
         try:
             while True:
                 await self._serve_all()
+                self.feed.keep(one.name for one in self._folder.current() if one.feed)
                 if looked % HERE_EVERY_S == 0:
                     await self._say_here()
                 looked += 1
@@ -78,9 +81,11 @@ class Departments:
 
     def check(self, name: str, shown: str) -> None:
         """Forbidden: it does not show the token of that department."""
-        one = next((one for one in self._folder.current() if one.name == name and one.by == "http"), None)
+        one = next((one for one in self._folder.current() if one.name == name and one.by != "nats"), None)
         token = token_of(self._data, name) if one is not None else ""
-        if not token or not hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()):
+        basic = base64.b64encode(f"{name}:{token}".encode()).decode()
+        known = [hmac.compare_digest(shown.encode(), way.encode()) for way in (f"Bearer {token}", f"Basic {basic}")]
+        if not token or not any(known):
             raise Forbidden("The token of this department is not shown.", "未出示该部门的令牌。")
 
     def _known(self, name: str) -> Department:
@@ -95,7 +100,7 @@ class Departments:
         for one in self._folder.current():
             if one.by == "nats" and one.gives:
                 await self._serve(subjects.says_alarm(one.name), self._answering(one.name))
-            elif one.by == "http":
+            elif one.by != "nats":
                 for what in subjects.TAKEN:
                     await self._serve(subjects.takes(one.name, what), self._telling(one.name, what))
 
@@ -127,14 +132,26 @@ class Departments:
 
         return tell
 
+    async def _publish(self, name: str, data: bytes) -> wire.TakeReply:
+        try:
+            await asyncio.to_thread(self.feed.put, name, data)
+        except Problem as problem:
+            return wire.TakeReply(later=problem.en[:200])
+        return wire.TakeReply()
+
+    def atom(self, name: str) -> bytes:
+        return self.feed.atom(name, self._known(name).title)
+
     async def _post(self, name: str, what: str, data: bytes) -> wire.TakeReply:
         try:
             one = self._known(name)
-            if one.by != "http":
+            if one.by == "nats":
                 return wire.TakeReply(refused=f"{name} has a key of the bus now")
             token = token_of(self._data, name)
         except (NotFound, BadInput) as problem:
             return wire.TakeReply(later=problem.en)
+        if one.feed:
+            return wire.TakeReply() if what == subjects.TAKE_HELLO else await self._publish(name, data)
         if what == subjects.TAKE_HELLO:
             return await self._posting.hello(one.url)
         return await self._posting.post(one.url, what.partition(".")[2], data, token, self._clock())

@@ -61,6 +61,19 @@ async def department_answers(request: Asked) -> Response[bytes]:
     return Response(msgspec.json.encode(reply), status_code=status, media_type=MediaType.JSON)
 
 
+@get("/departments/{name:str}/feed.atom", media_type="application/atom+xml", sync_to_thread=False)
+def department_feed(request: Asked) -> bytes:
+    """What leaves to a department that fetches: the newest alerts."""
+    return _department(request).atom(request.path_params["name"])
+
+
+@get("/departments/{name:str}/cap/{file:str}", media_type="application/cap+xml", sync_to_thread=False)
+def department_alert(request: Asked) -> bytes:
+    """One of them."""
+    ident = request.path_params["file"].removesuffix(".xml")
+    return _department(request).feed.alert(request.path_params["name"], ident)
+
+
 def _department(request: Asked) -> Departments:
     known: Departments = request.app.state.departments
     known.check(request.path_params["name"], request.headers.get("authorization", ""))
@@ -81,7 +94,7 @@ def make_app(desk: Desk, departments: Departments, running: Callable[[], Any]) -
             yield
 
     return Litestar(
-        [cap_pushed, hooked, department_says, department_answers, health],
+        [cap_pushed, hooked, department_says, department_answers, department_feed, department_alert, health],
         state=State({"desk": desk, "departments": departments}, deep_copy=False),
         lifespan=[lifespan],
         exception_handlers={Problem: _problem, HTTPException: _refused},

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from fusioncmd.alarm import cap_out
+from fusioncmd.alarm import cap_out, cap_xml
 from fusioncmd.bus import users
 from fusioncmd.departments import folder
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
+from gateways.alarm import feeds
 from tests.alerts import ABROAD, alert
 from tests.nats_server import free_port
 from tests.smoke.alarm_tier import Tier
@@ -154,6 +156,22 @@ def test_a_duty_desk_is_in_the_audience_and_its_answer_in_the_figures(
     cancel = until(lambda: next((each for each in weather.heard["take.order"] if each.msg_type == "Cancel"), None))
     assert [each.identifier for each in cancel.references] == [issued["id"]]
     assert "has ended" in weather.say("say.answer", {"order": issued["id"], "answer": 0})["refused"]["en"]
+
+
+def test_who_only_fetches_finds_what_concerns_it_in_a_feed(tier: Tier, weather: ByNats) -> None:
+    token = departments(tier, "add", "fire", "--title", "消防", "--takes", "rainstorm", "--at-once", "--feed")["token"]
+    assert weather.say("say.alarm", alert("F1")) == {"taken": 1}
+    at = f"http://127.0.0.1:{tier.http}/departments/fire/feed.atom"
+
+    def fetched() -> list[feeds.Entry]:
+        found = httpx.get(at, auth=("fire", token), trust_env=False)
+        return [*feeds.read(found.content, at).entries] if found.status_code == 200 else []
+
+    entry = until(fetched)[0]
+    got = cap_xml.read(httpx.get(entry.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False).content)
+    assert (got.addresses, got.infos[0].event) == ("fire", "rainstorm")
+    for strange in (at, entry.url):
+        assert httpx.get(strange, auth=("fire", "x"), trust_env=False).status_code == 401
 
 
 def test_what_is_not_theirs_is_refused_with_a_sentence_and_counted(tier: Tier, weather: ByNats, water: ByHttp) -> None:
