@@ -173,6 +173,7 @@ RULES: dict[type[Any], Rule] = {
     places.PutPlaces: Rule(SEEING_TO, lambda question: {place.node for place in question.places}),
     places.Places: Rule(ANYONE, _place),
     places.NearPlaces: Rule(ANYONE, _place),
+    places.PlacesInSight: Rule(ANYONE, _place),
     api.Accounts: Rule(ADMINISTERING),
     api.AddAccount: Rule(ADMINISTERING, lambda question: (question.path,)),
     api.ChangeAccount: Rule(ADMINISTERING, lambda question: (question.path,) if question.path else ()),

@@ -68,6 +68,11 @@ class Nearby(Generic[T]):
                     found.append((away, thing))
         return sorted(found, key=lambda each: each[0])
 
+    def inside(self, low: Point, high: Point) -> Iterator[T]:
+        """Those of the cells that a box touches, some of which lie beside it. Others may come and go meanwhile."""
+        for cell in list(self._touched(_cell(low), _cell(high))):
+            yield from [thing for _, thing in self._cells.get(cell, ())]
+
     def nearest(self, centre: Point, metres_max: float) -> tuple[float, T] | None:
         """Looks ever further, so that what is near is found at once."""
         metres = 1_000.0
@@ -85,6 +90,9 @@ class Nearby(Generic[T]):
             _cell(Point(centre.lat - north, centre.lon - east)),
             _cell(Point(centre.lat + north, centre.lon + east)),
         )
+        return self._touched(low, high)
+
+    def _touched(self, low: tuple[int, int], high: tuple[int, int]) -> Iterator[tuple[int, int]]:
         if (high[0] - low[0] + 1) * (high[1] - low[1] + 1) > len(self._cells):
             yield from (cell for cell in self._cells if low[0] <= cell[0] <= high[0] and low[1] <= cell[1] <= high[1])
             return

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 
 from fusioncmd.errors import Unavailable
 from loadtest.alarm_terminal import Terminal
-from loadtest.alarm_world import LIMIT, Poster, World
+from loadtest.alarm_world import LIMIT, World, posting
 from loadtest.mqtt import Sensor
 
-CALM, TICK_S = 12.5, 0.02
+CALM, TICK_S, RETURN_S = 12.5, 0.02, 1.0
 DELIVERED_S_MAX = 30.0
 KINDS = ("sensor", "hook", "cap")
 
 
 @dataclass(slots=True)
 class Reporting:
-    """Each sensor once in each second, evenly over it; QoS 0 and 1 in turn. `late`: ticks in which some were left."""
+    """Each sensor once in each second, evenly over it; QoS 0 and 1 in turn. One whose connection is lost comes again,
+    as sensors do. `gone`: those that were lost."""
 
+    world: World
     sensors: list[Sensor]
     said: int = 0
     began_s: float = field(default_factory=time.monotonic)
+    gone: list[Sensor] = field(default_factory=list)
 
     async def run(self) -> None:
         """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report())
+            group.create_task(self._return())
+
+    async def _report(self) -> None:
         count = len(self.sensors)
         while True:
             due = int((time.monotonic() - self.began_s) * count)
@@ -33,6 +42,21 @@ class Reporting:
                 self.sensors[n % count].say("gas", CALM, n % count % 2)
             self.said = max(due, self.said)
             await asyncio.sleep(TICK_S)
+
+    async def _return(self) -> None:
+        while True:
+            await asyncio.sleep(RETURN_S)
+            for n, sensor in enumerate(self.sensors):
+                if sensor.lost:
+                    with contextlib.suppress(Unavailable, OSError, TimeoutError):
+                        self.sensors[n] = await self.world.sensor(sensor.name)
+                        self.gone.append(sensor)
+
+    @property
+    def acknowledged(self) -> tuple[int, int]:
+        """Reports with QoS 1 that were sent, and confirmed."""
+        every = (*self.sensors, *self.gone)
+        return sum(sensor.sent for sensor in every), sum(sensor.confirmed for sensor in every)
 
 
 @dataclass(slots=True)
@@ -42,28 +66,33 @@ class Probes:
     world: World
     terminal: Terminal
     sensors: list[Sensor]
-    poster: Poster
     ms: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     missed: list[str] = field(default_factory=list)
     sent: int = 0
+    cut: int = 0
 
     async def one(self, kind: str) -> None:
-        """Of another sensor each time: each crosses its limit, and is back."""
+        """Of another sensor each time: each crosses its limit, and is back. What is posted has a connection of its own,
+        as who posts now and then has."""
         self.sent += 1
         n, words = self.sent, f"probe {kind} {self.sent} ."
         began_s = time.monotonic()
         if kind == "sensor":
-            sensor = self.sensors[n % len(self.sensors)]
+            sensor = next(each for each in self.sensors[n % len(self.sensors) :] + self.sensors if not each.lost)
             value = LIMIT + n
             words = f" {value:g} %LEL"
             sensor.say("gas", value, n % 2)
         elif kind == "hook":
             said: dict[str, object] = {"about": f"probe-{n}", "headline": words}
-            self._look(await self.poster.hook("towers", said))
+            async with posting(self.world.alarms.http) as to:
+                self._look(await to.hook("towers", said))
         else:
-            self._look(await self.poster.cap(f"P{n}", words, self.world.at))
+            async with posting(self.world.alarms.http) as to:
+                self._look(await to.cap(f"P{n}", words, self.world.at))
         at_s = await self.terminal.first(words, DELIVERED_S_MAX)
-        if at_s is None:
+        if at_s is None and kind == "sensor" and sensor.lost:
+            self.cut += 1  # it would say so again; this one does not
+        elif at_s is None:
             self.missed.append(f"{kind} {n}")
         else:
             self.ms[kind].append(1_000 * (at_s - began_s))

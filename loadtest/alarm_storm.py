@@ -13,7 +13,7 @@ from fusioncmd.api.alarms import Alarms
 from fusioncmd.bus.port import ALARM, Stored
 from fusioncmd.errors import Problem
 from loadtest.alarm_sending import Probes
-from loadtest.alarm_world import Poster, World, poster
+from loadtest.alarm_world import World, posting
 from loadtest.measure import cost
 from loadtest.scenario import pause_until
 
@@ -45,14 +45,13 @@ async def storm(world: World, probes: Probes, name: str, count: int, distinct: i
     """`count` alarms about `distinct` things, evenly over so long; and now and then one that calls somebody."""
     made = Storm(distinct=distinct)
     before_seq, before = await _end(world), await _total(world)
-    probed = probes.sent
+    probed = probes.sent - probes.cut
     pids = {each: pid for each, pid in world.running.pids().items() if each in ("alarm", "node", "nats", "responder-1")}
     cpu = {each: cost(pid).cpu_s for each, pid in pids.items()}
     waits: set[bytes] = set()
 
     def decided(stored: Stored) -> None:
-        if (made := decisions.decode(stored.data)).playbook == "look-first":
-            waits.add(made.alarm)
+        waits.update(made.alarm for made in decisions.decode(stored.data) if made.playbook == "look-first")
 
     await world.running.bus.tail(ALARM, decided, from_seq=before_seq + 1, filters=(subjects.DECIDED_ALL,))
     began_s = time.monotonic()
@@ -69,10 +68,12 @@ async def storm(world: World, probes: Probes, name: str, count: int, distinct: i
         made.failed.append(f"after {SETTLED_S_MAX:.0f} s the node had not looked at all")
     made.looked_s = time.monotonic() - began_s - made.seconds
     probing.cancel()
-    await asyncio.gather(probing, return_exceptions=True)
+    (ended,) = await asyncio.gather(probing, return_exceptions=True)
+    if not isinstance(ended, asyncio.CancelledError):
+        made.failed.append(f"the alarms that call somebody ended: {ended!r}")
     made.cpu = {each: cost(pid).cpu_s - cpu[each] for each, pid in pids.items()}
     await _compare(world, made, name, before_seq)
-    made.listed = await _total(world) - before - (probes.sent - probed)
+    made.listed = await _total(world) - before - (probes.sent - probes.cut - probed)
     return made
 
 
@@ -80,19 +81,18 @@ async def _post(
     world: World, made: Storm, name: str, first: int, count: int, distinct: int, began_s: float, every_s: float
 ) -> None:
     """Each connection its share of them, each at its time or as soon after as the one before is answered."""
-    to: Poster = await poster(world.alarms.http)
-    for n in range(first, count, CONNECTIONS):
-        await asyncio.sleep(max(0.0, began_s + n * every_s - time.monotonic()))
-        made.posted += 1
-        asked_s = time.monotonic()
-        try:
-            status = await to.hook("storm", {"about": f"{name}-{n % distinct}", "headline": f"storm {n}"})
-        except Problem as problem:
-            made.failed.append(problem.en)
-            return
-        made.reply_ms.append(1_000 * (time.monotonic() - asked_s))
-        made.taken += status == 202
-    to.close()
+    async with posting(world.alarms.http) as to:
+        for n in range(first, count, CONNECTIONS):
+            await asyncio.sleep(max(0.0, began_s + n * every_s - time.monotonic()))
+            made.posted += 1
+            asked_s = time.monotonic()
+            try:
+                status = await to.hook("storm", {"about": f"{name}-{n % distinct}", "headline": f"storm {n}"})
+            except Problem as problem:
+                made.failed.append(problem.en)
+                return
+            made.reply_ms.append(1_000 * (time.monotonic() - asked_s))
+            made.taken += status == 202
 
 
 async def _probe(probes: Probes) -> None:

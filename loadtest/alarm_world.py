@@ -71,11 +71,14 @@ class World:
     async def sensors(self) -> list[Sensor]:
         room = asyncio.Semaphore(SENSORS_AT_ONCE)
 
-        async def one(name: str, password: str) -> Sensor:
+        async def one(name: str) -> Sensor:
             async with room:
-                return await connected(name, password, self.alarms.mqtt)
+                return await self.sensor(name)
 
-        return await asyncio.gather(*(one(name, password) for name, password in self.passwords.items()))
+        return await asyncio.gather(*map(one, self.passwords))
+
+    async def sensor(self, name: str) -> Sensor:
+        return await connected(name, self.passwords[name], self.alarms.mqtt)
 
 
 class Poster:
@@ -112,8 +115,14 @@ class Poster:
         self._writer.close()
 
 
-async def poster(port: int) -> Poster:
-    return Poster(*await asyncio.open_connection("127.0.0.1", port))
+@asynccontextmanager
+async def posting(port: int) -> AsyncIterator[Poster]:
+    """Connected while the block runs."""
+    made = Poster(*await asyncio.open_connection("127.0.0.1", port))
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @asynccontextmanager

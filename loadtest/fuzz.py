@@ -1,9 +1,10 @@
 """`python -m loadtest fuzz`: what strangers send, invented and bent by libFuzzer, and no parser may fail over it.
 
 Coverage-guided (atheris, a development extra), from the torture messages of RFC 4475 on: `--what` is one of sip (a
-whole agent, which believes every claim), sdp, stream, rtp, rtcp, floor, and of video rtcp-video, h264, vp8 (frames
-put together), forward (from a publisher over the bus to a viewer). An exception that is not the parser's own, an
-input that takes 2 s, or 1 GiB of memory, is a failure; its input is kept in the folder of `--keep`.
+whole agent, which believes every claim), sdp, stream, rtp, rtcp, floor; of video rtcp-video, h264, vp8 (frames put
+together), forward (from a publisher over the bus to a viewer); of alarms cap, cap-feed, hook, mqtt, alarm (as stored).
+An exception that is not the parser's own, an input that takes 2 s, or 1 GiB of memory, is a failure; its input is kept
+in the folder of `--keep`.
 """
 
 from __future__ import annotations

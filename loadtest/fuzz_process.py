@@ -7,7 +7,16 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["fusioncmd.floor", "fusioncmd.video", "fusioncmd.voice", "gateways.radio", "gateways.video"]
+    include=[
+        "fusioncmd.alarm",
+        "fusioncmd.floor",
+        "fusioncmd.gazetteer",
+        "fusioncmd.video",
+        "fusioncmd.voice",
+        "gateways.alarm",
+        "gateways.radio",
+        "gateways.video",
+    ]
 ):
     from loadtest.fuzz_targets import TARGETS
 

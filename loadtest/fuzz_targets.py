@@ -18,7 +18,7 @@ from gateways.radio.sip_reply import Flow
 from gateways.radio.sip_sdp import Unusable, read_offer
 from gateways.radio.sip_stream import Framing
 from gateways.radio.sip_syntax import BadSyntax
-from loadtest import fuzz_video
+from loadtest import fuzz_alarms, fuzz_video
 
 Target = Callable[[bytes], None]
 AGENT_INPUTS = 200  # then another: what one input leaves is there for the next
@@ -96,6 +96,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "floor": of_media(codec.decode),
     "rtcp-video": of_media(video_rtcp.parse),
     **fuzz_video.TARGETS,
+    **fuzz_alarms.TARGETS,
 }
 
 
@@ -115,6 +116,8 @@ def seeds(what: str) -> Iterator[bytes]:
         held = json.loads((Path(__file__).parent / "rfc4475.json").read_text("utf-8"))
         yield from (text.encode("latin-1") for text in held["messages"].values())
         yield from (_request(method) for method in ("INVITE", "REGISTER", "UPDATE", "BYE", "CANCEL", "ACK", "OPTIONS"))
+    elif what in fuzz_alarms.TARGETS:
+        yield from fuzz_alarms.seeds(what)
     elif what in fuzz_video.TARGETS:
         yield from fuzz_video.seeds(what)
     elif what == "rtcp-video":

@@ -100,7 +100,9 @@ class Sensor(asyncio.Protocol):
             raise Unavailable(f"{self.name} was not let in: {code}.", f"{self.name} 未获准接入：{code}。")
 
     def say(self, series: str, value: float, qos: int) -> None:
-        """Not waited for."""
+        """Not waited for; nothing where the connection was lost."""
+        if self.lost:
+            return
         ident = 0
         if qos:
             self.sent += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 
 from fusioncmd.exchange import belief, items, scope, wire
@@ -72,6 +73,26 @@ class Pair:
         total = sum(map(len, self.sent["down"])) + sum(map(len, self.sent["up"]))
         self.sent = {"down": [], "up": []}
         return total
+
+
+class FarPair(Pair):
+    """What is said comes `TRIP_MS` later, and loses nothing."""
+
+    TRIP_MS = 400
+
+    def __init__(self, upper: MemoryReplica, lower: MemoryReplica, pace: Pace) -> None:
+        super().__init__(upper, lower, pace)
+        self._coming: deque[tuple[int, Exchange, bytes]] = deque()
+
+    def step(self) -> None:
+        self.now_ms += STEP_MS
+        for way, own, peer in (("down", self.upper, self.lower), ("up", self.lower, self.upper)):
+            for data in own.due(self.now_ms):
+                self.sent[way].append(data)
+                self._coming.append((self.now_ms + self.TRIP_MS, peer, data))
+        while self._coming and self._coming[0][0] <= self.now_ms:
+            _, peer, data = self._coming.popleft()
+            peer.receive(data, self.now_ms)
 
 
 def slice_item(town: str, edition: int = 1, people: int = 1) -> tuple[bytes, bytes]:

@@ -18,11 +18,12 @@ class Post:
 
 @dataclass
 class HttpEnd:
-    """`script`: status lines with headers of the next replies, then 201."""
+    """`script`: status lines with headers of the next replies, then 201; `gone`: paths that are there no more."""
 
     port: int = field(default_factory=free_port)
     posts: list[Post] = field(default_factory=list)
     script: deque[str] = field(default_factory=deque)
+    gone: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -41,8 +42,8 @@ class HttpEnd:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
-            self.posts.append(Post(head[0].split()[1], headers, body))
-            status = self.script.popleft() if self.script else "201 Created"
+            self.posts.append(Post(path := head[0].split()[1], headers, body))
+            status = self.script.popleft() if self.script else "410 Gone" if path in self.gone else "201 Created"
             writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

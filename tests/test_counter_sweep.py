@@ -85,6 +85,7 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     experts.DrawExperts(make_id(1), (Need("fire", 1),)), experts.OneDraw(make_id(1)),
     experts.NoteDraw(make_id(1), "e1", "accepted"), places.PutPlaces((Place("p1", "Tank", "hazard", "440106"),)),
     places.Places(), places.NearPlaces((23.1, 113.3)), departments.Departments(),
+    places.PlacesInSight(23.0, 113.0, 24.0, 114.0),
 )  # fmt: skip
 
 
@@ -149,6 +150,7 @@ async def test_who_commands_a_county_is_refused_what_is_the_provinces(tmp_path: 
             video.HideSource(), video.TurnRoll("end"), video.Rolls(), video.Video("4402"),
             tracks.Tracks("4402"), tracks.PutTrack("kit-1", 23.1, 113.3, "4401"), tracks.EndTrack("44.01.kit-1"),
             places.PutPlaces((Place("p1", "Tank", "hazard", "440106"),)), places.NearPlaces((23.1, 113.3), node="4401"),
+            places.PlacesInSight(23.0, 113.0, 24.0, 114.0, "4401"),
         )  # fmt: skip
         for question in beyond:
             refused: Problem | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fusioncmd.exchange import bounds, items, wire
 from fusioncmd.exchange.evidence import ANSWERS_AT, RECEIVED_AT
-from tests.exchange_pair import TOWN, Pair, agreed, kinds, marks, order_item, replica
+from fusioncmd.exchange.pace import thin
+from tests.exchange_pair import TOWN, FarPair, Pair, agreed, kinds, marks, order_item, replica
 from tests.worlds import make_id
 
 
@@ -89,6 +90,24 @@ def test_nothing_is_kept_for_a_peer_that_is_cut_off() -> None:
     pair.lower.cut(pair.now_ms)
     pair.lower.intake._replica.put(items.container_key(order, TOWN), marks((ANSWERS_AT, 5)))
     assert pair.lower.idle and not pair.lower.due(pair.now_ms + 60_000)
+
+
+def test_orders_that_go_first_after_a_cut_are_not_said_again_because_a_digest_of_before_lacks_them() -> None:
+    """Over a satellite: what was said is on its way for as long as it takes to ask for it."""
+    pair = FarPair(replica(), replica(), thin(64_000))
+    pair.run(5_000)
+    pair.upper.cut(pair.now_ms)
+    pair.lower.cut(pair.now_ms)
+    items_of = [order_item(number)[:2] for number in range(1, 13)]
+    for key, value in items_of:
+        pair.lower.intake._replica.put(key, value)
+    pair.spent()
+    pair.upper.connect(pair.now_ms)
+    pair.lower.connect(pair.now_ms)
+    pair.run(5_000)
+    frames = [wire.read_frame(data) for data in pair.sent["up"]]
+    said = [entry.key for frame in frames for entry in frame.entries if isinstance(entry, wire.Plain)]
+    assert pair.same and sorted(said) == sorted(key for key, _ in items_of)
 
 
 def test_evidence_that_overtakes_its_order_waits_for_it() -> None:

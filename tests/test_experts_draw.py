@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import hmac
 import json
@@ -14,6 +15,7 @@ from fusioncmd.errors import BadInput
 from fusioncmd.experts import draw
 from fusioncmd.experts.draw import Listed, Need, commitment, drawn, replay
 from fusioncmd.experts.expert import Expert, listed
+from loadtest.draws import chi_square, run, tail
 
 SEED = bytes(range(32))
 FIRE, GAS = "fire", "gas"
@@ -23,11 +25,6 @@ def of(count: int, about: str = "draw-1", wanted: int = 2) -> Listed:
     return Listed(about, (Need(FIRE, wanted),), {f"e{i:04d}": (FIRE,) for i in range(count)}, ("li", "wang", "zhao"))
 
 
-def chi_square(counts: list[int]) -> float:
-    expected = sum(counts) / len(counts)
-    return sum((count - expected) ** 2 / expected for count in counts)
-
-
 def test_each_is_drawn_as_often_as_each_other() -> None:
     first, officials = Counter[str](), Counter[str]()
     digests = of(20)
@@ -35,8 +32,20 @@ def test_each_is_drawn_as_often_as_each_other() -> None:
         digest = hashlib.sha256(i.to_bytes(4, "big")).digest()
         first[draw.order(SEED, digest, b"expert", digests.experts)[0]] += 1
         officials[draw.order(SEED, digest, b"official", digests.officials)[0]] += 1
-    assert chi_square([first[name] for name in digests.experts]) < 43.8  # 19 degrees of freedom, p = 0.001
-    assert chi_square([officials[name] for name in digests.officials]) < 13.8  # 2 degrees
+    for counts, names in ((first, digests.experts), (officials, digests.officials)):
+        assert tail(*chi_square(counts[name] for name in names)) > 0.001
+    first["e0000"] += 300  # one of twenty who comes 30 % more often
+    assert tail(*chi_square(first.values())) < 0.001
+
+
+@pytest.mark.parametrize(("x", "freedom"), [(10.828, 1), (13.816, 2), (43.820, 19), (45.315, 20)])
+def test_the_chance_of_a_chi_square_is_as_in_the_tables(x: float, freedom: int) -> None:
+    assert tail(x, freedom) == pytest.approx(0.001, rel=1e-3)
+
+
+async def test_draws_with_conflicts_and_declines_favour_nobody() -> None:
+    result = await run(argparse.Namespace(draws=2_000, experts=60, seed=1))
+    assert result.good, result.failures
 
 
 def test_an_independent_script_replays_the_published_record() -> None:

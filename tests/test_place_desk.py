@@ -10,7 +10,7 @@ from msgspec import structs
 from fusioncmd.alarm import subjects
 from fusioncmd.api.alarms import Alarms, LookAtAlarm, OneAlarm
 from fusioncmd.api.cameras import AddCamera
-from fusioncmd.api.places import NearPlaces, Places, PutPlaces
+from fusioncmd.api.places import NearPlaces, Places, PlacesInSight, PutPlaces
 from fusioncmd.errors import BadInput, Forbidden
 from fusioncmd.places import reading
 from fusioncmd.places.place import Place, encode
@@ -62,6 +62,12 @@ async def test_places_are_put_found_and_removed_and_a_restart_knows_them(tmp_pat
         assert [
             line.place.id for line in (await tier.ask(NearPlaces((23.15, 113.35), 3.0, "", "protected"))).lines
         ] == ["school-1"]
+        seen = await tier.ask(PlacesInSight(23.14, 113.34, 23.155, 113.36))
+        assert {place.id for place in seen.places} == {"school-1", "tank-farm"} and seen.total == 2
+        await tier.ask(PutPlaces((structs.replace(SCHOOL, removed=True),)))
+        assert (await tier.ask(PlacesInSight(23.14, 113.34, 23.155, 113.36))).total == 1  # as it is now
+        with pytest.raises(BadInput):
+            await tier.ask(PlacesInSight(24, 113, 23, 114))
 
 
 async def test_a_playbook_for_a_kind_of_place_names_it_and_shows_its_cameras(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -17,6 +18,7 @@ from fusioncmd.ground import distance_m
 from fusioncmd.places import reading
 from fusioncmd.places.place import Place, decode, encode
 from fusioncmd.places.registry import Registry, matching
+from fusioncmd.places.sight import ACROSS, Box, Sight
 from tests.test_alarm_rules import of
 
 CSV = """id,name,kind,node,lat,lon,radius_m,people,cameras
@@ -125,3 +127,31 @@ def test_a_file_is_asked_in_questions_that_fit() -> None:
     made = list(asked.questions(places))
     assert [place for question in made for place in question.places] == places
     assert all(sum(len(encode(p)) for p in each.places) < limits.API_REQUEST_BYTES_MAX * 3 // 4 for each in made)
+
+
+def test_a_map_shows_each_place_while_they_are_few_and_else_how_many_there_are_where() -> None:
+    made = registry(
+        *many(3_000, (23.0, 24.0), (113.0, 114.0)), Place("school", "S", "protected", "440106", (23.5, 113.5))
+    )
+    near, whole = Box(23.49, 113.49, 23.51, 113.51), Box(22.0, 112.0, 25.0, 115.0)
+
+    def seen(box: Box, **more: Any) -> Sight:
+        sight = Sight(box, 50, **more)
+        for place in made.inside(box):
+            sight.add(place)
+        return sight
+
+    few = seen(near)
+    assert {place.id for place in few.each} == {
+        place.id for place in made.places.values() if place.where and near.south <= place.where[0] <= near.north
+        and near.west <= place.where[1] <= near.east
+    } and few.groups == () and 1 < few.total < 50  # fmt: skip
+    lots = seen(whole)
+    assert lots.kinds == {"enterprise": 3_000, "protected": 1} and all(group.many > 1 for group in lots.groups)
+    assert sum(group.many for group in lots.groups) + len(lots.each) == lots.total == 3_001
+    assert len(lots.groups) + len(lots.each) <= ACROSS**2
+    assert {group.kind for group in lots.groups} == {"enterprise", ""}
+    assert all(22.9 < group.lat < 24.1 and 112.9 < group.lon < 114.1 for group in lots.groups)
+    only = seen(whole, kinds=frozenset({"protected"}))
+    assert [place.id for place in only.each] == ["school"] and only.kinds["enterprise"] == 3_000
+    assert seen(whole, node="4402").total == 0 and seen(Box(23.5, 113.5, 23.5, 113.5)).total == 1

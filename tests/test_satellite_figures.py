@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import socket
 
 import pytest
 
+from fusioncmd.errors import BadInput, Unavailable
 from loadtest.link.fork import Fork
 from loadtest.link.link import Link
 from loadtest.link.packets import TCP_HEADER_BYTES, UDP_HEADER_BYTES, Flow, Payload, Profile
 from loadtest.link.quantities import MS, S
 from loadtest.link.shaper import Line
 from loadtest.output import Result
+from loadtest.satellite import plan, scenario
 from loadtest.satellite.figures import NEVER, ROWS, by_rank, first_full_s, holds, percentile, tell
+from loadtest.satellite.world import Thin
 
 RATE_BPS = 64_000
 
@@ -95,3 +99,54 @@ async def test_a_datagram_goes_over_the_link_of_the_address_that_it_comes_from_a
             assert one.counters("up").packets == other.counters("up").packets == 1
     for each in (hub, *kit.values()):
         each.close()
+
+
+def given(**changes: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    scenario.add_arguments(parser)
+    found = parser.parse_args([])
+    vars(found).update(changes)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"loss": 100.0}, "--loss"), ({"outage": "1s"}, "--outage"), ({"people": 0}, "--people"),
+     ({"only": "busy,x"}, "--only"), ({"over": "radio"}, "--over"), ({"rtt": "long"}, "a time"),
+     ({"rate": "fast"}, "--rate")],
+)  # fmt: skip
+async def test_what_is_asked_wrongly_is_refused_before_anything_is_started(
+    changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        await scenario.main(given(**changes, json=False))
+
+
+def test_how_long_it_takes_is_said_beforehand_and_bounds_it() -> None:
+    parts = plan.parts(120, 120, 600)
+    assert [part.name for part in parts] == list(scenario.PARTS)
+    assert all(part.about_s < part.most_s for part in parts)
+    said = plan.told(parts[2:3])
+    assert said.startswith("About 11 minutes, 24 at most") and "outage" in said and "quiet" not in said
+
+
+async def test_a_part_that_comes_to_no_end_or_cannot_be_measured_is_missed_and_the_others_go_on() -> None:
+    parts = (plan.Part("quiet", "", 0, 0.01), plan.Part("busy", "", 0, 5), plan.Part("outage", "", 0, 5))
+    run = scenario.Run(given(), Thin(RATE_BPS, 0, 0.0, 1), "satellite", parts)
+
+    async def for_ever() -> dict[str, float]:
+        await asyncio.sleep(60)
+        return {"never": 1.0}
+
+    async def cannot() -> dict[str, float]:
+        raise Unavailable("The clip does not come.", "片段未开始上传。")
+
+    async def can() -> dict[str, float]:
+        return {"measured": 1.0}
+
+    for name, what in (("quiet", for_ever), ("busy", cannot), ("outage", can), ("away", for_ever)):
+        await run.part(name, what)
+    assert run.measured == {"measured": 1.0}
+    assert run.missed == [
+        "satellite, quiet: it did not end within 0 s.", "satellite, busy: The clip does not come.",
+    ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from aioquic.quic.packet_builder import QuicDeliveryState
 
@@ -44,6 +46,41 @@ def test_after_an_outage_of_ten_minutes_the_order_comes_at_once_and_the_link_is_
     down, up = world.kit_node.turns[1:]
     assert not down[1] and up[1] and up[0] - back_s < 1.5
     assert cut_s + 4 < down[0] < cut_s + 31  # 5 s where something was said, 30 s where nothing was
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.06, 0.12, 0.18])
+def test_whenever_an_outage_ends_a_node_that_waited_for_its_link_has_its_order_through(phase_s: float) -> None:
+    """It says nothing into a link that is cut: the order goes when the hub's end has turned."""
+    world = World()
+    world.connect()
+    keep_uploading(world, world.now_s + 200)
+    world.run(for_s=5)
+    world.cut(True)
+    world.run(for_s=40 + phase_s)
+    lately = world.now_s - 20
+    assert sum(world.bytes_sent(way, lately) for way in ("up", "down")) / 20 < 700  # short probes: 2.5 MB an hour
+    back_s = world.now_s
+    world.cut(False)
+    world.run(lambda: world.hub_end.up, 2)
+    assert world.now_s - back_s < 0.95
+    world.run(for_s=0.05)  # its node is told, and says what waits
+    order = exchange(os.urandom(800))
+    world.hub_end.say(Class.ORDERS, order)
+    world.run(lambda: order in world.kit_node.of(Class.ORDERS), 2)
+    assert world.now_s - back_s < 1.45
+
+
+def test_an_order_that_is_lost_on_a_quiet_link_is_said_again_after_little_more_than_a_round_trip() -> None:
+    world = World()
+    world.connect()
+    world.run(for_s=5)
+    said_s, order = world.now_s, exchange(os.urandom(300))
+    world.hub_end.say(Class.ORDERS, order)
+    world.cut(True, direction="down")
+    world.run(for_s=0.2)
+    world.cut(False)
+    world.run(lambda: order in world.kit_node.of(Class.ORDERS), 5)
+    assert world.now_s - said_s < 1.8
 
 
 def test_an_outage_of_days_in_which_more_was_said_than_packet_numbers_of_two_bytes_can_tell() -> None:

@@ -100,6 +100,24 @@ def test_a_kit_that_was_revoked_while_away_is_refused_when_it_returns_with_its_t
     assert "revoked" in world.hub_refused[-1].en
 
 
+def test_a_kit_that_was_revoked_in_an_outage_and_ran_on_is_told_when_the_link_is_back() -> None:
+    """What the hub said to it then went into nothing."""
+    world = World()
+    world.connect()
+    world.cut(True)
+    world.run(for_s=60)
+    world.revoked = {KIT_NODE.name}
+    world.hub.judge_again()
+    world.run(for_s=30)
+    heard = len(world.hub_node.heard)
+    world.kit.say(Class.ORDERS, exchange("from one who is revoked"))
+    world.cut(False)
+    world.run(lambda: world.kit.refused is not None, 20)
+    assert "revoked" in world.kit.refused.en and "撤销" in world.kit.refused.zh  # type: ignore[union-attr]
+    world.run(for_s=40)
+    assert not world.kit.up and not world.hub_end.up and len(world.hub_node.heard) == heard
+
+
 def test_a_kit_that_is_revoked_while_it_is_there_is_hung_up() -> None:
     world = World()
     world.connect()

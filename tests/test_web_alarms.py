@@ -12,13 +12,15 @@ import pytest
 from tests.web_engines import WEB, program
 
 PROGRAM = """
-import { circle, gathered, grounds, remembered, ringing, RUNG_MAX } from "./rules.mjs";
+import { circle, gathered, grounds, inTurn, remembered, ringing, RUNG_MAX, SEVERITIES } from "./rules.mjs";
 import { readFileSync } from "node:fs";
 const { heard, rung, now, spots, near, alarms, counties } = JSON.parse(readFileSync("input.json", "utf8"));
 const many = remembered(Array.from({ length: RUNG_MAX }, (_, i) => `a${i}`), ["new", "a499"]);
 console.log(JSON.stringify({
+  turn: inTurn(heard).map((one) => one.id),
   rings: ringing(heard, new Set(rung), now).map((one) => one.id),
-  marks: gathered(spots, (one) => one.severity, near).map((one) => one.all.map((each) => each.id)),
+  marks: gathered(spots, (one) => SEVERITIES.indexOf(one.severity), near, 20)
+    .map((one) => one.all.map((each) => each.id)),
   grounds: [...grounds(alarms, counties)],
   many: [many.length, many[0], many.at(-1)], twice: remembered(["a"], ["a"]),
   round: circle(60, 113, 111320, 4),
@@ -70,6 +72,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_an_extreme_alarm_rings_once_while_it_is_new_and_nobody_has_looked(found: dict[str, Any]) -> None:
     assert found["rings"] == ["new", "late"]
     assert found["many"] == [500, "a1", "new"] and found["twice"] == ["a"]
+
+
+def test_what_nobody_has_looked_at_stands_first_the_gravest_of_it_and_the_newest(found: dict[str, Any]) -> None:
+    assert found["turn"] == ["new", "rung", "late", "old", "severe", "seen", "nothing", "past"]
 
 
 def test_marks_that_would_cover_each_other_are_one_under_the_gravest(found: dict[str, Any]) -> None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path as FilePath
 
 from msgspec import structs
 
 from fusioncmd import api, ids
 from fusioncmd.access import Actor
+from fusioncmd.alarm import exact
 from fusioncmd.alarm import playbook as playbooks
 from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.playbook import Playbook
@@ -23,15 +25,19 @@ from fusioncmd.api import alarms as asked
 from fusioncmd.codes import Path
 from fusioncmd.departments.department import department_roles
 from fusioncmd.errors import NotFound, Problem
-from fusioncmd.messages import Selector
+from fusioncmd.experts.expert import Expert
+from fusioncmd.messages import Order, Selector
 from fusioncmd.places.place import Place
 from fusioncmd.roster.duty import at_desks
+from fusioncmd.roster.numbers import role_of_one
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.grants import Credential
+from tiers.alarm_people import AlarmPeople
 from tiers.desk import Desk
 from tiers.problems import Said
 
 FOLDER = "auto"
+COMES = ("不能到场 / no", "能到场 / yes")  # what experts may answer
 
 
 class AlarmOrders:
@@ -39,6 +45,7 @@ class AlarmOrders:
 
     def __init__(self, desk: Desk, data: FilePath, neighbours: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
         self._desk, self._folder, self._neighbours = desk, data / FOLDER, neighbours
+        self._people = AlarmPeople(desk.roster)
 
     def entropy(self) -> bytes:
         return os.urandom(ids.ENTROPY_BYTES)
@@ -53,14 +60,48 @@ class AlarmOrders:
             )
         nodes = playbooks.audience(playbook, alarm, self._neighbours)
         there = {self._there(code) for code in nodes}
-        below = tuple(sorted(code for code in there if code.startswith(own))) or (own,)
+        below, out = exact.named([code for code in there if code.startswith(own)] or [own], self._below)
+        mine = self._people.responsible(place, below)[0] if call.responsible and call.roles else ()
         return api.Draft(
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
-            text=playbooks.words(playbook, alarm, self._name, place.name if place else ""),
+            text=playbooks.words(call.text, alarm, self._name, place.name if place else ""),
             severity=call.severity or alarm.severity, answers=call.answers,
-            audience=Selector(below, call.roles, desks=self._desks(playbook)), receive_within_s=call.receive_within_s,
+            audience=Selector(below, (*call.roles, *mine), out, desks=self._desks(playbook)),
+            receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
+
+    def uncalled(self, playbook: Playbook, draft: api.Draft, place: Place | None) -> tuple[str, str]:
+        """Who is responsible for the place, and not meant by the order; empty: all are, or need not be."""
+        if not playbook.call.responsible or draft.audience is None:
+            return "", ""
+        missing = self._people.responsible(place, draft.audience.nodes)[1]
+        names = ", ".join(missing)
+        words = (
+            f"Not called, as they are no people of these places: {names}.",
+            f"不在所呼叫地点名册中，未呼叫：{names}。",
+        )
+        return words if missing else ("", "")
+
+    async def call_experts(
+        self, playbook: Playbook, known: Known, place: Place | None, order: Order, experts: Iterable[Expert]
+    ) -> tuple[bytes, tuple[Expert, ...]]:
+        """An order to those of them who are in the roster, beside `order`; and who is not. Asked again, it is the same.
+        NotFound: nobody is, or no key was granted for orders without a hand."""
+        people = [(expert, self._people.number(expert.id, expert.phone)) for expert in experts]
+        numbers = [number for _, number in people if number is not None]
+        if not numbers:
+            raise NotFound("None of them is in the roster.", "均不在名册中。")
+        at = tuple(sorted({self._desk.roster.person(number).place for number in numbers}))
+        call = playbook.call
+        draft = api.Draft(
+            id=ids.make(ids.time_ms(order.id), sha256(b"experts" + order.id).digest()[: ids.ENTROPY_BYTES]),
+            status=order.status, severity=order.severity, answers=COMES,
+            text=playbooks.words(playbook.experts_text, known.alarm, self._name, place.name if place else ""),
+            audience=Selector(at, tuple(map(role_of_one, numbers))), receive_within_s=call.receive_within_s,
+            answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
+        )  # fmt: skip
+        return await self.issue(draft, known), tuple(expert for expert, number in people if number is None)
 
     def would(self, playbook: Playbook, known: Known, place: Place | None = None) -> asked.Applies:
         """The order that it would be now, and how many it means."""
@@ -92,6 +133,9 @@ class AlarmOrders:
                 "尚未授予自动下达密钥，预案仅作准备。",
             )
         return ring.own_key(self._folder, known.alarm.status, self._desk.now_ms)
+
+    def _below(self, code: str) -> list[str]:
+        return [place.code for place in self._desk.roster.divisions.children(Path(code))]
 
     def missing(self, held: Iterable[Playbook]) -> Iterator[Said]:
         """What playbooks name and nobody here is: such an order goes to everybody else."""

@@ -63,6 +63,10 @@ class Desk:
         """From now on what the node accepts is stated under the key that `own_key` gives."""
         self._issuing.own_key = own_key
 
+    def tell(self, told: Callable[[Order], None]) -> None:
+        """From now on `told` hears of each order that is issued here."""
+        self._issuing.told = told
+
     def room_by(self, check: Callable[[], None]) -> None:
         """From now on orders are refused where `check` raises."""
         self._issuing.check_room = check

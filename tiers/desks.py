@@ -13,6 +13,7 @@ from fusioncmd.reachable import Reachable
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from fusioncmd.trust.notices import Notices
+from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_desk import AlarmDesk
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
@@ -50,7 +51,10 @@ class Desks:
         self.media = Media(bus, desk, data, ticket_key, recorder, notices, clock, monotonic)
         self.places = PlaceDesk(bus, desk, recorder, clock)
         at = AlarmPlaces(self.places, self.media.cameras)
-        self.alarms = AlarmDesk(bus, desk, AlarmOrders(desk, data), at, data, recorder, clock)
+        orders = AlarmOrders(desk, data)
+        beside = AlarmBeside(desk, orders, at, self.media.video, self.experts)
+        self.alarms = AlarmDesk(bus, desk, orders, at, beside, data, recorder, clock)
+        desk.tell(self.alarms.note_issued)
         self.departments = DepartmentDesk(bus, desk, self.alarms, data, reachable, recorder, clock, monotonic)
         self.runs: list[Run] = [self.alarms.run, self.experts.run, self.departments.run]
 

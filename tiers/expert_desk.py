@@ -48,7 +48,7 @@ class ExpertDesk:
         self._officials, self._clock = officials, clock
         self._experts: dict[str, Expert] = {}
         self._draws: dict[bytes, Record] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time, self._read = asyncio.Lock(), asyncio.Event()
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
@@ -60,6 +60,7 @@ class ExpertDesk:
     async def run(self) -> None:
         """Reads what there is; where there are experts, a seed for the next draw is committed to from then on."""
         await (await self._bus.tail(EXPERT, self._fold)).caught_up()
+        self._read.set()
         if self._experts:
             async with self._one_at_a_time:
                 await self._seed()
@@ -126,6 +127,7 @@ class ExpertDesk:
     # --- draws
 
     async def draw(self, request: asked.DrawExperts, who: Actor) -> asked.DrawReply:
+        await self._read.wait()  # of half a registry nobody is drawn
         async with self._one_at_a_time:
             known = self._draws.get(request.id)
             if known is not None:
@@ -180,7 +182,8 @@ class ExpertDesk:
             return self._reply(after)
 
     async def draws(self, request: asked.Draws, who: Actor) -> asked.DrawsReply:
-        newest = sorted(self._draws.values(), key=lambda found: found.id, reverse=True)
+        wanted = (found for found in self._draws.values() if request.order in (None, found.order))
+        newest = sorted(wanted, key=lambda found: found.id, reverse=True)
         return asked.DrawsReply(tuple(map(self._reply, newest[: request.limit])), len(newest))
 
     async def one(self, request: asked.OneDraw, who: Actor) -> asked.DrawReply:

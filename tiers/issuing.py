@@ -46,6 +46,7 @@ class Issuing:
         self._judge, self._recorder, self.second_above = judge, recorder, second_above
         self.own_key: Callable[[], Credential] = lambda: own  # `Unavailable` while there is none that is good
         self.check_room: Callable[[], None] = lambda: None  # raises where the disk is full
+        self.told: Callable[[Order], None] = lambda _: None  # of each that is issued
         self._one_at_a_time = asyncio.Lock()
         self._unsure: dict[bytes, bytes] = {}  # sealed orders of which it is not known whether they are stored
 
@@ -109,6 +110,7 @@ class Issuing:
         self._ledger.fold_call(Stored(subject, sealed, 0))
         del self._unsure[order.id]
         reach("node.order_stored")
+        self.told(order)
 
     def check(self, order: Order, sealed: bytes) -> seals.Verified:
         """A new order: by whom it may be signed, of now, and what this node would compose; `SecondNeeded` when nothing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from fusioncmd.errors import BadInput, Problem
 from fusioncmd.places import registry
 from fusioncmd.places.place import PLACES_MAX, Place, decode, encode
 from fusioncmd.places.registry import Registry
+from fusioncmd.places.sight import Box, Sight
 from tiers.desk import Desk
 from tiers.serving import Answer
 
@@ -29,6 +31,7 @@ log = structlog.get_logger("places")
 
 DEED: Deed = "place"
 LOOKED_AT_ONCE = 5_000  # then whatever else the node has to do
+SIGHTS_MAX = 64  # that are kept for who asks the same, until a place changes; the oldest goes
 
 
 class PlaceDesk:
@@ -37,10 +40,13 @@ class PlaceDesk:
     def __init__(self, bus: Bus, desk: Desk, recorder: Recorder, clock: Callable[[], float]) -> None:
         self._bus, self._desk, self._recorder, self._clock = bus, desk, recorder, clock
         self.registry = Registry()
+        self._sights: OrderedDict[tuple[asked.PlacesInSight, str], asked.SightReply] = OrderedDict()
+        self._of_changes = 0
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
-        return {asked.PutPlaces: self.put, asked.Places: self.places, asked.NearPlaces: self.near}
+        return {asked.PutPlaces: self.put, asked.Places: self.places, asked.NearPlaces: self.near,
+                asked.PlacesInSight: self.in_sight}  # fmt: skip
 
     async def start(self) -> None:
         """Returns when all that is stored was read."""
@@ -104,3 +110,27 @@ class PlaceDesk:
         found = self.registry.near(request.at, request.within_km * 1_000, node, request.kind)
         lines = tuple(asked.PlaceLine(place, round(away, 1)) for away, place in found[: request.limit])
         return asked.PlacesReply(lines, len(found))
+
+    async def in_sight(self, request: asked.PlacesInSight, who: Actor) -> asked.SightReply:
+        node = self._desk.place(request.node, who).code
+        box = Box(request.south, request.west, request.north, request.east)
+        if not (box.south <= box.north and box.west <= box.east):
+            raise BadInput("A box is: south, west, north, east.", "范围应为：南、西、北、东。")
+        registry, key = self.registry, (request, node)
+        changes = registry.changes
+        if changes != self._of_changes:
+            self._sights.clear()
+            self._of_changes = changes
+        if key in self._sights:
+            return self._sights[key]
+        sight = Sight(box, request.limit, node, frozenset(request.kinds))
+        for i, place in enumerate(registry.inside(box), 1):
+            sight.add(place)
+            if i % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        reply = asked.SightReply(sight.each, sight.groups, sight.total, sight.kinds)
+        if registry.changes == changes:
+            self._sights[key] = reply
+            if len(self._sights) > SIGHTS_MAX:
+                self._sights.popitem(last=False)
+        return reply

@@ -136,6 +136,11 @@ class VideoDesk:
             found.append(asked.Called(call.node, call.id, one.place, call.until_ms, call.by))
         return tuple(found)
 
+    @property
+    def shown(self) -> asked.Shown | None:
+        """What is before everybody below, and whether it is live."""
+        return self._shown_now(self._now_ms)
+
     def _shown_now(self, now_ms: int) -> asked.Shown | None:
         was = self._shown
         if was is None:

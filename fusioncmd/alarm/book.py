@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.decided import Decided
@@ -16,6 +16,8 @@ from fusioncmd.alarm.decided import Decided
 ALARMS_MAX = 20_000  # known to a node; shed, the one of which was heard longest ago
 DECIDED_MAX = 64  # kept of one alarm; shed, the oldest but the first
 
+K = TypeVar("K")
+V = TypeVar("V")
 Standing = Literal["open", "confirmed", "dismissed", "over"]
 
 
@@ -49,6 +51,10 @@ class Book:
         self.changed: Callable[[Known], None] = lambda _: None  # of each that was heard or decided about
         self.alarms: OrderedDict[bytes, Known] = OrderedDict()
         self._done_ms: OrderedDict[tuple[str, str], int] = OrderedDict()  # (playbook, place) → when
+        self._beside: OrderedDict[tuple[str, str], tuple[int, bytes]] = OrderedDict()  # and what stands beside an order
+        self.prepared: OrderedDict[bytes, tuple[bytes, str]] = (
+            OrderedDict()
+        )  # order → for which alarm, by which playbook
         self.shed = 0
 
     def hear(self, alarm: Alarm) -> Known:
@@ -72,6 +78,10 @@ class Book:
         """Of an alarm that is known no more, nothing is kept but when a playbook was done."""
         if decided.what in ("issued", "prepared") and decided.playbook:
             self._note_done(decided)
+        if decided.what == "prepared" and decided.order is not None:
+            _put(self.prepared, decided.order, (decided.alarm, decided.playbook))
+        if decided.what in ("shown", "drawn") and decided.order is not None:
+            _put(self._beside, (decided.playbook, decided.path), (decided.at_ms, decided.order))
         known = self.alarms.get(decided.alarm)
         if known is None or decided in known.decided:
             return
@@ -92,9 +102,17 @@ class Book:
             if any(node.startswith(place) or place.startswith(node) for node in known.alarm.nodes):
                 yield known
 
+    def beside(self, playbook: str, place: str) -> tuple[int, bytes] | None:
+        """When that playbook last showed a camera or drew experts for that place, and beside which order."""
+        return self._beside.get((playbook, place))
+
     def _note_done(self, decided: Decided) -> None:
         key = decided.playbook, decided.path
-        self._done_ms[key] = max(decided.at_ms, self._done_ms.get(key, 0))
-        self._done_ms.move_to_end(key)
-        if len(self._done_ms) > ALARMS_MAX:
-            self._done_ms.popitem(last=False)
+        _put(self._done_ms, key, max(decided.at_ms, self._done_ms.get(key, 0)))
+
+
+def _put(held: OrderedDict[K, V], key: K, value: V) -> None:
+    held[key] = value
+    held.move_to_end(key)
+    if len(held) > ALARMS_MAX:
+        held.popitem(last=False)

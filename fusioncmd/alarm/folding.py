@@ -39,13 +39,13 @@ class _Known:
 class _Allowance:
     left: float
     at_ms: int
-    refused: int = 0
 
 
 class Folder:
     def __init__(self, begun_per_s: float = BEGUN_PER_S, begun_at_once: float = BEGUN_AT_ONCE) -> None:
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
         self._pace: OrderedDict[str, _Allowance] = OrderedDict()
+        self._limited: dict[str, int] = {}
         self._per_ms, self._at_once = begun_per_s / 1_000, begun_at_once
         self._due: OrderedDict[tuple[str, str], None] = (
             OrderedDict()
@@ -82,7 +82,7 @@ class Folder:
 
     def limited(self) -> dict[str, int]:
         """Sources that began too many, and how many alarms of theirs were not told."""
-        return {source: pace.refused for source, pace in self._pace.items() if pace.refused}
+        return self._limited
 
     def _begin(self, alarm: Alarm, now_ms: int) -> Alarm | None:
         """An end of what nobody knows is told too: whoever missed the beginning should know that it is over."""
@@ -111,13 +111,13 @@ class Folder:
         pace = self._pace.get(source)
         if pace is None:
             if len(self._pace) >= SOURCES_MAX:
-                self._pace.popitem(last=False)
+                self._limited.pop(self._pace.popitem(last=False)[0], None)
             pace = self._pace[source] = _Allowance(self._at_once, now_ms)
         self._pace.move_to_end(source)
         pace.left = min(self._at_once, pace.left + max(0, now_ms - pace.at_ms) * self._per_ms)
         pace.at_ms = max(pace.at_ms, now_ms)
         if pace.left < 1:
-            pace.refused += 1
+            self._limited[source] = self._limited.get(source, 0) + 1
             return False
         pace.left -= 1
         return True

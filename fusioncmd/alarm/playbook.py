@@ -28,6 +28,7 @@ from fusioncmd.messages import Code, Role, Seconds, Severity
 PLAYBOOKS_MAX = 256  # in one file; reject
 FILE_BYTES_MAX = 256 * 1024  # reject
 NAMED_MAX = 5  # places that an order's text names
+EXPERTS_TEXT = "您被抽为专家，请答复能否到场。You are drawn as an expert; can you come?\n{where}：{headline}"
 Name = Annotated[str, Meta(pattern=r"\A[A-Za-z][A-Za-z0-9_-]{0,31}\Z")]
 Level = Literal["village", "town", "county", "city", "province"]
 Then = Literal["prepare", "issue"]
@@ -52,7 +53,8 @@ class When(Struct, frozen=True, forbid_unknown_fields=True):
 class Call(Struct, frozen=True, forbid_unknown_fields=True):
     """The order. `text` may name {headline}, {text}, {event}, {where} (the places), {place} (of the registry),
     {reading} and {source}. Each place that the alarm concerns is widened to `level`, where it lies lower; `neighbours`:
-    those that border on it too; `also`: these whatever comes. `severity`: as the alarm's, unless it is given."""
+    those that border on it too; `also`: these whatever comes. `responsible`: who is responsible for the registry's
+    place, beside those with `roles`. `severity`: as the alarm's, unless it is given."""
 
     text: Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX)]
     roles: Annotated[tuple[Role, ...], Meta(max_length=limits.SELECTOR_ROLES_MAX)] = ()
@@ -60,6 +62,7 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True):
     level: Level = "village"
     neighbours: bool = False
     also: Annotated[tuple[Code, ...], Meta(max_length=limits.SELECTOR_NODES_MAX)] = ()
+    responsible: bool = False
     severity: Severity | None = None
     receive_within_s: Seconds = 120
     answer_within_s: Seconds = 600
@@ -68,8 +71,10 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Playbook(Struct, frozen=True, forbid_unknown_fields=True):
-    """`once_s`: after it was done for a place, not again there for so long. `cameras`: so many of the nearest are
-    shown; `experts`: drawn from within `experts_km`; `departments`: told by name."""
+    """`once_s`: after it was done for a place, not again there for so long. Once its order is issued, of the `cameras`
+    nearest ones the first that is live is shown to everybody, and `experts` are drawn from within `experts_km`, with
+    the place where the alarm is as a party, and called with `experts_text`, which may name what `text` may.
+    `departments`: told by name."""
 
     name: Name
     call: Call
@@ -80,6 +85,7 @@ class Playbook(Struct, frozen=True, forbid_unknown_fields=True):
     cameras: Annotated[int, Meta(ge=0, le=4)] = 0
     experts: Annotated[tuple[Need, ...], Meta(max_length=NEEDS_MAX)] = ()
     experts_km: Annotated[float, Meta(gt=0, le=5_000)] = 100.0
+    experts_text: Annotated[str, Meta(min_length=1, max_length=limits.TEXT_CHARS_MAX)] = EXPERTS_TEXT
     departments: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
 
     @property
@@ -104,13 +110,14 @@ def read(data: bytes) -> tuple[Playbook, ...]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise BadInput(f"There are two playbooks {twice}.", f"预案 {twice} 重复。")
     for playbook in found:
-        _check_text(playbook)
+        for text in (playbook.call.text, playbook.experts_text):
+            _check_text(playbook, text)
     return found
 
 
-def _check_text(playbook: Playbook) -> None:
+def _check_text(playbook: Playbook, text: str) -> None:
     try:
-        named = {field for _, field, _, _ in string.Formatter().parse(playbook.call.text) if field is not None}
+        named = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
     except ValueError as error:
         raise BadInput(
             f"The text of playbook {playbook.name}: {error}.", f"预案 {playbook.name} 的正文无效：{error}。"
@@ -137,26 +144,20 @@ def applies(playbook: Playbook, alarm: Alarm, kind_of_place: str) -> bool:
 
 
 def audience(playbook: Playbook, alarm: Alarm, neighbours: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
-    """The places that are called. BadInput: more than an order can name."""
+    """The places that are called."""
     length = LENGTHS[Tier[playbook.call.level.upper()] - 1]
     own = [node[:length] for node in alarm.nodes]
     beside = [code for node in own for code in neighbours(node)] if playbook.call.neighbours else []
     held = sorted({*own, *beside, *playbook.call.also})
-    found = tuple(code for code in held if not any(code != other and code.startswith(other) for other in held))
-    if len(found) > limits.SELECTOR_NODES_MAX:
-        raise BadInput(
-            f"Playbook {playbook.name} would call {len(found)} places; {limits.SELECTOR_NODES_MAX} can be named.",
-            f"预案 {playbook.name} 将呼叫 {len(found)} 处，超过可指定的 {limits.SELECTOR_NODES_MAX} 处。",
-        )
-    return found
+    return tuple(code for code in held if not any(code != other and code.startswith(other) for other in held))
 
 
-def words(playbook: Playbook, alarm: Alarm, name_of: Callable[[str], str], place: str) -> str:
-    """The text of the order. `name_of`: of an administrative place; `place`: the name of the registry's."""
+def words(text: str, alarm: Alarm, name_of: Callable[[str], str], place: str) -> str:
+    """The text of an order. `name_of`: of an administrative place; `place`: the name of the registry's."""
     reading = next((each.what for each in alarm.evidence if each.kind == "reading"), "")
     where = "、".join(name_of(node) for node in alarm.nodes[:NAMED_MAX]) + "…" * (len(alarm.nodes) > NAMED_MAX)
     said = {
         "headline": alarm.headline, "text": alarm.text, "event": alarm.event, "where": where,
         "place": place or where, "reading": reading, "source": alarm.source,
     }  # fmt: skip
-    return playbook.call.text.format(**said)[: limits.TEXT_CHARS_MAX]
+    return text.format(**said)[: limits.TEXT_CHARS_MAX]

@@ -21,11 +21,13 @@ CAMERAS_SHOWN = 4  # of one alarm
 
 
 class Alarms(Question["AlarmsReply"], frozen=True):
-    """`alarms`: those that concern `node`, what is below it or above it, the newest first."""
+    """`alarms`: those that concern `node`, what is below it or above it, the newest first. `order`: only those for
+    which that was issued or prepared."""
 
     node: CodeOrNone = ""
     standing: Standing | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 100
+    order: Id | None = None
 
 
 class OneAlarm(Question["AlarmReply"], frozen=True):

@@ -60,9 +60,10 @@ class DrawExperts(Question["DrawReply"], frozen=True):
 
 
 class Draws(Question["DrawsReply"], frozen=True):
-    """`draws`: the newest first."""
+    """`draws`: the newest first. `order`: only those that are for it."""
 
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 50
+    order: Id | None = None
 
 
 class OneDraw(Question["DrawReply"], frozen=True):

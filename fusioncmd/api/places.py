@@ -8,7 +8,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from fusioncmd.api.question import CodeOrNone, Question, Verbs, parts
-from fusioncmd.places.place import Ident, Place, Where, encode
+from fusioncmd.messages import Latitude, Longitude
+from fusioncmd.places.place import Ident, Kind, Place, Where, encode
+from fusioncmd.places.sight import KINDS_MAX, Group
 
 PUT_MAX = 500  # in one question, and no more than fit into its bytes
 PAGE_MAX = 500
@@ -44,6 +46,19 @@ class NearPlaces(Question["PlacesReply"], frozen=True):
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 100
 
 
+class PlacesInSight(Question["SightReply"], frozen=True):
+    """`places-in-sight`: those of `node` and below in a box of a map, each of them or, where they are more than
+    `limit`, how many there are where (and those that are alone). `kinds`: no others; none given: all."""
+
+    south: Latitude
+    west: Longitude
+    north: Latitude
+    east: Longitude
+    node: CodeOrNone = ""
+    kinds: Annotated[tuple[Kind, ...], Meta(max_length=KINDS_MAX)] = ()
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 200
+
+
 class PutPlacesReply(Struct, frozen=True):
     added: int
     changed: int
@@ -63,10 +78,20 @@ class PlacesReply(Struct, frozen=True):
     next: Ident | None = None
 
 
+class SightReply(Struct, frozen=True):
+    """`total`: how many there are of the kinds that were asked for; `kinds`: of each kind in the box."""
+
+    places: tuple[Place, ...]
+    groups: tuple[Group, ...]
+    total: int
+    kinds: dict[str, int]
+
+
 VERBS: Verbs = {
     PutPlaces: ("put-places", PutPlacesReply),
     Places: ("places", PlacesReply),
     NearPlaces: ("near", PlacesReply),
+    PlacesInSight: ("places-in-sight", SightReply),
 }
 
 

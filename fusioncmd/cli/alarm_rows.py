@@ -25,6 +25,7 @@ SEVERITIES = {
 WHATS = {
     "confirmed": ("confirmed", "已核实"), "dismissed": ("dismissed", "已排除"), "waits": ("waits for a look", "待核实"),
     "prepared": ("prepared", "已备令"), "issued": ("issued", "已下达"), "failed": ("not issued", "未能下达"),
+    "shown": ("shown", "已展示"), "drawn": ("drawn", "已抽取专家"), "lacking": ("lacking", "未完成"),
     "told": ("told", "已通报"),
 }  # fmt: skip
 _STYLES = {"extreme": "bold red", "severe": "red", "moderate": "yellow"}
@@ -80,6 +81,20 @@ def places_at(reply: AlarmReply) -> list[Text]:
         rows.append(Text(plain(f"  {place.kind}: {place.name} ({place.id})  {people}".rstrip())))
     if reply.cameras:
         rows.append(Text(f"  {say('cameras', '摄像头')}: {plain('  '.join(reply.cameras))}"))
+    return rows
+
+
+def order_rows(lines: Sequence[AlarmLine], order: bytes) -> list[Text]:
+    """For which alarm an order is, by which playbook, and what was done beside it."""
+    rows = []
+    for line in lines:
+        mine = [each for each in line.decided if order in (each.order, each.calls)]
+        name = next((each.playbook for each in mine if each.playbook), "")
+        head = say(
+            f"alarm {ids.to_text(line.alarm.id)}, playbook {name}", f"预警 {ids.to_text(line.alarm.id)}，预案 {name}"
+        )
+        rows.append(Text(plain(f"{head}: {line.alarm.headline}")))
+        rows += [Text(plain(f"  {say(*WHATS[each.what])}  {each.by}  {say(*each.words)}".rstrip())) for each in mine]
     return rows
 
 

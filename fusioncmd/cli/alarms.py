@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -39,6 +40,7 @@ WordsOption = Annotated[str, typer.Option("--text", metavar="WORDS", help=_words
 _playbook = say("Of those that apply, this one.", "使用该预案。")
 _file = say("Playbooks to try (TOML); without it, the node's own.", "待试的预案文件；缺省为节点现用预案。")
 ASKED_MAX = asked.PAGE_MAX
+READY_MS_MAX = 50 * 60_000  # an order's id is good for an hour (orders.py)
 
 
 @app.command("list", help=say("What came, the newest first.", "列出预警，最新在前。"))
@@ -123,9 +125,7 @@ def issue(
             applies = [each for each in reply.applies if playbook in ("", each.playbook)]
             if len(applies) != 1 or applies[0].draft is None:
                 raise _which(applies)
-            prepared = next((d.order for d in reversed(reply.line.decided)
-                             if d.playbook == applies[0].playbook and d.what == "prepared"), None)  # fmt: skip
-            draft = structs.replace(applies[0].draft, id=prepared or applies[0].draft.id)
+            draft = structs.replace(applies[0].draft, id=_ready(reply.line, applies[0].playbook) or applies[0].draft.id)
             done = await commander.issue_or_propose(draft, await own_key(commander, keys, draft.status))
             tell_done(done, shell.load_divisions(divisions), as_json, follow_it=True)
             return isinstance(done, api.Issued)
@@ -170,6 +170,13 @@ async def _find(commander: Commander, text: str) -> bytes:
             f"最近 {ASKED_MAX} 条预警中有 {len(found)} 条以“{text}”结尾，请给出更多位。",
         )
     return found[0]
+
+
+def _ready(line: asked.AlarmLine, playbook: str) -> bytes | None:
+    """One id of all who touch it, as long as it is good: whoever is second issues nothing anew."""
+    prepared = [each for each in line.decided if each.playbook == playbook and each.what == "prepared"]
+    young = [each for each in prepared if time.time() * 1000 - each.at_ms < READY_MS_MAX]
+    return young[-1].order if young else None
 
 
 def _which(applies: list[asked.Applies]) -> BadInput | NotFound:

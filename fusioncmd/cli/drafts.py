@@ -14,6 +14,7 @@ from fusioncmd.cli.durations import within
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput
 from fusioncmd.messages import MsgType, Order, Selector, Severity
+from fusioncmd.roster.numbers import one_of_role
 from fusioncmd.words import say
 
 RECEIVE_S_DEFAULT, ANSWER_S_DEFAULT = 120, 600
@@ -129,7 +130,8 @@ def audience_words(selected: Selector, places: Divisions) -> str:
 
     words = named(selected.nodes)
     if selected.roles:
-        words += say(f"; only {', '.join(selected.roles)}", f"；仅限 {'、'.join(selected.roles)}")
+        roles = [_role(role) for role in selected.roles]
+        words += say(f"; only {', '.join(roles)}", f"；仅限 {'、'.join(roles)}")
     if selected.not_nodes:
         words += say(f"; not {named(selected.not_nodes)}", f"；不含 {named(selected.not_nodes)}")
     if selected.not_roles:
@@ -138,6 +140,11 @@ def audience_words(selected: Selector, places: Divisions) -> str:
         names = [desk.partition(".")[2] for desk in selected.desks]
         words += say(f"; and the duty desks of {', '.join(names)}", f"；及部门值班室 {'、'.join(names)}")
     return words
+
+
+def _role(role: str) -> str:
+    one = one_of_role(role)
+    return role if one is None else say(f"person {one}", f"人员 {one}")
 
 
 def _place(code: str, places: Divisions) -> str:

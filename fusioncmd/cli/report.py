@@ -12,7 +12,11 @@ import typer
 from rich.text import Text
 
 from fusioncmd import api, limits
+from fusioncmd.api.alarms import Alarms
+from fusioncmd.api.experts import Draws
 from fusioncmd.cli import shell
+from fusioncmd.cli.alarm_rows import order_rows
+from fusioncmd.cli.expert_rows import draw_rows
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.people import pages
 from fusioncmd.cli.pictures import write_pictures
@@ -46,7 +50,8 @@ def report(
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
-    """An order after the fact: counts and speed per place and what people wrote, or one CSV line per person."""
+    """An order after the fact: counts and speed per place, the alarm that it is for, who was drawn, what people wrote;
+    or one CSV line per person."""
 
     async def go() -> None:
         if as_csv and as_json and file is None:
@@ -62,11 +67,16 @@ def report(
             tally = await commander.ask(api.Tally(ident, code))
             course = await commander.ask(api.Course(ident, code))
             lines, total = await said(commander, ident, code, limit)
+            begun = await commander.ask(Alarms(code, order=ident))
+            drawn = await commander.ask(Draws(order=ident))
         if as_json:
-            shell.print_json({"tally": tally, "course": course, "reports": lines, "reports_total": total})
+            about = {"alarms": begun.lines, "draws": drawn.lines}
+            shell.print_json({"tally": tally, "course": course, "reports": lines, "reports_total": total} | about)
             return
         shell.out.print(tally_view(tally, Screen(shell.out.width)))
         shell.say_line("")
+        for row in (*order_rows(begun.lines, ident), *(row for reply in drawn.lines for row in draw_rows(reply))):
+            shell.say_line(row)
         for line in speed_lines(course.rows):
             shell.say_line(line)
         _show(lines, total)

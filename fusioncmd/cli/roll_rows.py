@@ -1,43 +1,23 @@
-"""A roll call as lines: of a CSV file, and of a table."""
+"""A roll call as a table on the screen."""
 
 from __future__ import annotations
-
-import csv
-import io
-from datetime import UTC, datetime
 
 from rich.text import Text
 
 from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
-from fusioncmd.cli.rows import BYTE_ORDER_MARK, neutral
 from fusioncmd.codes import Path
 from fusioncmd.divisions import Divisions
 from fusioncmd.video.roll import Outcome, RollCall, Turn
 from fusioncmd.words import say
 
-HEADINGS = ("place", "name", "outcome", "called", "live", "over", "seen_s", "source", "who")
 OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "waiting": ("waits", "待点"), "called": ("called", "点名中"), "live": ("live", "已上线"),
     "present": ("present", "到位"), "absent": ("absent", "未到"), "skipped": ("skipped", "跳过"),
     "uncalled": ("not called", "未点"),
 }  # fmt: skip
 COLOURS: dict[Outcome, str] = {"live": "bold green", "present": "green", "absent": "bold red", "called": "bold yellow"}
-
-
-def roll_csv(call: RollCall, places: Divisions) -> str:
-    """One line for each place, in the order of the roll; times in UTC (ISO 8601), empty for never."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADINGS)
-    for one in call.turns:
-        times = (_iso(one.called_ms), _iso(one.live_ms), _iso(one.over_ms))
-        name = places.full_name(Path(one.place))
-        writer.writerow(
-            [one.place, neutral(name), one.outcome, *times, f"{one.seen_ms / 1_000:.1f}", one.source, neutral(one.who)]
-        )
-    return BYTE_ORDER_MARK + text.getvalue()
 
 
 def roll_lines(call: RollCall, places: Divisions) -> list[Text]:
@@ -56,7 +36,3 @@ def _cells(one: Turn, places: Divisions) -> list[Text]:
 
 def _time(at_ms: int) -> str:
     return shell.local_time(at_ms) if at_ms else ""
-
-
-def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds") if at_ms else ""

@@ -14,7 +14,8 @@ from fusioncmd.api import video as asked
 from fusioncmd.cli import shell
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.lists import aligned
-from fusioncmd.cli.roll_rows import OUTCOMES, roll_csv
+from fusioncmd.cli.roll_csv import roll_csv
+from fusioncmd.cli.roll_rows import OUTCOMES
 from fusioncmd.cli.video_view import asked_of, counted, show_roll
 from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander

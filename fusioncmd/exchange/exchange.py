@@ -43,7 +43,7 @@ class Exchange:
         self._leads, self._chance = leads, chance
         self._clock, self._rounds = Clock(), Rounds(pace)
         self._packer = Packer(replica, self.index, self.outbox, pace.message_bytes - FRAME_BYTES)
-        self._comparison = Comparison(self.index, self.outbox, pace)
+        self._comparison = Comparison(self.index, self.outbox, pace, self._flying)
         self._moved_ms = self._heard_ms = 0
         self._silent = False
         self._meanwhile: OrderedDict[bytes, None] = OrderedDict()  # orders that came while the pipe was cut
@@ -182,6 +182,13 @@ class Exchange:
         self.bytes_sent += sum(map(len, frames))
         self.messages_sent += len(frames)
         return frames
+
+    def _flying(self) -> set[bytes]:
+        """What is on its way as a whole through a pipe that loses nothing: a digest of before does not know of it."""
+        if not self.pace.reserved_bytes:
+            return set()
+        works = (work for flight in self.flow.flying.values() for work in flight.works)
+        return {work.key for work in works if isinstance(work, Item) and work.said is None}
 
     def _begin_round(self, at: int) -> None:
         idle = self.idle and at - self._moved_ms >= self.pace.quiet_ms

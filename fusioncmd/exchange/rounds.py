@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from fusioncmd.exchange import digests
@@ -16,8 +17,10 @@ Range = tuple[bytes, bytes, bytes]  # from, to below, and the peer's sum
 
 
 class Comparison:
-    def __init__(self, index: Index, outbox: Outbox, pace: Pace) -> None:
-        self._index, self._outbox, self.pace = index, outbox, pace
+    """`flying`: what is not said again, because it is on its way."""
+
+    def __init__(self, index: Index, outbox: Outbox, pace: Pace, flying: Callable[[], set[bytes]] = set) -> None:
+        self._index, self._outbox, self.pace, self._flying = index, outbox, pace, flying
 
     def differing(self, sums: bytes) -> list[Range]:
         """The kinds in which the peer holds something else."""
@@ -32,11 +35,9 @@ class Comparison:
         keys = self._index.keys(low, high)
         if self._index.sum_of(keys) == theirs:
             return
-        if not keys:
-            self._outbox.put(Want(low, high))
-        elif theirs == NO_SUM:
+        if keys and theirs == NO_SUM:
             self._say(keys)
-        elif len(keys) <= self.pace.listed_max:
+        elif len(keys) <= self.pace.listed_max:  # of none, too: what has come when it is said is not asked for
             self._outbox.put(List(low, high))
         else:
             bounds = digests.cuts(keys, low, high, self.pace.parts)
@@ -58,10 +59,9 @@ class Comparison:
             raise malformed()
         theirs = dict(zip(keys, marks, strict=True))
         mine = self._index.keys(*bounds)
+        self._say([key for key in mine if key not in theirs])
         for key in mine:
-            if key not in theirs:
-                self._outbox.put(Item(key))
-            elif self._index.mark(key) != theirs[key]:
+            if key in theirs and self._index.mark(key) != theirs[key]:
                 self._outbox.put(Item(key, None, whole=True))
         lacking = tuple(key for key in keys if key not in self._index.digests)
         if lacking:
@@ -77,8 +77,10 @@ class Comparison:
         self._say(self._index.keys(*bounds))
 
     def _say(self, keys: list[bytes]) -> None:
+        flying = self._flying()
         for key in keys:
-            self._outbox.put(Item(key))
+            if key not in flying:
+                self._outbox.put(Item(key))
 
 
 def _each(sums: bytes) -> list[bytes]:

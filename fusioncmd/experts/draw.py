@@ -6,13 +6,7 @@ Each name gets the key HMAC-SHA-256(seed, digest of the list | role | name), and
 first: an order that is uniform over all, whatever the names are, and has no modulo to be biased. Who declines is passed
 over, and the next in the same order comes: no draw is made again, so none can be made again until it pleases.
 
-Afterwards the seed is published with the record. Anybody replays it; this is all that is needed, with `record` as JSON:
-
-    key = lambda role, name: hmac.digest(bytes.fromhex(record["seed"]), digest + role + name.encode(), "sha256")
-    digest = hashlib.sha256(json.dumps(record["listed"], ensure_ascii=False, separators=(",", ":"),
-                                       sort_keys=True).encode()).digest()
-    assert hashlib.sha256(bytes.fromhex(record["seed"])).hexdigest() == record["commitment"]
-    order = sorted(record["listed"]["experts"], key=lambda name: key(b"expert", name))
+Afterwards the seed is published with the record, and anybody replays it: PROTOCOL.md, 15, has all that is needed.
 """
 
 from __future__ import annotations
@@ -77,14 +71,15 @@ def commitment(seed: bytes) -> str:
 
 def order(seed: bytes, digest: bytes, role: Role, names: Iterable[str]) -> list[str]:
     """`names` from the first to be asked to the last."""
-    return sorted(names, key=lambda name: hmac.digest(seed, digest + role + name.encode(), "sha256"))
+    start, digest_of = digest + role, hmac.digest
+    return sorted(names, key=lambda name: digest_of(seed, start + name.encode(), "sha256"))
 
 
 def drawn(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> Drawn:
     """BadInput: fewer are left than are needed. The needs are met in turn; nobody is drawn for two."""
     check(seed)
-    digest = listed.digest()
-    ranked = [name for name in order(seed, digest, b"expert", listed.experts) if name not in set(declined)]
+    digest, out = listed.digest(), set(declined)
+    ranked = [name for name in order(seed, digest, b"expert", listed.experts) if name not in out]
     taken: set[str] = set()
     found: dict[str, tuple[str, ...]] = {}
     for need in listed.needs:

@@ -12,6 +12,7 @@ from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.codes import LENGTHS
 from fusioncmd.ground import Nearby, Point
 from fusioncmd.places.place import RADIUS_M_MAX, Place
+from fusioncmd.places.sight import Box
 
 CLASSES_M = (200.0, 1_000.0, 5_000.0, RADIUS_M_MAX)  # radii up to here are looked for together
 AT_MAX = 8  # places at which one alarm is; the nearest middles
@@ -22,11 +23,13 @@ _COUNTY = LENGTHS[2]
 class Registry:
     def __init__(self) -> None:
         self.places: dict[str, Place] = {}
+        self.changes = 0  # so many times was one put
         self._near: tuple[Nearby[str], ...] = tuple(Nearby() for _ in CLASSES_M)
         self._seen: Nearby[str] = Nearby()  # those with cameras
 
     def put(self, place: Place) -> None:
         """It takes the place of what had its id, or ends it."""
+        self.changes += 1
         before = self.places.pop(place.id, None)
         if before is not None and before.where is not None:
             self._of(before).remove(Point(*before.where), before.id)
@@ -47,6 +50,14 @@ class Registry:
         )  # fmt: skip
         kept = [each for each in found if each[1].node.startswith(node) and kind in ("", each[1].kind)]
         return sorted(kept, key=lambda each: (each[0], each[1].id))
+
+    def inside(self, box: Box) -> Iterator[Place]:
+        """Those of a box, and some beside it. The registry may change meanwhile."""
+        low, high = Point(box.south, box.west), Point(box.north, box.east)
+        for near in self._near:
+            for ident in near.inside(low, high):
+                if (place := self.places.get(ident)) is not None:
+                    yield place
 
     def at(self, alarm: Alarm) -> list[Place]:
         """Where the alarm is: first the place that it names, then those within whose radius it lies, the nearest first.

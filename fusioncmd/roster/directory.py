@@ -16,7 +16,7 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadMessage, NotFound
 from fusioncmd.messages import RosterSlice, Selector, TownTable, decode
 from fusioncmd.roster.duty import at_desks
-from fusioncmd.roster.numbers import block, grows_from, number_of, slot_of, town_of
+from fusioncmd.roster.numbers import block, grows_from, number_of, one_of_role, slot_of, town_of
 from fusioncmd.roster.slices import check, packed_text, roles_of, utf8
 
 DECODED_TOWNS_MAX = 64
@@ -77,10 +77,8 @@ class Roster:
         meant = BitMap.union(*(self._place(code) for code in selector.nodes), BitMap())
         if selector.roles:
             meant &= BitMap.union(*(self._role(role) for role in selector.roles), BitMap())
-        for code in selector.not_nodes:
-            meant -= self._place(code)
-        for role in selector.not_roles:
-            meant -= self._role(role)
+        for others in (*map(self._place, selector.not_nodes), *map(self._role, selector.not_roles)):
+            meant -= others
         return meant | at_desks(self, selector.desks)
 
     def ranges(self, path: Path) -> Ranges:
@@ -242,8 +240,9 @@ class Roster:
         return self.members(path)
 
     def _role(self, role: str) -> BitMap:
-        """The bitmap itself, not a copy. A role that nobody has any more is as unknown as after a restart."""
-        found = self.by_role.get(role)
+        """Of a role itself, not a copy. One that nobody has any more is as unknown as after a restart."""
+        number = one_of_role(role)
+        found = self.by_role.get(role) if number is None else self.everyone & BitMap([number])
         if not found:
             known = ", ".join(sorted(name for name, numbers in self.by_role.items() if numbers)) or "-"
             raise NotFound(f"Nobody has the role {role!r}; known: {known}.", f"没有职责“{role}”；已有：{known}。")

@@ -7,6 +7,9 @@ from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadRoster
 from fusioncmd.messages import TownTable
 
+NUMBERS = 1 << 32
+ONE = "@"
+
 
 def number_of(town: int, slot: int) -> int:
     return town << 16 | slot
@@ -23,6 +26,18 @@ def slot_of(number: int) -> int:
 def block(town: int) -> tuple[int, int]:
     """The half-open range of a town's numbers."""
     return number_of(town, 0), number_of(town + 1, 0)
+
+
+def role_of_one(number: int) -> str:
+    """The role that one person has and nobody else: by it an order may mean somebody, without saying their name."""
+    return f"{ONE}{number}"
+
+
+def one_of_role(role: str) -> int | None:
+    """Whose role it is, where it is one person's alone."""
+    digits = role.removeprefix(ONE)
+    alone = role != digits and digits.isascii() and digits.isdecimal() and len(digits) <= len(str(NUMBERS))
+    return int(digits) if alone and int(digits) < NUMBERS else None
 
 
 def grows_from(before: tuple[str, ...], after: tuple[str, ...]) -> bool:

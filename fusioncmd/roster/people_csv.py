@@ -17,6 +17,7 @@ from operator import itemgetter
 from fusioncmd import codes, limits
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadCode, BadRoster
+from fusioncmd.roster.numbers import one_of_role
 from fusioncmd.roster.slices import Entry
 
 COLUMNS = ("id", "name", "phone", "village", "roles")
@@ -173,7 +174,10 @@ class _Judge:
         elif phone and (len(phone) > limits.PHONE_CHARS_MAX or not _PHONE.fullmatch(phone)):
             reason = f"{phone[:40]!r} is not a phone number", f"“{phone[:40]}”不是电话号码"
         elif place is not None and wanted is None:
-            reason = f"too many or too long roles: {roles[:60]!r}", f"职责过多或过长：“{roles[:60]}”"
+            reason = (
+                f"too many or too long roles, or @: {roles[:60]!r}",
+                f"职责过多、过长或以 @ 加数字为名：“{roles[:60]}”",
+            )
         elif place is not None and wanted is not None:
             self._people.by_town.setdefault(place[0], []).append(Entry(ident, name, phone, place[1], wanted))
             return
@@ -198,7 +202,7 @@ class _Judge:
 
     def _split(self, text: str) -> tuple[str, ...] | None:
         roles: tuple[str, ...] | None = tuple(dict.fromkeys(r for r in _ROLE_BREAK.split(text) if r))
-        if len(roles or ()) > limits.ROLES_PER_PERSON_MAX or any(len(r) > limits.ROLE_CHARS_MAX for r in roles or ()):
+        if len(roles or ()) > limits.ROLES_PER_PERSON_MAX or not all(map(_is_role, roles or ())):
             roles = None
         self._roles[text] = roles
         return roles
@@ -217,3 +221,8 @@ def _decode(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     raise BadRoster("The file is neither UTF-8, UTF-16 nor GB 18030 text.", "文件不是 UTF-8、UTF-16 或 GB 18030 文本。")
+
+
+def _is_role(role: str) -> bool:
+    """`@` and a number is one person's own."""
+    return len(role) <= limits.ROLE_CHARS_MAX and one_of_role(role) is None

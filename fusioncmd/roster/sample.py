@@ -39,7 +39,7 @@ def sample_rows(divisions: Divisions, people: int, seed: int) -> Iterator[Row]:
             number += 1
             yield (
                 f"{divisions.root.code}{number:08}",
-                _name(rng),
+                sample_name(rng),
                 f"100{rng.randrange(10**8):08}",
                 village,
                 ";".join(_roles(rng, nth)),
@@ -67,7 +67,7 @@ def _sizes(divisions: Divisions, villages: list[str], people: int, rng: random.R
     return [each + end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _name(rng: random.Random) -> str:
+def sample_name(rng: random.Random) -> str:
     given = rng.choice(_GIVEN)
     return rng.choice(_FAMILY) + (given + rng.choice(_GIVEN) if rng.random() < 0.8 else given)
 

@@ -12,7 +12,7 @@ from fusioncmd import gazetteer
 from fusioncmd.alarm import cap_xml
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.cap import Area, CapAlert, Info
-from fusioncmd.errors import NotFound, Problem
+from fusioncmd.errors import NotFound, Problem, Unavailable
 from fusioncmd.gazetteer import Gazetteer
 from gateways.alarm import hooks
 from gateways.alarm.from_cap import FromCap
@@ -78,6 +78,8 @@ class Desk:
             made = hooks.alarm_of(body, source, self._intake.now_ms, make_id, self._places.at, serves)
             await self.tell([made])
         except Problem as problem:
+            if isinstance(problem, Unavailable):
+                self._signatures.forget(signature)
             if source is not None:
                 self.refused[f"hook.{name}"] += 1
             log.warning("alarm.hook_refused", source=name[:64], problem=problem.en)

@@ -57,8 +57,11 @@ def read(data: bytes, at: str, alert_of: Callable[[Any], CapAlert] = cap_xml.fro
 def _entries(root: Any, at: str) -> Iterator[Entry]:
     host = urlsplit(at).hostname
     for entry in (*root.iterfind(f"{_ATOM}entry"), *root.iterfind("channel/item")):
-        url = _link(entry, at)
-        parts = urlsplit(url)
+        try:
+            url = _link(entry, at)
+            parts = urlsplit(url)
+        except ValueError:  # such as http://[
+            continue
         if parts.scheme in ("http", "https") and parts.hostname == host:
             ident = _text(entry, f"{_ATOM}id") or _text(entry, "guid") or url
             changed = _text(entry, f"{_ATOM}updated") or _text(entry, "pubDate")

@@ -87,6 +87,11 @@ class Signatures:
             raise BadInput("More is posted than can be told apart.", "推送过多，暂不接收。")
         self._seen[given] = now_s
 
+    def forget(self, header: str) -> None:
+        """It could not be kept: who posted it may post it again."""
+        if (found := _SIGNATURE.fullmatch(header.strip())) is not None:
+            self._seen.pop(bytes.fromhex(found[2]), None)
+
 
 def alarm_of(
     body: bytes, source: HookSource, now_ms: int, make_id: Callable[[int], bytes], at: Callable[[float, float], str],

@@ -8,6 +8,7 @@ exchange are taken, which are the same said twice.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from aioquic.quic.connection import END_STATES, QuicConnectionState, QuicNetworkPath
@@ -25,7 +26,7 @@ from gateways.satellite import wire
 from gateways.satellite.carrying import Kind
 from gateways.satellite.classes import Class
 from gateways.satellite.quic_connection import Connection
-from gateways.satellite.quic_recovery import ACK_S
+from gateways.satellite.quic_recovery import ACK_S, AWAY_S
 from gateways.satellite.quic_sending import HELLOS, Sending
 from gateways.satellite.rate import HEADERS_BYTES, Rate
 from gateways.satellite.turns import STREAMED, Turns, Unframing, frame
@@ -53,7 +54,10 @@ class Wire(Sending):
             self._end(0, "The hub has forgotten this connection.", "枢纽已不认识此连接。", False)
             return
         acked_s, path = connection.recovery.acked_s, self._path()
+        back_s = (connection.heard_s or 0.0) + AWAY_S if connection.recovery.long_away else math.inf
         connection.receive_datagram(data, address, now_s)
+        if connection.heard_s == now_s > back_s:
+            self._answer_at_once(now_s)
         if path is not None and self._path() != path:
             self._events.append(Moved(self._path()))
         if connection.recovery.acked_s != acked_s:
@@ -63,6 +67,13 @@ class Wire(Sending):
         self._not_before_s = 0.0
         self._close()
         self._take_events()
+
+    def _answer_at_once(self, now_s: float) -> None:
+        """The other end is heard again after an outage: no acknowledgement waits, and a probe of ours goes with it."""
+        for space in self.connection.recovery.spaces:
+            if space.ack_at is not None:
+                space.ack_at = now_s
+        self.connection._probe_pending = True
 
     def due(self, now_s: float) -> None:
         """The time that `timer` named has come."""

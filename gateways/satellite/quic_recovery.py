@@ -3,6 +3,7 @@
 RFC 9002 doubles the wait between probes; after an hour's outage the next one would come an hour later. Here it is
 bounded (`PROBE_S`), and a probe says anew what is not acknowledged, in the order of classes. So the first packet that
 comes through after an outage carries the most urgent. What is said twice may be acknowledged twice: `Sender` takes it.
+In an outage that lasts, probes are short and frequent, and what waits goes with one of them now and then, if urgent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from aioquic.quic.stream import QuicStreamSender
 from gateways.satellite.rate import Rate
 
 PROBE_S, URGENT_PROBE_S = 1.0, 0.45  # between probes that nothing answers; the second while something urgent waits
+AWAY_S, AWAY_PROBE_S = 3.0, 0.225  # without an acknowledgement for so long, a short probe each so often
 SPREAD_S = 0.15  # a round trip may last longer than usual by so much before anything is probed
+URGENT_SPREAD_S = 0.4  # and no more than so, while something urgent waits: who says little knows little of the spread
 ACK_S = 0.1  # that an acknowledgement waits for others: at 512 kbit/s one each packet is half of 64 kbit/s back
 DOUBLINGS_MAX = 8
 UNACKED_PACKETS_MAX = 64  # remembered; of what is older, nobody waits for an acknowledgement
@@ -79,13 +82,23 @@ class Recovery(QuicPacketRecovery):
     @max_ack_delay.setter
     def max_ack_delay(self, _: float) -> None: ...
 
+    @property
+    def long_away(self) -> bool:
+        """Nothing is acknowledged, since `AWAY_S` before it was last probed."""
+        last_s = float(self._time_of_last_sent_ack_eliciting_packet)
+        return self.rate.away and self.acked_s is not None and last_s - self.acked_s > AWAY_S
+
     def forget_round_trip(self) -> None:
         """On another path."""
         self._rtt_initialized, self._rtt_min, self._pto_count = False, float("inf"), 0
 
     def get_probe_timeout(self, *, include_max_ack_delay: bool = True) -> float:
         found = float(super().get_probe_timeout(include_max_ack_delay=include_max_ack_delay))
-        return found if not self._rtt_initialized else max(found, self._rtt_smoothed + SPREAD_S)
+        if not self._rtt_initialized:
+            return found
+        if self.rate.urgent:
+            found = min(found, self._rtt_smoothed + URGENT_SPREAD_S)
+        return max(found, self._rtt_smoothed + SPREAD_S)
 
     def get_loss_detection_time(self, *, amplification_limited: bool) -> float | None:
         space = self._get_loss_space()
@@ -103,6 +116,7 @@ class Recovery(QuicPacketRecovery):
         wait_s = self.get_probe_timeout(include_max_ack_delay=self.handshake_confirmed)
         if self._pto_count:
             bound_s = URGENT_PROBE_S if self.rate.urgent and self.handshake_confirmed else PROBE_S
+            bound_s = AWAY_PROBE_S if self.long_away else bound_s
             wait_s = min(wait_s * 2 ** min(self._pto_count, DOUBLINGS_MAX), bound_s)
         return float(self._time_of_last_sent_ack_eliciting_packet) + wait_s
 

@@ -11,7 +11,7 @@ from aioquic.tls import Epoch
 
 from gateways.satellite.classes import Class
 from gateways.satellite.quic_connection import Connection
-from gateways.satellite.quic_recovery import Sender
+from gateways.satellite.quic_recovery import URGENT_PROBE_S, Sender
 from gateways.satellite.rate import HEADERS_BYTES, PACKET_BYTES_MAX, Rate
 from gateways.satellite.turns import DATAGRAM_FRAME_BYTES, STREAMED, Turns
 from gateways.satellite.wire import Address
@@ -22,6 +22,9 @@ AGAIN_S = 0.02  # until something is tried again that found no way out
 PACKETS_AT_ONCE_MAX = 32  # of a handshake
 KEY_PACKETS_MAX = 1 << 20  # under one key; AES-GCM holds for 2^23 (RFC 9001, 6.6)
 ASK_BYTES = 300  # of what asks on another way
+SHORT_BYTES = 48  # of a probe in an outage
+ACK_ROOM_BYTES = 64  # that aioquic wants to be left for an acknowledgement
+WHOLE_S = 0.2  # after one that is not, another packet may go: of what is urgent
 HELLOS = len(STREAMED)  # the stream of hellos comes after those of the classes
 
 
@@ -37,7 +40,7 @@ class Sending:
         self.sent_wire_bytes = 0
         self._senders: dict[int, Sender] = {}
         self._hellos = bytearray()
-        self._not_before_s = 0.0
+        self._not_before_s = self._whole_s = 0.0
         self._is_open = self._asks = False
         self._packets = 0  # under the key that is used now
         connection.recovery._pacer = cast(Any, self)
@@ -78,7 +81,7 @@ class Sending:
         waits = self._has_data()
         if ack_s is not None:
             times.append(max(ack_s, self.rate.free_s) if waits else ack_s)
-        if waits and self._has_window():
+        if waits and self._has_window(now_s):
             times.append(self.rate.free_s)
         return max(min(at for at in times if at is not None), self._not_before_s)
 
@@ -90,7 +93,7 @@ class Sending:
         connection, rate = self.connection, self.rate
         rate.urgent = self.turns.urgent
         acks = self._ack_s()
-        free = rate.is_free(now_s) or connection._probe_pending
+        free = (rate.is_free(now_s) and not self._holds(now_s)) or connection._probe_pending
         if connection._close_pending or not self._may_carry():
             self._is_open = True
             order: list[Class] = []
@@ -105,7 +108,11 @@ class Sending:
         datagrams = sum(map(len, connection._datagrams_pending))
         if self._asks:
             connection._max_datagram_size = min(connection._max_datagram_size, ASK_BYTES)
+        size = connection._max_datagram_size
+        if self._is_short(now_s):
+            connection._max_datagram_size = SHORT_BYTES + (0 if acks is None else ACK_ROOM_BYTES)
         made = connection.datagrams_to_send(now_s)
+        connection._max_datagram_size = size
         self._is_open = self._asks = False
         if made:
             after = self._pending()
@@ -114,6 +121,22 @@ class Sending:
             self.turns.went(went, order)
             self._account(made, now_s)
         return made  # type: ignore[no-any-return, unused-ignore]
+
+    def _is_short(self, now_s: float) -> bool:
+        """A probe into an outage: whole only while something urgent waits, and not each of those."""
+        connection = self.connection
+        if not (connection._probe_pending and connection.recovery.long_away):
+            return False
+        if connection._close_pending or self._asks:
+            return False
+        if self.rate.urgent and now_s >= self._whole_s + URGENT_PROBE_S - AGAIN_S:
+            self._whole_s = now_s
+            return False
+        return True
+
+    def _holds(self, now_s: float) -> bool:
+        """In an outage nothing goes but probes, and what is urgent right after one that was whole."""
+        return self.connection.recovery.long_away and not self._whole_s <= now_s < self._whole_s + WHOLE_S
 
     def _account(self, made: list[tuple[bytes, Address]], now_s: float) -> None:
         for data, _ in made:
@@ -152,7 +175,7 @@ class Sending:
             size = PACKET_BYTES_MAX
         connection._max_datagram_size = size
         order: list[Class] = []
-        if self._has_window() or connection._probe_pending:
+        if self._has_window(now_s) or connection._probe_pending:
             room = size - PACKET_OVERHEAD_BYTES - sum(map(len, connection._datagrams_pending))
             room -= ACK_BYTES if self._ack_s() is not None else 0
             order, given = self.turns.take(now_s, room, self._pending(), early=not self.complete)
@@ -170,7 +193,9 @@ class Sending:
         paths = self.connection._network_paths
         return paths[0].addr if paths else None
 
-    def _has_window(self) -> bool:
+    def _has_window(self, now_s: float) -> bool:
+        if self._holds(now_s):
+            return False
         return self.rate.congestion_window - self.rate.bytes_in_flight >= self.rate.packet_bytes
 
     def _has_data(self) -> bool:

@@ -30,11 +30,11 @@ async def busy(world: World, seconds: float, seed: int) -> Measured:
     talk, campaign, trips = Talk(world), Campaign(world.hub.running.commander, world.people), list[Trip]()
     await talk.listen()
     began_s, had, lost, sent = time.monotonic(), clip.here(world, row), *_lost(world)
-    speaking = asyncio.create_task(talk.speak(seconds))
-    while time.monotonic() - began_s < seconds:
-        trips.append(await trip(world, campaign))
-        await asyncio.sleep(REST_S)
-    await speaking
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(talk.speak(seconds))
+        while time.monotonic() - began_s < seconds:
+            trips.append(await trip(world, campaign))
+            await asyncio.sleep(REST_S)
     took_s, came = time.monotonic() - began_s, clip.here(world, row) - had
     lost, sent = _lost(world)[0] - lost, _lost(world)[1] - sent
     own = lost / sent if sent and world.over == "satellite" else 0.0
@@ -42,12 +42,12 @@ async def busy(world: World, seconds: float, seed: int) -> Measured:
     shown += [NEVER] * (len(trips) * len(world.people) - len(shown))
     answered = [at_s for one in trips for at_s in one.answered_s]
     return {
-        "order of 300 bytes to the terminal, p50": percentile(shown, 0.5),
-        "order of 300 bytes to the terminal, p95": percentile(shown, 0.95),
+        "order of 300 bytes shown, p50": percentile(shown, 0.5),
+        "order of 300 bytes shown, p95": percentile(shown, 0.95),
         "answers back in the tally, p50": percentile(answered, 0.5),
         "answers back in the tally, p95": percentile(answered, 0.95),
         "orders that came, of those issued": 100 * sum(one.whole for one in trips) / len(trips),
-        "voice lost or later than 1 s, beyond the link's own": max(
+        "voice lost or 1 s late, beyond the link's": max(
             0.0, 100 * (talk.missing() / len(talk.said) - own)
         ),
         "voice, mouth to ear, p95": percentile(talk.delays_s(), 0.95),
@@ -63,7 +63,7 @@ async def outage(world: World, seconds: float, seed: int) -> Measured:
     note(f"{world.over}: the link is cut for {seconds:.0f} s")
     world.link.cut()
     await asyncio.sleep(seconds - BEFORE_S)
-    order, _ = await issue(world, campaign)
+    order, _ = await issue(campaign)
     await asyncio.sleep(BEFORE_S)
     world.link.heal()
     healed_s, samples = time.monotonic(), [(time.monotonic(), world.passed()[0])]
@@ -76,8 +76,8 @@ async def outage(world: World, seconds: float, seed: int) -> Measured:
             shown_s = min(found) - healed_s
     assert clip.here(world, row) >= 0
     return {
-        "after the outage: first order at the terminal": shown_s,
-        "after the outage: 95 % of the rate in use": full_s,
+        "after the outage: first order shown": shown_s,
+        "after the outage: 95 % of rate in use": full_s,
     }
 
 

@@ -33,8 +33,8 @@ class Trip(NamedTuple):
         return bool(self.answered_s) and max(self.answered_s) < ORDER_S_MAX
 
 
-async def issue(world: World, campaign: Campaign) -> tuple[bytes, float]:
-    """The order, and when the commander asked for it."""
+async def issue(campaign: Campaign) -> tuple[bytes, float]:
+    """To everybody at the kit: the order, and when the commander asked for it."""
     began_s = time.monotonic()
     issued = await campaign.issue(
         text=TEXT,
@@ -61,4 +61,4 @@ async def follow(world: World, campaign: Campaign, order: bytes, began_s: float)
 
 
 async def trip(world: World, campaign: Campaign) -> Trip:
-    return await follow(world, campaign, *await issue(world, campaign))
+    return await follow(world, campaign, *await issue(campaign))

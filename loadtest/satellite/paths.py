@@ -34,7 +34,7 @@ async def paths(world: World, seed: int) -> Measured:
     first, second = world.links
     cut_s = time.monotonic()
     first.cut()
-    order, _ = await issue(world, campaign)
+    order, _ = await issue(campaign)
     left = await pause_until(_carries(second.counters), CHANGE_S_MAX)
     await asyncio.sleep(AFTER_S)
     healed_s = time.monotonic()
@@ -55,7 +55,7 @@ async def paths(world: World, seed: int) -> Measured:
     return {
         "change of path: voice lost": PACKET_MS * talk.missing(healed_s, grace_s) if back else NEVER,
         "change of path: bytes of the clip lost": 0 if came else CLIP_BYTES - max(0, clip.here(world, row)),
-        "change of path: after it is wished for or possible": back_s - healed_s if back else NEVER,
+        "change of path: after it is possible": back_s - healed_s if back else NEVER,
         "the path is cut: voice lost": PACKET_MS * talk.missing(cut_s, healed_s) if left else NEVER,
         "the path is cut: orders lost": float(shown < len(world.people)),
     }

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Literal
 
 from fusioncmd import api, keys
@@ -23,6 +24,7 @@ from fusioncmd.cli.satellite_way import Satellite, Way
 from fusioncmd.cli.up import Tier
 from fusioncmd.errors import Unavailable
 from fusioncmd.roster.load import import_people
+from fusioncmd.roster.sample import sample_name
 from fusioncmd.trust import joining
 from loadtest import tree
 from loadtest.harness import BUS_WAIT_S, TICKET_S, free_ports
@@ -77,8 +79,12 @@ class World:
 
     def passed(self) -> tuple[int, int]:
         """Bytes that had the line, with headers: up, down."""
-        up, down = (sum(link.counters(way).line_bytes for link in self.links) for way in ("up", "down"))
-        return up, down
+        return passed(self.links)
+
+
+def passed(links: Sequence[Link]) -> tuple[int, int]:
+    up, down = (sum(link.counters(way).line_bytes for link in links) for way in ("up", "down"))
+    return up, down
 
 
 @contextlib.asynccontextmanager
@@ -101,9 +107,10 @@ async def running(folder: Path, over: Over, thin: Thin, people: int, behaviour: 
 
 @contextlib.asynccontextmanager
 async def two_tiers(
-    folder: Path, over: Over, thin: Thin, codes: tuple[str, str] = (HUB, KIT), voice: bool = True
-) -> AsyncIterator[tuple[Branch, Branch, tuple[Link, ...]]]:
-    """Linked; with `voice` each has floors and recorders, too."""
+    folder: Path, over: Over, thin: Thin, codes: tuple[str, str] = (HUB, KIT), voice: bool = True,
+    fill: Callable[[Branch, str], Awaitable[None]] | None = None,
+) -> AsyncIterator[tuple[Branch, Branch, tuple[Link, ...]]]:  # fmt: skip
+    """Linked; with `voice` each has floors and recorders, too. `fill(hub, code of the kit)` before there is a kit."""
     upper, lower = codes
     port, satellite_port = free_ports(2)
     comes_in = ("127.0.0.1", satellite_port if over == "satellite" else port)
@@ -119,6 +126,8 @@ async def two_tiers(
         linked = Linked(listens=listens)
         running = tree.up(folder / upper, upper, linked, lambda tier: fit(tier, with_kits))
         hub = Branch(upper, await stack.enter_async_context(running), None)
+        if fill is not None:
+            await fill(hub, lower)
         links = tuple([
             await stack.enter_async_context(
                 Link(comes_in, thin.profile(), seed=thin.seed + n, carries="udp" if over == "satellite" else "tcp")
@@ -152,11 +161,21 @@ def _recorder(tier: Tier) -> tuple[tuple[str, list[str]], ...]:
     return (("keep", [*argv, "--gib", "1", "--bus-key", str(key)]),)
 
 
-async def _roster(hub: Branch, kit: Branch, people: int) -> People:
-    villages = sorted(code for code in hub.running.places.names if len(code) == 12 and code.startswith(kit.code))
-    rows = (f"{kit.code}{n:04},陈{n},13{n:09},{villages[n % len(villages)]},flood" for n in range(people))
+async def fill(hub: Branch, town: str, people: int) -> None:
+    """The roster of the kit's town, at the hub: names and numbers that do not repeat each other more than people's."""
+    villages = sorted(code for code in hub.running.places.names if len(code) == 12 and code.startswith(town))
+    random = Random(f"roster/{town}/{people}")
+    phones = random.sample(range(10**9), people)
+    rows = (
+        f"{town}{n:05},{sample_name(random)},13{phone:09},{villages[n % len(villages)]},flood"
+        for n, phone in enumerate(phones)
+    )
     csv = "\n".join(("id,name,phone,village,roles", *rows, ""))
     await import_people(hub.running.bus, hub.running.places, csv.encode())
+
+
+async def _roster(hub: Branch, kit: Branch, people: int) -> People:
+    await fill(hub, kit.code, people)
 
     async def known() -> bool:
         return (await kit.running.commander.ask(api.Health())).people == people

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -61,6 +62,18 @@ name = "chemical-fire"
 when = {events = ["fire"], places = ["enterprise"]}
 cameras = 1
 call = {text = "{place}起火，请疏散。", answers = ["已疏散", "需要支援"]}
+[[playbook]]
+name = "tower-smoke"
+when = {events = ["smoke"], places = ["enterprise"]}
+cameras = 1
+experts = [{field = "化工", count = 1}]
+experts_km = 30
+[playbook.call]
+text = "{place}：{headline}"
+answers = ["已到岗", "需要支援"]
+roles = ["flood"]
+level = "county"
+responsible = true
 """
 PLACES = """id,name,kind,node,lat,lon,radius_m,people,cameras
 farm-5,南方化工,enterprise,440106001,23.15,113.35,300,13800000001,44.01.06.gate-1
@@ -73,6 +86,7 @@ class Tier:
 
     def __init__(self, folder: Path) -> None:
         self.http, self.mqtt, self.river = free_port(), free_port(), free_port()
+        self.films = shutil.which("ffmpeg") is not None
         self.feed: dict[str, bytes] = {"/feed.atom": b'<feed xmlns="http://www.w3.org/2005/Atom"/>'}
         data = folder / "data"
         data.mkdir()
@@ -88,7 +102,10 @@ class Tier:
         (data / "counties.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         rows = [f"{code},{lat},{lon}" for code, (lat, lon) in TOWNS.items()]
         (data / "towns.csv").write_text("\n".join(["code,lat,lon", *rows]))
-        self.options = "--gateways", 1, "--alarms", f"http={self.http},mqtt={self.mqtt}"
+        self.options: tuple[object, ...] = ("--gateways", 1, "--alarms", f"http={self.http},mqtt={self.mqtt}")
+        if self.films:
+            port = free_port()
+            self.options += "--cameras", f"{port}-{port}", "--video", free_port(), "--keep-gib", 0
         self.process: TierProcess
         self.passwords: dict[str, str] = {}
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +17,20 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.alerts import ABROAD, alert
+from tests.cameras import Pusher, ffmpeg
 from tests.smoke.alarm_tier import KEY, PLACES, Tier
 from tests.smoke.conftest import filled, tickets_of
 from tests.smoke.handset import Handset
+from tests.test_tidy import ROOT
 from tests.tier_process import until
+
+COUNTY, TOWN = "440106", "440106001"
+PLANT = "id,name,kind,node,lat,lon,radius_m,people,cameras\nplant-7,南方石化,enterprise,440106001,23.16,113.36,300"
+EXPERTS = """id,name,phone,place,fields,organisation,lat,lon
+e1,李一,13800000011,4401,化工,院一,23.15,113.35
+e2,李二,13800000012,4401,化工,南方石化,23.15,113.35
+e3,李一三,13800000013,4401,化工,院三,23.15,113.35
+"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +121,12 @@ def test_an_alert_of_the_weather_service_means_the_towns_in_its_polygon_and_no_o
     assert tier.cap("R1") == (202, {"alarms": 1})
     line = tier.alarm("rainstorm")
     assert line["alarm"]["nodes"] == ["440106001", "440106002"] and line["gravest"] == "extreme"
+    tried = tier.process.data.parent / "rain.toml"
+    tried.write_text(
+        '[[playbook]]\nname = "rain"\nwhen = {events = ["rainstorm"]}\ncall = {text = "{headline}"}\n', "utf-8"
+    )
+    (would,) = tier.process.ask("alarms", "dry", tried)["lines"]
+    assert would["applies"]["draft"]["audience"]["nodes"] == ["440106001", "440106002"]
     sent = datetime.now(UTC).isoformat(timespec="seconds")
     assert tier.cap("R2", kind="Cancel", refs=f"<references>cma@gd.cn,R1,{sent}</references>") == (202, {"alarms": 1})
     until(lambda: tier.alarm("rainstorm")["standing"] == "over")
@@ -144,3 +164,74 @@ def test_what_is_said_by_others_or_again_or_in_another_name_is_not_taken(tier: T
     time.sleep(0.3)
     events = [line["alarm"]["event"] for line in tier.process.ask("alarms", "list")["lines"]]
     assert len(events) <= before + 1 and events.count("flood") == 1
+
+
+def test_smoke_at_a_tower_calls_posts_town_and_enterprise_shows_the_camera_and_draws_experts(tier: Tier) -> None:
+    if not tier.films:
+        pytest.skip("ffmpeg is not installed here")
+    ask, folder = tier.process.ask, tier.process.data.parent
+    posts = {
+        p["number"] for p in ask("roster", "find", "", "--node", COUNTY, "--role", "flood", "--limit", 200)["people"]
+    }
+    others = [
+        p for p in ask("roster", "find", "", "--node", COUNTY, "--limit", 200)["people"] if p["number"] not in posts
+    ]
+    owner, stranger, *_ = sorted(others, key=lambda person: person["place"][:9] != TOWN)
+    (folder / "plant.csv").write_text(f"{PLANT},{owner['id']},44.01.06.001.tower\n", "utf-8")
+    ask("places", "import", folder / "plant.csv")
+    (folder / "experts.csv").write_text(EXPERTS, "utf-8")
+    ask("experts", "import", folder / "experts.csv")
+    tickets = tickets_of(tier.process, COUNTY, len(posts) + len(others))
+    clip = folder / "smoke.mp4"
+    subprocess.run(ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10:duration=60", "-c:v", "libx264",
+                          "-preset", "ultrafast", "-g", 10, clip), check=True, timeout=30)  # fmt: skip
+    push_to = ask("cameras", "add", "tower", "--place", TOWN, "--push", "rtmp")["push_to"]
+    with (
+        Pusher(clip, "flv", push_to),
+        Handset(tier.process.terminals, tickets[owner["number"]]) as enterprise,
+        Handset(tier.process.terminals, tickets[min(posts)]) as post,
+        Handset(tier.process.terminals, tickets[stranger["number"]]) as nobody,
+    ):
+        until(lambda: ask("cameras", "list")["cameras"][0]["state"] == "playing", 30.0)
+        said = {"about": "tower-9", "headline": "烟雾", "lat": 23.16, "lon": 113.36, "evidence": [["video", "tower"]]}
+        began_s = time.monotonic()
+        assert tier.hook(said, time.time()) == (202, {"alarms": 1})
+        line = until(lambda: next((one for one in ask("alarms", "list")["lines"]
+                                   if one["alarm"]["about"] == "tower-9"), None))  # fmt: skip
+        ident = line["alarm"]["id"]
+        tier.until_decided(ident, "waits")
+        ask("alarms", "confirm", ident, "--text", "画面属实")
+        tier.until_decided(ident, "prepared")
+        issued = ask("alarms", "issue", ident, "--playbook", "tower-smoke")
+        for device in (enterprise, post):
+            device.answer(device.order("南方石化：烟雾"), "已到岗")
+        assert time.monotonic() - began_s < 10.0  # of which most is commands that begin
+        total = until(lambda: (now := ask("watch", issued["id"], "--once")["total"])["answered"] == 2 and now)
+        assert total["targeted"] == len(posts) + 1 and not nobody.said
+        assert tier.until_decided(ident, "shown")["words"][0] == "44.01.06.001.tower"
+        drawn = tier.until_decided(ident, "drawn")
+        assert ask("video", "list")["shown"]["source"] == "44.01.06.001.tower"
+    draw = ask("experts", "draws", drawn["draw"])
+    assert draw["record"]["order"] == issued["id"] and "李一" in drawn["words"][1]
+    assert draw["record"]["listed"]["excluded"] == {"e2": "conflict: 南方石化"}
+    ask("experts", "note", drawn["draw"], draw["lines"][0]["id"], "declined")
+    declined = ask("experts", "draws", drawn["draw"])
+    assert replayed(draw)["化工"] == [draw["lines"][0]["id"]] and replayed(declined)["化工"] == [
+        declined["lines"][0]["id"]
+    ]
+    assert replayed(draw)["official"] == [draw["official"]] and declined["lines"][0]["id"] != draw["lines"][0]["id"]
+    report = ask("report", issued["id"])
+    assert report["alarms"][0]["alarm"]["id"] == ident and report["draws"][0]["record"]["id"] == drawn["draw"]
+    told = tier.process.here("report", issued["id"]).out
+    for words in (ident, "playbook tower-smoke", "44.01.06.001.tower", drawn["draw"], "李"):
+        assert words in told
+
+
+def replayed(draw: object) -> dict[str, list[str]]:
+    """By the script of PROTOCOL.md, as it stands there."""
+    script = re.search(r"```python replay\n(.*?)```", (ROOT / "PROTOCOL.md").read_text("utf-8"), re.DOTALL)
+    assert script is not None
+    ran = subprocess.run([sys.executable, "-I", "-X", "utf8", "-c", script[1]], input=json.dumps(draw).encode(),
+                         capture_output=True, check=True, timeout=20)  # fmt: skip
+    rows = [row.split() for row in ran.stdout.decode().splitlines()]
+    return {row[0]: row[1:] for row in rows}

@@ -32,9 +32,9 @@ def run(*arguments: str) -> dict[str, Any]:
 
 
 def test_nobody_is_lost_or_counted_twice_when_processes_are_killed() -> None:
-    said = run("chaos", "--seed", "3", "--kills", "6", "--terminals", "400")
-    assert said["figures"]["kills"] == 6
-    assert said["figures"]["answers confirmed"] > 400
+    said = run("chaos", "--seed", "3", "--kills", "4", "--terminals", "400")
+    assert said["figures"]["kills"] == 4
+    assert said["figures"]["answers confirmed"] > 100
     assert said["figures"]["connections lost"] > 0
 
 
@@ -44,9 +44,9 @@ def test_a_kit_that_is_killed_in_part_and_whole_has_all_that_it_accepted() -> No
 
 
 def test_of_three_servers_the_leader_is_killed_or_stands_still_and_nothing_is_lost() -> None:
-    said = run("cluster", "--seed", "1", "--rounds", "2", "--terminals", "300")
+    said = run("cluster", "--seed", "1", "--rounds", "1", "--terminals", "300")
     figures = said["figures"]
-    assert figures["rounds"] == 2 and figures["answers confirmed"] > 900
+    assert figures["rounds"] == 1 and figures["answers confirmed"] > 600
     assert 0 < figures["written again after: longest [s]"] <= 20
 
 
@@ -59,7 +59,7 @@ def test_the_disk_is_filled_and_nothing_is_confirmed_that_is_not_on_it() -> None
 
 
 def test_a_call_down_is_timed_weighed_and_exact() -> None:
-    said = run("calldown", "--people", "6000", "--terminals", "1500", "--rounds", "2")
+    said = run("calldown", "--people", "6000", "--terminals", "1500", "--rounds", "1")
     figures = said["figures"]
     assert figures["terminals connected"] == 1500
     assert 0 < figures["order on disk [s]"] < figures["last delivery [s]"]

@@ -106,7 +106,7 @@ def test_a_device_that_is_away_gets_the_order_by_push_and_who_is_there_gets_none
     row = until(lambda: (line := step(tier, order))["accepted"] and line)
     assert (row["chosen"], row["handed"], row["accepted"]) == (1, 1, 1) and not posts(service, "/here")
 
-    service.script.append("410 Gone")  # the browser was removed: nothing is sent there again
+    service.gone.add("/away")  # the browser was removed: nothing is sent there again
     again = tier.ask("call", *words)["id"]
     until(lambda: step(tier, again)["failed"], 20)
     last = tier.ask("call", *words)["id"]

@@ -42,11 +42,10 @@ def test_every_command_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_deputy(fresh.data / "keys", tmp_path / "their-keys")
-    typed = fresh.cli if page == PAGES[0] else fresh.here  # most commands stand in both: here in one process, quicker
     assert len(commands(page)) >= 7
     for command in commands(page):
         more = ("--data", tmp_path) if command[0] == "tls" else MORE.get(command[0], ())  # made once a folder
-        ran = typed(*command, *more)
+        ran = fresh.here(*command, *more)  # test_story_programs starts each as a process
         waits = command[:3] == ["call", "--to", "44"]
         assert ran.code == (PROPOSED if waits else 0), f"{command}: {ran.err}"
     assert (tmp_path / "people-of-the-order.csv").stat().st_size > 100

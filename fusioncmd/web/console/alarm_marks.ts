@@ -10,7 +10,7 @@ import { circle, gathered, type Gathered, grounds, SEVERITIES, type Severity } f
 import { alarms, chosenAlarm, eventWord, lookAtAlarm, placesWord, severityWord, type Shown, standing } from "./alarms";
 import { pointing, touched } from "./scene";
 
-const MARKS_MAX = 100, NEAR_PX = 64;
+const MARKS_MAX = 100, WIDE_PX = 118, HIGH_PX = 30; // of a mark
 export const COLOURS: Record<Severity, string> = { extreme: "#e0322f", severe: "#e8741c", moderate: "#e6b81e", minor: "#3b82d9", unknown: "#8894a0" };
 const STROKES: Record<Severity, [wide: number, dashes: number[] | null]> = {
   extreme: [4, null], severe: [3, null], moderate: [2.5, [4, 1.5]], minor: [2, [1, 1.5]], unknown: [1.5, [1, 3]],
@@ -33,6 +33,13 @@ function made({ all }: Gathered<Shown>): HTMLButtonElement {
   element.type = "button";
   element.className = `alarm-mark ${first.gravest}${all.some((one) => one.id === chosenAlarm.value) ? " chosen" : ""}`;
   element.textContent = name;
+  const gravest = SEVERITIES.find((each) => all.some((one) => one.gravest === each))!;
+  if (gravest !== first.gravest) { // the chosen one stands before a graver one
+    const more = document.createElement("b");
+    more.className = `severity ${gravest}`;
+    more.textContent = severityWord(gravest);
+    element.append(" ", more);
+  }
   element.setAttribute("aria-label", `${say("Alarm", "预警")}: ${name}, ${first.alarm.headline}, ${placesWord(first.alarm.nodes)}`);
   element.addEventListener("click", (event) => {
     event.stopPropagation();
@@ -50,7 +57,7 @@ export function drawAlarms(): void {
     const at = spotOf(one);
     return at ? [{ ...chart!.project([at[1], at[0]]), of: one }] : [];
   });
-  const groups = gathered(spots, (one) => one.gravest, NEAR_PX);
+  const groups = gathered(spots, (one) => (one.id === chosenAlarm.value ? -1 : SEVERITIES.indexOf(one.gravest)), WIDE_PX, HIGH_PX);
   const said = JSON.stringify([groups.map(({ all }) => all.map((one) => [one.id, one.gravest, one.standing, one.at])), chosenAlarm.value, say("en", "zh")]);
   if (said === drawn) return;
   drawn = said;

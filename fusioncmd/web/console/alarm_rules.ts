@@ -4,7 +4,7 @@ export type Severity = "extreme" | "severe" | "moderate" | "minor" | "unknown";
 export type Standing = "open" | "confirmed" | "dismissed" | "over";
 export interface Heard { id: string; standing: Standing; gravest: Severity; first_ms: number }
 export interface Spot<T> { x: number; y: number; of: T }
-export interface Gathered<T> { x: number; y: number; all: T[] } // the gravest first
+export interface Gathered<T> { x: number; y: number; all: T[] } // that of the lowest rank first
 
 export const SEVERITIES: Severity[] = ["extreme", "severe", "moderate", "minor", "unknown"];
 export const RING_MS_MAX = 10 * 60_000; // said longer ago, it is no news: a page that is opened rings for what is of now
@@ -24,16 +24,22 @@ export function remembered(rung: Iterable<string>, more: string[]): string[] {
   return [...new Set([...rung, ...more])].slice(-RUNG_MAX);
 }
 
-/* Spots within `near` pixels of a graver one stand with it: as many marks as can be told apart. */
-export function gathered<T>(spots: Spot<T>[], severityOf: (one: T) => Severity, near: number): Gathered<T>[] {
+/* Spots whose marks, so wide and so high, would cover that of one of a lower rank stand with it: as many marks as can be
+ * told apart. */
+export function gathered<T>(spots: Spot<T>[], rankOf: (one: T) => number, wide: number, high: number): Gathered<T>[] {
   const found: Gathered<T>[] = [];
-  const rank = (spot: Spot<T>): number => SEVERITIES.indexOf(severityOf(spot.of));
-  for (const spot of [...spots].sort((a, b) => rank(a) - rank(b))) {
-    const beside = found.find((one) => Math.hypot(one.x - spot.x, one.y - spot.y) < near);
+  for (const spot of [...spots].sort((a, b) => rankOf(a.of) - rankOf(b.of))) {
+    const beside = found.find((one) => Math.abs(one.x - spot.x) < wide && Math.abs(one.y - spot.y) < high);
     if (beside) beside.all.push(spot.of);
     else found.push({ x: spot.x, y: spot.y, all: [spot.of] });
   }
   return found;
+}
+
+/* As somebody looks through them: what nobody has looked at first, of those the gravest, of those the newest. */
+export function inTurn<T extends Heard>(heard: T[]): T[] {
+  const rank = (one: T): number => (one.standing === "open" ? 0 : stands(one.standing) ? 10 : 20) + SEVERITIES.indexOf(one.gravest);
+  return [...heard].sort((a, b) => rank(a) - rank(b) || b.first_ms - a.first_ms);
 }
 
 /* Of each county that alarms mean, how grave it is: a town's alarm is drawn on its county, a city's on all of its own. */

@@ -5,17 +5,19 @@ import { language, say } from "../shared/words";
 import { get, post, type Selector, type Status, who } from "./asking";
 import { remembered, ringing as rings, type Severity, type Standing, stands } from "./alarm_rules";
 import { hush, ring } from "./bell";
+import type { Place } from "./map_places";
 import { nameOf } from "./places";
 import { panel } from "./scene";
 
 export interface Decided {
-  what: "confirmed" | "dismissed" | "waits" | "prepared" | "issued" | "failed" | "told"; by: string; at_ms: number; playbook: string;
+  what: "confirmed" | "dismissed" | "waits" | "prepared" | "issued" | "failed" | "shown" | "drawn" | "lacking" | "told"; by: string; at_ms: number; playbook: string;
   order: string | null; words: [en: string, zh: string];
 }
+export interface Evidence { kind: string; what: string }
 export interface Alarm {
   id: string; source: string; about: string; state: "new" | "more" | "over"; event: string; status: Status; severity: Severity;
   certainty: string; urgency: string; since_ms: number; said_ms: number; until_ms: number | null; nodes: string[]; headline: string;
-  text: string; where: [lat: number, lon: number] | null; radius_m: number; place: string; evidence: { kind: string; what: string }[];
+  text: string; where: [lat: number, lon: number] | null; radius_m: number; place: string; evidence: Evidence[];
 }
 export interface AlarmLine {
   alarm: Alarm; standing: Standing; first_ms: number; times: number; gravest: Severity; decided: Decided[];
@@ -26,9 +28,9 @@ export interface Prepared {
 }
 export interface Applies {
   playbook: string; then: "prepare" | "issue"; second_look: boolean; draft: Prepared | null; people: number; problem_en: string;
-  problem_zh: string;
+  problem_zh: string; place?: Place | null; cameras?: string[];
 }
-export interface AlarmReply { line: AlarmLine; applies: Applies[] }
+export interface AlarmReply { line: AlarmLine; applies: Applies[]; at?: Place[]; cameras?: string[] }
 export interface Shown extends AlarmLine { id: string; at: [lat: number, lon: number] | null } // `at`: in the datum of the map
 interface Told {
   now_ms: number; ident: string; lines: AlarmLine[] | null; shown: ([number, number] | null)[] | null; total: number;
@@ -128,6 +130,7 @@ export const whatWord = (what: Decided["what"]): string =>
   ({
     confirmed: say("confirmed", "核实"), dismissed: say("dismissed", "排除"), waits: say("waits for a second look", "待核实后启动"),
     prepared: say("order prepared", "已备令"), issued: say("order issued", "已下达"), failed: say("could not be issued", "未能下达"),
+    shown: say("camera shown", "已展示摄像头"), drawn: say("experts drawn", "已抽取专家"), lacking: say("lacking", "未完成"),
     told: say("department told", "已通报部门"),
   })[what];
 const EVENTS: Record<string, [string, string]> = {

@@ -9,14 +9,14 @@ import { draftPlaces, panel } from "./scene";
 
 const KEY = "fusioncmd.draft", TEMPLATES = "fusioncmd.templates", TEMPLATES_MAX = 50;
 export interface Written {
-  id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[];
+  id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[]; desks: string[];
   receive_s: number; answer_s: number; open_s: number; ladder: string; places: string[];
   alarm: { id: string; playbook: string; headline: string } | null; // a playbook made it
 }
 export interface Template { name: string; text: string; answers: string[] }
 
 const blank = (): Written => ({
-  id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [],
+  id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [], desks: [],
   receive_s: 120, answer_s: 600, open_s: 86_400, ladder: "", places: [], alarm: null,
 });
 
@@ -39,11 +39,20 @@ export function beginPrepared(made: Prepared, id: string, alarm: NonNullable<Wri
   if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
   const { status, text, severity, answers, audience, receive_within_s, answer_within_s, open_s, ladder } = made;
   Object.assign(draft, {
-    ...blank(), id, status, text, severity, answers: [...answers], roles: [...(audience.roles ?? [])], receive_s: receive_within_s,
+    ...blank(), id, status, text, severity, answers: [...answers], roles: [...(audience.roles ?? [])], desks: [...(audience.desks ?? [])], receive_s: receive_within_s,
     answer_s: answer_within_s, open_s, ladder, alarm,
   });
   draftPlaces.clear();
   for (const code of audience.nodes) draftPlaces.add(code);
+  panel.value = "compose";
+}
+
+/* For these people and nobody else: each has a role of their own (fusioncmd/roster/numbers.py). */
+export function beginFor(people: { number: number; place: string }[]): void {
+  if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
+  Object.assign(draft, { ...blank(), roles: people.map((one) => `@${one.number}`) });
+  draftPlaces.clear();
+  for (const one of people) draftPlaces.add(one.place);
   panel.value = "compose";
 }
 

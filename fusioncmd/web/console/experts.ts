@@ -30,9 +30,11 @@ export const need = reactive(blank());
 export const clearNeed = (): void => void Object.assign(need, blank());
 
 /* Experts for an alarm: at its point, or in the place that it means. */
-export function needAt(alarm: Alarm): void {
-  need.at = alarm.where ? `${alarm.where[0].toFixed(5)}, ${alarm.where[1].toFixed(5)}` : "";
-  if (!alarm.where) lookAt(alarm.nodes[0]!);
+export const needAt = (alarm: Alarm): void => needThere(alarm.where, alarm.nodes[0]!);
+
+export function needThere(where: [lat: number, lon: number] | null, node: string): void {
+  need.at = where ? `${where[0].toFixed(5)}, ${where[1].toFixed(5)}` : "";
+  if (!where) lookAt(node);
   tab.value = "draw";
   panel.value = "experts";
 }

@@ -30,7 +30,7 @@ export const cuts = shallowRef<CutLine[]>([]); // branches that carry nothing, a
 export const reports = shallowRef<ReportLine[]>([]);
 export const reportsTotal = ref(0);
 export const trouble = shallowRef<Problem | null>(null);
-export const panel = ref<"order" | "compose" | "after" | "people" | "audit" | "roll" | "alarms" | "experts">("order");
+export const panel = ref<"order" | "compose" | "after" | "people" | "audit" | "roll" | "alarms" | "experts" | "departments">("order");
 export const standing = ref("silent");
 export const draftPlaces = reactive(new Set<string>()); // picked for a new order
 export const rollPicks = ref(false); // places for a roll are picked
@@ -157,8 +157,14 @@ export function choose(id: string | null): void {
   raise();
 }
 
+/* On a phone the map is further down. */
+export const toMap = (): void => document.querySelector("section.map")?.scrollIntoView({ block: "nearest" });
+
+export const looked = ref(0); // so many times at a place, also at the same again
+
 export function lookAt(code: string): void {
   at.value = code;
+  looked.value += 1;
   for (const one of trail(code, top.value)) expanded.add(one);
   if (expanded.has(code) && !belowOf(code).length) expanded.delete(code);
 }

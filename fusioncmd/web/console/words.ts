@@ -47,7 +47,9 @@ const ROLES: Record<string, string> = { // those of the sample (fusioncmd/roster
   "grid-worker": "网格员", flood: "防汛", "forest-fire": "森林防火", geology: "地质灾害", hazchem: "危化品",
   "duty-leader": "值班领导",
 };
-export const roleWord = (role: string): string => (language.value === "zh" ? (ROLES[role] ?? role) : role);
+/* `@` and a number is one person's own (fusioncmd/roster/numbers.py). */
+export const roleWord = (role: string): string =>
+  /^@\d+$/.test(role) ? say(`person ${role.slice(1)}`, `人员 ${role.slice(1)}`) : language.value === "zh" ? (ROLES[role] ?? role) : role;
 
 export const count = (n: number): string => n.toLocaleString(language.value === "zh" ? "zh-CN" : "en");
 export const percent = (share: number): string =>

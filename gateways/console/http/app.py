@@ -32,6 +32,7 @@ from gateways.console.cuts import Cuts
 from gateways.console.desk import Desk
 from gateways.console.http import (
     alarms,
+    departments,
     experts,
     exports,
     kept,
@@ -39,6 +40,7 @@ from gateways.console.http import (
     looking,
     orders,
     pages,
+    places,
     sessions,
     talk,
     tracks,
@@ -82,7 +84,7 @@ def make_app(
                 await task
             cuts.close()
 
-    parts = sessions, orders, looking, live, exports, talk, video, kept, tracks, alarms, experts
+    parts = sessions, orders, looking, live, exports, talk, video, kept, tracks, alarms, experts, places, departments
     routes = [part.ROUTES for part in parts]
     policy = HEADERS["Content-Security-Policy"] % (talk_at and f" {source_of(talk_at)}")
     return Litestar(

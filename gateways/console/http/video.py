@@ -8,7 +8,7 @@ from litestar import Response, Router, delete, get, post
 from litestar.params import Parameter, QueryParameter
 
 from fusioncmd.api import video as asked
-from fusioncmd.cli.roll_rows import roll_csv
+from fusioncmd.cli.roll_csv import roll_csv
 from fusioncmd.video.bounds import ROLLS_MAX
 from fusioncmd.video.roll import RollCall
 from fusioncmd.video.still import STILL_S_MIN

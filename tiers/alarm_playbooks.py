@@ -1,0 +1,231 @@
+"""What playbooks do about alarms: who is called at once comes first, then what stands beside orders, then the rest.
+
+An alarm that calls somebody, or that the duty officer has just looked at, is before those that only wait. Everything is
+decided in the audit, then in the stream, then here; so a restart goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+import structlog
+
+from fusioncmd import ids
+from fusioncmd.alarm import decided as decisions
+from fusioncmd.alarm import subjects
+from fusioncmd.alarm.alarm import Alarm
+from fusioncmd.alarm.book import Book, Known
+from fusioncmd.alarm.decided import BESIDE, Decided, Waits, What
+from fusioncmd.alarm.playbook import Playbook
+from fusioncmd.audit.entries import Deed, Entry, Recorder
+from fusioncmd.bus.port import Bus
+from fusioncmd.codes import Path
+from fusioncmd.errors import Problem
+from fusioncmd.messages import Order
+from fusioncmd.places.place import Place
+from tiers.alarm_beside import AlarmBeside
+from tiers.alarm_orders import AlarmOrders
+from tiers.alarm_places import AlarmPlaces
+from tiers.desk import Desk
+from tiers.playbook_file import PlaybookFile
+
+log = structlog.get_logger("alarms")
+
+DEED: Deed = "alarm"
+TOGETHER_MAX = 64  # alarms that are looked at before anything else can be
+LATE_MS = 10 * 60_000  # an alarm that was said longer ago begins nothing by itself: somebody has to look at it
+OFFERED_MAX = 4_096  # orders that somebody was shown and may issue; shed, the oldest
+NOTHING = "", ""
+AS_BEFORE = "Cameras and experts: as of an alarm just before.", "摄像头与专家：已由前一条预警处理。"
+
+
+class AlarmPlaybooks:
+    """`clock` gives seconds since 1970."""
+
+    def __init__(
+        self, bus: Bus, desk: Desk, book: Book, file: PlaybookFile, orders: AlarmOrders, places: AlarmPlaces,
+        beside: AlarmBeside, recorder: Recorder, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self._bus, self._desk, self._book, self._file = bus, desk, book, file
+        self._orders, self._places, self._beside, self._recorder, self._clock = orders, places, beside, recorder, clock
+        self._urgent: OrderedDict[bytes, None] = OrderedDict()  # alarms of which somebody is called, or waits
+        self._issued: OrderedDict[bytes, None] = OrderedDict()  # alarms of which an order was issued
+        self._pending: OrderedDict[bytes, None] = OrderedDict()  # alarms to be looked at
+        self._offered: OrderedDict[bytes, tuple[bytes, str]] = OrderedDict()  # order → alarm, playbook
+        self._touched: OrderedDict[bytes, tuple[str, str]] = OrderedDict()  # order → playbook, by whom it was issued
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._resume()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while queue := self._urgent or self._issued or self._pending:
+                most = TOGETHER_MAX if queue is self._pending else 1
+                some = [queue.popitem(last=False)[0] for _ in range(min(most, len(queue)))]
+                try:
+                    await (self._follow(some[0]) if queue is self._issued else self._consider(some))
+                except Problem as problem:  # the bus is down: they are looked at again
+                    log.warning("alarms.not_considered", problem=problem.en)
+                    queue.update(dict.fromkeys(some))
+                    await asyncio.sleep(0.5)
+
+    def look_at(self, ident: bytes, urgent: bool) -> None:
+        """A storm of what waits for a second look does not delay an alarm that calls somebody."""
+        if urgent:
+            self._urgent[ident] = None
+            self._pending.pop(ident, None)
+        elif ident not in self._urgent:
+            self._pending[ident] = None
+        self._wake.set()
+
+    def offer(self, ident: bytes, alarm: bytes, playbook: str) -> None:
+        """Somebody was shown that order, and may issue it under that id."""
+        self._offered[ident] = alarm, playbook
+        while len(self._offered) > OFFERED_MAX:
+            self._offered.popitem(last=False)
+
+    def note_issued(self, order: Order) -> None:
+        """Somebody issued an order: it may be one that a playbook prepared."""
+        if (found := self._book.prepared.get(order.id) or self._offered.get(order.id)) is not None:
+            self._touched[order.id] = found[1], order.issuer
+            self._issued[found[0]] = None
+            self._wake.set()
+
+    def _resume(self) -> None:
+        """What was issued, and what stands beside it, when this process ended before."""
+        issued = self._desk.ledger.book.orders
+        for order in [order for order in self._book.prepared if order in issued]:
+            self.note_issued(issued[order])
+        for known in self._book.alarms.values():
+            if any(each.what == "issued" and self._now_ms - each.at_ms < LATE_MS for each in known.decided):
+                self._issued[known.alarm.id] = None
+                self._wake.set()
+
+    # --- what a playbook does
+
+    async def _consider(self, idents: list[bytes]) -> None:
+        """One after the other; that some only wait is written down together, by one page of the audit."""
+        waiting: list[tuple[Known, Playbook]] = []
+        for ident in idents:
+            known = self._book.alarms.get(ident)
+            if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
+                continue
+            known.alarm = self._places.narrowed(known.alarm)  # the place may have been put there since
+            for playbook, place in self._places.applying(self._file.current(), known.alarm):
+                if self._waits(playbook, known):
+                    waiting.append((known, playbook))
+                elif self._begins(playbook, known):
+                    await self._apply(playbook, known, place)
+        await self._wait(waiting)
+
+    async def _wait(self, waiting: list[tuple[Known, Playbook]]) -> None:
+        made: dict[tuple[str, str], list[bytes]] = {}
+        at_ms = self._now_ms
+        entries = []
+        for known, playbook in waiting:
+            path = known.alarm.path.code
+            made.setdefault((path, playbook.name), []).append(known.alarm.id)
+            waits = Decided(known.alarm.id, path, "waits", f"playbook:{playbook.name}", at_ms, playbook.name)
+            entries.append(_entry(waits, known.alarm))
+        await asyncio.gather(*map(self._recorder.record, entries))
+        for (path, name), alarms in made.items():
+            together = Waits(tuple(alarms), path, at_ms, name)
+            await self._bus.store(subjects.decided(Path(path)), decisions.encode(together))
+            for each in together.each:
+                self._book.decide(each)
+
+    def _waits(self, playbook: Playbook, known: Known) -> bool:
+        """Whether it begins to wait for a second look."""
+        first = known.of(playbook.name) is None and known.standing == "open"
+        return playbook.second_look and first and not self._was_done(playbook, known)
+
+    def _begins(self, playbook: Playbook, known: Known) -> bool:
+        """Once for each alarm, and once for each place within `once_s`."""
+        before = known.of(playbook.name)
+        looked = not playbook.second_look or known.standing == "confirmed"
+        return looked and (before is None or before.what == "waits") and not self._was_done(playbook, known)
+
+    def _was_done(self, playbook: Playbook, known: Known) -> bool:
+        done_ms = self._book.done_ms(playbook.name, known.alarm.path.code)
+        return done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000
+
+    async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
+        uncalled = NOTHING
+        try:
+            draft = self._orders.draft(playbook, known, of)
+            uncalled = self._orders.uncalled(playbook, draft, of)
+            if playbook.then == "issue":
+                order = await self._orders.issue(draft, known)
+                await self.decide(known, playbook, "issued", order, uncalled)
+                self._issued[known.alarm.id] = None
+                return
+        except Problem as problem:
+            await self.decide(known, playbook, "failed", words=(problem.en, problem.zh))
+        await self.decide(known, playbook, "prepared", ids.make(self._now_ms, self._orders.entropy()), uncalled)
+
+    async def _follow(self, ident: bytes) -> None:
+        """What stands beside each order that was issued for an alarm, where that is not done yet."""
+        known = self._book.alarms.get(ident)
+        if known is None:
+            return
+        for order, (name, by) in list(self._touched.items()):
+            if (self._book.prepared.get(order) or self._offered.get(order) or NOTHING)[0] != ident:
+                continue
+            if not any(each.what == "issued" and each.order == order for each in known.decided):
+                await self.decide(known, self._playbook(name), "issued", order, by=by)
+            del self._touched[order]
+        for issued in [each for each in known.decided if each.what == "issued"]:
+            playbook = self._playbook(issued.playbook)
+            order_of = self._desk.ledger.book.orders.get(issued.order or b"")
+            if playbook is not None and order_of is not None:
+                await self._follow_one(playbook, known, order_of, issued.path)
+
+    async def _follow_one(self, playbook: Playbook, known: Known, order: Order, place: str) -> None:
+        """Its steps from the first that is not decided yet; none within `once_s` of the same beside another order."""
+        done = [each for each in known.decided if each.order == order.id and each.what in BESIDE]
+        steps, last = self._beside.steps(playbook)[len(done) :], self._book.beside(playbook.name, place)
+        if not steps or any(each.words == AS_BEFORE for each in done):
+            return
+        if last is not None and last[1] != order.id and self._now_ms - last[0] < playbook.once_s * 1_000:
+            await self.decide(known, playbook, "lacking", order.id, AS_BEFORE)
+            return
+        for step in steps:
+            made = await step(playbook, known, order)
+            await self.decide(known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls)
+
+    def _playbook(self, name: str) -> Playbook | None:
+        return next((each for each in self._file.current() if each.name == name), None)
+
+    async def decide(
+        self, known: Known, playbook: Playbook | None, what: What, order: bytes | None = None,
+        words: tuple[str, str] = NOTHING, by: str = "", draw: bytes | None = None, calls: bytes | None = None,
+    ) -> None:  # fmt: skip
+        """In the audit first, then in the stream, then here."""
+        name = playbook.name if playbook is not None else ""
+        made = Decided(
+            known.alarm.id, known.alarm.path.code, what, by or f"playbook:{name}", self._now_ms, name, order,
+            (words[0][:200], words[1][:200]), draw, calls,
+        )  # fmt: skip
+        await self._recorder.record(_entry(made, known.alarm))
+        await self._bus.store(subjects.decided(Path(made.path)), decisions.encode(made))
+        self._book.decide(made)
+
+    @property
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _entry(made: Decided, alarm: Alarm) -> Entry:
+    details = {"what": made.what, "path": made.path, "event": alarm.event, "source": alarm.source}
+    if made.playbook:
+        details["playbook"] = made.playbook
+    for name, ident in (("order", made.order), ("draw", made.draw), ("calls", made.calls)):
+        if ident is not None:
+            details[name] = ids.to_text(ident)
+    if made.words[0]:
+        details["words"] = made.words[0]
+    return Entry(made.at_ms, made.by, DEED, ids.to_text(made.alarm), details=details)
