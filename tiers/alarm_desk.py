@@ -24,8 +24,9 @@ from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import ALARM, Bus, Stored
+from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, NotFound, Problem
-from fusioncmd.messages import Order
+from fusioncmd.messages import Order, PicturePart, decode
 from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
@@ -55,7 +56,7 @@ class AlarmDesk:
     def answers(self) -> dict[type[Any], Answer]:
         return {
             asked.Alarms: self.alarms, asked.OneAlarm: self.alarm, asked.LookAtAlarm: self.look,
-            asked.DryPlaybooks: self.dry,
+            asked.DryPlaybooks: self.dry, asked.AlarmStill: self.still,
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -117,6 +118,16 @@ class AlarmDesk:
     async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
         return self._reply(known)
+
+    async def still(self, request: asked.AlarmStill, who: Actor) -> asked.AlarmStillReply:
+        """NotFound where none was kept, or is no more."""
+        alarm = self._known(request.alarm, who).alarm
+        stored = await self._bus.last(subjects.still(Path(alarm.nodes[0]), alarm.id))
+        if stored is None:
+            raise NotFound(
+                "There is no picture of this alarm, or it is not kept any more.", "该预警没有画面，或已不再保留。"
+            )
+        return asked.AlarmStillReply(decode(PicturePart, stored.data).data)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
