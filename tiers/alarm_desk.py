@@ -32,6 +32,7 @@ from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.alarm_playbooks import AlarmPlaybooks
 from tiers.desk import Desk
+from tiers.expert_calls import ExpertCalls
 from tiers.playbook_file import PlaybookFile
 from tiers.problems import Said
 from tiers.serving import Answer
@@ -49,6 +50,7 @@ class AlarmDesk:
         self._bus, self._desk, self._orders, self._places = bus, desk, orders, places
         self._file, self.book = PlaybookFile(data), Book()
         self._playbooks = AlarmPlaybooks(bus, desk, self.book, self._file, orders, places, beside, recorder, clock)
+        self._expert_calls = ExpertCalls(desk, self.book, self._file, beside, self._playbooks)
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
@@ -67,7 +69,9 @@ class AlarmDesk:
         """Until cancelled: playbooks look at what came."""
         self._file.current()
         await self.start()
-        await self._playbooks.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._playbooks.run())
+            group.create_task(self._expert_calls.run())
 
     def note_issued(self, order: Order) -> None:
         """An order was issued here, whoever did it."""
