@@ -51,6 +51,7 @@ $(BUILT): $(WEB)/node_modules/.ready $(shell find $(WEB) -name node_modules -pru
 screenshots: setup pages
 	$(RUN)/python -m tests.screenshots
 	$(RUN)/python -m tests.console_pictures
+	$(RUN)/python -m tests.alarm_pictures
 
 # Node.js is there, and perhaps no network for what it needs: the rest goes on all the same.
 if-pages:

@@ -84,9 +84,14 @@ async def report(bus: Bus, order: bytes, by: tuple[int, str], rng: random.Random
 async def shot(page: Page, folder: Path, name: str) -> None:
     await page.wait_for_timeout(900)
     await page.screenshot(path=folder / f"{name}.png")
-    with Image.open(folder / f"{name}.png") as drawn:
-        drawn.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)  # a third of the bytes
-    print(folder / f"{name}.png")
+    smaller(folder / f"{name}.png")
+
+
+def smaller(picture: Path) -> None:
+    """A third of the bytes."""
+    with Image.open(picture) as drawn:
+        drawn.convert("RGB").quantize(128).save(picture, optimize=True)
+    print(picture)
 
 
 async def take(tier: Running, folder: Path, reached: dict[int, str]) -> None:

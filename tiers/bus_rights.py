@@ -49,6 +49,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False, high
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
         "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
         "shortmessage": _line, "alarm": _alarm, "sensors": _sensors,
+        "seeing": _seeing, "watching": link_rights.watching,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -171,6 +172,11 @@ def _alarm(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         "_R_.>",
     )
     return says, (department_subjects.SAYS_ALARMS, department_subjects.TAKES_ALL)
+
+
+def _seeing(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who looks for smoke and fire: it has alarms stored, and their pictures, and reads nothing."""
+    return (*_alarm(user)[0], *alarm_subjects.stills(user.path)), ()
 
 
 def _sensors(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
