@@ -219,7 +219,7 @@ def test_experts_are_drawn_by_a_committed_seed_one_declines_and_one_signs(tier: 
 
 
 def test_departments_stand_on_one_page(tier: Tier, desk: BrowserContext) -> None:
-    page = opened(tier, desk)
+    page = by_key(tier.process, desk)
     page.get_by_role("button", name="Departments").click()
     expect(page.get_by_text("No department is linked to this node.")).to_be_visible()
     made = Department(
