@@ -160,6 +160,7 @@ RULES: dict[type[Any], Rule] = {
     cameras.RemoveCamera: Rule(SEEING_TO),
     alarms.Alarms: Rule(WATCHING, _place),
     alarms.OneAlarm: Rule(WATCHING),
+    alarms.AlarmStill: Rule(WATCHING),
     alarms.LookAtAlarm: Rule(COMPOSING),
     alarms.DryPlaybooks: Rule(COMPOSING),
     departments.Departments: Rule(ANYONE),

@@ -47,6 +47,7 @@ SCENARIOS = {  # and the module of each, which is loaded when it is named, or al
     "video": "loadtest.video.scenario",
     "registrations": "loadtest.registrations",
     "alarms": "loadtest.alarms",
+    "smoke": "loadtest.smoke.scenario",
     "draws": "loadtest.draws",
 }
 

@@ -16,11 +16,14 @@ from pathlib import Path
 
 import av
 import pytest
+from numpy.random import default_rng
 
 from fusioncmd.errors import BadMessage
 from fusioncmd.video import bundle, rtcp, source
 from fusioncmd.video.source import Source
 from fusioncmd.video.units import Depacketiser
+from loadtest.smoke.plumes import Plume
+from loadtest.smoke.scenes import HEIGHT, WIDTH, outdoors
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 RATE = 15  # frames a second of a clip
@@ -63,11 +66,31 @@ def make_clips(folder: Path) -> dict[str, Path]:
     return {file.stem: file for file in made.values()}
 
 
+def make_smoke_clips(folder: Path) -> dict[str, Path]:
+    """A scene in which smoke begins to rise after 5 s, and one in which nothing happens; 4 pictures a second."""
+    made = {}
+    for name, burns in (("ridge", True), ("yard", False)):
+        random = default_rng(7)
+        scene, horizon = outdoors(random)
+        plume = Plume(random, (330, horizon + 110), 34, 205, 1.0, 6.0)
+        with av.open(str(folder / f"{name}.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=4, options={"preset": "ultrafast", "g": "2", "bf": "0"})
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            for n in range(40 * 4):
+                shown = plume.on(scene, n / 4 - 5) if burns and n > 20 else scene
+                shown = shown + random.normal(0, 2.5, (HEIGHT, WIDTH, 1))
+                frame = av.VideoFrame.from_ndarray(shown.clip(0, 255).astype("uint8"), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        made[name] = folder / f"{name}.mp4"
+    return made
+
+
 class RtspServer:
     """Ready inside the context; may be begun again."""
 
     def __init__(self, port: int, account: str, clips: dict[str, Path]) -> None:
-        paths = [f"{name}={clips[name]}" for name in ("h264", "hevc", "opus")]
+        paths = [f"{name}={clip}" for name, clip in clips.items() if clip.suffix != ".flv"]
         self._argv = [SYSTEM_PYTHON, str(Path(__file__).parent / "rtsp_server.py"), str(port), account, *paths]
 
     def __enter__(self) -> RtspServer:

@@ -32,6 +32,7 @@ ONE_FILE_PER_LIBRARY = {
         "fusioncmd/video/mp4.py",
         "fusioncmd/video/cutting.py",
         "gateways/satellite/recode.py",
+        "gateways/seeing/pictures.py",
     },
     "litestar": {  # a folder is its one place: routes are declared with its decorators
         f"gateways/console/http/{name}.py"
@@ -72,6 +73,7 @@ ONE_FILE_PER_LIBRARY = {
     },
     "serial": {"gateways/shortmessage/port.py"},
     "pylibsrtp": {"gateways/radio/srtp.py", "gateways/video/way.py"},
+    "cv2": {f"gateways/seeing/{name}.py" for name in ("classical", "fire", "grounds", "model", "regions")},
     "fontTools": {"gateways/console/fonts.py"},
     "reportlab": {"gateways/console/pdf.py"},
     "uvicorn": {"gateways/console/__main__.py", "gateways/video/__main__.py", "gateways/alarm/__main__.py"},
@@ -176,6 +178,11 @@ PURE = (
     "fusioncmd/places/reading.py", "fusioncmd/places/registry.py", "fusioncmd/places/sight.py",
     "fusioncmd/api/places.py",
     "fusioncmd/cli/place_rows.py",
+    "gateways/seeing/bounds.py", "gateways/seeing/classical.py", "gateways/seeing/detector.py",
+    "gateways/seeing/episodes.py", "gateways/seeing/fire.py", "gateways/seeing/grounds.py", "gateways/seeing/model.py",
+    "gateways/seeing/onnx_shape.py", "gateways/seeing/regions.py", "gateways/seeing/smoke.py",
+    "gateways/seeing/watched.py", "gateways/seeing/words.py", "loadtest/smoke/plumes.py", "loadtest/smoke/quiet.py",
+    "loadtest/smoke/scenes.py",
     "gateways/alarm/feeds.py", "gateways/alarm/from_cap.py", "gateways/alarm/hooks.py",
     "gateways/alarm/sensors.py", "gateways/alarm/signed.py", "gateways/alarm/sources.py", "tiers/nats_sensors.py",
     "fusioncmd/video/still.py", "gateways/satellite/video_hub.py", "gateways/satellite/video_kit.py",

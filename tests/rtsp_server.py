@@ -29,7 +29,8 @@ def main(port: str, account: str, *paths: str) -> None:
     server.set_service(port)
     for path, _, clip in (one.partition("=") for one in paths):
         factory = GstRtspServer.RTSPMediaFactory()
-        factory.set_launch(f"( filesrc location={clip} ! {PICTURES[path]} )")
+        picture = PICTURES.get(path, PICTURES["h264"])
+        factory.set_launch(f"( filesrc location={clip} ! {picture} )")
         allowed = GstRtspServer.RTSPPermissions()
         for right in ("access", "construct"):
             allowed.add_permission_for_role("user", f"media.factory.{right}", True)

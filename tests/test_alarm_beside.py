@@ -140,25 +140,9 @@ async def test_of_a_hundred_alarms_at_a_place_one_draw_is_made(tmp_path: Path) -
         await issue(tier, storm[1])  # a commander wants another all the same
         await until_what(tier, storm[1], ["issued", "lacking"])
         assert len((await tier.ask(Draws())).lines) == 1
+        other = await say(tier, 200, about="other", nodes=("440106001001",), where=(23.15, 113.35))
+        await until_what(tier, other, ["issued", "lacking"])  # a village of the same county: an order, no experts
         assert "an alarm just before" in (await decided(tier, storm[1]))["lacking"].words[0]
-
-
-async def test_experts_of_the_roster_are_called_by_an_order_of_their_own(tmp_path: Path) -> None:
-    tier = await tier_in(tmp_path)
-    playbooks(tier, AT_ONCE)
-    grant(tier)
-    async with tier.running() as node, seen(tier, node):
-        expert = first_slice(BESIDE).ids[0]
-        await filled(tier, EXPERTS.replace("e1,", f"{expert},"))
-        number = (await tier.ask(api.Find(expert))).people[0].number
-        alarm = await say(tier, 1, where=(23.15, 113.35))
-        await until_what(tier, alarm, ["issued", "shown", "drawn"])
-        drawn = (await decided(tier, alarm))["drawn"]
-        lines = {line.order.id: line for line in (await tier.ask(api.Orders())).lines}
-        assert len(lines) == 2 and drawn.calls is not None
-        called = lines[drawn.calls].order
-        assert set(node.desk.ledger.targeted(called)) == {number} and "drawn as an expert" in called.text
-        assert "Called." in drawn.words[0]
 
 
 async def test_what_cannot_be_done_is_said_and_the_order_goes_out(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ QUESTIONS: tuple[Question[Any], ...] = (  # each would be answered to who may as
     kept.FootageProof("1790000000-0000001-00000001"), kept.FetchFootage("4401", "c"), video.AskStill("4401.c"),
     tracks.Tracks(), tracks.PutTrack("kit-1", 23.1, 113.3),
     tracks.EndTrack("44.01.kit-1"), alarms.Alarms(), alarms.OneAlarm(make_id(1)), alarms.LookAtAlarm(make_id(1), True),
+    alarms.AlarmStill(make_id(1)),
     alarms.DryPlaybooks(), experts.Experts(), experts.SetExpert("e1", "leave"), experts.Draws(),
     experts.PutExperts((Expert("e1", "Li", "", "440106", ("fire",)),)),
     experts.DrawExperts(make_id(1), (Need("fire", 1),)), experts.OneDraw(make_id(1)),

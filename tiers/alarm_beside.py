@@ -14,16 +14,16 @@ from fusioncmd import ids
 from fusioncmd.access import Actor
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Known
-from fusioncmd.alarm.decided import What
+from fusioncmd.alarm.decided import Decided, What
 from fusioncmd.alarm.playbook import Playbook
-from fusioncmd.api.experts import DrawExperts
+from fusioncmd.api.experts import DrawExperts, NoteDraw, OneDraw
 from fusioncmd.api.video import ShowSource
 from fusioncmd.codes import LENGTHS
 from fusioncmd.errors import BadInput, Conflict, Forbidden, NotFound
 from fusioncmd.experts.expert import Expert
 from fusioncmd.messages import Order
 from fusioncmd.places.place import Place
-from tiers.alarm_orders import AlarmOrders
+from tiers.alarm_orders import COMES_STEPS, AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.desk import Desk
 from tiers.expert_desk import ExpertDesk
@@ -94,21 +94,46 @@ class AlarmBeside:
         except REFUSED as problem:
             return _lacking(f"No experts were drawn: {problem.en}", f"未抽取专家：{problem.zh}")
         drawn = [line.expert for line in reply.lines if line.expert is not None]
-        en, zh, calls = await self._call(playbook, known, place, order, drawn)
-        names = ", ".join(expert.name for expert in drawn)
-        return Done("drawn", (f"{names}. {en}".strip(), f"{names}。{zh}"), made, calls)
+        return await self._call(playbook, known, place, order, drawn, made, ids.time_ms(order.id))
 
     async def _call(
-        self, playbook: Playbook, known: Known, place: Place | None, order: Order, drawn: list[Expert]
-    ) -> tuple[str, str, bytes | None]:
+        self, playbook: Playbook, known: Known, place: Place | None, order: Order, drawn: list[Expert], draw: bytes,
+        at_ms: int,
+    ) -> Done:  # fmt: skip
         """By an order of their own; who cannot be reached so is to be phoned, and is named."""
+        names, calls = ", ".join(expert.name for expert in drawn), None
         try:
-            calls, left = await self._orders.call_experts(playbook, known, place, order, drawn)
+            calls, left = await self._orders.call_experts(playbook, known, place, order, drawn, at_ms)
         except REFUSED as problem:
-            names = _phones(drawn)
-            return f"Phone them: {names}. {problem.en}", f"请电话通知：{names}。{problem.zh}", None
-        names = _phones(left)
-        return f"Phone: {names}." if left else "Called.", f"请电话通知：{names}。" if left else "已呼叫。", calls
+            phones = _phones(drawn)
+            en, zh = f"Phone them: {phones}. {problem.en}", f"请电话通知：{phones}。{problem.zh}"
+        else:
+            phones = _phones(left)
+            en, zh = (f"Phone: {phones}.", f"请电话通知：{phones}。") if left else ("Called.", "已呼叫。")
+        return Done("drawn", (f"{names}. {en}", f"{names}。{zh}"), draw, calls)
+
+    async def answered(self, playbook: Playbook, known: Known, drawn: Decided) -> Done | None:
+        """What was answered by those who were called becomes steps of the draw; who comes in for those who declined is
+        called, too."""
+        orders, who = self._desk.ledger.book.orders, self._who(playbook)
+        called, order = orders.get(drawn.calls or b""), orders.get(drawn.order or b"")
+        if called is None or order is None or drawn.draw is None:
+            return None
+        view = self._desk.ledger.view(called, self._desk.reachable)
+        if not view.answered:
+            return None
+        before = after = await self._experts.one(OneDraw(drawn.draw), who)
+        for line in before.lines:
+            number = None if line.expert is None or line.standing else self._orders.number_of(line.expert)
+            answer = None if number is None or number not in view.targeted else view.answer_of(number)
+            if answer is not None:
+                after = await self._experts.note(NoteDraw(drawn.draw, line.id, COMES_STEPS[answer]), who)
+        known_before = {line.id for line in before.lines}
+        new = [line.expert for line in after.lines if line.expert is not None and line.id not in known_before]
+        if not new:
+            return None
+        at = self._places.at(known.alarm)
+        return await self._call(playbook, known, at[0] if at else None, order, new, drawn.draw, self._desk.now_ms)
 
     def _around(self, alarm: Alarm) -> str:
         """Where experts are looked for when nobody knows the point: in the city, or all that is of this node."""

@@ -24,13 +24,15 @@ from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import ALARM, Bus, Stored
+from fusioncmd.codes import Path
 from fusioncmd.errors import BadInput, NotFound, Problem
-from fusioncmd.messages import Order
+from fusioncmd.messages import Order, PicturePart, decode
 from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_orders import AlarmOrders
 from tiers.alarm_places import AlarmPlaces
 from tiers.alarm_playbooks import AlarmPlaybooks
 from tiers.desk import Desk
+from tiers.expert_calls import ExpertCalls
 from tiers.playbook_file import PlaybookFile
 from tiers.problems import Said
 from tiers.serving import Answer
@@ -48,12 +50,13 @@ class AlarmDesk:
         self._bus, self._desk, self._orders, self._places = bus, desk, orders, places
         self._file, self.book = PlaybookFile(data), Book()
         self._playbooks = AlarmPlaybooks(bus, desk, self.book, self._file, orders, places, beside, recorder, clock)
+        self._expert_calls = ExpertCalls(desk, self.book, self._file, beside, self._playbooks)
         self.bad = 0
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
             asked.Alarms: self.alarms, asked.OneAlarm: self.alarm, asked.LookAtAlarm: self.look,
-            asked.DryPlaybooks: self.dry,
+            asked.DryPlaybooks: self.dry, asked.AlarmStill: self.still,
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -66,7 +69,9 @@ class AlarmDesk:
         """Until cancelled: playbooks look at what came."""
         self._file.current()
         await self.start()
-        await self._playbooks.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._playbooks.run())
+            group.create_task(self._expert_calls.run())
 
     def note_issued(self, order: Order) -> None:
         """An order was issued here, whoever did it."""
@@ -113,6 +118,16 @@ class AlarmDesk:
     async def alarm(self, request: asked.OneAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)
         return self._reply(known)
+
+    async def still(self, request: asked.AlarmStill, who: Actor) -> asked.AlarmStillReply:
+        """NotFound where none was kept, or is no more."""
+        alarm = self._known(request.alarm, who).alarm
+        stored = await self._bus.last(subjects.still(Path(alarm.nodes[0]), alarm.id))
+        if stored is None:
+            raise NotFound(
+                "There is no picture of this alarm, or it is not kept any more.", "该预警没有画面，或已不再保留。"
+            )
+        return asked.AlarmStillReply(decode(PicturePart, stored.data).data)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
         known = self._known(request.alarm, who)

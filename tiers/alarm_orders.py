@@ -24,6 +24,7 @@ from fusioncmd.api import alarms as asked
 from fusioncmd.codes import Path
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.experts.expert import Expert
+from fusioncmd.experts.record import What
 from fusioncmd.messages import Order, Selector
 from fusioncmd.places.place import Place
 from fusioncmd.roster.numbers import role_of_one
@@ -34,6 +35,7 @@ from tiers.desk import Desk
 
 FOLDER = "auto"
 COMES = ("不能到场 / no", "能到场 / yes")  # what experts may answer
+COMES_STEPS: tuple[What, ...] = ("declined", "accepted")  # and which step of the draw each is
 
 
 class AlarmOrders:
@@ -79,24 +81,28 @@ class AlarmOrders:
         return words if missing else ("", "")
 
     async def call_experts(
-        self, playbook: Playbook, known: Known, place: Place | None, order: Order, experts: Iterable[Expert]
+        self, playbook: Playbook, known: Known, place: Place | None, order: Order, experts: Iterable[Expert], at_ms: int
     ) -> tuple[bytes, tuple[Expert, ...]]:
-        """An order to those of them who are in the roster, beside `order`; and who is not. Asked again, it is the same.
-        NotFound: nobody is, or no key was granted for orders without a hand."""
-        people = [(expert, self._people.number(expert.id, expert.phone)) for expert in experts]
+        """An order to those of them who are in the roster, beside `order`; and who is not. Asked again, with the same
+        time, it is the same. NotFound: nobody is, or no key was granted for orders without a hand."""
+        people = [(expert, self.number_of(expert)) for expert in experts]
         numbers = [number for _, number in people if number is not None]
         if not numbers:
             raise NotFound("None of them is in the roster.", "均不在名册中。")
         at = tuple(sorted({self._desk.roster.person(number).place for number in numbers}))
         call = playbook.call
         draft = api.Draft(
-            id=ids.make(ids.time_ms(order.id), sha256(b"experts" + order.id).digest()[: ids.ENTROPY_BYTES]),
+            id=ids.make(at_ms, sha256(order.id + repr(numbers).encode()).digest()[: ids.ENTROPY_BYTES]),
             status=order.status, severity=order.severity, answers=COMES,
             text=playbooks.words(playbook.experts_text, known.alarm, self._name, place.name if place else ""),
             audience=Selector(at, tuple(map(role_of_one, numbers))), receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
         return await self.issue(draft, known), tuple(expert for expert, number in people if number is None)
+
+    def number_of(self, expert: Expert) -> int | None:
+        """In the roster."""
+        return self._people.number(expert.id, expert.phone)
 
     def would(self, playbook: Playbook, known: Known, place: Place | None = None) -> asked.Applies:
         """The order that it would be now, and how many it means."""

@@ -54,7 +54,7 @@ class AlarmPlaybooks:
         self._issued: OrderedDict[bytes, None] = OrderedDict()  # alarms of which an order was issued
         self._pending: OrderedDict[bytes, None] = OrderedDict()  # alarms to be looked at
         self._offered: OrderedDict[bytes, tuple[bytes, str]] = OrderedDict()  # order → alarm, playbook
-        self._touched: OrderedDict[bytes, tuple[str, str]] = OrderedDict()  # order → playbook, by whom it was issued
+        self._touched: dict[bytes, tuple[bytes, str, str]] = {}  # order → alarm, playbook, by whom it was issued
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -91,7 +91,7 @@ class AlarmPlaybooks:
     def note_issued(self, order: Order) -> None:
         """Somebody issued an order: it may be one that a playbook prepared."""
         if (found := self._book.prepared.get(order.id) or self._offered.get(order.id)) is not None:
-            self._touched[order.id] = found[1], order.issuer
+            self._touched[order.id] = *found, order.issuer
             self._issued[found[0]] = None
             self._wake.set()
 
@@ -110,7 +110,10 @@ class AlarmPlaybooks:
     async def _consider(self, idents: list[bytes]) -> None:
         """One after the other; that some only wait is written down together, by one page of the audit."""
         waiting: list[tuple[Known, Playbook]] = []
-        for ident in idents:
+        for i, ident in enumerate(idents):
+            if i and self._urgent:
+                self._back(idents[i:])
+                break
             known = self._book.alarms.get(ident)
             if known is None or self._now_ms - known.alarm.said_ms > LATE_MS:
                 continue
@@ -121,6 +124,12 @@ class AlarmPlaybooks:
                 elif self._begins(playbook, known):
                     await self._apply(playbook, known, place)
         await self._wait(waiting)
+
+    def _back(self, idents: list[bytes]) -> None:
+        """To where they were: somebody else comes before them."""
+        for ident in reversed(idents):
+            self._pending[ident] = None
+            self._pending.move_to_end(ident, last=False)
 
     async def _wait(self, waiting: list[tuple[Known, Playbook]]) -> None:
         made: dict[tuple[str, str], list[bytes]] = {}
@@ -170,16 +179,15 @@ class AlarmPlaybooks:
     async def _follow(self, ident: bytes) -> None:
         """What stands beside each order that was issued for an alarm, where that is not done yet."""
         known = self._book.alarms.get(ident)
+        touched = [(order, name, by) for order, (alarm, name, by) in self._touched.items() if alarm == ident]
+        for order, name, by in touched:
+            if known and not any(each.what == "issued" and each.order == order for each in known.decided):
+                await self.decide(known, self._file.named(name), "issued", order, by=by)
+            del self._touched[order]
         if known is None:
             return
-        for order, (name, by) in list(self._touched.items()):
-            if (self._book.prepared.get(order) or self._offered.get(order) or NOTHING)[0] != ident:
-                continue
-            if not any(each.what == "issued" and each.order == order for each in known.decided):
-                await self.decide(known, self._playbook(name), "issued", order, by=by)
-            del self._touched[order]
         for issued in [each for each in known.decided if each.what == "issued"]:
-            playbook = self._playbook(issued.playbook)
+            playbook = self._file.named(issued.playbook)
             order_of = self._desk.ledger.book.orders.get(issued.order or b"")
             if playbook is not None and order_of is not None:
                 await self._follow_one(playbook, known, order_of, issued.path)
@@ -196,9 +204,6 @@ class AlarmPlaybooks:
         for step in steps:
             made = await step(playbook, known, order)
             await self.decide(known, playbook, made.what, order.id, made.words, draw=made.draw, calls=made.calls)
-
-    def _playbook(self, name: str) -> Playbook | None:
-        return next((each for each in self._file.current() if each.name == name), None)
 
     async def decide(
         self, known: Known, playbook: Playbook | None, what: What, order: bytes | None = None,

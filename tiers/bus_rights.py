@@ -48,6 +48,7 @@ def rights_of(user: BusUser, clustered: bool = False, linked: bool = False, high
         "channels": _channels, "radio": _radio, "talk": link_rights.talk, "floor": link_rights.floor, "video": _video,
         "camera": _camera, "satellite": link_rights.satellite, "track": link_rights.track,
         "shortmessage": _line, "alarm": _alarm, "sensors": _sensors,
+        "seeing": _seeing, "watching": link_rights.watching,
     }[user.role]  # fmt: skip
     publish, hear = make(user)
     if linked and user.role == "node":
@@ -160,6 +161,11 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
 def _alarm(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The gateway of alarms: it has them stored, of its own place and below, and reads nothing."""
     return below(alarm_subjects.alarm(user.path)), ()
+
+
+def _seeing(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who looks for smoke and fire: it has alarms stored, and their pictures, and reads nothing."""
+    return (*_alarm(user)[0], *alarm_subjects.stills(user.path)), ()
 
 
 def _sensors(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:

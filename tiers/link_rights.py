@@ -36,6 +36,12 @@ def track(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return both, both
 
 
+def watching(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who looks for smoke and fire hears the video of the own place and below, what is shown above too, and says
+    nothing."""
+    return (), _video_hears(user)
+
+
 def link(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The NATS server of a node below: it says what comes up from there, positions too, and hears what goes down, and
     voice of the talkgroups above it and below, and video, as far as somebody there listens; nothing else."""

@@ -20,7 +20,7 @@ from tiers.bus_rights import gateway_shares
 from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
 
 ROUTE_USER = "route"
-LENT = ("gateway", "radio", "video", "camera", "alarm")  # whose users are in the account of gateways
+LENT = ("gateway", "radio", "video", "camera", "alarm", "seeing")  # whose users are in the account of gateways
 
 
 @dataclass(frozen=True, slots=True)

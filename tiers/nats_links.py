@@ -111,7 +111,8 @@ def leafnodes(settings: LinkSettings, own: str, tls: str) -> str:
 def user_line(user: BusUser, clustered: bool = False, linked: bool = False, highest: bool = False) -> str:
     rights = rights_of(user, clustered, linked, highest)
     publish, hear = (", ".join(f'"{subject}"' for subject in some) for some in (rights.publish, rights.subscribe))
-    may = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{hear}] }}"
+    says = f"allow: [{publish}]" if publish else 'deny: [">"]'  # an empty list allows everything
+    may = f"publish: {{ {says} }}, subscribe: {{ allow: [{hear}] }}"
     return f"{{ nkey: {user.public}, permissions: {{ {may} }} }}  # {user.name}, {user.role}"
 
 

@@ -36,3 +36,6 @@ class PlaybookFile:
             self._read_at = at
             self.problem = problem.en, problem.zh
         return self.held
+
+    def named(self, name: str) -> Playbook | None:
+        return next((each for each in self.current() if each.name == name), None)

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.decided import Decided
+from fusioncmd.codes import LENGTHS
 
 ALARMS_MAX = 20_000  # known to a node; shed, the one of which was heard longest ago
 DECIDED_MAX = 64  # kept of one alarm; shed, the oldest but the first
@@ -43,6 +44,7 @@ class Known:
         return next((each for each in reversed(self.decided) if each.playbook == playbook), None)
 
 
+_COUNTY = LENGTHS[2]
 _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 
 
@@ -54,6 +56,7 @@ class Book:
         self.prepared: OrderedDict[bytes, tuple[bytes, str]] = (
             OrderedDict()
         )  # order → for which alarm, by which playbook
+        self.called: OrderedDict[bytes, Decided] = OrderedDict()  # order by which experts are called → why
         self.shed = 0
 
     def hear(self, alarm: Alarm) -> Known:
@@ -77,8 +80,10 @@ class Book:
             self._note_done(decided)
         if decided.what == "prepared" and decided.order is not None:
             _put(self.prepared, decided.order, (decided.alarm, decided.playbook))
+        if decided.calls is not None:
+            _put(self.called, decided.calls, decided)
         if decided.what in ("shown", "drawn") and decided.order is not None:
-            _put(self._beside, (decided.playbook, decided.path), (decided.at_ms, decided.order))
+            _put(self._beside, (decided.playbook, decided.path[:_COUNTY]), (decided.at_ms, decided.order))
         known = self.alarms.get(decided.alarm)
         if known is None or decided in known.decided:
             return
@@ -99,8 +104,9 @@ class Book:
                 yield known
 
     def beside(self, playbook: str, place: str) -> tuple[int, bytes] | None:
-        """When that playbook last showed a camera or drew experts for that place, and beside which order."""
-        return self._beside.get((playbook, place))
+        """When that playbook last showed a camera or drew experts in that county, and beside which order: a storm over
+        a hundred villages does not take a hundred experts."""
+        return self._beside.get((playbook, place[:_COUNTY]))
 
     def _note_done(self, decided: Decided) -> None:
         key = decided.playbook, decided.path

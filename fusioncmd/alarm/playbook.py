@@ -71,10 +71,10 @@ class Call(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Playbook(Struct, frozen=True, forbid_unknown_fields=True):
-    """`once_s`: after it was done for a place, not again there for so long. Once its order is issued, of the `cameras`
-    nearest ones the first that is live is shown to everybody, and `experts` are drawn from within `experts_km`, with
-    the place where the alarm is as a party, and called with `experts_text`, which may name what `text` may.
-    `departments`: told by name."""
+    """`once_s`: after it was done for a place, not again there for so long; cameras and experts, not in that county.
+    Once its order is issued, of the `cameras` nearest ones the first that is live is shown to everybody, and `experts`
+    are drawn from within `experts_km`, with the place where the alarm is as a party, and called with `experts_text`,
+    which may name what `text` may. `departments`: told by name."""
 
     name: Name
     call: Call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fusioncmd import subjects
 from fusioncmd.codes import Path
 
 EXPERT_ALL, DRAW_ALL = "fc.expert.>", "fc.draw.>"
@@ -12,6 +13,16 @@ ALARM_ALL, DECIDED_ALL = "fc.alarm.>", "fc.decided.>"
 def alarm(path: Path) -> str:
     """An alarm from outside that concerns the place."""
     return f"fc.alarm.{path.dotted}"
+
+
+def still(path: Path, ident: bytes) -> str:
+    """The picture on which the alarm of the place was seen: among those of reports, of nobody's."""
+    return subjects.picture_part(path, 0, ident, 0)
+
+
+def stills(path: Path) -> tuple[str, ...]:
+    """All of the place and below, as a right to say them."""
+    return tuple(f"fc.picture.{path.dotted}{'.*' * depth}.{0:08x}.*.0" for depth in range(6 - path.tier))
 
 
 def decided(path: Path) -> str:

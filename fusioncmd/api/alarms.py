@@ -44,6 +44,12 @@ class LookAtAlarm(Question["AlarmReply"], frozen=True):
     words: Annotated[str, Meta(max_length=256)] = ""
 
 
+class AlarmStill(Question["AlarmStillReply"], frozen=True):
+    """`alarm-still`: the picture on which it was seen, of an alarm that a camera raised."""
+
+    alarm: Id
+
+
 class DryPlaybooks(Question["DryReply"], frozen=True):
     """`dry-playbooks`: what playbooks would have done about the alarms since then; nothing is stored. `file`: of this
     TOML; empty: of the node's own."""
@@ -98,6 +104,12 @@ class AlarmReply(Struct, frozen=True):
     cameras: tuple[str, ...] = ()
 
 
+class AlarmStillReply(Struct, frozen=True):
+    """WebP."""
+
+    data: bytes
+
+
 class DryLine(Struct, frozen=True):
     alarm: Alarm
     applies: Applies
@@ -114,5 +126,6 @@ VERBS: Verbs = {
     Alarms: ("alarms", AlarmsReply),
     OneAlarm: ("alarm", AlarmReply),
     LookAtAlarm: ("look-at-alarm", AlarmReply),
+    AlarmStill: ("alarm-still", AlarmStillReply),
     DryPlaybooks: ("dry-playbooks", DryReply),
 }

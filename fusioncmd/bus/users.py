@@ -27,14 +27,15 @@ VIDEO, BROWSERS = "video", "browser-voice"
 CAMERA, PICTURES = "camera", "camera-video"
 SATELLITE, LINE = "satellite", "shortmessage"
 ALARM, SENSORS = "alarm", "sensors"  # the gateway of alarms, and as who it hears sensors
+SEEING, WATCHING = "seeing", "seeing-video"  # who looks for smoke and fire, and as who it hears video
 TRACK, TRACKS = "track", "node-tracks"  # the gateway of positions, and the node itself where they pass
 # A link is the NATS server of a node below; `talk` is the voice of a gateway, `floor` who arbitrates and records it.
 UserKind = Literal[
     "node", "office", "commander", "gateway", "channels", "link", "radio", "talk", "floor", "video", "camera",
-    "satellite", "track", "shortmessage", "alarm", "sensors",
+    "satellite", "track", "shortmessage", "alarm", "sensors", "seeing", "watching",
 ]  # fmt: skip
 # In the account that passes between tiers:
-LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite", "track")
+LINKED: tuple[UserKind, ...] = ("link", "talk", "floor", "satellite", "track", "watching")
 PublicKey = Annotated[str, Meta(pattern=r"\AU[A-Z2-7]{55}\Z")]
 NAME = r"[A-Za-z0-9_-]{1,64}"  # one token of a subject; what `messages.GatewayName` takes
 FILE_BYTES_MAX = 4_096

@@ -20,6 +20,7 @@ from fusioncmd.cli.completion import complete_place
 from fusioncmd.cli.figures import plain
 from fusioncmd.cli.issue import PROPOSED, Keys, own_key
 from fusioncmd.cli.shown import tell_done
+from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, NotFound, Unavailable
 from fusioncmd.words import reason, say
@@ -37,6 +38,8 @@ PlaceOption = Annotated[str, typer.Option("--place", metavar="PLACE", autocomple
 _standing = say("Only those that are open, confirmed, dismissed or over.", "仅列 open、confirmed、dismissed 或 over。")
 _words = say("Why.", "说明。")
 WordsOption = Annotated[str, typer.Option("--text", metavar="WORDS", help=_words)]
+_still = say("Write the picture on which it was seen (WebP) here.", "将识别时的画面（WebP）写入该文件。")
+StillOption = Annotated[Path | None, typer.Option("--still", metavar="FILE", help=_still)]
 _playbook = say("Of those that apply, this one.", "使用该预案。")
 _file = say("Playbooks to try (TOML); without it, the node's own.", "待试的预案文件；缺省为节点现用预案。")
 ASKED_MAX = asked.PAGE_MAX
@@ -74,12 +77,16 @@ def list_alarms(
 
 @app.command(help=say("One of them, and what a playbook would make of it.", "预警详情及预案将下达的指令。"))
 def show(
-    alarm: AlarmArgument, nats: shell.NatsOption = shell.DEFAULT_NATS, divisions: shell.DivisionsOption = None,
-    as_json: shell.JsonOption = False,
+    alarm: AlarmArgument, still: StillOption = None, nats: shell.NatsOption = shell.DEFAULT_NATS,
+    divisions: shell.DivisionsOption = None, as_json: shell.JsonOption = False,
 ) -> None:  # fmt: skip
     async def go() -> None:
         async with shell.commanding(nats) as commander:
             reply = await commander.ask(asked.OneAlarm(await _find(commander, alarm)))
+            if still is not None:
+                found = await commander.ask(asked.AlarmStill(reply.line.alarm.id))
+                with whole_file(still) as file:
+                    file.write(found.data)
         _tell(reply, divisions, as_json)
 
     shell.run(go(), as_json)

@@ -29,6 +29,7 @@ ROLES = {
     "floor": ("floors", "话权"), "video": ("video", "视频"), "camera": ("cameras", "摄像头"),
     "track": ("positions", "位置"), "satellite": ("satellite link", "卫星链路"),
     "shortmessage": ("short messages", "短报文"), "alarm": ("alarms", "告警"), "sensors": ("sensors", "传感器"),
+    "seeing": ("smoke and fire", "烟火识别"), "watching": ("video that is looked at", "识别用视频"),
 }  # fmt: skip
 
 app = typer.Typer(

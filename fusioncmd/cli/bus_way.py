@@ -123,6 +123,7 @@ _OF_PARTS: dict[str, tuple[tuple[str, users.UserKind], ...]] = {
     "satellite": ((users.SATELLITE, "satellite"),),
     "tracks": ((users.TRACK, "track"),),
     "alarms": ((users.ALARM, "alarm"), (users.SENSORS, "sensors")),
+    "seen": ((users.SEEING, "seeing"), (users.WATCHING, "watching")),
     "modem": ((users.LINE, "shortmessage"),),
 }
 

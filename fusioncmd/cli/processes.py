@@ -16,6 +16,7 @@ from fusioncmd.cli.console_way import Console
 from fusioncmd.cli.linked import ALONE, Linked
 from fusioncmd.cli.radio_way import Radio
 from fusioncmd.cli.satellite_way import Satellite
+from fusioncmd.cli.seen_way import Seen
 from fusioncmd.cli.track_way import Tracks
 from fusioncmd.cli.video_way import Video
 from fusioncmd.ladder.config import FILE
@@ -54,11 +55,12 @@ class Tier:
     beside: tuple[tuple[str, list[str]], ...] = ()  # further processes: name and command line
     tracks: Tracks | None = None
     alarms: Alarms | None = None
+    seen: Seen | None = None
 
     @property
     def parts(self) -> frozenset[str]:
         """What there is beside node, responder gateways and console."""
-        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "alarms", "modem"
+        optional = "radio", "voice", "video", "cameras", "satellite", "tracks", "alarms", "seen", "modem"
         return frozenset(part for part in optional if getattr(self, part))
 
     @property
@@ -124,7 +126,7 @@ class Tier:
         for name, way, user, more in (
             ("radio", self.radio, users.RADIO, places), ("video", self.video, users.VIDEO, places),
             ("camera", self.cameras, users.CAMERA, []), ("track", self.tracks, users.TRACK, []),
-            ("alarm", self.alarms, users.ALARM, []),
+            ("alarm", self.alarms, users.ALARM, []), ("seeing", self.seen, users.SEEING, []),
         ):  # fmt: skip
             if way is not None:
                 own = ["--serve", self.node, *nats, *way.options(), *more, *self._login(user)]

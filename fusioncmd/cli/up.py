@@ -21,6 +21,7 @@ from fusioncmd.cli.keys import root_key_words
 from fusioncmd.cli.linked import linked_way
 from fusioncmd.cli.radio_way import radio_of
 from fusioncmd.cli.satellite_way import DEFAULT_RATE, satellite_of
+from fusioncmd.cli.seen_way import seen_line, seen_of
 from fusioncmd.cli.tier import Tier as Tier
 from fusioncmd.cli.tier import run_tier as run_tier
 from fusioncmd.cli.track_way import tracks_line, tracks_of
@@ -65,6 +66,7 @@ def up(
     video_host: options.VideoHostOption = "127.0.0.1", video_url: options.VideoUrlOption = None,
     cameras: options.CamerasOption = None, camera_host: options.CameraHostOption = "127.0.0.1",
     tracks: options.TracksOption = None, alarms: options.AlarmsOption = None,
+    seen: options.SeenOption = None,
     keep_gib: options.KeepGibOption = KEPT_BYTES_MAX // 1024**3, keep_days: options.KeepDaysOption = KEPT_DAYS_MAX,
     satellite: options.SatelliteOption = None, satellite_rate: options.SatelliteRateOption = DEFAULT_RATE,
     satellite_ways: options.SatelliteWaysOption = None, satellite_port: options.SatellitePortOption = None,
@@ -88,7 +90,7 @@ def up(
             video_of(video_host, video, video_url), cameras_of(camera_host, cameras), (keep_gib, keep_days),
             satellite_of(satellite, linked.above, satellite_rate, satellite_ways, satellite_host, satellite_port),
             tracks=tracks_of(tracks), alarms=alarms_of(alarms, folder, plaintext, way.cert is not None),
-            modem=modem,
+            seen=seen_of(seen), modem=modem,
         )  # fmt: skip
         name = places.full_name(path)
         await until_stopped(tier, as_json, lambda: _tell_ready(tier, name, as_json))
@@ -149,6 +151,8 @@ def _tell_ready(tier: Tier, name: str, as_json: bool) -> None:
                            f"  便携站  {tier.satellite.words}（卫星，UDP）"))  # fmt: skip
     if tier.alarms:
         shell.say_line(alarms_line(tier.alarms))
+    if tier.seen:
+        shell.say_line(seen_line(tier.seen))
     if tier.tracks:
         shell.say_line(tracks_line(tier.tracks))
     shell.say_line(say(f"  bus        {tier.nats_url}", f"  总线  {tier.nats_url}"))

@@ -1,4 +1,4 @@
-"""One child that encodes a source (`recode.py`): begun in bounds, given what it takes, ends with its parent."""
+"""One child that decodes what sources send, as `recode.py`: begun in bounds, given pieces, ends with its parent."""
 
 from __future__ import annotations
 
@@ -12,44 +12,50 @@ from collections.abc import Callable
 import structlog
 
 from fusioncmd.supervisor import die_with_parent
-from gateways.satellite.pieces import DO, HEAD, KEY, MADE, PACKETS, PIECE_BYTES_MAX, piece
+from gateways.satellite.pieces import HEAD, PIECE_BYTES_MAX, piece
 
-log = structlog.get_logger("thin")
+log = structlog.get_logger("child")
 
-WAITING_BYTES_MAX = 512 * 1024  # of packets that the child has not taken; shed, and it waits for a keyframe
+WAITING_BYTES_MAX = 512 * 1024  # of packets that the child has not taken; shed
 MEMORY_BYTES_MAX = 1024**3  # address space of one child: it ends, and is begun again
 NICE = 10
 ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
 
 
 class Child:
-    """`made` is told each message for the bus, `wants_key` that a keyframe is wanted, `ended` that it is gone."""
+    """`module` is what it runs; `made` is told each piece of it, `ended` that it is gone. `waiting_bytes_max`: of what
+    the child has not taken; beyond, it is shed."""
 
-    def __init__(self, made: Callable[[bytes], None], wants_key: Callable[[], None], ended: Callable[[], None]) -> None:
-        self._made, self._wants_key, self._ended = made, wants_key, ended
+    def __init__(
+        self, module: str, made: Callable[[bytes, bytes], None], ended: Callable[[], None], *arguments: str,
+        waiting_bytes_max: int = WAITING_BYTES_MAX, memory_bytes_max: int = MEMORY_BYTES_MAX,
+    ) -> None:  # fmt: skip
+        self._argv, self._made, self._ended = (module, *arguments), made, ended
+        self._waiting_bytes_max, self._memory_bytes_max = waiting_bytes_max, memory_bytes_max
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self.shed = 0  # messages of packets
+        self.shed = 0  # pieces
 
     async def begin(self) -> None:
-        parent = os.getpid()
+        parent, most = os.getpid(), self._memory_bytes_max
         env = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"SVT_LOG": "1"}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateways.satellite.recode", stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, env=env, start_new_session=True, preexec_fn=lambda: _bound(parent),
+            sys.executable, "-m", *self._argv, stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, env=env, start_new_session=True, preexec_fn=lambda: _bound(parent, most),
         )  # fmt: skip
         self._task = asyncio.create_task(self._read())
 
-    def do(self, data: bytes) -> None:
-        self._write(piece(DO, data))
-
-    def packets(self, bundle: bytes) -> None:
+    def give(self, kind: bytes, data: bytes, always: bool = False) -> bool:
+        """Whether it was not shed."""
         writer = None if self._process is None else self._process.stdin
-        if writer is None or writer.transport.get_write_buffer_size() > WAITING_BYTES_MAX:
+        if writer is None or writer.is_closing():
+            return False
+        if not always and writer.transport.get_write_buffer_size() > self._waiting_bytes_max:
             self.shed += 1
-            return
-        self._write(piece(PACKETS, bundle))
+            return False
+        writer.write(piece(kind, data))
+        return True
 
     async def stop(self) -> None:
         self._stopping = True
@@ -59,10 +65,6 @@ class Child:
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _write(self, data: bytes) -> None:
-        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(data)
-
     async def _read(self) -> None:
         assert self._process is not None and self._process.stdout is not None
         reader = self._process.stdout
@@ -71,11 +73,7 @@ class Child:
                 size, kind = HEAD.unpack(await reader.readexactly(HEAD.size))
                 if size > PIECE_BYTES_MAX:
                     break
-                data = await reader.readexactly(size)
-                if kind == MADE:
-                    self._made(data)
-                elif kind == KEY:
-                    self._wants_key()
+                self._made(kind, await reader.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # it is gone; why is said below
         finally:
@@ -83,15 +81,15 @@ class Child:
                 self._process.kill()
             status = await self._process.wait()
             if not self._stopping:
-                log.warning("thin.encoder_ended", status=status)
+                log.warning("child.ended", module=self._argv[0], status=status)
             self._ended()
 
 
-def _bound(parent: int) -> None:
+def _bound(parent: int, memory_bytes_max: int) -> None:
     """In the child, before it is that."""
     die_with_parent(parent)
     os.nice(NICE)
-    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES_MAX), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+    for what, most in ((resource.RLIMIT_AS, memory_bytes_max), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (bound, bound))

@@ -1,4 +1,4 @@
-"""Pieces between `thin.py` and its children: a length, a letter, and as many bytes. `pieces` reads them."""
+"""Pieces between a process and its children (`child.py`): a length, a letter, and as many bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def piece(kind: bytes, data: bytes = b"") -> bytes:
     return HEAD.pack(len(data), kind) + data
 
 
-def pieces(given: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+def pieces(given: BinaryIO, most: int = PIECE_BYTES_MAX) -> Iterator[tuple[bytes, bytes]]:
     """Until it ends, also within one. Raises BadMessage for one that is too long."""
     while len(head := given.read(HEAD.size)) == HEAD.size:
         size, kind = HEAD.unpack(head)
-        if size > PIECE_BYTES_MAX:
+        if size > most:
             raise BadMessage("Not a piece of video.", "不是视频数据块。")
         data = given.read(size)
         if len(data) < size:

@@ -80,7 +80,7 @@ class Recoder:
         stills = bool(do.still) and do.still != self._made_still
         if unit.lost or not follows:
             self._whole = False
-        if unit.keyframe and _is_large(do.codec, unit.data):
+        if unit.keyframe and is_large(do.codec, unit.data):
             return
         if not (follows or stills) or (not unit.keyframe and not self._whole):
             if follows or stills:
@@ -104,7 +104,7 @@ class Recoder:
 
     def _decode(self, unit: Unit, codec: str) -> VideoFrame | None:
         if unit.keyframe and (self._decoder is None or not self._whole):
-            self._decoder = _decoder(codec)
+            self._decoder = decoder(codec)
         assert self._decoder is not None
         packet = av.Packet(unit.data)
         packet.pts = packet.dts = unit.timestamp
@@ -184,14 +184,14 @@ def fitted(width: int, height: int, most_width: int, most_height: int) -> tuple[
     return max(16, int(width * part) // 2 * 2), max(16, int(height * part) // 2 * 2)
 
 
-def _decoder(codec: str) -> VideoCodecContext:
+def decoder(codec: str) -> VideoCodecContext:
     made = av.CodecContext.create(_CODECS[codec], "r")
     assert isinstance(made, VideoCodecContext)
     made.thread_count = 1
     return made
 
 
-def _is_large(codec: str, data: bytes) -> bool:
+def is_large(codec: str, data: bytes) -> bool:
     """Whether a keyframe says that it is larger than what is decoded, or nothing that can be read."""
     try:
         if codec == "VP8":

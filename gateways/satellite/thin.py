@@ -25,6 +25,7 @@ from fusioncmd.video import subjects
 from fusioncmd.video.bounds import KEYFRAME_S, SAID_S
 from fusioncmd.video.source import Ask
 from gateways.satellite.child import Child
+from gateways.satellite.pieces import DO, KEY, MADE, PACKETS
 from gateways.satellite.video_words import at_and_below, made, read_do
 
 log = structlog.get_logger("thin")
@@ -92,7 +93,7 @@ class Thinning:
             one = self._here[place] = Thinned(path, name)
         one.told, one.told_s = data, time.monotonic()
         if one.child is not None:
-            one.child.do(data)
+            one.child.give(DO, data, always=True)
 
     async def _turn(self, one: Thinned, now_s: float) -> None:
         if now_s - one.told_s > IDLE_S:
@@ -108,17 +109,20 @@ class Thinning:
         def ended() -> None:
             one.child, one.ended_s, one.again_s = None, time.monotonic(), min(AGAIN_S_MAX, one.again_s * 2)
 
-        def wants_key() -> None:
-            one.wants_key = True
+        def came(kind: bytes, data: bytes) -> None:
+            if kind == MADE:
+                self._saying.say(to, data)
+            elif kind == KEY:
+                one.wants_key = True
 
-        child = Child(lambda data: self._saying.say(to, data), wants_key, ended)
+        child = Child("gateways.satellite.recode", came, ended)
         await child.begin()
-        child.do(one.told)
+        child.give(DO, one.told, always=True)
         one.child, one.wants_key = child, True
         if one.hearing is None:
             one.hearing = await self._bus.hear(
                 subjects.packets(one.path, one.name),
-                lambda _, data: None if one.child is None else one.child.packets(data),
+                lambda _, data: None if one.child is None else _give(one.child, data),
             )
         log.info("thin.begins", source=f"{one.path.dotted}.{one.name}")
 
@@ -134,6 +138,10 @@ class Thinning:
     def _ask(self, one: Thinned, asked: Ask, now_s: float) -> None:
         one.asked_s, one.wants_key = now_s, False
         self._saying.say(subjects.ask(one.path, one.name), sources.encode(asked))
+
+
+def _give(child: Child, bundle: bytes) -> None:
+    child.give(PACKETS, bundle)
 
 
 async def _run(given: argparse.Namespace) -> None:

@@ -9,12 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.video import rtcp
 from gateways.camera import troubles
-from tests.cameras import RATE, SIZE, Pusher, RtspServer, Watcher, frames_of, make_clips, need_programs
+from tests.cameras import (
+    RATE,
+    SIZE,
+    Pusher,
+    RtspServer,
+    Watcher,
+    frames_of,
+    make_clips,
+    make_smoke_clips,
+    need_programs,
+)
 from tests.nats_server import free_port
 from tests.tier_process import TierProcess, until
 
@@ -30,7 +41,9 @@ class County(TierProcess):
     def __init__(self, folder: Path, clips: dict[str, Path]) -> None:
         self.clips, self.push, self.rtsp = clips, free_port(), free_port()
         ports = f"{self.push}-{self.push + 1}"
-        super().__init__(folder, "--node", COUNTY, "--gateways", 1, "--cameras", ports)
+        super().__init__(
+            folder, "--node", COUNTY, "--gateways", 1, "--cameras", ports, "--seen", f"{TOWN}.ridge,{TOWN}.yard"
+        )
         self.watcher = Watcher()
 
     def url(self, path: str, account: str = ACCOUNT) -> str:
@@ -72,7 +85,7 @@ class County(TierProcess):
 def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
     need_programs()
     folder = tmp_path_factory.mktemp("cameras")
-    with County(folder, make_clips(folder)) as running:
+    with County(folder, make_clips(folder) | make_smoke_clips(folder)) as running:
         stop = running.watch()
         yield running
         stop.set()
@@ -146,3 +159,22 @@ def test_a_drone_pushes_with_its_key_and_nobody_without(county: County) -> None:
     assert "drone-1" in logs and "drone-1" in audit
     secrets = (made["push_to"].rpartition("/")[2], "Geheim9", "admin:")
     assert not [secret for secret in secrets if secret in logs or secret in audit]
+
+
+def test_smoke_that_a_camera_shows_is_an_alarm_with_its_picture(county: County) -> None:
+    with RtspServer(county.rtsp, ACCOUNT, county.clips):
+        county.add("yard", "--url", county.url("yard"))
+        county.add("ridge", "--url", county.url("ridge"), "--title", "后山", "--lat", 23.1, "--lon", 113.3)
+        [line] = until(lambda: county.ask("alarms", "list")["lines"], 45.0)
+        alarm = line["alarm"]
+        assert (alarm["source"], alarm["event"], alarm["nodes"]) == ("video.44.01.06.001.ridge", "smoke", [TOWN])
+        assert alarm["where"] == [23.1, 113.3] and "后山" in alarm["headline"] and line["standing"] == "open"
+        kinds = {one["kind"]: one["what"] for one in alarm["evidence"]}
+        assert kinds["video"].startswith("44.01.06.001.ridge 20") and alarm["certainty"] in ("possible", "likely")
+        file = county.data.parent / "seen.webp"
+        assert county.here("alarms", "show", alarm["id"], "--still", file).code == 0
+        with av.open(str(file)) as opened:
+            assert next(opened.decode(video=0)).width == 640
+        assert kinds["still"] == alarm["id"]
+    for name in ("ridge", "yard"):
+        county.ask("cameras", "remove", name)

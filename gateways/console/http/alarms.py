@@ -37,6 +37,12 @@ async def alarm(request: Asked, alarm: str) -> Response[asked.AlarmReply]:
     return await reply(request, asked.OneAlarm(ids.from_text(alarm)))
 
 
+@get("/alarms/{alarm:str}/still")
+async def still(request: Asked, alarm: str) -> Response[asked.AlarmStillReply]:
+    """The picture on which a camera's alarm was seen (WebP, base64)."""
+    return await reply(request, asked.AlarmStill(ids.from_text(alarm)))
+
+
 @post("/alarms/{alarm:str}/look", status_code=200)
 async def look(request: Asked, alarm: str, data: LookForm) -> Response[asked.AlarmReply]:
     """The second look: it is so, or it is nothing."""
@@ -59,4 +65,4 @@ async def ground(
     return as_json((round(at[0], 6), round(at[1], 6)))
 
 
-ROUTES = Router("/", route_handlers=[alarms, alarm, look, dry, ground], tags=["alarms"])
+ROUTES = Router("/", route_handlers=[alarms, alarm, still, look, dry, ground], tags=["alarms"])

@@ -1,0 +1,1 @@
+"""Made clips of cameras: smoke and fire, and what looks like them."""
