@@ -25,8 +25,8 @@ Places = Callable[[Info], tuple[str, ...]]
 class FromCap:
     """`places`: the towns and counties that an info's areas mean; `make_id`: of the time in ms."""
 
-    def __init__(self, places: Places, make_id: Callable[[int], bytes]) -> None:
-        self._places, self._make_id = places, make_id
+    def __init__(self, places: Places, make_id: Callable[[int], bytes], chains_max: int = CHAINS_MAX) -> None:
+        self._places, self._make_id, self._chains_max = places, make_id, chains_max
         self._first: OrderedDict[str, str] = OrderedDict()  # alert → the one at the beginning of its chain
         self._said: dict[str, dict[int, Alarm]] = {}  # by the first: what was said of its infos last
 
@@ -76,7 +76,7 @@ class FromCap:
             self._first[name] = first
             self._first.move_to_end(name)
         self._said[first] = made
-        while len(self._first) > CHAINS_MAX:
+        while len(self._first) > self._chains_max:
             gone, _ = self._first.popitem(last=False)
             self._said.pop(gone, None)
 
