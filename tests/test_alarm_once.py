@@ -181,6 +181,15 @@ def test_the_book_stays_bounded_and_forgets_what_it_sheds(monkeypatch: pytest.Mo
     assert len(book.alarms) == len(book._last) == 3
 
 
+def test_what_departments_are_told_crowds_out_no_decision() -> None:
+    book, alarm = Book(), of()
+    book.hear(alarm)
+    for n, what in enumerate(("waits", "dismissed", *["told"] * book_of.DECIDED_MAX)):
+        book.decide(Decided(alarm.id, "440106001", what, "p", n, "p" if what == "waits" else ""))  # type: ignore[arg-type]
+    known = book.alarms[alarm.id]
+    assert len(known.decided) == book_of.DECIDED_MAX and known.standing == "dismissed" and known.of("p") is not None
+
+
 def test_what_stands_beside_an_order_of_an_exercise_is_none_beside_an_actual_one() -> None:
     book = Book()
     alarm = of()

@@ -6,7 +6,7 @@ It is built again from the stream at each start, and everything in it may come t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -19,7 +19,7 @@ from fusioncmd.messages import Status
 
 ALARMS_MAX = 20_000  # known to a node; shed, the one of which was heard longest ago
 GOES_ON_MS = 10 * 60_000  # so long after it was said last, what a sensor or a camera says under another id is new
-DECIDED_MAX = 64  # kept of one alarm; shed, the oldest but the first
+DECIDED_MAX = 64  # kept of one alarm; shed, what a department was told, then the oldest but the first
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -60,6 +60,7 @@ _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 
 class Book:
     def __init__(self) -> None:
+        self.changed: Callable[[Known], None] = lambda _: None  # of each that was heard or decided about
         self.alarms: OrderedDict[bytes, Known] = OrderedDict()
         self._last: dict[tuple[str, str], bytes] = {}  # of a source about a thing
         self._done_ms: OrderedDict[Done, int] = OrderedDict()  # → when
@@ -82,6 +83,7 @@ class Book:
                 self.shed += 1
             known = self.alarms[alarm.id] = Known(alarm, alarm.said_ms, alarm.times, alarm.severity)
             self._last[alarm.key] = alarm.id
+            self.changed(known)
             return known
         if alarm.id != known.alarm.id:
             alarm = structs.replace(alarm, id=known.alarm.id, state="over" if alarm.state == "over" else "more")
@@ -90,6 +92,7 @@ class Book:
             known.times += alarm.times
             known.gravest = max(known.gravest, alarm.severity, key=_RANK.__getitem__)
             known.alarm = alarm
+            self.changed(known)
         return known
 
     def _goes_on(self, alarm: Alarm) -> Known | None:
@@ -115,7 +118,9 @@ class Book:
             return
         known.decided.append(decided)
         if len(known.decided) > DECIDED_MAX:
-            del known.decided[1]
+            told = (i for i, each in enumerate(known.decided) if each.what == "told")
+            del known.decided[next(told, 1)]
+        self.changed(known)
 
     def done_ms(self, playbook: str, place: str, status: Status) -> int | None:
         """When that playbook was done last for that place."""
