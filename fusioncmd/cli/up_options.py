@@ -31,7 +31,14 @@ NodeOption = Annotated[
         "PLACE", "The tier node's place (default: the province).", "本节点所在地点（默认为省级）。", complete_place
     ),
 ]
-DataOption = Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")]
+DataOption = Annotated[
+    Path | None,
+    _option(
+        "FOLDER",
+        "Where its files are kept (default: FUSIONCMD_DATA, else ~/.fusioncmd/CODE).",
+        "数据目录（默认为 FUSIONCMD_DATA，否则 ~/.fusioncmd/代码）。",
+    ),
+]
 NatsOption = Annotated[
     str | None,
     _option(

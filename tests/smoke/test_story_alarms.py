@@ -131,7 +131,7 @@ def test_an_alert_of_the_weather_service_means_the_towns_in_its_polygon_and_no_o
     assert tier.cap("R2", kind="Cancel", refs=f"<references>cma@gd.cn,R1,{sent}</references>") == (202, {"alarms": 1})
     until(lambda: tier.alarm("rainstorm")["standing"] == "over")
     for status, body, words in (
-        (422, tier.cap("R3", ABROAD), "It means no place of this tier."),
+        (422, tier.cap("R3", ABROAD), "It means no place of this tier"),
         (422, tier.cap("R4", kind="Cancel", refs=f"<references>x,unknown,{sent}</references>"), "never came here"),
         (401, tier.post("/alarms/cap/weather", alert("R5"), Authorization="Bearer x"), "token"),
     ):  # fmt: skip
