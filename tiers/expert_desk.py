@@ -200,7 +200,7 @@ class ExpertDesk:
         try:
             result, short = found.now, ("", "")
         except BadInput as problem:  # too many declined
-            result, short = draw.drawn(found.listed, bytes.fromhex(found.seed)), (problem.en, problem.zh)
+            result, short = found.left, (problem.en, problem.zh)
         lines = tuple(
             asked.DrawnLine(field, self._experts.get(name), name, found.standing(name))
             for field, names in result.experts.items()

@@ -77,6 +77,19 @@ def order(seed: bytes, digest: bytes, role: Role, names: Iterable[str]) -> list[
 
 def drawn(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> Drawn:
     """BadInput: fewer are left than are needed. The needs are met in turn; nobody is drawn for two."""
+    found = left(listed, seed, declined)
+    for need in listed.needs:
+        wanted = sum(each.count for each in listed.needs if each.field == need.field)
+        if (there := len(found.experts[need.field])) < wanted:
+            raise BadInput(
+                f"{wanted} experts in {need.field} are needed, and {there} are left.",
+                f"需要 {need.field} 专家 {wanted} 名，现仅剩 {there} 名可抽。",
+            )
+    return found
+
+
+def left(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> Drawn:
+    """As `drawn`, and those who are left where they are fewer than are needed."""
     check(seed)
     digest, out = listed.digest(), set(declined)
     ranked = [name for name in order(seed, digest, b"expert", listed.experts) if name not in out]
@@ -84,11 +97,6 @@ def drawn(listed: Listed, seed: bytes, declined: Sequence[str] = ()) -> Drawn:
     found: dict[str, tuple[str, ...]] = {}
     for need in listed.needs:
         fitting = [name for name in ranked if name not in taken and need.field in listed.experts[name]][: need.count]
-        if len(fitting) < need.count:
-            raise BadInput(
-                f"{need.count} experts in {need.field} are needed, and {len(fitting)} are left.",
-                f"需要 {need.field} 专家 {need.count} 名，现仅剩 {len(fitting)} 名可抽。",
-            )
         taken.update(fitting)
         found[need.field] = (*found.get(need.field, ()), *fitting)
     return Drawn(order(seed, digest, b"official", listed.officials)[0], found)

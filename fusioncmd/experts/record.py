@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, structs
 
 from fusioncmd import limits
 from fusioncmd.errors import BadInput, BadMessage, Conflict
-from fusioncmd.experts.draw import SEED_BYTES, Drawn, Hex32, Listed, Name, commitment, drawn
+from fusioncmd.experts.draw import SEED_BYTES, Drawn, Hex32, Listed, Name, commitment, drawn, left
 from fusioncmd.messages import Id, Millis
 
 RECORD_BYTES_MAX = 1024 * 1024  # reject
@@ -59,6 +59,11 @@ class Record(Struct, frozen=True, tag="draw.1", tag_field="kind"):
         """Who is drawn, after those who declined. BadInput: nobody is left for one of the needs."""
         return drawn(self.listed, bytes.fromhex(self.seed), self.declined)
 
+    @property
+    def left(self) -> Drawn:
+        """The same, and where too many declined, those who are left: they come all the same."""
+        return left(self.listed, bytes.fromhex(self.seed), self.declined)
+
     def standing(self, expert: str) -> str:
         """The last step of an expert; empty: drawn, and has said nothing yet."""
         return next((step.what for step in reversed(self.steps) if step.expert == expert), "")
@@ -69,7 +74,7 @@ def stepped(record: Record, step: Step) -> Record:
     if len(record.steps) >= STEPS_MAX:
         raise BadInput(f"A draw has {STEPS_MAX} steps at most.", f"一次抽取至多记录 {STEPS_MAX} 步。")
     before = record.standing(step.expert)
-    if before != "declined" and not any(step.expert in names for names in record.now.experts.values()):
+    if before != "declined" and not any(step.expert in names for names in record.left.experts.values()):
         raise BadInput(f"{step.expert} is not drawn.", f"{step.expert} 未被抽中。")
     if step.what not in _NEXT[before]:
         raise Conflict(
