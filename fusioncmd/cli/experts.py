@@ -162,11 +162,8 @@ def draws(
                 return
             reply = await commander.ask(asked.OneDraw(ids.from_text(ident)))
         if out is not None:
-            made = reply.record
-            steps = [{"expert": step.expert, "what": step.what} for step in made.steps]  # nobody's words
-            plain = {"listed": made.listed, "commitment": made.commitment, "seed": made.seed, "steps": steps}
             with whole_file(out) as file:
-                file.write(msgspec.json.encode({"record": plain}))
+                file.write(msgspec.json.encode(record.published(reply.record)))
         _tell(reply, as_json)
 
     shell.run(go(), as_json)
