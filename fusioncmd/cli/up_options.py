@@ -171,7 +171,7 @@ AlarmsOption = Annotated[
                         "接收预警：http=端口（CAP、推送）、mqtt=端口（传感器）、host=地址；或 feeds（仅轮询）。")
 ]  # fmt: skip
 SeenOption = Annotated[
-    str | None, _option("SOURCES", "Look for smoke and fire on these sources, by commas; all: all cameras that are pulled.",
+    str | None, _option("SOURCES", "Look for smoke and fire on these sources; all: cameras that are pulled.",
                         "在这些视频源上识别烟火，以逗号分隔；all 为全部拉流摄像头。")
 ]  # fmt: skip
 KeepGibOption = Annotated[
