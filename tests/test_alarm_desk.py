@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from msgspec import structs
@@ -11,8 +12,10 @@ from fusioncmd.alarm import alarm as alarms
 from fusioncmd.alarm import decided as decisions
 from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.alarm.alarm import Alarm
-from fusioncmd.api.alarms import Alarms, DryPlaybooks, LookAtAlarm, OneAlarm
+from fusioncmd.alarm.decided import Decided
+from fusioncmd.api.alarms import AlarmLine, Alarms, DryPlaybooks, LookAtAlarm, OneAlarm
 from fusioncmd.bus.port import ALARM
+from fusioncmd.cli.alarms import READY_MS_MAX, _ready
 from fusioncmd.codes import Path as Place
 from fusioncmd.messages import encode
 from fusioncmd.trust import handing, ring
@@ -131,10 +134,19 @@ async def test_playbooks_are_run_over_past_alarms_and_a_wrong_file_is_told(tmp_p
         dry = await tier.ask(DryPlaybooks(PREPARED.encode()))
         assert (len(dry.lines), dry.looked_at) == (3, 4) and not (await tier.ask(api.Orders())).lines
         playbooks(tier, "[[playbook]]\nname = 1\n")
-        said = await tier.ask(Alarms())
-        assert "Not playbooks" in said.problem_en and await tier.said("Not playbooks")
+        assert await tier.said("playbooks.toml: Not playbooks")  # before anything comes
+        assert "Not playbooks" in (await tier.ask(Alarms())).problem_en
         playbooks(tier, PREPARED)
         assert (await tier.ask(Alarms())).playbooks == ("smoke",)
+
+
+def test_who_touches_again_what_was_issued_before_the_second_look_issues_nothing_anew() -> None:
+    now_ms = int(time.time() * 1000)
+    issued = Decided(b"a" * 16, "440106", "issued", "Chen Wei", now_ms, "smoke", b"o" * 16)
+    line = AlarmLine(of(), "open", now_ms, 1, "severe", (issued,))
+    assert _ready(line, "smoke") == b"o" * 16 and _ready(line, "another") is None
+    old = structs.replace(issued, at_ms=now_ms - READY_MS_MAX)
+    assert _ready(structs.replace(line, decided=(old,)), "smoke") is None
 
 
 async def test_an_alarm_on_another_places_subject_is_none(tmp_path: Path) -> None:

@@ -91,7 +91,10 @@ async def test_who_declines_is_followed_by_the_next_and_a_record_goes_to_its_end
         assert [step.what for step in one.record.steps] == ["declined", "accepted", "arrived", "opinion", "signed"]
         short = await tier.ask(ask(2, (Need("化工", 2),)))
         left = await tier.ask(NoteDraw(make_id(2), short.lines[0].id, "declined"))
-        assert "1 are left" in left.short_en and left.lines
+        (last,) = left.lines  # who is left comes all the same
+        assert "1 are left" in left.short_en and last.id != short.lines[0].id
+        for what in ("accepted", "arrived"):
+            assert (await tier.ask(NoteDraw(make_id(2), last.id, what))).lines[0].standing == what
     async with tier.running():  # and after a restart
         await until(lambda: tier.bus is not None)
         for _ in range(100):

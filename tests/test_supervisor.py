@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fusioncmd import supervisor as module
+from fusioncmd.cli.tier import _ended
 from fusioncmd.supervisor import Child, Supervisor
 from tests.tier_process import alive
 from tests.tier_process import until as wait_until
@@ -85,6 +86,8 @@ async def test_a_child_that_cannot_run_is_tried_again_and_its_last_words_are_kep
     await until(lambda: len(scene.ends) >= 3)
     assert set(scene.ends) == {("broken", 1)}
     assert scene.supervisor.last_words("broken") == "out of order"
+    told = _ended(scene.supervisor.children["broken"], 1, scene.supervisor)
+    assert told.endswith("broken.log\n  out of order")  # an operator's mistake in a file is told where they look
     assert scene.supervisor.last_words("unknown") == ""
 
 

@@ -81,6 +81,7 @@ class AlarmDesk:
         self._playbooks.note_issued(order)
 
     def problems(self) -> Iterator[Said]:
+        self._file.current()  # not only when an alarm comes: whoever has just written it wants to know
         if self._file.problem is not None:
             yield self._file.problem
         yield from self._orders.missing(self._file.held)

@@ -34,7 +34,7 @@ class PlaybookFile:
             self.problem = f"{self._file} cannot be read: {en}", f"无法读取 {self._file}：{zh}"
         except BadInput as problem:
             self._read_at = at
-            self.problem = problem.en, problem.zh
+            self.problem = f"{FILE}: {problem.en}", f"{FILE}：{problem.zh}"
         return self.held
 
     def named(self, name: str) -> Playbook | None:

@@ -138,7 +138,9 @@ def _refusal(url: str, user: str, error: Exception) -> BusRefused | None:
         return None
     if not user:
         return BusRefused(
-            f"The bus at {url} lets nobody in without a key; FUSIONCMD_BUS_KEY names the file of yours.",
-            f"{url} 的总线须凭密钥接入；请用 FUSIONCMD_BUS_KEY 指定您的密钥文件。",
+            f"The bus at {url} lets nobody in without a key; FUSIONCMD_BUS_KEY names the file of yours, "
+            "or FUSIONCMD_DATA the folder of its tier.",
+            f"{url} 的总线须凭密钥接入；请用 FUSIONCMD_BUS_KEY 指定您的密钥文件，"
+            "或用 FUSIONCMD_DATA 指定节点的数据目录。",
         )
     return BusRefused(f"The bus at {url} does not take the key of {user}.", f"{url} 的总线不接受 {user} 的密钥。")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from fusioncmd import keys
 from fusioncmd.alarm import passwords
 from fusioncmd.bus import users
 from fusioncmd.cli import shell
@@ -31,7 +32,8 @@ def sensor(
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> None:
-        _, _, folder = at_tier(node, data, None)
+        _, path, folder = at_tier(node, data, None)
+        keys.claim(folder, path.code)  # the folder of another node is refused, and not taken for this one's
         bus = users.folder_of(folder)
         if end:
             passwords.end(bus, name)
@@ -43,6 +45,9 @@ def sensor(
             shell.say_line(say(f"{name} is let in no more.", f"{name} 不再允许接入。"))
         else:
             shell.say_line(say("password (shown once)  ", "口令（仅显示一次）  ") + password)
+            shell.say_line(
+                say(f"It is taken by the tier whose files are in {folder}.", f"适用于数据目录为 {folder} 的节点。")
+            )
 
     shell.run(go(), as_json)
 

@@ -180,9 +180,10 @@ async def _find(commander: Commander, text: str) -> bytes:
 
 
 def _ready(line: asked.AlarmLine, playbook: str) -> bytes | None:
-    """One id of all who touch it, as long as it is good: whoever is second issues nothing anew."""
-    prepared = [each for each in line.decided if each.playbook == playbook and each.what == "prepared"]
-    young = [each for each in prepared if time.time() * 1000 - each.at_ms < READY_MS_MAX]
+    """One id of all who touch it, as long as it is good: whoever is second issues nothing anew, nor does who was first
+    and touches it again."""
+    ready = [each for each in line.decided if each.playbook == playbook and each.what in ("prepared", "issued")]
+    young = [each for each in ready if time.time() * 1000 - each.at_ms < READY_MS_MAX]
     return young[-1].order if young else None
 
 

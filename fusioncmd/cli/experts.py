@@ -162,9 +162,8 @@ def draws(
                 return
             reply = await commander.ask(asked.OneDraw(ids.from_text(ident)))
         if out is not None:
-            plain = {"listed": reply.record.listed, "commitment": reply.record.commitment, "seed": reply.record.seed}
             with whole_file(out) as file:
-                file.write(msgspec.json.encode(plain))
+                file.write(msgspec.json.encode(record.published(reply.record)))
         _tell(reply, as_json)
 
     shell.run(go(), as_json)

@@ -39,5 +39,5 @@ def seen_of(sources: str | None) -> Seen | None:
 
 
 def seen_line(seen: Seen) -> str:
-    words = ", ".join(seen.sources) or say("all cameras", "全部摄像头")
+    words = ", ".join(seen.sources) or say("all cameras that are pulled", "全部拉流摄像头")
     return say(f"  seen       {words} (smoke, fire)", f"  识别  {words}（烟雾、明火）")

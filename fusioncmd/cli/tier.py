@@ -151,8 +151,9 @@ async def _check_joined(tier: Tier) -> None:
 
 def _ended(child: Child, returncode: int, supervisor: Supervisor) -> str:
     how = _SIGNALS.get(-returncode, str(returncode))
-    log = supervisor.log_file(child.name)
+    log, last = supervisor.log_file(child.name), supervisor.last_words(child.name)
+    why = f"\n  {last}" if returncode > 0 and last and not last.startswith("{") else ""  # a sentence, and no event
     return say(
-        f"{child.name} ended ({how}) and is started again; its log: {log}",
-        f"{child.name} 已退出（{how}），正在重启；日志：{log}",
+        f"{child.name} ended ({how}) and is started again; its log: {log}{why}",
+        f"{child.name} 已退出（{how}），正在重启；日志：{log}{why}",
     )

@@ -31,7 +31,14 @@ NodeOption = Annotated[
         "PLACE", "The tier node's place (default: the province).", "本节点所在地点（默认为省级）。", complete_place
     ),
 ]
-DataOption = Annotated[Path | None, _option("FOLDER", "Where its files are kept.", "数据目录。")]
+DataOption = Annotated[
+    Path | None,
+    _option(
+        "FOLDER",
+        "Where its files are kept (default: FUSIONCMD_DATA, else ~/.fusioncmd/CODE).",
+        "数据目录（默认为 FUSIONCMD_DATA，否则 ~/.fusioncmd/代码）。",
+    ),
+]
 NatsOption = Annotated[
     str | None,
     _option(
@@ -164,8 +171,8 @@ AlarmsOption = Annotated[
                         "接收预警：http=端口（CAP、推送）、mqtt=端口（传感器）、host=地址；或 feeds（仅轮询）。")
 ]  # fmt: skip
 SeenOption = Annotated[
-    str | None, _option("SOURCES", "Look for smoke and fire on these sources, by commas, or on all cameras (all).",
-                        "在这些视频源上识别烟火，以逗号分隔；all 为全部摄像头。")
+    str | None, _option("SOURCES", "Look for smoke and fire on these sources; all: cameras that are pulled.",
+                        "在这些视频源上识别烟火，以逗号分隔；all 为全部拉流摄像头。")
 ]  # fmt: skip
 KeepGibOption = Annotated[
     int, typer.Option(min=0, max=1 << 20, metavar="GIB", help=say("With --video: record so much at most; 0: nothing.",

@@ -87,6 +87,13 @@ def check(record: Record) -> None:
         raise BadInput("The seed is not the one that was committed.", "种子与事先承诺不符。")
 
 
+def published(record: Record) -> dict[str, dict[str, object]]:
+    """What anybody replays it with (PROTOCOL.md, 15), without what experts said."""
+    steps = [{"expert": step.expert, "what": step.what} for step in record.steps]
+    made = {"listed": record.listed, "commitment": record.commitment, "seed": record.seed, "steps": steps}
+    return {"record": made}
+
+
 _decoder = msgspec.msgpack.Decoder(Record)
 
 

@@ -96,7 +96,10 @@ class FromCap:
     ) -> Alarm:  # fmt: skip
         nodes = fewest(self._places(info), NODES_MAX)
         if not nodes:
-            raise NotFound("It means no place of this tier.", "预警区域不在本级范围内。")
+            raise NotFound(
+                "It means no place of this tier, by polygon, circle or geocode (GB/T 2260).",
+                "预警区域（polygon、circle 或 GB/T 2260 geocode）不在本级范围内。",
+            )
         state: State = "over" if "AllClear" in info.responses else "more" if alert.msg_type == "Update" else "new"
         said = {
             "severity": info.severity.lower(), "certainty": info.certainty.lower(), "urgency": info.urgency.lower(),

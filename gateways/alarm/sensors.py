@@ -103,6 +103,7 @@ class Sensors:
             state="over" if over else "new", event=f"{watched.event}-silent"[:32] if silent else watched.event,
             status=source.status, severity=crossing.severity or "unknown", certainty="observed", urgency="immediate",
             since_ms=now_ms, said_ms=now_ms, nodes=(self._nodes[name],),
-            headline=f"{title} {series} {value} {zh} / {en}"[:256], where=source.where, place=source.place,
+            headline=" ".join(filter(None, (title, series, value, zh, "/", en)))[:256],
+            where=source.where, place=source.place,
             evidence=(Evidence("reading", f"{title} {series} {value}".strip()),), only_place=name in self._only_place,
         )  # fmt: skip

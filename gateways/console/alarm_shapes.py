@@ -80,14 +80,6 @@ class ShownAlarms(Struct, frozen=True):
     problem_zh: str
 
 
-class Replayed(Struct, frozen=True):
-    """What anybody replays a draw with (`experts/draw.py`)."""
-
-    listed: object
-    commitment: str
-    seed: str
-
-
 def alarms_shown(found: AlarmsReply, datum: Datum, now_ms: int, heard: str) -> ShownAlarms:
     ident = blake2b(encoded(found), digest_size=8).hexdigest()
     told = found.playbooks, found.problem_en, found.problem_zh

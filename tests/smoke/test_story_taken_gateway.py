@@ -107,8 +107,16 @@ def test_the_bus_lets_in_whom_it_knows_and_takes_up_one_more_while_it_runs(tmp_p
 def test_a_command_elsewhere_needs_a_key_and_may_what_its_key_may(tier: TierProcess, tmp_path: Path) -> None:
     strange = {"FUSIONCMD_NATS": tier.nats, "FUSIONCMD_DATA": str(tmp_path)}
     for lang, sentence in (
-        ("en", f"The bus at {tier.nats} lets nobody in without a key; FUSIONCMD_BUS_KEY names the file of yours."),
-        ("zh", f"{tier.nats} 的总线须凭密钥接入；请用 FUSIONCMD_BUS_KEY 指定您的密钥文件。"),
+        (
+            "en",
+            f"The bus at {tier.nats} lets nobody in without a key; FUSIONCMD_BUS_KEY names the file of yours, or "
+            "FUSIONCMD_DATA the folder of its tier.",
+        ),
+        (
+            "zh",
+            f"{tier.nats} 的总线须凭密钥接入；请用 FUSIONCMD_BUS_KEY 指定您的密钥文件，"
+            "或用 FUSIONCMD_DATA 指定节点的数据目录。",
+        ),
     ):
         without = run("orders", lang=lang, **strange)
         assert (without.code, without.err) == (1, f"{sentence}\n")

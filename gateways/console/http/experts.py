@@ -12,7 +12,8 @@ from fusioncmd import ids
 from fusioncmd.api import experts as asked
 from fusioncmd.experts.draw import NAME_CHARS_MAX
 from fusioncmd.experts.expert import State
-from gateways.console.alarm_shapes import DrawForm, NoteForm, Replayed, StateForm
+from fusioncmd.experts.record import published
+from gateways.console.alarm_shapes import DrawForm, NoteForm, StateForm
 from gateways.console.http.asking import Asked, desk_of, reply, session_of
 from gateways.console.http.looking import Code
 
@@ -63,9 +64,9 @@ async def note(request: Asked, draw: str, data: NoteForm) -> Response[asked.Draw
 
 @get("/draws/{draw:str}/record.json")
 async def exported(request: Asked, draw: str) -> Response[bytes]:
-    """List, commitment and seed, as `fusioncmd experts draws DRAW --out` writes them."""
+    """What replays it, as `fusioncmd experts draws DRAW --out` writes it."""
     found = (await desk_of(request).ask(asked.OneDraw(ids.from_text(draw)), session_of(request))).record
-    body = msgspec.json.encode(Replayed(found.listed, found.commitment, found.seed))
+    body = msgspec.json.encode(published(found))
     head = {"Content-Disposition": f'attachment; filename="draw-{ids.to_text(found.id)}.json"'}
     return Response(body, media_type="application/json", headers=head | {"Cache-Control": "no-store"})
 
