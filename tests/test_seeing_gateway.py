@@ -33,6 +33,7 @@ from gateways.seeing.detector import Seen
 from gateways.seeing.episodes import Episodes
 from gateways.seeing.gateway import Seeing
 from gateways.seeing.watched import Watched, is_watched
+from gateways.seeing.words import READY, Saw, encode
 from loadtest.smoke.clips import Encoder
 from tests.nats_server import until
 from tests.onnx_files import mean_colour
@@ -41,6 +42,9 @@ TOWN = parse("440106001")
 CAMERA = Source(TOWN.code, "gate-1", "东门", "camera", "camera", 0, (Track("H264", 9),), place=(23.1, 113.3))
 BOX = (0.0, 0.0, 0.3, 0.3)
 RED, GREY = (250, 20, 20), (120, 120, 120)
+
+
+BROKEN = (-1, -1, -1)  # a keyframe that holds no picture
 
 
 def keyframe(*colour: int) -> bytes:
@@ -59,11 +63,16 @@ def test_an_alarm_begins_with_the_second_picture_gets_surer_and_is_over_after_a_
     assert "左上" in first.text and first.evidence[0].what == "44.01.06.001.gate-1 1970-01-01T00:00:04Z"
     [surer] = one.take(CAMERA, sure, 5.0, 5_000)
     assert (surer.certainty, surer.id) == ("likely", first.id)
-    assert one.take(CAMERA, [], 5.0 + episodes.OVER_S, 6_000) == []
-    [over] = one.take(CAMERA, [], 5.1 + episodes.OVER_S, 7_000)
+    assert one.take(CAMERA, [], 500.0, 6_000) == []  # silent for long: that ends nothing
+    assert one.take(CAMERA, None, 501.0, 6_000) == []  # nor does what cannot be looked at
+    assert one.take(CAMERA, [], 501.1 + episodes.OVER_S, 6_000) == []
+    assert one.take(CAMERA, [], 501.0 + 2 * episodes.OVER_S, 6_000) == []
+    [over] = one.take(CAMERA, [], 501.2 + 2 * episodes.OVER_S, 7_000)
     assert (over.state, over.id, over.certainty) == ("over", first.id, "likely")
-    again = [one.take(CAMERA, sure, 100.0 + n, 100_000 + n) for n in range(2)]
+    again = [one.take(CAMERA, sure, 1_000.0 + n, 100_000 + n) for n in range(2)]
     assert again[1][0].id != first.id
+    one.forget()  # the detector begins anew
+    assert [one.take(CAMERA, [], 1_001.0 + n * episodes.OVER_S, 200_000) for n in range(4)] == [[]] * 4
 
 
 def test_keyframes_are_taken_at_a_pace_and_nothing_of_another_source() -> None:
@@ -115,6 +124,62 @@ class Running:
         return 0 if process is None else process.pid
 
 
+ADDRESS = "44.01.06.001.gate-1"
+
+
+def quiet_gateway() -> Seeing:
+    """With no process: what it hears of one is said by the test."""
+
+    async def keep(alarm: Alarm, still: bytes) -> None:
+        raise AssertionError
+
+    return Seeing(MemoryBus(), Intake(MemoryBus(), TOWN, time.time), TOWN, frozenset(), keep)
+
+
+def test_pictures_that_wait_for_their_turn_are_no_sign_that_the_child_hangs() -> None:
+    seeing = quiet_gateway()
+    seeing._saw(READY, b"")
+    began_s = time.monotonic()
+    seeing._asked.extend([(ADDRESS, began_s - 2 * bounds.ANSWER_S_MAX), ("44.01.06.001.gate-2", began_s)])
+    seeing._saw(b"S", encode(Saw(ADDRESS, [])))
+    seeing._asked[0] = "44.01.06.001.gate-2", began_s - 2 * bounds.ANSWER_S_MAX
+    assert not seeing._hangs(time.monotonic())  # it answered one a moment ago
+    assert seeing._hangs(time.monotonic() + bounds.ANSWER_S_MAX)
+
+
+def test_a_child_that_never_has_its_detector_hangs_too() -> None:
+    seeing = quiet_gateway()
+    seeing._heard_s = 100.0
+    assert not seeing._hangs(99.0 + bounds.READY_S_MAX) and seeing._hangs(101.0 + bounds.READY_S_MAX)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x93no", encode(Saw("another", [])), encode([ADDRESS, [["fire", [0.0, 0.0, 1.0, 1.0], float("nan")]], b""]),
+        encode([ADDRESS, [["fire", [float("nan"), 0.0, 1.0, 1.0], 0.9]], b""]),
+        encode([ADDRESS, [["fire", [-9.0, 0.0, 1.0, 1.0], 0.9]], b""]),
+        encode([ADDRESS, [["fire", [0.0, 0.0, 1.0, 1.0], 7.0]], b""]),
+    ],
+)  # fmt: skip
+def test_a_child_that_says_what_no_detector_does_is_ended_and_said_once(said: bytes) -> None:
+    seeing = quiet_gateway()
+    seeing._saw(READY, b"")
+    seeing._asked.append((ADDRESS, time.monotonic()))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            seeing._saw(b"S", said)
+    assert seeing._spoilt and not seeing.looked and [line["event"] for line in lines] == ["seeing.bad_answer"]
+
+
+def test_who_is_blamed_is_known_no_longer_than_it_matters() -> None:
+    seeing = quiet_gateway()
+    for n in range(50):
+        for _ in range(1 + n % 2 * bounds.BLAMED_MAX):
+            seeing._blame(f"44.01.06.001.c{n}", n * bounds.LEFT_OUT_S / 5)
+    assert 0 < len(seeing._blamed) <= 6 and 0 < len(seeing._left_out) <= 6
+
+
 @asynccontextmanager
 async def running(model: Path) -> AsyncIterator[Running]:
     """A camera that shows `colour` ten times a second, on buses in memory; the child is a process."""
@@ -130,7 +195,10 @@ async def running(model: Path) -> AsyncIterator[Running]:
 
     async def camera() -> None:
         maker = RtpMaker(9)
-        frames = {colour: keyframe(*colour) for colour in (RED, GREY)}
+        red = keyframe(*RED)
+        frames = {colour: keyframe(*colour) for colour in (RED, GREY)} | {
+            BROKEN: red[: red.rindex(b"\x00\x00\x01")] + b"\x00\x00\x01\x65\xff\xff"
+        }
         for n in range(10**6):
             await links.say(subjects.what(TOWN, "gate-1"), sources.encode(CAMERA))
             for bundle in pack(maker.packets(frames[found.colour], n * 9_000)):
@@ -199,3 +267,24 @@ async def test_a_model_that_is_none_is_said_and_no_source_is_blamed(
         async with running(model) as one:
             await until(lambda: any(line["event"] == "seeing.detector_does_not_start" for line in said), 30)
             assert not one.seeing._blamed and not one.seeing._left_out
+
+
+async def test_pictures_that_do_not_decode_are_said_and_end_no_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "EVERY_S", 0.05)
+    monkeypatch.setattr(episodes, "OVER_S", 0.3)
+    monkeypatch.setattr(bounds, "BLIND_S", 1.5)
+    model = tmp_path / "seeing.onnx"
+    model.write_bytes(mean_colour())
+    with structlog.testing.capture_logs() as said:
+        async with running(model) as one:
+            one.colour = RED
+            await one.until_said("new")
+            one.colour = BROKEN
+            await until(lambda: any(line["event"] == "seeing.blind" and line["unseen"] > 5 for line in said), 30)
+            assert not [each for each in await one.alarms() if each.state == "over"]
+            one.colour = RED
+            await until(lambda: any(line["event"] == "seeing.sees_again" for line in said), 30)
+            one.colour = GREY
+            await one.until_said("over")
