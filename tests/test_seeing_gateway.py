@@ -33,7 +33,6 @@ from gateways.seeing.detector import Seen
 from gateways.seeing.episodes import Episodes
 from gateways.seeing.gateway import Seeing
 from gateways.seeing.watched import Watched, is_watched
-from gateways.seeing.words import READY, Saw, encode
 from loadtest.smoke.clips import Encoder
 from tests.nats_server import until
 from tests.onnx_files import mean_colour
@@ -122,62 +121,6 @@ class Running:
     def pid(self) -> int:
         process = None if self.seeing._child is None else self.seeing._child._process
         return 0 if process is None else process.pid
-
-
-ADDRESS = "44.01.06.001.gate-1"
-
-
-def quiet_gateway() -> Seeing:
-    """With no process: what it hears of one is said by the test."""
-
-    async def keep(alarm: Alarm, still: bytes) -> None:
-        raise AssertionError
-
-    return Seeing(MemoryBus(), Intake(MemoryBus(), TOWN, time.time), TOWN, frozenset(), keep)
-
-
-def test_pictures_that_wait_for_their_turn_are_no_sign_that_the_child_hangs() -> None:
-    seeing = quiet_gateway()
-    seeing._saw(READY, b"")
-    began_s = time.monotonic()
-    seeing._asked.extend([(ADDRESS, began_s - 2 * bounds.ANSWER_S_MAX), ("44.01.06.001.gate-2", began_s)])
-    seeing._saw(b"S", encode(Saw(ADDRESS, [])))
-    seeing._asked[0] = "44.01.06.001.gate-2", began_s - 2 * bounds.ANSWER_S_MAX
-    assert not seeing._hangs(time.monotonic())  # it answered one a moment ago
-    assert seeing._hangs(time.monotonic() + bounds.ANSWER_S_MAX)
-
-
-def test_a_child_that_never_has_its_detector_hangs_too() -> None:
-    seeing = quiet_gateway()
-    seeing._heard_s = 100.0
-    assert not seeing._hangs(99.0 + bounds.READY_S_MAX) and seeing._hangs(101.0 + bounds.READY_S_MAX)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"\x93no", encode(Saw("another", [])), encode([ADDRESS, [["fire", [0.0, 0.0, 1.0, 1.0], float("nan")]], b""]),
-        encode([ADDRESS, [["fire", [float("nan"), 0.0, 1.0, 1.0], 0.9]], b""]),
-        encode([ADDRESS, [["fire", [-9.0, 0.0, 1.0, 1.0], 0.9]], b""]),
-        encode([ADDRESS, [["fire", [0.0, 0.0, 1.0, 1.0], 7.0]], b""]),
-    ],
-)  # fmt: skip
-def test_a_child_that_says_what_no_detector_does_is_ended_and_said_once(said: bytes) -> None:
-    seeing = quiet_gateway()
-    seeing._saw(READY, b"")
-    seeing._asked.append((ADDRESS, time.monotonic()))
-    with structlog.testing.capture_logs() as lines:
-        for _ in range(3):
-            seeing._saw(b"S", said)
-    assert seeing._spoilt and not seeing.looked and [line["event"] for line in lines] == ["seeing.bad_answer"]
-
-
-def test_who_is_blamed_is_known_no_longer_than_it_matters() -> None:
-    seeing = quiet_gateway()
-    for n in range(50):
-        for _ in range(1 + n % 2 * bounds.BLAMED_MAX):
-            seeing._blame(f"44.01.06.001.c{n}", n * bounds.LEFT_OUT_S / 5)
-    assert 0 < len(seeing._blamed) <= 6 and 0 < len(seeing._left_out) <= 6
 
 
 @asynccontextmanager
