@@ -25,7 +25,7 @@ from fusioncmd.api import alarms as asked
 from fusioncmd.audit.entries import Recorder
 from fusioncmd.bus.port import ALARM, Bus, Stored
 from fusioncmd.codes import Path
-from fusioncmd.errors import BadInput, NotFound, Problem
+from fusioncmd.errors import BadInput, Forbidden, NotFound, Problem
 from fusioncmd.messages import Order, PicturePart, decode
 from tiers.alarm_beside import AlarmBeside
 from tiers.alarm_orders import AlarmOrders
@@ -130,7 +130,13 @@ class AlarmDesk:
         return asked.AlarmStillReply(decode(PicturePart, stored.data).data)
 
     async def look(self, request: asked.LookAtAlarm, who: Actor) -> asked.AlarmReply:
-        known = self._known(request.alarm, who)
+        """Of those whose place it all is: it may call down everybody there, or keep everybody from being called."""
+        known, place = self._known(request.alarm, who), self._desk.place("", who).code
+        if not all(node.startswith(place) for node in known.alarm.nodes):
+            raise Forbidden(
+                "This alarm is of more than your place: the second look is for who has all of it.",
+                "该预警超出您的管辖范围，须由上级核实。",
+            )
         await self._playbooks.decide(
             known,
             None,
