@@ -47,6 +47,24 @@ console.log(JSON.stringify({ still: times === ended, begun, shown }));
 """
 
 
+PLACES = """
+const { nextTick } = await import("vue");
+const browser = { localStorage: { getItem: () => null }, navigator: { language: "en" }, document: {} };
+for (const [name, value] of Object.entries(browser)) Object.defineProperty(globalThis, name, { value });
+const { who } = await import("./console/asking.ts");
+const { chosenPlace, placesShown } = await import("./console/map_places.ts");
+who.value = { name: "chen", path: "44", roles: [] };
+await nextTick();
+[chosenPlace.value, placesShown.value] = [{ id: "p" }, true];
+who.value = { name: "chen", path: "44", roles: ["auditor"] };
+await nextTick();
+const same = chosenPlace.value?.id;
+who.value = { name: "li", path: "4419", roles: [] };
+await nextTick();
+console.log(JSON.stringify([same, chosenPlace.value, placesShown.value]));
+"""
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     node, esbuild = program("node", 20, "nodejs"), WEB / "node_modules" / ".bin" / "esbuild"
@@ -68,3 +86,14 @@ def test_who_leaves_while_it_is_asked_is_asked_for_no_more(found: dict[str, Any]
 
 def test_only_what_was_asked_for_last_is_shown_and_late_problems_are_nobodys(found: dict[str, Any]) -> None:
     assert found["shown"] == ["home", "other", "now", "other anew"]
+
+
+def test_whoever_logs_in_next_sees_no_place_that_another_looked_at(tmp_path: Path) -> None:
+    node, esbuild = program("node", 20, "nodejs"), WEB / "node_modules" / ".bin" / "esbuild"
+    if not esbuild.exists():
+        pytest.skip("the pages are not built: make pages")
+    argv = [str(esbuild), "--bundle", "--format=esm", "--platform=node", f"--outfile={tmp_path}/places.mjs"]
+    subprocess.run(argv, cwd=WEB, input=PLACES, check=True, capture_output=True, text=True)
+    ran = subprocess.run([str(node), "places.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == ["p", None, False]
