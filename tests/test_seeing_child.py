@@ -10,6 +10,9 @@ import structlog
 from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.codes import parse
+from fusioncmd.video import source as sources
+from fusioncmd.video import subjects
+from fusioncmd.video.source import Source, Track
 from gateways.alarm.intake import Intake
 from gateways.seeing import bounds
 from gateways.seeing.gateway import Seeing
@@ -70,3 +73,18 @@ def test_who_is_blamed_is_known_no_longer_than_it_matters() -> None:
         for _ in range(1 + n % 2 * bounds.BLAMED_MAX):
             seeing._blame(f"44.01.06.001.c{n}", n * bounds.LEFT_OUT_S / 5)
     assert 0 < len(seeing._blamed) <= 6 and 0 < len(seeing._left_out) <= 6
+
+
+async def test_sources_beyond_what_one_gateway_watches_are_named() -> None:
+    seeing, now_s = quiet_gateway(), time.monotonic()
+    seeing._ended_s = now_s  # no child is begun
+    names = [f"c{n:03}" for n in range(bounds.WATCHED_MAX + 9)]
+    for name in names:
+        camera = Source(TOWN.code, name, "", "camera", "camera", 0, (Track("H264", 9),))
+        seeing._heard.take(subjects.what(TOWN, name), sources.encode(camera), int(time.time() * 1_000))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):
+            await seeing._turn(now_s)
+    [line] = [line for line in lines if line["event"] == "seeing.too_many"]
+    assert (line["watched"], line["not_watched"]) == (bounds.WATCHED_MAX, 9)
+    assert line["such_as"] == [f"44.01.06.001.{name}" for name in names[bounds.WATCHED_MAX :][: bounds.NAMED_MAX]]

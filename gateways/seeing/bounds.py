@@ -1,6 +1,7 @@
 """Bounds of looking for smoke and fire, with their outcomes."""
 
 WATCHED_MAX = 64  # sources of one gateway; those beyond are not watched, and that is logged
+NAMED_MAX = 8  # of those
 EVERY_S = 0.5  # a source is looked at so often, at most; keyframes between are skipped
 WAITING_MAX = 1  # pictures of one source that the child has not answered: each has its turn; shed
 WAITING_BYTES_MAX = 8 * 1024 * 1024  # of all in its pipe; shed

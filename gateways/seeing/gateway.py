@@ -85,9 +85,12 @@ class Seeing:
                 self._here[address].watched.take(source)
             elif len(self._here) < bounds.WATCHED_MAX:
                 await self._watch(address, source)
-        if (beyond := len(wanted) - len(self._here)) > self.beyond:
-            log.error("seeing.too_many", watched=len(self._here), not_watched=beyond)
-        self.beyond = max(0, len(wanted) - len(self._here))
+        beyond = [address for address in wanted if address not in self._here]
+        if len(beyond) > self.beyond:
+            log.error(
+                "seeing.too_many", watched=len(self._here), not_watched=len(beyond), such_as=beyond[: bounds.NAMED_MAX]
+            )
+        self.beyond = len(beyond)
         if self._child is None and self._here and now_s - self._ended_s >= self._again_s:
             await self._begin()
         elif self._child is not None and (self._spoilt or self._hangs(now_s)):
