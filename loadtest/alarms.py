@@ -90,7 +90,7 @@ async def _calm(result: Result, probes: Probes, reporting: Reporting, given: arg
     sent, confirmed = reporting.acknowledged
     result.add("sensors: QoS 1 confirmed", f"{confirmed:,} of {sent:,}")
     if lost := len(reporting.gone) + sum(sensor.lost for sensor in reporting.sensors):
-        result.remarks.append(f"{lost} connections of sensors were lost: NATS ends one whose store takes 5 s.")
+        result.remarks.append(f"{lost} connections of sensors were lost: NATS ends one whose store takes 60 s.")
     if confirmed < REPORTED_MIN * sent:
         result.failures.append(f"{confirmed} of {sent} reports were confirmed.")
     if (reporting.said - said) / seconds < REPORTED_MIN * len(reporting.sensors):

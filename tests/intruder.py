@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 from nats.aio.client import Client
 
 from fusioncmd.bus import users
+from fusioncmd.departments.department import Department
 from tests.nats_server import free_port, wait_for_jetstream
 from tiers.nats_config import NatsSettings, render
 from tiers.nats_server import server_binary
@@ -22,10 +25,22 @@ class KeyedServer:
         for name, role, serves in made:
             users.ensure(self.keys, name, role, serves)
         self.config = folder / "nats.conf"
-        self.config.write_text(render(NatsSettings("44", self.port, folder / "store"), users.users(self.keys)), "utf-8")
+        self.configure()
         with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen([server_binary(None), "-c", self.config], stderr=log)
         wait_for_jetstream(self.port)
+
+    def configure(self, departments: tuple[Department, ...] = ()) -> None:
+        settings = NatsSettings("44", self.port, self.folder / "store")
+        text = render(settings, users.users(self.keys), departments=departments)
+        self.config.write_text(text, "utf-8")
+
+    def let_in(self, *departments: Department) -> None:
+        """From now on these departments, and no others."""
+        self.configure(departments)
+        for _ in range(2):  # as `tiers.nats_server` does
+            self.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
 
     def key(self, name: str) -> Path:
         return users.seed_file(self.keys, name)

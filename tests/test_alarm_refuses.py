@@ -92,6 +92,10 @@ def test_a_cancel_ends_what_it_names_and_nothing_that_is_unknown() -> None:
     assert {one.about for one in (first, more, over)} == {"cma@gd.cn,A1"} and over.state == "over"
     (late,) = take(found, alert("A9", "Update", refs=refs("A8", sent)))
     assert late.about == "cma@gd.cn,A9"  # its first never came here: it begins
+    with pytest.raises(NotFound, match="never came here"):  # whoever it says that it is, it is another source
+        take(found, alert("A4", "Cancel", refs=refs("A9", sent)), CapSource("stranger"))
+    (theirs,) = take(found, alert("A5", "Update", refs=refs("A9", sent)), CapSource("stranger"))
+    assert theirs.about == "cma@gd.cn,A5" and theirs.source == "cap.stranger"
 
 
 @pytest.mark.parametrize(

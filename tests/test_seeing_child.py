@@ -67,14 +67,6 @@ def test_a_child_that_says_what_no_detector_does_is_ended_and_said_once(said: by
     assert seeing._spoilt and not seeing.looked and [line["event"] for line in lines] == ["seeing.bad_answer"]
 
 
-def test_who_is_blamed_is_known_no_longer_than_it_matters() -> None:
-    seeing = quiet_gateway()
-    for n in range(50):
-        for _ in range(1 + n % 2 * bounds.BLAMED_MAX):
-            seeing._blame(f"44.01.06.001.c{n}", n * bounds.LEFT_OUT_S / 5)
-    assert 0 < len(seeing._blamed) <= 6 and 0 < len(seeing._left_out) <= 6
-
-
 async def test_sources_beyond_what_one_gateway_watches_are_named() -> None:
     seeing, now_s = quiet_gateway(), time.monotonic()
     seeing._ended_s = now_s  # no child is begun

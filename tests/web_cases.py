@@ -96,7 +96,8 @@ def edges(forger: Forger) -> Iterator[Case]:
             (), ("4401", "4401"), ("440106", "440103"), ("4401",) * 64, ("4401",) * 65, ("4401", "45"))),
         *({"audience": Selector(("4401",), *more)} for more in (
             (("a",),), (("",),), (("x" * 33,),), (("a",) * 33,), ((), ("45",)), ((), ("450",)), ((), (), ("b",)),
-            (("a",), ("4401",), ("b",)))),
+            (("a",), ("4401",), ("b",)), ((), (), (), ("44.weather",)), (("a",), (), (), ("440106.fire-2",) * 16),
+            ((), (), (), ("44.a",) * 17), ((), (), (), ("44.Weather",)), ((), (), (), ("weather",)))),
         {"refs": bytes(16)}, {"root": bytes(16)}, cancel, cancel | {"answers": ("a",)},
         cancel | {"msg_type": "update"}, {"severity": "unknown"}, {"severity": "calm"}, {"msg_type": "query"},
         *({"issued_ms": ms, "id": ids.make(ms, bytes(10))} for ms in (start, start - 1, end, end + 1, 0)),

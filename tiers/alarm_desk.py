@@ -52,6 +52,7 @@ class AlarmDesk:
         self._playbooks = AlarmPlaybooks(bus, desk, self.book, self._file, orders, places, beside, recorder, clock)
         self._expert_calls = ExpertCalls(desk, self.book, self._file, beside, self._playbooks)
         self.bad = 0
+        self.caught_up = asyncio.Event()
 
     def answers(self) -> dict[type[Any], Answer]:
         return {
@@ -64,6 +65,7 @@ class AlarmDesk:
         await self._places.start()
         tail = await self._bus.tail(ALARM, self._fold)
         await tail.caught_up()
+        self.caught_up.set()
 
     async def run(self) -> None:
         """Until cancelled: playbooks look at what came."""
@@ -80,6 +82,7 @@ class AlarmDesk:
     def problems(self) -> Iterator[Said]:
         if self._file.problem is not None:
             yield self._file.problem
+        yield from self._orders.missing(self._file.held)
 
     # --- what comes
 

@@ -7,8 +7,9 @@ an order needs a second person, a playbook prepares and does not issue.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path as FilePath
 
@@ -22,16 +23,19 @@ from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.playbook import Playbook
 from fusioncmd.api import alarms as asked
 from fusioncmd.codes import Path
+from fusioncmd.departments.department import department_roles
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.experts.expert import Expert
 from fusioncmd.experts.record import What
 from fusioncmd.messages import Order, Selector
 from fusioncmd.places.place import Place
+from fusioncmd.roster.duty import at_desks
 from fusioncmd.roster.numbers import role_of_one
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.grants import Credential
 from tiers.alarm_people import AlarmPeople
 from tiers.desk import Desk
+from tiers.problems import Said
 
 FOLDER = "auto"
 COMES = ("不能到场 / no", "能到场 / yes")  # what experts may answer
@@ -64,7 +68,8 @@ class AlarmOrders:
             id=ids.make(self._desk.now_ms, self.entropy()), status=alarm.status,
             text=playbooks.words(call.text, alarm, self._name, place.name if place else ""),
             severity=call.severity or alarm.severity, answers=call.answers,
-            audience=Selector(below, (*call.roles, *mine), out), receive_within_s=call.receive_within_s,
+            audience=Selector(below, (*call.roles, *mine), out, desks=self._desks(playbook)),
+            receive_within_s=call.receive_within_s,
             answer_within_s=call.answer_within_s, open_s=call.open_s, ladder=call.ladder,
         )  # fmt: skip
 
@@ -137,6 +142,23 @@ class AlarmOrders:
 
     def _below(self, code: str) -> list[str]:
         return [place.code for place in self._desk.roster.divisions.children(Path(code))]
+
+    def missing(self, held: Iterable[Playbook]) -> Iterator[Said]:
+        """What playbooks name and nobody here is: such an order goes to everybody else."""
+        for playbook in held:
+            for name in sorted(set(playbook.departments) - {d.partition(".")[2] for d in self._desks(playbook)}):
+                yield (
+                    f"Playbook {playbook.name} calls department {name}, which has no duty desk here",
+                    f"预案 {playbook.name} 呼叫部门 {name}，但本地没有其值班室",
+                )
+
+    def _desks(self, playbook: Playbook) -> tuple[str, ...]:
+        found = []
+        for desk in department_roles(playbook.departments, self._desk.node.code):
+            with contextlib.suppress(NotFound):
+                at_desks(self._desk.roster, (desk,))
+                found.append(desk)
+        return tuple(found)
 
     def _there(self, code: str) -> str:
         """The place, or the one right above it where a new village is not known yet; nothing wider: a code with a

@@ -17,6 +17,7 @@ from fusioncmd.alarm import subjects as alarm_subjects
 from fusioncmd.bus.consumers import GATEWAYS_JETSTREAM, JETSTREAM, fixed_name
 from fusioncmd.bus.port import AUDIT, CALL, PICTURE, RECEIPT, REPORT, ROSTER, STREAMS, TRUST, StreamSpec
 from fusioncmd.bus.users import BusUser
+from fusioncmd.departments import subjects as department_subjects
 from fusioncmd.track.phones import PHONES_ALL
 from fusioncmd.track.phones import subject as phones
 from fusioncmd.voice import subjects as talk_subjects
@@ -75,7 +76,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *below(subjects.audit_head(here)), "fc.account.*",
         *below(alarm_subjects.decided(here)), alarm_subjects.EXPERT_ALL, alarm_subjects.DRAW_ALL,
         alarm_subjects.PLACE_ALL, subjects.LADDER_ALL,
-        *below(f"fc.push.{here.dotted}"), subjects.notify("*"), subjects.receipt("sms"), subjects.receipt("line"),
+        *below(f"fc.push.{here.dotted}"), subjects.notify("*"), *map(subjects.receipt, ("sms", "line", "department")),
+        department_subjects.TAKES_ALL,
         *says_up(here.code), *says_down("*"),
         # Its answers. Not `allow_responses`: an asker could have them put on any subject, the province's too.
         "_INBOX.>", "_R_.>",
@@ -93,6 +95,8 @@ def _node(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
         *LINE_SAYS,
         *RADIO_SAYS,
         subjects.CAMERAS_HERE,
+        department_subjects.SAYS_ANSWERS,
+        department_subjects.HERE,
         subjects.SATELLITE_ALL,
         PHONES_ALL,
         talk_subjects.faults(here),
@@ -159,8 +163,15 @@ def _camera_reads(name: str, api: str) -> tuple[str, ...]:
 
 
 def _alarm(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The gateway of alarms: it has them stored, of its own place and below, and reads nothing."""
-    return below(alarm_subjects.alarm(user.path)), ()
+    """The gateway of alarms: it has them stored, of its own place and below, and reads nothing. It takes those of
+    departments, and speaks for departments without NATS."""
+    says = (
+        *below(alarm_subjects.alarm(user.path)),
+        department_subjects.SAYS_ANSWERS,
+        department_subjects.HERE,
+        "_R_.>",
+    )
+    return says, (department_subjects.SAYS_ALARMS, department_subjects.TAKES_ALL)
 
 
 def _seeing(user: BusUser) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -179,6 +190,7 @@ def gateway_shares() -> dict[str, str]:
         "fc.receipt.*", "fc.presence.*", "fc.report.>", "fc.picture.>", subjects.PUSH_ALL, PHONES_ALL,
         alarm_subjects.ALARM_ALL,
         *map(subjects.api, (*GATEWAY_ASKS, *VIDEO_ASKS)), *RADIO_SAYS, subjects.CAMERAS_HERE,
+        department_subjects.HERE,
     )  # fmt: skip
     own = (*_gateway_reads("*", JETSTREAM), *_radio_reads("*", JETSTREAM), *_camera_reads("*", JETSTREAM))
     theirs = (

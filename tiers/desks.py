@@ -55,8 +55,8 @@ class Desks:
         beside = AlarmBeside(desk, orders, at, self.media.video, self.experts)
         self.alarms = AlarmDesk(bus, desk, orders, at, beside, data, recorder, clock)
         desk.tell(self.alarms.note_issued)
-        self.departments = DepartmentDesk(data)
-        self.runs: list[Run] = [self.alarms.run, self.experts.run]
+        self.departments = DepartmentDesk(bus, desk, self.alarms, data, reachable, recorder, clock, monotonic)
+        self.runs: list[Run] = [self.alarms.run, self.experts.run, self.departments.run]
 
     def problems(self) -> Iterator[Said]:
         yield from self.ladders.problems

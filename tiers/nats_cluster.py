@@ -16,6 +16,8 @@ from pathlib import Path
 
 from fusioncmd.bus.users import BusUser, folder_of, users
 from fusioncmd.cli.bus_way import make_users
+from fusioncmd.departments.department import Department
+from fusioncmd.departments.folder import read
 from fusioncmd.errors import BadInput, Problem
 from fusioncmd.limits import CLUSTER_SERVERS
 from fusioncmd.networks import is_loopback
@@ -50,7 +52,7 @@ def spot(text: str) -> Spot:
 
 def configurations(
     node: str, spots: tuple[Spot, ...], store: Path, known: Iterable[BusUser], secret: str,
-    tls: tuple[Path, Path, Path] | None = None,
+    tls: tuple[Path, Path, Path] | None = None, departments: tuple[Department, ...] = (),
 ) -> list[str]:  # fmt: skip
     """One text for each of three spots. `tls`: certificate, private key and authority, where they lie on each machine.
 
@@ -75,7 +77,7 @@ def configurations(
         settings = NatsSettings(
             node, each.port, store / f"{number}", each.host, tls[:2] if tls else None, member=member
         )
-        made.append(render(settings, known))
+        made.append(render(settings, known, departments=departments))
     return made
 
 
@@ -120,10 +122,11 @@ def main() -> None:
             )
         spots = tuple(map(spot, given.server))
         make_users(given.data, given.node, given.gateways)
-        known = users(folder_of(given.data))
+        bus = folder_of(given.data)
         texts = configurations(
-            given.node, spots, given.store.absolute(), known, kept_secret(given.out), tls if all(tls) else None
-        )
+            given.node, spots, given.store.absolute(), users(bus), kept_secret(given.out),
+            tls if all(tls) else None, read(bus),
+        )  # fmt: skip
         for file in write(given.out, texts):
             print(file)
     except Problem as problem:

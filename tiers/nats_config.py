@@ -14,8 +14,9 @@ from pathlib import Path
 from fusioncmd import limits, subjects
 from fusioncmd.bus.port import STREAMS
 from fusioncmd.bus.users import LINKED, BusUser
+from fusioncmd.departments.department import Department
 from fusioncmd.errors import NotFound
-from tiers import nats_sensors
+from tiers import nats_departments, nats_sensors
 from tiers.bus_rights import gateway_shares
 from tiers.nats_links import account, beside, borrows, leafnodes, lends, listed, user_line
 
@@ -51,7 +52,10 @@ class NatsSettings:
     above_by_satellite: bool = False  # the node above is reached by a gateway of this tier
 
 
-def render(settings: NatsSettings, users: Iterable[BusUser], sensors: Iterable[tuple[str, str]] = ()) -> str:
+def render(
+    settings: NatsSettings, users: Iterable[BusUser], sensors: Iterable[tuple[str, str]] = (),
+    departments: tuple[Department, ...] = (),
+) -> str:  # fmt: skip
     """A nats-server configuration file; `sensors`: name and hash of each. `NotFound` without a user: such a server
     would let everyone in."""
     known = tuple(users)
@@ -69,13 +73,16 @@ def render(settings: NatsSettings, users: Iterable[BusUser], sensors: Iterable[t
     exports += [f'{{ stream: "{inbox}", accounts: ["{lent}"] }}' for inbox in inboxes]
     exports += [lends(subject, lent) for subject in (subjects.RADIO_RING_ALL, subjects.RADIO_SPEAK_ALL)]
     exports += [lends(subject, one.name) for one in found for subject in one.hears]
+    exports += nats_departments.exports(own, lent, departments)
     borrowed = [borrows(subject, one.name) for one in found for subject in one.says]
+    borrowed += nats_departments.imports(own, lent, departments)
     imports = [
         f'{{ service: {{ account: "{own}", subject: "{subject}" }}, to: "{theirs}" }}'
         for subject, theirs in gateway_shares().items()
     ]
     imports += [f'{{ stream: {{ account: "{own}", subject: "{inbox}" }} }}' for inbox in inboxes]
     imports += [borrows(subject, own) for subject in (subjects.RADIO_RING_ALL, subjects.RADIO_SPEAK_ALL)]
+    imports += nats_departments.gateway_imports(own, departments)
     return f"""\
 {listening(settings)}\
 authorization {{ timeout: {limits.BUS_LOGIN_S_MAX} }}
@@ -94,18 +101,28 @@ accounts {{
 {listed(borrowed)}\
     ]
   }}
+{_gateways(lent, gateways, imports, nats_departments.gateway_exports(own, departments))}\
+{"".join(account(one, own) for one in found)}\
+{_sensors(settings, own, known, sensors)}\
+{nats_departments.accounts(own, lent, departments)}\
+}}
+{leafnodes(settings, own, _tls(settings.tls))}{_mqtt(settings)}"""
+
+
+def _gateways(lent: str, users: Iterable[BusUser], imports: Iterable[str], exports: Iterable[str]) -> str:
+    return f"""\
   "{lent}" {{
     users: [
-{listed(user_line(user) for user in gateways)}\
+{listed(user_line(user) for user in users)}\
+    ]
+    exports: [
+{listed(exports)}\
     ]
     imports: [
 {listed(imports)}\
     ]
   }}
-{"".join(account(one, own) for one in found)}\
-{_sensors(settings, own, known, sensors)}\
-}}
-{leafnodes(settings, own, _tls(settings.tls))}{_mqtt(settings)}"""
+"""
 
 
 def _sensors(

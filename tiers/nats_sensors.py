@@ -13,6 +13,7 @@ from fusioncmd.bus.users import BusUser
 from tiers.nats_links import user_line
 
 STORE_BYTES_MAX = 64 * 1024**2
+STORE_S_MAX = 60  # a disk that stalls for less ends no sensor's connection; NATS's own is 5
 KEPT_MAX = 16  # streams of NATS's own for MQTT
 
 
@@ -36,6 +37,7 @@ mqtt {{
   host: "{host}"
   port: {port}
   max_ack_pending: 100
+  js_api_timeout: "{STORE_S_MAX}s"
 {tls}\
 }}
 """

@@ -18,10 +18,12 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from fusioncmd.alarm.passwords import hashes
 from fusioncmd.bus.users import KEEPER_FILE, folder_of, read_seed, users
+from fusioncmd.departments import folder as departments
+from fusioncmd.departments.department import Department
 from fusioncmd.errors import NotFound, Problem
 from fusioncmd.supervisor import STOP_S_MAX, die_with_parent
 from fusioncmd.words import sentence
@@ -33,6 +35,10 @@ WORDS_BYTES_MAX = max(map(len, WRITE_FAILED))
 ROOM_BYTES_MIN = 16 * 1024 * 1024  # some blocks of a stream
 ROOM_EVERY_S = 1.0
 LOG_CHUNK_BYTES = 64 * 1024
+AGAIN_S = 0.5
+# How a server has to take up its configuration. What a new account imports works only when it has read it twice, and
+# only a start puts a link out (nats-server 2.15). Each reading refuses for some ms whoever comes in just then.
+Read = Literal["once", "twice", "anew"]
 
 
 def server_binary(given: str | None) -> str:
@@ -51,11 +57,29 @@ def server_binary(given: str | None) -> str:
     return found
 
 
-class Keeper:
-    """Runs `argv`, whose files are in `folder`; `configure` writes its configuration, and says whether a node
-    below that was let in is not any more."""
+class Configuration:
+    """Writes the file of a server with the users and departments that there are now, and says how it has to be read."""
 
-    def __init__(self, argv: list[str], folder: Path, configure: Callable[[], bool]) -> None:
+    def __init__(self, settings: NatsSettings, file: Path, data: Path) -> None:
+        self._settings, self._file, self._bus = settings, file, folder_of(data)
+        self._links: set[str] = set()
+        self._departments: tuple[Department, ...] = ()
+
+    def __call__(self) -> Read:
+        known, others = tuple(users(self._bus)), departments.read(self._bus)
+        new = self._file.with_suffix(".new")
+        new.write_text(render(self._settings, known, hashes(self._bus), others), "utf-8")
+        new.rename(self._file)
+        links = {user.public for user in known if user.role == "link"}
+        gone, other = self._links - links, others != self._departments
+        self._links, self._departments = links, others
+        return "anew" if gone else "twice" if other else "once"
+
+
+class Keeper:
+    """Runs `argv`, whose files are in `folder`; `configure` writes its configuration."""
+
+    def __init__(self, argv: list[str], folder: Path, configure: Callable[[], Read]) -> None:
         self._argv, self._folder, self._configure = argv, folder, configure
         self._process: asyncio.subprocess.Process
         self._write_failed = asyncio.Event()
@@ -88,14 +112,21 @@ class Keeper:
     def _reload(self) -> None:
         """The users of the bus are others now. Those who stay keep their connections, unless a link has to go."""
         try:
-            self._anew = self._configure() or self._anew
+            read = self._configure()
+            self._anew = self._anew or read == "anew"
         except (Problem, OSError) as error:
             print(f"not reloaded: {_said(error)}", file=sys.stderr, flush=True)
             return
-        with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
-            self._process.send_signal(signal.SIGTERM if self._anew else signal.SIGHUP)
+        loop = asyncio.get_running_loop()
+        self._signal(self._process, signal.SIGTERM if self._anew else signal.SIGHUP)
         if self._anew:
-            asyncio.get_running_loop().call_later(STOP_S_MAX, self._kill, self._process)
+            loop.call_later(STOP_S_MAX, self._kill, self._process)
+        elif read == "twice":
+            loop.call_later(AGAIN_S, self._signal, self._process, signal.SIGHUP)
+
+    def _signal(self, process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it is started anew just now, and reads the same file
+            process.send_signal(number)
 
     def _kill(self, process: asyncio.subprocess.Process) -> None:
         """It was told to end, and hangs: who is let in no more would stay."""
@@ -158,7 +189,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.config is not None:
         written = given.config.absolute()
-        run(given.nats_server, written, lambda: False, store_of(written))
+        run(given.nats_server, written, lambda: "once", store_of(written))
     if None in (given.node, given.port, given.data):
         parser.error("--node, --port and --data, or --config")
     folder: Path = (given.data / "nats").absolute()
@@ -178,25 +209,12 @@ def main() -> None:
         above_by_satellite=given.above_by_satellite,
     )
 
-    let_in: set[str] = set()
-
-    def configure() -> bool:
-        known = tuple(users(folder_of(given.data)))
-        new = config.with_suffix(".new")
-        new.write_text(render(settings, known, hashes(folder_of(given.data))), "utf-8")
-        new.rename(config)
-        links = {user.public for user in known if user.role == "link"}
-        gone = let_in - links
-        let_in.clear()
-        let_in.update(links)
-        return bool(gone)
-
     if given.parent_key is not None:
         try:
             os.environ[PARENT_SEED] = read_seed(given.parent_key)
         except Problem as problem:
             sys.exit(sentence(problem))
-    run(given.nats_server, config, configure, folder)
+    run(given.nats_server, config, Configuration(settings, config, given.data), folder)
 
 
 def store_of(config: Path) -> Path:
@@ -210,7 +228,7 @@ def store_of(config: Path) -> Path:
     return Path(found[1])
 
 
-def run(program: str | None, config: Path, configure: Callable[[], bool], folder: Path) -> NoReturn:
+def run(program: str | None, config: Path, configure: Callable[[], Read], folder: Path) -> NoReturn:
     """The server with `config`, which `configure` writes, and with its files in `folder`; ends as that one ends."""
     try:
         binary = server_binary(program)

@@ -6,7 +6,7 @@ It is built again from the stream at each start, and everything in it may come t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -50,6 +50,7 @@ _RANK = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 
 class Book:
     def __init__(self) -> None:
+        self.changed: Callable[[Known], None] = lambda _: None  # of each that was heard or decided about
         self.alarms: OrderedDict[bytes, Known] = OrderedDict()
         self._done_ms: OrderedDict[tuple[str, str], int] = OrderedDict()  # (playbook, place) → when
         self._beside: OrderedDict[tuple[str, str], tuple[int, bytes]] = OrderedDict()  # and what stands beside an order
@@ -66,12 +67,14 @@ class Book:
                 self.alarms.popitem(last=False)
                 self.shed += 1
             known = self.alarms[alarm.id] = Known(alarm, alarm.said_ms, alarm.times, alarm.severity)
+            self.changed(known)
             return known
         self.alarms.move_to_end(alarm.id)
         if alarm.said_ms >= known.alarm.said_ms and alarm != known.alarm:
             known.times += alarm.times
             known.gravest = max(known.gravest, alarm.severity, key=_RANK.__getitem__)
             known.alarm = alarm
+            self.changed(known)
         return known
 
     def decide(self, decided: Decided) -> None:
@@ -90,6 +93,7 @@ class Book:
         known.decided.append(decided)
         if len(known.decided) > DECIDED_MAX:
             del known.decided[1]
+        self.changed(known)
 
     def done_ms(self, playbook: str, place: str) -> int | None:
         """When that playbook was done last for that place."""

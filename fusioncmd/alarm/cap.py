@@ -99,6 +99,7 @@ class CapAlert(Struct, frozen=True):
     infos: tuple[Info, ...]
     references: tuple[Reference, ...] = ()
     source: Text = ""
+    addresses: Text = ""
     note: Text = ""
     codes: tuple[str, ...] = ()
     incidents: Text = ""

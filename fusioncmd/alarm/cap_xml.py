@@ -105,7 +105,8 @@ class _Reader:
             "sent_ms": self._time(root, "sent"), "status": self._text(root, "status"),
             "msg_type": self._text(root, "msgType"), "scope": self._text(root, "scope"),
             "infos": [self._info(info) for info in infos], "references": self._references(root),
-            "source": self._text(root, "source"), "note": self._text(root, "note"),
+            "source": self._text(root, "source"), "addresses": self._text(root, "addresses"),
+            "note": self._text(root, "note"),
             "codes": self._texts(root, "code"), "incidents": self._text(root, "incidents"),
         }  # fmt: skip
         if made["msg_type"] in ("Update", "Cancel") and not made["references"]:

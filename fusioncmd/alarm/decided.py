@@ -18,15 +18,25 @@ DECIDED_BYTES_MAX = 4_096
 WAITS_MAX = 64  # in one message
 # confirmed, dismissed: by a person, the second look. waits: a playbook applies, and waits for it. prepared: an order is
 # ready for one touch. issued: it was, without a hand or by whom `by` names. failed: it was to be, and could not. Beside
-# an order: shown, a camera; drawn, experts, and called; lacking, one of these. `words` say which, or why not.
-What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed", "shown", "drawn", "lacking"]
+# an order: shown, a camera; drawn, experts, and called; lacking, one of these. `words` say which, or why not. told: a
+# department has that of it.
+What = Literal["confirmed", "dismissed", "waits", "prepared", "issued", "failed", "shown", "drawn", "lacking", "told"]
 WHATS: tuple[What, ...] = get_args(What)
 BESIDE: tuple[What, ...] = ("shown", "drawn", "lacking")
 
 
+class Told(Struct, frozen=True, array_like=True):
+    """The CAP message that a department has: of which kind, from when, and a digest of what it said."""
+
+    msg_type: Literal["Alert", "Update", "Cancel"]
+    sent_ms: Millis
+    digest: Annotated[bytes, Meta(max_length=8)]
+
+
 class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_field="kind"):
-    """`by`: who, or the playbook's name after `playbook:`. `order`: that was issued for it; of what stands beside it,
-    too. `draw`: of experts; `calls`: the order by which they are called."""
+    """`by`: who, or the playbook's name after `playbook:`, or the department's after `department:`. `order`: that was
+    issued for it; of what stands beside it, too. `draw`: of experts; `calls`: the order by which they are called;
+    `told`: what a department has."""
 
     alarm: Id
     path: Code
@@ -38,6 +48,7 @@ class Decided(Struct, frozen=True, omit_defaults=True, tag="decided.1", tag_fiel
     words: Annotated[tuple[str, str], Meta()] = ("", "")  # English, Chinese
     draw: Id | None = None
     calls: Id | None = None
+    told: Told | None = None
 
 
 class Waits(Struct, frozen=True, tag="waits.1", tag_field="kind"):

@@ -33,6 +33,7 @@ Deed = Literal[
     "alarm",
     "expert",
     "place",
+    "department",
 ]
 Short = Annotated[str, Meta(max_length=limits.AUDIT_FIELD_CHARS_MAX)]
 

@@ -25,6 +25,7 @@ END_S_MAX = 0.5
 PING_S = 5
 PING_CLUSTER_S = 2  # a server that stands still is left for another after three of these
 LOGIN_REFUSED = "authorization violation"
+REFUSED_MAX = 3  # a server that reads its file again refuses good keys for some milliseconds
 _NOT_ALLOWED = re.compile(r'permissions violation for \w+ (?:to )?"([^"]+)"', re.IGNORECASE)
 
 
@@ -41,6 +42,24 @@ class Refusals:
             self.last = found[1]
 
 
+@dataclass(slots=True)
+class _Entrance:
+    """Why a connection that is not there yet is refused, and whether that is for good."""
+
+    url: str
+    user: str
+    refused: BusRefused | None = None
+    times: int = 0
+
+    def hear(self, error: Exception) -> None:
+        """Raises BusRefused out of `Client.connect`, which would try the same for ever."""
+        self.refused = _refusal(self.url, self.user, error) or self.refused
+        if self.refused is not None:
+            self.times += 1
+            if self.times == REFUSED_MAX or not self.user or LOGIN_REFUSED not in str(error).lower():
+                raise self.refused
+
+
 async def connect(
     url: str, name: str, wait_s: float, *, quiet: bool, key: Path | None, ca: Path | None,
     refusals: Refusals, back: Callable[[], None], echo: bool = True,
@@ -48,12 +67,13 @@ async def connect(
     """As `nats.open_bus`; `back` is called after each reconnect."""
     user = "" if key is None else key.stem
     inside = False
+    entrance = _Entrance(url, user)
 
     async def errored(error: Exception) -> None:
         refusals.hear(str(error))
-        if not inside and (refused := _refusal(url, user, error)) is not None:
-            raise refused  # out of `connect`, which would try the same for ever
-        if inside and not quiet:
+        if not inside:
+            entrance.hear(error)
+        elif not quiet:
             log.warning("bus.error", error=repr(error))
 
     async def lost() -> None:
@@ -93,7 +113,7 @@ async def connect(
         raise
     except (TimeoutError, OSError, NatsError):
         await _end(client)
-        raise BusDown(
+        raise entrance.refused or BusDown(
             f"No NATS server answers at {url}. Is `fusioncmd up` running? If elsewhere, set FUSIONCMD_NATS.",
             f"{url} 没有 NATS 服务器应答。是否已运行 fusioncmd up？如在别处，请设置 FUSIONCMD_NATS。",
         ) from None

@@ -26,6 +26,7 @@ WHATS = {
     "confirmed": ("confirmed", "已核实"), "dismissed": ("dismissed", "已排除"), "waits": ("waits for a look", "待核实"),
     "prepared": ("prepared", "已备令"), "issued": ("issued", "已下达"), "failed": ("not issued", "未能下达"),
     "shown": ("shown", "已展示"), "drawn": ("drawn", "已抽取专家"), "lacking": ("lacking", "未完成"),
+    "told": ("told", "已通报"),
 }  # fmt: skip
 _STYLES = {"extreme": "bold red", "severe": "red", "moderate": "yellow"}
 NAMED_MAX = 3

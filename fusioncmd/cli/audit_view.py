@@ -21,7 +21,7 @@ DEEDS: dict[Deed, str] = {
     "login": "登录", "logout": "登出", "order": "指令", "proposal": "提请", "approval": "批准", "refusal": "拒绝",
     "key": "密钥", "roster": "名册", "account": "账号", "device": "终端", "node": "节点", "ladder": "升级",
     "radio": "电台", "camera": "摄像头", "voice": "语音", "video": "视频", "track": "位置",
-    "alarm": "预警", "expert": "专家", "place": "场所",
+    "alarm": "预警", "expert": "专家", "place": "场所", "department": "部门",
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "devices": ("devices:app", "Responders' devices: enrol, list, revoke.", "人员设备：登记、查看、吊销。"),
     "radios": ("radios:app", "Radios: add, list, remove, call together.", "电台：新增、查看、移除、呼叫入组。"),
     "alarms": ("alarms:app", "Alarms from outside: list, look, issue.", "外部预警：查看、核实、下达。"),
+    "departments": ("departments:app", "Other departments: add, list, remove.", "协同部门：新增、查看、移除。"),
     "experts": ("experts:app", "Experts: import, find, draw, note.", "专家库：导入、查询、抽取、履职。"),
     "places": ("places:app", "Places: import, find, what is near.", "场所：导入、查询、周边。"),
     "cameras": ("cameras:app", "Cameras and drones: add, list, remove.", "摄像头与无人机：新增、查看、移除。"),

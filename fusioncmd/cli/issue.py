@@ -14,6 +14,7 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.completion import complete_place, complete_role
 from fusioncmd.cli.confirming import can_ask, confirm
+from fusioncmd.cli.departments import with_desks
 from fusioncmd.cli.drafts import SEVERITIES, alert, deadlines, selector, severity, successor
 from fusioncmd.cli.escalation import ladder_of
 from fusioncmd.cli.figures import mode_text, plain
@@ -74,6 +75,10 @@ NotPlaces = Annotated[
 ]
 
 
+_department = say("And the duty desk of this department; repeat for more.", "并呼叫该部门值班室，可多次给出。")
+Departments = Annotated[list[str] | None, typer.Option("--department", metavar="NAME", help=_department)]
+
+
 def call(
     to: Places,
     text: IssuedText,
@@ -81,6 +86,7 @@ def call(
     role: Roles = None,
     not_to: NotPlaces = None,
     not_role: NotRoles = None,
+    department: Departments = None,
     receive_within: Annotated[str, typer.Option(metavar="TIME", help=_receive)] = "",
     answer_within: Annotated[str, typer.Option(metavar="TIME", help=_answer)] = "",
     open_for: Annotated[str, typer.Option(metavar="TIME", help=_open)] = "",
@@ -102,9 +108,9 @@ def call(
     async def go() -> bool:
         places = shell.load_divisions(divisions)
         audience = selector(places, to, role or [], not_to or [], not_role or [])
-        times = deadlines(receive_within, answer_within, open_for)
-        steps, grade_of = ladder_of(ladder), severity(grade)
+        times, steps, grade_of = deadlines(receive_within, answer_within, open_for), ladder_of(ladder), severity(grade)
         async with shell.commanding(nats, keys) as commander:
+            audience = await with_desks(audience, department or [], commander)
             draft = alert(
                 new_id(await clock_of(commander)), text, answer or [], audience, times, exercise=exercise,
                 grade=grade_of, ladder=steps,

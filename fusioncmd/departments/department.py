@@ -26,31 +26,33 @@ ROLE = "dept-"  # before a department's name: the role of its duty desk
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,23}\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=32)]
 Words = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=WORDS_MAX)]
-By = Literal["nats", "http"]
+TownOrNone = Annotated[str, Meta(pattern=r"\A(|[0-9]{9}|[0-9]{12})\Z")]
+By = Literal["nats", "http", "feed"]
 
 _SEVERITY = {"unknown": 0, "minor": 1, "moderate": 2, "severe": 3, "extreme": 4}
 
 
 class Department(Struct, frozen=True, tag="department.1", tag_field="kind", forbid_unknown_fields=True):
-    """`public`: its key on the bus; `url`: where it takes CAP by HTTP instead: one of both. `takes`: events, `*` for
-    all. `gives`: by event, the words (of CAP's event or event codes) that mean it. `at`: the places that it may speak
-    for, and below. `desk`: the town or village in which its duty desk is; empty: it has none."""
+    """`public`: its key on the bus; `url`: where it takes CAP by HTTP instead; `feed`: it fetches: one of these.
+    `takes`: events, `*` for all. `gives`: by event, the words (of CAP's event or event codes) that mean it. `at`: the
+    places that it may speak for, and below. `desk`: the town or village of its duty desk; empty: it has none."""
 
     name: Name
     title: Title
     node: Code
     public: PublicKey | None = None
     url: Annotated[str, Meta(max_length=1024)] = ""
+    feed: bool = False
     takes: Annotated[tuple[str, ...], Meta(max_length=EVENTS_MAX)] = ()
     severity: Severity = "unknown"
     at_once: bool = False
     gives: Annotated[dict[str, Words], Meta(max_length=EVENTS_MAX)] = {}
     at: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=PLACES_MAX)] = ()
-    desk: Code | Literal[""] = ""
+    desk: TownOrNone = ""
 
     @property
     def by(self) -> By:
-        return "http" if self.url else "nats"
+        return "feed" if self.feed else "http" if self.url else "nats"
 
     @property
     def role(self) -> str:
@@ -93,8 +95,13 @@ def concerns(department: Department, alarm: Alarm) -> bool:
 
 def check(department: Department) -> Department:
     """BadInput where it cannot be so."""
-    if (department.public is None) == (not department.url):
-        raise BadInput("A department has a key of the bus or a URL: one of both.", "部门须有总线密钥或 URL 之一。")
+    if (department.public is not None) + bool(department.url) + department.feed != 1:
+        raise BadInput(
+            "A department has a key of the bus, a URL or a feed: one of these.",
+            "部门须为总线密钥、URL、订阅源三者之一。",
+        )
+    if department.feed and department.desk:
+        raise BadInput("Who only fetches has no duty desk that answers.", "仅订阅的部门不能设值班室。")
     for event in (*department.takes, *department.gives):
         if event != ANY and not _is_event(event):
             raise BadInput(

@@ -59,17 +59,22 @@ def token_of(bus: Path, name: str) -> str:
         raise BadInput(f"{file} is not a department's token.", f"{file} 不是部门令牌文件。") from None
 
 
-def put(bus: Path, made: Department, again: bool = False) -> None:
-    """Conflict: there is one of that name. `again`: it is another now."""
-    folder = folder_of(bus)
-    file = folder / f"{made.name}.json"
+def check_new(bus: Path, made: Department, again: bool) -> None:
+    """Conflict: there is one of that name. BadInput: it cannot be so."""
+    file = folder_of(bus) / f"{made.name}.json"
     if file.exists() and not again:
         raise Conflict(
             f"There is a department {made.name}; --again changes it.", f"已有部门 {made.name}；如需更改请加 --again。"
         )
-    if not file.exists() and len(list(folder.glob("*.json"))) >= DEPARTMENTS_MAX:
+    if not file.exists() and len(list(folder_of(bus).glob("*.json"))) >= DEPARTMENTS_MAX:
         raise BadInput(f"There are {DEPARTMENTS_MAX} departments already.", f"部门已达 {DEPARTMENTS_MAX} 个。")
     departments.check(made)
+
+
+def put(bus: Path, made: Department, again: bool = False) -> None:
+    """As `check_new`; `again`: it is another now."""
+    check_new(bus, made, again)
+    file = folder_of(bus) / f"{made.name}.json"
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     make_file(new, msgspec.json.format(msgspec.json.encode(made)), 0o644)

@@ -26,7 +26,7 @@ def shares(department: Department, counted: dict[str, Counted]) -> tuple[ShareLi
 
     def line(way: str, subject: str, en: str, zh: str) -> ShareLine:
         of = counted.get(subject, Counted())
-        shown = _http(department, subject) if department.by == "http" else subject
+        shown = _http(department, subject) if department.by != "nats" else subject
         return ShareLine(way, shown, en, zh, of.count, of.refused)  # type: ignore[arg-type]
 
     return tuple(line(*each) for each in _each(department))
@@ -59,5 +59,5 @@ def _events(events: Iterable[str]) -> tuple[str, str]:
 
 def _http(department: Department, subject: str) -> str:
     if subject.startswith("take."):
-        return f"POST {department.url}"
+        return f"POST {department.url}" if department.url else f"GET /departments/{department.name}/feed.atom"
     return f"POST /departments/{department.name}/{subject.partition('.')[2]}"

@@ -17,6 +17,7 @@ import uvicorn
 
 from fusioncmd import codes, gazetteer, limits
 from fusioncmd.alarm import cap_signature
+from fusioncmd.alarm.cap_out import sender_of
 from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.descriptors import raise_descriptors
@@ -25,6 +26,8 @@ from fusioncmd.gazetteer import Gazetteer
 from fusioncmd.programs import run_program
 from fusioncmd.trust.keyfile import OTHERS, open_to_others
 from fusioncmd.words import reason
+from gateways.alarm.department_alarms import DepartmentAlarms
+from gateways.alarm.departments import Departments
 from gateways.alarm.desk import Desk
 from gateways.alarm.http import make_app
 from gateways.alarm.intake import Intake
@@ -51,6 +54,8 @@ async def _run(given: argparse.Namespace) -> None:
     if lost := desk.sensors.lost():
         log.error("alarm.sensors_nowhere", sensors=lost[:20], count=len(lost))
     polling = Polling(sources.cap, desk.alert, signed)
+    alarms = DepartmentAlarms(desk.meant, intake.make_id, places.at, intake.serves, sender_of(intake.serves))
+    departments = Departments(bus, desk, alarms, users.folder_of(given.data), time.time)
     heard = None
     if given.sensors:
         key = given.bus_key and users.seed_file(given.bus_key.parent, users.SENSORS)
@@ -69,7 +74,7 @@ async def _run(given: argparse.Namespace) -> None:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(run) for run in (intake.run(), polling.run(), late())]
+        tasks = [asyncio.create_task(run) for run in (intake.run(), polling.run(), late(), departments.run())]
         for task in tasks:
             task.add_done_callback(_stop_if_it_failed)
         try:
@@ -81,7 +86,7 @@ async def _run(given: argparse.Namespace) -> None:
 
     log.info("alarm.ready", serves=str(serves), port=given.port, sensors=len(sources.sensor), places=len(places))
     if given.port:
-        await _serve(given, make_app(desk, running))
+        await _serve(given, make_app(desk, departments, running))
     else:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

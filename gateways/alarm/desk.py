@@ -31,10 +31,14 @@ class Desk:
         self._intake, self._places, self._signed = intake, places, signed
         self._caps = {each.name: each for each in sources.cap}
         self._hooks = {each.name: each for each in sources.hook}
-        self._from_cap = FromCap(self._meant, intake.make_id)
+        self._from_cap = FromCap(self.meant, intake.make_id)
         self._signatures = hooks.Signatures()
         self.sensors = Sensors(sources.sensor, time.monotonic(), intake.make_id, places.at, intake.serves)
         self.refused: Counter[str] = Counter()
+
+    @property
+    def now_ms(self) -> int:
+        return self._intake.now_ms
 
     def cap_source(self, name: str) -> CapSource:
         if name not in self._caps:
@@ -54,7 +58,7 @@ class Desk:
         """As `cap`, of one that was read."""
         try:
             made = self._from_cap.alarms(alert, source, self._intake.now_ms)
-            await self._tell(made)
+            await self.tell(made)
         except Problem as problem:
             self._refuse(source, problem)
             raise
@@ -72,7 +76,7 @@ class Desk:
             self._signatures.check(signature, body, source.key, self._intake.now_ms / 1000)
             make_id, serves = self._intake.make_id, self._intake.serves
             made = hooks.alarm_of(body, source, self._intake.now_ms, make_id, self._places.at, serves)
-            await self._tell([made])
+            await self.tell([made])
         except Problem as problem:
             if isinstance(problem, Unavailable):
                 self._signatures.forget(signature)
@@ -97,7 +101,7 @@ class Desk:
             "readings": self.sensors.readings, "strange": self.sensors.strange, "bad": sum(self.sensors.bad.values()),
         }  # fmt: skip
 
-    async def _tell(self, made: list[Alarm]) -> None:
+    async def tell(self, made: list[Alarm]) -> None:
         waits = [wait for wait in map(self._intake.tell, made) if wait is not None]
         if waits:
             await asyncio.gather(*waits)
@@ -113,7 +117,7 @@ class Desk:
             if done is not None:
                 done.add_done_callback(_look)
 
-    def _meant(self, info: Info) -> tuple[str, ...]:
+    def meant(self, info: Info) -> tuple[str, ...]:
         return tuple(sorted({code for area in info.areas for code in self._of_area(area)}))
 
     def _of_area(self, area: Area) -> tuple[str, ...]:

@@ -22,13 +22,16 @@ TAKEN: dict[str, Status] = {"Actual": "actual", "Exercise": "exercise"}  # the o
 Places = Callable[[Info], tuple[str, ...]]
 
 
+Key = tuple[str, str]  # a source, and an alert of its: nobody goes on with or ends what another source said
+
+
 class FromCap:
     """`places`: the towns and counties that an info's areas mean; `make_id`: of the time in ms."""
 
-    def __init__(self, places: Places, make_id: Callable[[int], bytes]) -> None:
-        self._places, self._make_id = places, make_id
-        self._first: OrderedDict[str, str] = OrderedDict()  # alert → the one at the beginning of its chain
-        self._said: dict[str, dict[int, Alarm]] = {}  # by the first: what was said of its infos last
+    def __init__(self, places: Places, make_id: Callable[[int], bytes], chains_max: int = CHAINS_MAX) -> None:
+        self._places, self._make_id, self._chains_max = places, make_id, chains_max
+        self._first: OrderedDict[Key, Key] = OrderedDict()  # alert → the one at the beginning of its chain
+        self._said: dict[Key, dict[int, Alarm]] = {}  # by the first: what was said of its infos last
 
     def alarms(self, alert: CapAlert, source: CapSource, now_ms: int) -> list[Alarm]:
         """BadMessage or NotFound, with why none of it is taken; an empty list where that is as it should be (a test, an
@@ -36,13 +39,13 @@ class FromCap:
         if alert.status not in TAKEN or alert.msg_type in ("Ack", "Error"):
             return []
         self._check(alert, source, now_ms)
-        first = self._begins(alert)
+        first = self._begins(alert, source)
         if alert.msg_type == "Cancel":
             before = self._said.get(first, {})
             made = {i: structs.replace(alarm, state="over", said_ms=now_ms) for i, alarm in before.items()}
         else:
-            made = {i: self._alarm(alert, info, i, source, first, now_ms) for i, info in self._read(alert, source)}
-        self._remember(alert, first, made)
+            made = {i: self._alarm(alert, info, i, source, first[1], now_ms) for i, info in self._read(alert, source)}
+        self._remember(alert, source, first, made)
         return list(made.values())
 
     def _check(self, alert: CapAlert, source: CapSource, now_ms: int) -> None:
@@ -63,20 +66,20 @@ class FromCap:
         if alert.msg_type != "Cancel" and ends and len(ends) == len(alert.infos) and max(ends) <= now_ms:
             raise BadMessage("It has expired.", "预警已过期。")
 
-    def _begins(self, alert: CapAlert) -> str:
+    def _begins(self, alert: CapAlert, source: CapSource) -> Key:
         """The first of its chain. A cancel of what nobody knows here ends nothing; an update of it begins."""
-        named = (_name(each.sender, each.identifier) for each in (alert.reference, *alert.references))
+        named = [(source.name, _name(each.sender, each.identifier)) for each in (alert.reference, *alert.references)]
         known = next((self._first[name] for name in named if name in self._first), None)
         if known is None and alert.msg_type == "Cancel":
             raise NotFound("It cancels an alert that never came here.", "所解除的预警从未收到。")
-        return known or _name(alert.sender, alert.identifier)
+        return known or named[0]
 
-    def _remember(self, alert: CapAlert, first: str, made: dict[int, Alarm]) -> None:
-        for name in (_name(alert.sender, alert.identifier), first):
+    def _remember(self, alert: CapAlert, source: CapSource, first: Key, made: dict[int, Alarm]) -> None:
+        for name in ((source.name, _name(alert.sender, alert.identifier)), first):
             self._first[name] = first
             self._first.move_to_end(name)
         self._said[first] = made
-        while len(self._first) > CHAINS_MAX:
+        while len(self._first) > self._chains_max:
             gone, _ = self._first.popitem(last=False)
             self._said.pop(gone, None)
 

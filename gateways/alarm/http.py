@@ -1,4 +1,4 @@
-"""Alarms by HTTP: CAP that is pushed, and signed hooks. 202 says that it is on disk, or was said just before."""
+"""Alarms by HTTP: CAP that is pushed, signed hooks, departments. 202: it is on disk, or was said just before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import State
@@ -15,6 +16,7 @@ from litestar.exceptions import HTTPException
 
 from fusioncmd.alarm import cap
 from fusioncmd.errors import BadInput, Forbidden, NotFound, Problem
+from gateways.alarm.departments import Departments
 from gateways.alarm.desk import Desk
 from gateways.console.shapes import TooLarge, status_of, trouble_of
 
@@ -45,12 +47,45 @@ async def hooked(request: Asked) -> dict[str, int]:
     return {"alarms": await desk.hook(request.path_params["name"], header, await request.body())}
 
 
+@post("/departments/{name:str}/alarm", status_code=202)
+async def department_says(request: Asked) -> dict[str, int]:
+    """One alert of CAP or one alarm as JSON, of a department without NATS, which shows its token."""
+    return {"alarms": await _department(request).alarm(request.path_params["name"], await request.body())}
+
+
+@post("/departments/{name:str}/answer")
+async def department_answers(request: Asked) -> Response[bytes]:
+    """What its duty desk answers to an order."""
+    reply = await _department(request).answer(request.path_params["name"], await request.body())
+    status = 400 if reply.get("refused") else 202
+    return Response(msgspec.json.encode(reply), status_code=status, media_type=MediaType.JSON)
+
+
+@get("/departments/{name:str}/feed.atom", media_type="application/atom+xml", sync_to_thread=False)
+def department_feed(request: Asked) -> bytes:
+    """What leaves to a department that fetches: the newest alerts."""
+    return _department(request).atom(request.path_params["name"])
+
+
+@get("/departments/{name:str}/cap/{file:str}", media_type="application/cap+xml", sync_to_thread=False)
+def department_alert(request: Asked) -> bytes:
+    """One of them."""
+    ident = request.path_params["file"].removesuffix(".xml")
+    return _department(request).feed.alert(request.path_params["name"], ident)
+
+
+def _department(request: Asked) -> Departments:
+    known: Departments = request.app.state.departments
+    known.check(request.path_params["name"], request.headers.get("authorization", ""))
+    return known
+
+
 @get("/health")
 async def health(request: Asked) -> dict[str, int]:
     return _desk(request).counters()
 
 
-def make_app(desk: Desk, running: Callable[[], Any]) -> Litestar:
+def make_app(desk: Desk, departments: Departments, running: Callable[[], Any]) -> Litestar:
     """`running` is an asynchronous context that lasts as long as the application."""
 
     @asynccontextmanager
@@ -59,8 +94,8 @@ def make_app(desk: Desk, running: Callable[[], Any]) -> Litestar:
             yield
 
     return Litestar(
-        [cap_pushed, hooked, health],
-        state=State({"desk": desk}, deep_copy=False),
+        [cap_pushed, hooked, department_says, department_answers, department_feed, department_alert, health],
+        state=State({"desk": desk, "departments": departments}, deep_copy=False),
         lifespan=[lifespan],
         exception_handlers={Problem: _problem, HTTPException: _refused},
         request_max_body_size=cap.XML_BYTES_MAX,

@@ -89,7 +89,7 @@ class Intake:
     def _with_what_waits(self, told: Alarm) -> Alarm:
         """What was said of the same before and is not stored yet counts with it."""
         before = self._again.pop(told.key, None)
-        return told if before is None else structs.replace(told, times=min(TIMES_MAX, told.times + before.times))
+        return told if before is None else _with(told, before)
 
     async def _store_all(self) -> None:
         while True:
@@ -115,8 +115,17 @@ class Intake:
         stored = await self._store(some)
         down = [alarm for alarm, problem in zip(some, stored, strict=True) if isinstance(problem, Unavailable)]
         for alarm in down:
-            self._again[alarm.key] = self._with_what_waits(alarm)
+            self._put_back(alarm)
         return not down
+
+    def _put_back(self, alarm: Alarm) -> None:
+        """What could not be stored counts with what was said of the same meanwhile, which is newer."""
+        for i, (newer, done) in enumerate(self._waiting):
+            if newer.key == alarm.key:
+                self._waiting[i] = _with(newer, alarm), done
+                return
+        said = self._again.get(alarm.key)
+        self._again[alarm.key] = alarm if said is None else _with(said, alarm)
 
     async def _store(self, some: list[Alarm]) -> list[Problem | None]:
         """Side by side, for a store waits for the disk. What was wrong with each."""
@@ -140,3 +149,7 @@ class Intake:
             if source not in self._limited:
                 self._limited.add(source)
                 log.error("alarm.source_limited", source=source, refused=count)
+
+
+def _with(alarm: Alarm, before: Alarm) -> Alarm:
+    return structs.replace(alarm, times=min(TIMES_MAX, alarm.times + before.times))

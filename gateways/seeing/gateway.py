@@ -74,9 +74,13 @@ class Seeing:
                 await self._child.stop()
 
     async def _turn(self, now_s: float) -> None:
+        self._left_out = {address: until_s for address, until_s in self._left_out.items() if now_s < until_s}
+        self._blamed = {
+            address: one for address, one in self._blamed.items() if now_s - one[1] < bounds.LEFT_OUT_S
+        }  # fmt: skip
         wanted = {
             address: source for address, source in self._heard.live(_now_ms())
-            if is_watched(address, source, self._chosen) and now_s >= self._left_out.get(address, 0.0)
+            if is_watched(address, source, self._chosen) and address not in self._left_out
         }  # fmt: skip
         for address in [address for address in self._here if address not in wanted]:
             await self._stop(address)
@@ -163,8 +167,6 @@ class Seeing:
             one.episodes.forget()
 
     def _blame(self, address: str, now_s: float) -> None:
-        self._left_out = {each: until_s for each, until_s in self._left_out.items() if until_s > now_s}
-        self._blamed = {each: of for each, of in self._blamed.items() if now_s - of[1] < bounds.LEFT_OUT_S}
         times = self._blamed.pop(address, (0, now_s))[0] + 1
         if times < bounds.BLAMED_MAX:
             self._blamed[address] = times, now_s

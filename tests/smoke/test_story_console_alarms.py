@@ -197,6 +197,7 @@ def test_experts_are_drawn_by_a_committed_seed_one_declines_and_one_signs(tier: 
     page.get_by_role("button", name="Draw experts and an official").click()
     card = page.get_by_role("article", name="Draw")
     expect(card).to_contain_text("Drawn from 2 eligible")
+    expect(card).to_contain_text("Replayed here: the seed is the committed one")
     first = card.locator(".drawn b").first.inner_text().split()[0]
     card.get_by_role("button", name="Declined").click()
     expect(card.locator(".drawn b").first).not_to_contain_text(first)
@@ -207,6 +208,7 @@ def test_experts_are_drawn_by_a_committed_seed_one_declines_and_one_signs(tier: 
     card.get_by_role("button", name="Opinion", exact=True).click()
     card.get_by_role("button", name="Sign off").click()
     expect(card.locator(".drawn")).to_contain_text("signed off")
+    expect(card).to_contain_text("Replayed here: the seed is the committed one")  # who declined is passed over
     card.locator("summary").click()
     for words in ("has to do with 南方化工", "too far"):
         expect(card.locator("details")).to_contain_text(words)
@@ -217,7 +219,7 @@ def test_experts_are_drawn_by_a_committed_seed_one_declines_and_one_signs(tier: 
 
 
 def test_departments_stand_on_one_page(tier: Tier, desk: BrowserContext) -> None:
-    page = opened(tier, desk)
+    page = by_key(tier.process, desk)
     page.get_by_role("button", name="Departments").click()
     expect(page.get_by_text("No department is linked to this node.")).to_be_visible()
     made = Department(

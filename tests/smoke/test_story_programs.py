@@ -78,6 +78,7 @@ def questions(order: str, tmp_path: Path) -> dict[tuple[object, ...], str]:
         ("tracks", "end", "44.kit-9"): "address",
         ("alarms", "list"): "lines",
         ("alarms", "dry"): "looked_at",
+        ("departments", "list"): "lines",
         ("experts", "find"): "lines",
         ("places", "find"): "lines",
         ("experts", "draws"): "lines",

@@ -30,8 +30,8 @@ const READY_MS_MAX = 50 * 60_000; // an order's id is good for an hour (fusioncm
 
 /* Playbooks of which an order may be issued for an alarm: none of which one was, by its key or by somebody's touch. `there`:
  * prepared orders that are issued. */
-export function offers<T extends Made>(applies: T[], decided: Order[], there: ReadonlySet<string>): T[] {
-  const done = new Set(decided.filter((one) => one.what === "issued" || (one.order && there.has(one.order))).map((one) => one.playbook));
+export function offers<T extends Made>(applies: T[], decided: Order[], there: ReadonlySet<string | null>): T[] {
+  const done = new Set(decided.filter((one) => one.what === "issued" || (one.order !== null && there.has(one.order))).map((one) => one.playbook));
   return applies.filter((one) => !done.has(one.playbook));
 }
 

@@ -11,7 +11,7 @@ import { nameOf } from "./places";
 import { panel } from "./scene";
 
 export interface Decided {
-  what: "confirmed" | "dismissed" | "waits" | "prepared" | "issued" | "failed" | "shown" | "drawn" | "lacking"; by: string; at_ms: number; playbook: string;
+  what: "confirmed" | "dismissed" | "waits" | "prepared" | "issued" | "failed" | "shown" | "drawn" | "lacking" | "told"; by: string; at_ms: number; playbook: string;
   order: string | null; words: [en: string, zh: string];
 }
 export interface Evidence { kind: string; what: string }
@@ -130,6 +130,7 @@ export const whatWord = (what: Decided["what"]): string =>
     confirmed: say("confirmed", "核实"), dismissed: say("dismissed", "排除"), waits: say("waits for a second look", "待核实后启动"),
     prepared: say("order prepared", "已备令"), issued: say("order issued", "已下达"), failed: say("could not be issued", "未能下达"),
     shown: say("camera shown", "已展示摄像头"), drawn: say("experts drawn", "已抽取专家"), lacking: say("lacking", "未完成"),
+    told: say("department told", "已通报部门"),
   })[what];
 const EVENTS: Record<string, [string, string]> = {
   smoke: ["smoke", "烟雾"], fire: ["fire", "火情"], gas: ["gas", "气体泄漏"], flood: ["flood", "洪水"], rainstorm: ["rainstorm", "暴雨"],

@@ -5,7 +5,7 @@ import { get } from "./asking";
 
 export interface Share { way: "leaves" | "enters"; subject: string; en: string; zh: string; count: number; refused: number }
 export interface Department {
-  name: string; title: string; by: "nats" | "http"; at: string[]; shares: Share[]; here: boolean | null; waiting: number; problem_en: string;
+  name: string; title: string; by: "nats" | "http" | "feed"; at: string[]; shares: Share[]; here: boolean | null; waiting: number; problem_en: string;
   problem_zh: string; url: string; desk: string; desk_place: string; desk_name: string;
 }
 export interface Departments { lines: Department[]; gateway: boolean; problem_en: string; problem_zh: string }

@@ -27,7 +27,7 @@ export const ladderWord = (name: string): string =>
     standard: say("push, SMS, voice, superior (10 min)", "推送、短信、语音、上级（10 分钟）"),
     quick: say("the same, quick (3 min)", "同上，快速（3 分钟）"), superior: say("the superior, after 5 min", "5 分钟后报上级"), none: say("nothing", "不升级"),
   })[name] ?? name;
-export const DEEDS = ["order", "proposal", "approval", "ladder", "refusal", "login", "logout", "key", "account", "device", "roster", "node", "radio", "camera", "voice", "video", "track", "alarm", "expert", "place"]; // fusioncmd/audit/entries.py
+export const DEEDS = ["order", "proposal", "approval", "ladder", "refusal", "login", "logout", "key", "account", "device", "roster", "node", "radio", "camera", "voice", "video", "track", "alarm", "expert", "place", "department"]; // fusioncmd/audit/entries.py
 export const deedWord = (deed: string): string =>
   ({
     order: say("order", "指令"), proposal: say("proposal", "提交待批"), approval: say("approval", "批准"), ladder: say("ladder", "升级阶梯"),
@@ -35,6 +35,7 @@ export const deedWord = (deed: string): string =>
     account: say("account", "账号"), device: say("device", "终端"), roster: say("roster", "名册"), node: say("node", "节点"),
     radio: say("radio", "电台"), camera: say("camera", "摄像头"), voice: say("voice", "语音"), video: say("video", "视频"),
     track: say("position", "位置"), alarm: say("alarm", "预警"), expert: say("experts", "专家"), place: say("places", "场所"),
+    department: say("department", "部门"),
   })[deed] ?? deed;
 export const detailWord = (name: string): string =>
   language.value !== "zh" ? name.replaceAll("_", " ") : ({
