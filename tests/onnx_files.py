@@ -23,14 +23,16 @@ def message(*fields: tuple[int, Value]) -> bytes:
     return out
 
 
-def mean_colour(sides: Sequence[int] = (1, 3, 32, 48), weights: Sequence[Sequence[float]] = ()) -> bytes:
+def mean_colour(
+    sides: Sequence[int] = (1, 3, 32, 48), weights: Sequence[Sequence[float]] = (), sigmoid: bool = True
+) -> bytes:
     """Smoke and fire, from the mean of red, green and blue: a pool, a matrix, and a sigmoid. `weights`: three rows of
-    two; by default blue is smoke, and red fire."""
+    two; by default blue is smoke, and red fire. Without `sigmoid` what it says is no probability of all pictures."""
     weights = weights or ((-20, 20), (-20, -20), (20, -20))
     flat = [each for row in weights for each in row]
     nodes = [
         _node("GlobalAveragePool", ["picture"], "pooled"), _node("Flatten", ["pooled"], "flat"),
-        _node("MatMul", ["flat", "weights"], "sums"), _node("Sigmoid", ["sums"], "out"),
+        _node("MatMul", ["flat", "weights"], "sums"), _node("Sigmoid" if sigmoid else "Identity", ["sums"], "out"),
     ]  # fmt: skip
     tensor = message(
         (1, 3), (1, len(weights[0])), (2, FLOAT), (8, "weights"), (9, struct.pack(f"<{len(flat)}f", *flat))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from msgspec import structs
 
 from fusioncmd import api, subjects
@@ -17,6 +18,7 @@ from fusioncmd.api.alarms import AlarmLine, Alarms, DryPlaybooks, LookAtAlarm, O
 from fusioncmd.bus.port import ALARM
 from fusioncmd.cli.alarms import READY_MS_MAX, _ready
 from fusioncmd.codes import Path as Place
+from fusioncmd.errors import Forbidden
 from fusioncmd.messages import encode
 from fusioncmd.trust import handing, ring
 from fusioncmd.trust.expiry import DAY_MS
@@ -171,3 +173,20 @@ async def test_a_storm_that_waits_for_a_second_look_does_not_delay_who_is_called
     kept = [stored async for stored in tier.bus.read(ALARM) if stored.subject.startswith("fc.decided.")]
     decided = [each.alarm for stored in kept for each in decisions.decode(stored.data)]
     assert decided == [leak.id, *(alarm.id for alarm in storm)] and len(kept) == 2
+
+
+async def test_the_second_look_is_for_who_has_all_that_the_alarm_is_of(tmp_path: Path) -> None:
+    """A city's officer would call down, or keep from being called, the whole province."""
+    tier = await tier_in(tmp_path)
+    tier.grant(30)
+    playbooks(tier, ISSUED.replace("second_look = false", "second_look = true"))
+    async with tier.running():
+        city = tier._commander(tier.own)
+        wide, own = await say(tier, 1, nodes=("44",)), await say(tier, 2, about="tower-2")
+        for alarm in (wide, own):
+            await until_what(tier, alarm, ["waits"])
+        for confirm in (True, False):
+            with pytest.raises(Forbidden, match="lies beyond"):
+                await city.ask(LookAtAlarm(wide.id, confirm), timeout_s=2.0)
+        assert (await city.ask(OneAlarm(wide.id), timeout_s=2.0)).line.standing == "open"  # which may be read
+        assert (await city.ask(LookAtAlarm(own.id, False), timeout_s=2.0)).line.standing == "dismissed"

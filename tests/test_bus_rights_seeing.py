@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 from fusioncmd.alarm import subjects
 from fusioncmd.bus.nats import open_bus
+from fusioncmd.bus.users import BusUser, UserKind
 from fusioncmd.codes import parse
 from tests.intruder import KeyedServer, intrude
+from tiers.nats_links import user_line
 
 IDENT = bytes(range(16))
 TOWN = parse("440106001")
@@ -26,6 +31,12 @@ NOT_OF_WATCHING = (
     "fc.show.44.01.06",
     "fc.call.44.01.06",
 )
+
+
+@pytest.mark.parametrize("role", get_args(UserKind))
+def test_no_user_has_an_empty_list_which_would_allow_everything(role: UserKind) -> None:
+    line = user_line(BusUser("one", role, "440106", "U" + "A" * 55))
+    assert "[]" not in line and line.count("allow: [") + line.count('deny: [">"]') == 2
 
 
 async def test_who_looks_says_alarms_and_their_pictures_and_hears_video_and_nothing_else(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from loadtest.link.shaper import Line
 from loadtest.output import Result
 from loadtest.satellite import plan, scenario
 from loadtest.satellite.figures import NEVER, ROWS, by_rank, first_full_s, holds, percentile, tell
+from loadtest.satellite.quiet import _all_came
 from loadtest.satellite.world import Thin
 
 RATE_BPS = 64_000
@@ -68,12 +69,22 @@ def test_a_rate_is_in_use_from_the_first_span_that_carried_it() -> None:
 def test_an_aim_that_is_missed_is_a_failure_and_the_leaf_has_none() -> None:
     aimed = next(row for row in ROWS if row.aim is not None and not row.least)
     assert holds(aimed, aimed.aim or 0.0) and not holds(aimed, NEVER)
+    bare = next(row for row in ROWS if row.aim is None)
     for own, failures in ((0.5, 0), (NEVER, 1)):
+        result = Result("satellite", {})
+        tell(result, {"satellite": {bare.name: own}, "leaf": {bare.name: NEVER}})
+        assert len(result.failures) == failures  # what never came is no good figure, whatever is aimed at
         result = Result("satellite", {})
         tell(result, {"satellite": {aimed.name: own}, "leaf": {aimed.name: NEVER}})
         assert len(result.failures) == failures
         assert {figure.name for figure in result.figures} == {f"{over}: {aimed.name}" for over in ("satellite", "leaf")}
         assert result.grid is not None and result.grid.row_count == 1
+
+
+def test_what_never_came_is_not_measured_as_cheap() -> None:
+    _all_came({b"1": 5, b"2": 5}, {b"1": 5, b"2": 5})
+    with pytest.raises(Unavailable, match="came to 4 only"):
+        _all_came({b"1": 5, b"2": 5}, {b"1": 5, b"2": 4})
 
 
 async def test_a_datagram_goes_over_the_link_of_the_address_that_it_comes_from_and_its_answer_comes_back() -> None:

@@ -45,6 +45,15 @@ def test_noise_of_any_size_is_nothing_and_what_is_kept_is_bounded() -> None:
     for n in range(80):
         shape = (184, 320, 3) if n < 60 else (64, 96, 3)
         seen = detector.look(n * 0.5, random.integers(0, 256, shape, np.uint8))
-        assert len(seen) <= REGIONS_MAX and all(each.score < POSSIBLE for each in seen)
+        assert seen is None or (len(seen) <= REGIONS_MAX and all(each.score < POSSIBLE for each in seen))
     for regions in (detector._smoke._regions, detector._fire._regions):
         assert len(regions.known) <= FOLLOWED_MAX and all(len(each.moments) <= HISTORY_MAX for each in regions.known)
+
+
+def test_who_cannot_see_says_so_and_not_that_nothing_is_there() -> None:
+    random, detector = np.random.default_rng(SEED), Classical()
+    scene = random.integers(60, 200, (23, 40, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    seen = [detector.look(n * 1.0, scene) for n in range(8)]
+    assert seen[0] is None and seen[-1] == []
+    fog = (scene * 0.3 + 140).astype(np.uint8)
+    assert detector.look(8.0, fog) is None

@@ -43,6 +43,9 @@ BOX = (0.0, 0.0, 0.3, 0.3)
 RED, GREY = (250, 20, 20), (120, 120, 120)
 
 
+BROKEN = (-1, -1, -1)  # a keyframe that holds no picture
+
+
 def keyframe(*colour: int) -> bytes:
     return Encoder(width=128, height=96).keyframe(np.full((96, 128, 3), colour, np.uint8))
 
@@ -59,11 +62,16 @@ def test_an_alarm_begins_with_the_second_picture_gets_surer_and_is_over_after_a_
     assert "左上" in first.text and first.evidence[0].what == "44.01.06.001.gate-1 1970-01-01T00:00:04Z"
     [surer] = one.take(CAMERA, sure, 5.0, 5_000)
     assert (surer.certainty, surer.id) == ("likely", first.id)
-    assert one.take(CAMERA, [], 5.0 + episodes.OVER_S, 6_000) == []
-    [over] = one.take(CAMERA, [], 5.1 + episodes.OVER_S, 7_000)
+    assert one.take(CAMERA, [], 500.0, 6_000) == []  # silent for long: that ends nothing
+    assert one.take(CAMERA, None, 501.0, 6_000) == []  # nor does what cannot be looked at
+    assert one.take(CAMERA, [], 501.1 + episodes.OVER_S, 6_000) == []
+    assert one.take(CAMERA, [], 501.0 + 2 * episodes.OVER_S, 6_000) == []
+    [over] = one.take(CAMERA, [], 501.2 + 2 * episodes.OVER_S, 7_000)
     assert (over.state, over.id, over.certainty) == ("over", first.id, "likely")
-    again = [one.take(CAMERA, sure, 100.0 + n, 100_000 + n) for n in range(2)]
+    again = [one.take(CAMERA, sure, 1_000.0 + n, 100_000 + n) for n in range(2)]
     assert again[1][0].id != first.id
+    one.forget()  # the detector begins anew
+    assert [one.take(CAMERA, [], 1_001.0 + n * episodes.OVER_S, 200_000) for n in range(4)] == [[]] * 4
 
 
 def test_keyframes_are_taken_at_a_pace_and_nothing_of_another_source() -> None:
@@ -130,7 +138,10 @@ async def running(model: Path) -> AsyncIterator[Running]:
 
     async def camera() -> None:
         maker = RtpMaker(9)
-        frames = {colour: keyframe(*colour) for colour in (RED, GREY)}
+        red = keyframe(*RED)
+        frames = {colour: keyframe(*colour) for colour in (RED, GREY)} | {
+            BROKEN: red[: red.rindex(b"\x00\x00\x01")] + b"\x00\x00\x01\x65\xff\xff"
+        }
         for n in range(10**6):
             await links.say(subjects.what(TOWN, "gate-1"), sources.encode(CAMERA))
             for bundle in pack(maker.packets(frames[found.colour], n * 9_000)):
@@ -199,3 +210,24 @@ async def test_a_model_that_is_none_is_said_and_no_source_is_blamed(
         async with running(model) as one:
             await until(lambda: any(line["event"] == "seeing.detector_does_not_start" for line in said), 30)
             assert not one.seeing._blamed and not one.seeing._left_out
+
+
+async def test_pictures_that_do_not_decode_are_said_and_end_no_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "EVERY_S", 0.05)
+    monkeypatch.setattr(episodes, "OVER_S", 0.3)
+    monkeypatch.setattr(bounds, "BLIND_S", 1.5)
+    model = tmp_path / "seeing.onnx"
+    model.write_bytes(mean_colour())
+    with structlog.testing.capture_logs() as said:
+        async with running(model) as one:
+            one.colour = RED
+            await one.until_said("new")
+            one.colour = BROKEN
+            await until(lambda: any(line["event"] == "seeing.blind" and line["unseen"] > 5 for line in said), 30)
+            assert not [each for each in await one.alarms() if each.state == "over"]
+            one.colour = RED
+            await until(lambda: any(line["event"] == "seeing.sees_again" for line in said), 30)
+            one.colour = GREY
+            await one.until_said("over")

@@ -49,6 +49,15 @@ def test_each_source_has_its_own_memory_of_one_model() -> None:
     assert max(each.score for each in other.look(0, plain(20, 20, 250))) < POSSIBLE
 
 
+def test_a_picture_of_which_a_model_says_nonsense_is_not_looked_at_and_ends_nobody() -> None:
+    detector = read_model(mean_colour(weights=((0, 2), (0, 0), (0, 0)), sigmoid=False))()
+    for n in range(KEPT):
+        seen = detector.look(n, plain(80, 0, 0))
+    assert seen and seen[0].event == "fire" and 0.5 < seen[0].score < 1
+    assert detector.look(KEPT, plain(250, 0, 0)) is None  # 1.7 is no probability
+    assert detector.look(KEPT + 1, plain(80, 0, 0)) == seen
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

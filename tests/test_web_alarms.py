@@ -12,11 +12,23 @@ import pytest
 from tests.web_engines import WEB, program
 
 PROGRAM = """
-import { circle, gathered, grounds, inTurn, remembered, ringing, RUNG_MAX, SEVERITIES } from "./rules.mjs";
+import { circle, gathered, grounds, inTurn, offers, orderIdOf, remembered, ringing, RUNG_MAX, SEVERITIES }
+  from "./rules.mjs";
 import { readFileSync } from "node:fs";
 const { heard, rung, now, spots, near, alarms, counties } = JSON.parse(readFileSync("input.json", "utf8"));
 const many = remembered(Array.from({ length: RUNG_MAX }, (_, i) => `a${i}`), ["new", "a499"]);
+const of = (playbook, id) => ({ playbook, draft: id ? { id } : null });
+const did = (playbook, what, order, at_ms = now) => ({ playbook, what, order, at_ms });
+const decided = [did("", "confirmed", null), did("by hand", "prepared", "p1"), did("by key", "issued", "i1"),
+  did("by key", "shown", "i1"), did("touched", "prepared", "p2"), did("late", "issued", "i2"),
+  did("waits", "waits", null)];
+const applies = ["by hand", "by key", "touched", "late", "waits"].map((name, i) => of(name, `new${i}`));
+const kept = new Map(), minute = 60_000;
 console.log(JSON.stringify({
+  offered: offers([...applies, of("makes none", "")], decided, new Set(["p2"])).map((one) => one.playbook),
+  ids: [["by hand", "d1", 0], ["waits", "d1", 0], ["waits", "d2", 49], ["by hand", "d2", 49], ["other", "d3", 49],
+    ["waits", "d4", 51], ["by hand", "d4", 51]]
+    .map(([name, id, later]) => orderIdOf(of(name, id), decided, kept, now + later * minute)),
   turn: inTurn(heard).map((one) => one.id),
   rings: ringing(heard, new Set(rung), now).map((one) => one.id),
   marks: gathered(spots, (one) => SEVERITIES.indexOf(one.severity), near, 20)
@@ -89,3 +101,11 @@ def test_a_county_has_the_gravest_of_what_means_it_its_towns_or_its_city(found: 
 def test_a_circle_is_round_on_the_ground_and_closed(found: dict[str, Any]) -> None:
     east, north, *_, last = found["round"]
     assert east == pytest.approx([115, 60]) and north == pytest.approx([113, 61]) and last == east
+
+
+def test_an_order_that_was_issued_is_not_offered_again_whoever_issued_it(found: dict[str, Any]) -> None:
+    assert found["offered"] == ["by hand", "waits", "makes none"]
+
+
+def test_a_touch_again_is_the_same_order_as_long_as_its_id_is_good(found: dict[str, Any]) -> None:
+    assert found["ids"] == ["p1", "d1", "d1", "p1", "d3", "d4", "d4"]

@@ -21,12 +21,14 @@ class Classical:
     def size(self, width: int, height: int) -> tuple[int, int]:
         return size_of(width, height)
 
-    def look(self, at_s: float, picture: Picture) -> list[Seen]:
+    def look(self, at_s: float, picture: Picture) -> list[Seen] | None:
         held = [each for each in (self._smoke.heat.value, self._fire.heat.value) if each is not None]
         found = self._ground.compare(at_s, picture, np.maximum.reduce(held) if held else None)
         ground = self._ground
         if found is None or ground.picture is None or ground.lit is None or ground.mean is None:
-            return []
+            return None
         seen = self._smoke.look(at_s, found)
         seen += self._fire.look(at_s, ground.picture, ground.lit[..., 0], ground.mean[..., 0])
+        if not seen and self._smoke.blind:
+            return None
         return sorted(seen, key=lambda each: -each.score)[:REGIONS_MAX]

@@ -6,9 +6,10 @@ keeps what it has to know of those before. It says what it sees now; whether tha
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 AREA_PIXELS = 320 * 180  # what a picture is scaled to, whatever its proportions
@@ -18,6 +19,7 @@ REGIONS_MAX = 4  # said of one picture; cut, the least sure
 Picture = NDArray[np.uint8]  # height × width × 3, RGB
 Field = Any  # a number for each pixel or cell; of OpenCV's results numpy's types say no more
 Event = Literal["smoke", "fire"]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Seen(NamedTuple):
@@ -25,8 +27,8 @@ class Seen(NamedTuple):
     `POSSIBLE` on it is worth a look, from `LIKELY` on more so."""
 
     event: Event
-    box: tuple[float, float, float, float]
-    score: float
+    box: tuple[Share, Share, Share, Share]
+    score: Share
 
 
 POSSIBLE, LIKELY = 0.5, 0.75
@@ -37,8 +39,9 @@ class Detector(Protocol):
         """What pictures of that width and height are to be scaled to."""
         ...
 
-    def look(self, at_s: float, picture: Picture) -> list[Seen]:
-        """What is seen at that time, of a clock that nobody sets; surest first."""
+    def look(self, at_s: float, picture: Picture) -> list[Seen] | None:
+        """What is seen at that time, of a clock that nobody sets; surest first. None: it is blind now, which is no
+        sign that nothing is there."""
         ...
 
 

@@ -1,7 +1,7 @@
 """What is seen on a source's pictures, turned into alarms: one for smoke and one for fire, from the second picture that
-shows it until it was not seen for a while. Pure.
+shows it until pictures did not show it for a while. Pure.
 
-A source that falls silent ends nothing: a camera that burns is no end of a fire.
+A source that falls silent or cannot be looked at ends nothing: a camera that burns is no end of a fire.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fusioncmd.video.source import Source
 from gateways.seeing.detector import LIKELY, POSSIBLE, Event, Seen
 
 BEGIN_PICTURES = 2  # one after the other
-OVER_S = 60.0  # not seen for so long
+OVER_S = 60.0  # looked at for so long, and not seen
 SEVERITY: dict[Event, Severity] = {"smoke": "moderate", "fire": "severe"}
 WORDS: dict[Event, tuple[str, str]] = {"smoke": ("smoke", "烟雾"), "fire": ("fire", "明火")}
 _COLUMNS = (("left", "左"), ("middle", "中"), ("right", "右"))
@@ -27,10 +27,10 @@ _ROWS = (("upper", "上"), ("middle", "中"), ("lower", "下"))
 @dataclass(slots=True)
 class _Episode:
     begun_ms: int
-    seen_s: float
     seen: Seen
     pictures: int = 1
     surest: float = 0.0
+    missing_s: float | None = None  # since when pictures do not show it
     ident: bytes = b""  # of the first alarm, under which the picture of then is kept
 
     @property
@@ -45,26 +45,37 @@ class Episodes:
         self._address, self._make_id = address, make_id
         self._known: dict[Event, _Episode] = {}
 
-    def take(self, source: Source, seen: list[Seen], now_s: float, now_ms: int) -> list[Alarm]:
-        """Of one picture. `now_s` is of a clock that nobody sets."""
+    def take(self, source: Source, seen: list[Seen] | None, now_s: float, now_ms: int) -> list[Alarm]:
+        """Of one picture; None: it could not be looked at. `now_s` is of a clock that nobody sets."""
         out: list[Alarm] = []
+        if seen is None:
+            for each in self._known.values():
+                each.missing_s = None
+            return out
         for event in WORDS:
             best = max((each for each in seen if each.event == event), key=lambda each: each.score, default=None)
             known = self._known.get(event)
             if best is not None and best.score >= POSSIBLE:
                 if known is None:
-                    known = self._known[event] = _Episode(now_ms, now_s, best)
+                    known = self._known[event] = _Episode(now_ms, best)
                 else:
-                    known.pictures, known.seen_s, known.seen = known.pictures + 1, now_s, best
+                    known.pictures, known.missing_s, known.seen = known.pictures + 1, None, best
                 known.surest = max(known.surest, best.score)
                 if known.told:
                     known.ident = known.ident or self._make_id(now_ms)
                     out.append(self._alarm(source, event, known, "new", now_ms))
-            elif known is not None and (not known.told or now_s - known.seen_s > OVER_S):
+            elif known is not None and not known.told:
                 del self._known[event]
-                if known.told:
+            elif known is not None:
+                known.missing_s = now_s if known.missing_s is None else known.missing_s
+                if now_s - known.missing_s > OVER_S:
+                    del self._known[event]
                     out.append(self._alarm(source, event, known, "over", now_ms))
         return out
+
+    def forget(self) -> None:
+        """The detector begins anew, with what burns as its ground: it sees no end of that."""
+        self._known.clear()
 
     def _alarm(self, source: Source, event: Event, known: _Episode, state: State, now_ms: int) -> Alarm:
         en, zh = WORDS[event]

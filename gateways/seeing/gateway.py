@@ -36,6 +36,8 @@ class _One:
         self.watched, self.episodes = Watched(source), Episodes(address, make_id)
         self.hearing: Hearing | None = None
         self.kept = b""  # the alarm of which a picture is kept
+        self.seen_s = time.monotonic()  # when it could be looked at last
+        self.blind, self.unseen = False, 0  # and that it cannot be is said; pictures that could not be
 
 
 class Seeing:
@@ -52,7 +54,8 @@ class Seeing:
         self._child: Child | None = None
         self._asked: deque[tuple[str, float]] = deque()  # what the child has not answered, and since when
         self._ended_s, self._again_s = -1e9, bounds.AGAIN_S
-        self._ready = False  # the child has its detector
+        self._ready = self._spoilt = False  # the child has its detector; it says what no detector does
+        self._heard_s = 0.0  # when it began, or said something last
         self._blamed: dict[str, tuple[int, float]] = {}  # how often, and when last
         self._left_out: dict[str, float] = {}  # until when
         self._telling: set[asyncio.Task[None]] = set()
@@ -86,14 +89,29 @@ class Seeing:
                 self._here[address].watched.take(source)
             elif len(self._here) < bounds.WATCHED_MAX:
                 await self._watch(address, source)
-        if (beyond := len(wanted) - len(self._here)) > self.beyond:
-            log.error("seeing.too_many", watched=len(self._here), not_watched=beyond)
-        self.beyond = max(0, len(wanted) - len(self._here))
+        beyond = [address for address in wanted if address not in self._here]
+        if len(beyond) > self.beyond:
+            log.error(
+                "seeing.too_many", watched=len(self._here), not_watched=len(beyond), such_as=beyond[: bounds.NAMED_MAX]
+            )
+        self.beyond = len(beyond)
         if self._child is None and self._here and now_s - self._ended_s >= self._again_s:
             await self._begin()
-        elif self._child is not None and self._asked and now_s - self._asked[0][1] > bounds.ANSWER_S_MAX:
-            log.error("seeing.detector_hangs", source=self._asked[0][0])
+        elif self._child is not None and (self._spoilt or self._hangs(now_s)):
+            if not self._spoilt:
+                log.error("seeing.detector_hangs", source=self._asked[0][0] if self._asked else "")
             await self._child.stop()
+        for address, one in self._here.items():
+            if not one.blind and now_s - one.seen_s > bounds.BLIND_S:
+                one.blind = True
+                why = {"unseen": one.unseen, "too_large": one.watched.shed, "bad": one.watched.bad}
+                log.error("seeing.blind", source=address, seconds=bounds.BLIND_S, **why)
+
+    def _hangs(self, now_s: float) -> bool:
+        """Over one picture: those that wait for their turn do not count."""
+        if not self._ready:
+            return now_s - self._heard_s > bounds.READY_S_MAX
+        return bool(self._asked) and now_s - max(self._heard_s, self._asked[0][1]) > bounds.ANSWER_S_MAX
 
     async def _watch(self, address: str, source: Source) -> None:
         one = self._here[address] = _One(address, source, self._intake.make_id)
@@ -117,7 +135,8 @@ class Seeing:
         if data is None or self._child is None or not self._ready:
             return
         look = encode(Look(address, one.watched.codec, now_s, data))  # type: ignore[arg-type]
-        if len(self._asked) >= bounds.WAITING_MAX or not self._child.give(LOOK, look):
+        waiting = sum(each == address for each, _ in self._asked)
+        if waiting >= bounds.WAITING_MAX or not self._child.give(LOOK, look):
             self.shed += 1
             if self.shed & (self.shed - 1) == 0:
                 log.warning("seeing.too_slow", pictures_shed=self.shed, watched=len(self._here))
@@ -130,7 +149,8 @@ class Seeing:
             waiting_bytes_max=bounds.WAITING_BYTES_MAX, memory_bytes_max=bounds.MEMORY_BYTES_MAX,
         )  # fmt: skip
         self._asked.clear()
-        self._ready = False
+        self._ready = self._spoilt = False
+        self._heard_s = time.monotonic()
         await child.begin()
         self._child = child
 
@@ -143,6 +163,8 @@ class Seeing:
         if self._asked:
             self._blame(self._asked[0][0], self._ended_s)
         self._asked.clear()
+        for one in self._here.values():
+            one.episodes.forget()
 
     def _blame(self, address: str, now_s: float) -> None:
         times = self._blamed.pop(address, (0, now_s))[0] + 1
@@ -153,15 +175,19 @@ class Seeing:
         log.error("seeing.left_out", source=address, seconds=bounds.LEFT_OUT_S)
 
     def _saw(self, kind: bytes, data: bytes) -> None:
+        if self._spoilt:
+            return
+        self._heard_s = time.monotonic()
         if kind == READY:
             self._ready = True
             return
         try:
             saw = read_saw(data)
+            if not self._asked or self._asked[0][0] != saw.source:
+                raise BadMessage("Nobody asked for that.", "无人请求该结果。")
         except BadMessage as problem:
+            self._spoilt = True
             log.error("seeing.bad_answer", problem=problem.en)
-            return
-        if not self._asked or self._asked[0][0] != saw.source:
             return
         self._asked.popleft()
         self.looked += 1
@@ -170,6 +196,13 @@ class Seeing:
             self._tell(one, saw)
 
     def _tell(self, one: _One, saw: Saw) -> None:
+        if saw.seen is None:
+            one.unseen += 1
+        else:
+            one.seen_s = time.monotonic()
+            if one.blind:
+                one.blind = False
+                log.info("seeing.sees_again", source=saw.source)
         for alarm in one.episodes.take(one.watched.source, saw.seen, time.monotonic(), self._intake.now_ms):
             first = one.kept != alarm.id
             one.kept = alarm.id

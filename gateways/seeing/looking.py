@@ -17,7 +17,7 @@ from fusioncmd.words import sentence
 from gateways.satellite.pieces import piece, pieces
 from gateways.seeing.bounds import WATCHED_MAX
 from gateways.seeing.classical import Classical
-from gateways.seeing.detector import Detector, Seen
+from gateways.seeing.detector import Detector
 from gateways.seeing.grounds import one_thread
 from gateways.seeing.model import read_model
 from gateways.seeing.pictures import Keyframes, quiet
@@ -37,11 +37,11 @@ class Looking:
             self._detectors.pop(asked.source, None)
             return None
         if asked.source not in self._detectors and len(self._detectors) >= WATCHED_MAX:
-            return Saw(asked.source, [])
+            return Saw(asked.source, None)
         detector = self._detectors.setdefault(asked.source, self._make())
         keyframes = self._keyframes[asked.codec]
         picture = keyframes.picture(asked.data, detector.size)
-        seen: list[Seen] = [] if picture is None else detector.look(asked.at_s, picture)
+        seen = None if picture is None else detector.look(asked.at_s, picture)
         return Saw(asked.source, seen, (keyframes.still() or b"") if seen else b"")
 
 

@@ -39,12 +39,16 @@ class Model:
         part = min(self._width / width, self._height / height)
         return max(1, round(width * part)), max(1, round(height * part))
 
-    def look(self, at_s: float, picture: Picture) -> list[Seen]:
+    def look(self, at_s: float, picture: Picture) -> list[Seen] | None:
+        """None of a picture of which it says nothing that is a probability: no picture is to blame for that."""
         high, wide = picture.shape[:2]
         field = np.full((1, 3, self._height, self._width), GREY, np.float32)
         field[0, :, :high, :wide] = picture.transpose(2, 0, 1).astype(np.float32) / 255
         self._network.setInput(field)
-        self._last.append(_read(self._network.forward(), wide, high))
+        try:
+            self._last.append(_read(self._network.forward(), wide, high))
+        except BadInput:
+            return None
         out = []
         for event in EVENTS:
             found = [each[event] for each in self._last if event in each]

@@ -37,12 +37,14 @@ class SmokeLook:
     def __init__(self) -> None:
         self.heat = Heat()
         self._regions = Regions(CELLS_MIN)
+        self.blind = False  # by weather, or by smoke all over
 
     def look(self, at_s: float, found: Cells) -> list[Seen]:
         textured = found.was > DETAIL_MIN
         veiled = textured & _veiled(found)
         suspected = veiled | (~textured & _greyed(found))
         weather = suspected.mean() > EVERYWHERE or veiled.sum() > EVERYWHERE * max(12, textured.sum())
+        self.blind = bool(weather)
         on = self.heat.take(at_s, np.zeros_like(suspected) if weather else suspected)
         stirred = found.stirred / np.maximum(1.0, found.noise)
         here = self._regions.take(at_s, on, stirred, (textured & (found.left < LEFT_MAX)).astype(np.float32))

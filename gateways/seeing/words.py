@@ -15,8 +15,6 @@ LOOK_BYTES_MAX = KEYFRAME_BYTES_MAX + 256
 STILL_BYTES_MAX = 15 * 1024
 LOOK, READY, SAW = b"L", b"R", b"S"
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-
 
 class Look(Struct, frozen=True, array_like=True):
     """A keyframe of the source, and when it came, by a clock that nobody sets. Without data: the source is watched no
@@ -29,10 +27,11 @@ class Look(Struct, frozen=True, array_like=True):
 
 
 class Saw(Struct, frozen=True, array_like=True):
-    """The answer to each look. `still`: WebP of the picture, where something was seen."""
+    """The answer to each look. `seen`: None of a picture that could not be looked at: it shows nothing, not even that
+    nothing is there. `still`: WebP of the picture, where something was seen."""
 
     source: Annotated[str, Meta(max_length=64)]
-    seen: Annotated[list[Seen], Meta(max_length=REGIONS_MAX)]
+    seen: Annotated[list[Seen], Meta(max_length=REGIONS_MAX)] | None
     still: Annotated[bytes, Meta(max_length=STILL_BYTES_MAX)] = b""
 
 

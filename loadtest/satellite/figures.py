@@ -16,8 +16,8 @@ NEVER = float("inf")  # it did not come within the time that is waited
 
 
 class Row(NamedTuple):
-    """`aim`: not more than that, or with `least`, not less; None: it is measured, and nothing is aimed at. Aims are the
-    satellite gateway's; the leaf connection stands beside it."""
+    """`aim`: not more than that, or with `least`, not less; None: it is measured, and nothing is aimed at but that it
+    comes at all. Aims are the satellite gateway's; the leaf connection stands beside it."""
 
     name: str
     zh: str
@@ -100,7 +100,7 @@ def _spans(
 
 def holds(row: Row, value: float) -> bool:
     if row.aim is None:
-        return True
+        return value != NEVER
     return value >= row.aim if row.least else value <= row.aim
 
 
@@ -121,8 +121,9 @@ def tell(result: Result, measured: dict[str, Measured]) -> None:
         for over, each in measured.items():
             if row.name in each:
                 result.add(f"{over}: {row.name}", _plain(each[row.name]), row.unit)
-        if row.aim is not None and own is not None and not good:
-            result.failures.append(f"{row.name}: {_told(own)} {row.unit}, and the aim is {_told(row.aim)}.")
+        if own is not None and not good:
+            aimed = "" if row.aim is None else f" {row.unit}, and the aim is {_told(row.aim)}"
+            result.failures.append(f"{row.name}: {_told(own)}{aimed}.")
         mark = Text("") if row.aim is None or own is None else Text("✓", "green") if good else Text("✗", "bold red")
         cells = [_told(each.get(row.name)) for each in measured.values()]
         aim = "" if row.aim is None else f"{'≥' if row.least else '≤'} {_told(row.aim)}"

@@ -7,6 +7,7 @@ import time
 from typing import NamedTuple
 
 from fusioncmd.codes import parse
+from fusioncmd.errors import Unavailable
 from fusioncmd.track.position import Track, decode, encode, subject_of
 from loadtest.output import note
 from loadtest.satellite.figures import NEVER, Measured
@@ -18,6 +19,7 @@ FIRST_S = 200.0  # until comparisons are rare: the first is after a minute, and 
 SETTLE_S = 8.0
 ORDERS = 4
 AFTER_S = 12.0  # an order, its answers, and what is said of them later
+LATE_S = 60.0  # for those that have not come by then
 POSITIONS_S = 40.0
 UNITS = 20
 SPEED_M_S = 12.0
@@ -36,14 +38,17 @@ async def quiet(world: World, idle_s: float) -> Measured:
     await asyncio.sleep(idle_s)
     up_s, down_s = ((now - then) / idle_s for now, then in zip(world.passed(), before, strict=True))
     campaign, up, down = Campaign(world.hub.running.commander, world.people), 0.0, 0.0
+    orders: dict[bytes, int] = {}
     for _ in range(ORDERS):
         before, began_s = world.passed(), time.monotonic()
         order, _ = await issue(campaign)
+        orders[order] = len(world.people)
         await until_quiet(world.fleet, {order: len(world.people)}, AFTER_S)
         await asyncio.sleep(max(0.0, AFTER_S - (time.monotonic() - began_s)))
         took_s, after = time.monotonic() - began_s, world.passed()
         up += after[0] - before[0] - up_s * took_s
         down += after[1] - before[1] - down_s * took_s
+    _all_came(orders, (await until_quiet(world.fleet, orders, LATE_S)).shown)
     one, many = [await _positions(world, units, up_s + down_s) for units in (1, UNITS)]
     return {
         "bytes at idle, per hour": (up_s + down_s) * 3_600,
@@ -54,6 +59,12 @@ async def quiet(world: World, idle_s: float) -> Measured:
         "of a position a second came, 1 vehicle": one.share,
         "of a position a second came, 20 vehicles": many.share,
     }
+
+
+def _all_came(orders: dict[bytes, int], shown: dict[bytes, int]) -> None:
+    """What does not come costs nothing: `Unavailable` where that was measured."""
+    if few := [shown.get(order, 0) for order, people in orders.items() if shown.get(order, 0) < people]:
+        raise Unavailable(f"An order came to {few[0]} only.", f"一条指令仅送达 {few[0]} 人。")
 
 
 class Positions(NamedTuple):

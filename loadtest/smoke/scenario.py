@@ -48,6 +48,8 @@ class Told:
     before_s: dict[Event, float] = field(default_factory=dict)  # that it began
     lasted_s: float = 0.0
     pictures: int = 0
+    blind: int = 0  # of them
+    undecoded: int = 0
     decode_s: float = 0.0
     look_s: float = 0.0
 
@@ -60,10 +62,12 @@ def watch(clip: Iterable[tuple[float, Picture | bytes]], begins_s: float = BEGIN
         began = time.process_time()
         picture = keyframes.picture(given, detector.size) if isinstance(given, bytes) else given
         decoded = time.process_time()
-        seen = [] if picture is None else detector.look(at_s, picture)
+        seen = None if picture is None else detector.look(at_s, picture)
         told.look_s += time.process_time() - decoded
         told.decode_s += decoded - began
         told.pictures += 1
+        told.undecoded += picture is None
+        told.blind += seen is None
         told.lasted_s = at_s
         for alarm in episodes.take(SOURCE, seen, at_s, 0):
             when = told.first_s if at_s >= begins_s else told.before_s
@@ -162,6 +166,12 @@ def _sum(result: Result, all_told: list[tuple[tuple[Event, ...], str, Told]]) ->
     result.add("clips where nothing burns", len(quiet))
     result.add("of them alarmed", false)
     result.add("hours where nothing burns", round(hours, 2), "h")
+    shown = sum(told.pictures for told in quiet)
+    result.add("of their pictures, blind", round(100 * sum(told.blind for told in quiet) / max(1, shown), 1), "%")
+    if not all_told:
+        result.failures.append("There are no clips.")
+    if undecoded := sum(told.undecoded for _, _, told in all_told):
+        result.failures.append(f"{undecoded} pictures could not be decoded: nothing is seen on those.")
     if burns and missed > MISSED_MAX * len(burns):
         result.failures.append(f"{missed} of {len(burns)} clips that burn were missed.")
     if quiet and false > FALSE_MAX * len(quiet):

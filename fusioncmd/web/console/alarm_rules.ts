@@ -24,6 +24,29 @@ export function remembered(rung: Iterable<string>, more: string[]): string[] {
   return [...new Set([...rung, ...more])].slice(-RUNG_MAX);
 }
 
+interface Order { playbook: string; what: string; order: string | null; at_ms: number }
+export interface Made { playbook: string; draft: { id: string } | null }
+const READY_MS_MAX = 50 * 60_000; // an order's id is good for an hour (fusioncmd/orders.py)
+
+/* Playbooks of which an order may be issued for an alarm: none of which one was, by its key or by somebody's touch. `there`:
+ * prepared orders that are issued. */
+export function offers<T extends Made>(applies: T[], decided: Order[], there: ReadonlySet<string | null>): T[] {
+  const done = new Set(decided.filter((one) => one.what === "issued" || (one.order !== null && there.has(one.order))).map((one) => one.playbook));
+  return applies.filter((one) => !done.has(one.playbook));
+}
+
+/* The id of the order that a playbook makes. One of all who touch it, as long as it is good, so that whoever is second
+ * issues nothing anew; where none was prepared, of all that is read of the alarm while the card is open (`kept`), so that
+ * a touch after an answer that was lost issues nothing anew either. */
+export function orderIdOf(one: Made, decided: Order[], kept: Map<string, [id: string, atMs: number]>, nowMs: number): string {
+  const ready = [...decided].reverse().find((each) => each.playbook === one.playbook && (each.what === "prepared" || each.what === "issued"));
+  if (ready?.order && nowMs - ready.at_ms < READY_MS_MAX) return ready.order;
+  const before = kept.get(one.playbook);
+  if (before && nowMs - before[1] < READY_MS_MAX) return before[0];
+  kept.set(one.playbook, [one.draft!.id, nowMs]);
+  return one.draft!.id;
+}
+
 /* Spots whose marks, so wide and so high, would cover that of one of a lower rank stand with it: as many marks as can be
  * told apart. */
 export function gathered<T>(spots: Spot<T>[], rankOf: (one: T) => number, wide: number, high: number): Gathered<T>[] {

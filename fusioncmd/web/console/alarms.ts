@@ -6,6 +6,7 @@ import { get, post, type Selector, type Status, who } from "./asking";
 import { remembered, ringing as rings, type Severity, type Standing, stands } from "./alarm_rules";
 import { hush, ring } from "./bell";
 import type { Place } from "./map_places";
+import { every } from "./pacing";
 import { nameOf } from "./places";
 import { panel } from "./scene";
 
@@ -45,7 +46,7 @@ export const calls = shallowRef<Shown[]>([]); // those that rang, until somebody
 export const datum = ref("wgs84"); // of the map
 export const ahead = ref(0); // the node's clock before this machine's
 export const standing = computed(() => alarms.value.filter((one) => stands(one.standing)));
-let timer = 0, rung = kept(), asked = 0;
+let end = (): void => undefined, rung = kept(), asked = 0;
 
 function kept(): string[] {
   try {
@@ -80,12 +81,10 @@ export async function readAlarms(): Promise<void> {
 }
 
 export function beginAlarms(): void {
-  clearTimeout(timer);
-  const next = async (): Promise<void> => {
+  end();
+  end = every(EVERY_MS, async () => {
     if (mayWatch.value) await readAlarms().catch(() => undefined); // the figures' stream says what is wrong
-    timer = window.setTimeout(() => void next(), EVERY_MS);
-  };
-  void next();
+  });
 }
 
 function forget(): void {

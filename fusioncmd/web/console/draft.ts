@@ -3,20 +3,21 @@
 
 import { reactive, watch } from "vue";
 import type { Prepared } from "./alarms";
-import type { IssuedOrder, Status } from "./asking";
+import type { IssuedOrder, Selector, Status } from "./asking";
 import { makeId } from "./codec";
 import { draftPlaces, panel } from "./scene";
 
 const KEY = "fusioncmd.draft", TEMPLATES = "fusioncmd.templates", TEMPLATES_MAX = 50;
 export interface Written {
   id: string; status: Status; refs: IssuedOrder | null; text: string; severity: string; answers: string[]; roles: string[]; desks: string[];
+  not_places: string[]; not_roles: string[]; // of those picked, left out
   receive_s: number; answer_s: number; open_s: number; ladder: string; places: string[];
   alarm: { id: string; playbook: string; headline: string } | null; // a playbook made it
 }
 export interface Template { name: string; text: string; answers: string[] }
 
 const blank = (): Written => ({
-  id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [], desks: [],
+  id: makeId(Date.now()), status: "exercise", refs: null, text: "", severity: "severe", answers: [], roles: [], desks: [], not_places: [], not_roles: [],
   receive_s: 120, answer_s: 600, open_s: 86_400, ladder: "", places: [], alarm: null,
 });
 
@@ -39,12 +40,22 @@ export function beginPrepared(made: Prepared, id: string, alarm: NonNullable<Wri
   if (draft.text.trim() && !draft.alarm && !draft.refs) keepTemplate();
   const { status, text, severity, answers, audience, receive_within_s, answer_within_s, open_s, ladder } = made;
   Object.assign(draft, {
-    ...blank(), id, status, text, severity, answers: [...answers], roles: [...(audience.roles ?? [])], desks: [...(audience.desks ?? [])], receive_s: receive_within_s,
-    answer_s: answer_within_s, open_s, ladder, alarm,
+    ...blank(), id, status, text, severity, answers: [...answers], roles: [...(audience.roles ?? [])], desks: [...(audience.desks ?? [])],
+    not_places: [...(audience.not_nodes ?? [])], not_roles: [...(audience.not_roles ?? [])], receive_s: receive_within_s, answer_s: answer_within_s, open_s, ladder, alarm,
   });
   draftPlaces.clear();
   for (const code of audience.nodes) draftPlaces.add(code);
   panel.value = "compose";
+}
+
+/* Places that are left out: what is picked by itself is not, nor what lies in nothing that is picked. */
+export const leftOut = (): string[] =>
+  draft.not_places.filter((code) => draft.places.some((one) => code.startsWith(one)) && !draft.places.some((one) => one.startsWith(code)));
+
+export function audienceOf(): Selector | null {
+  if (!draft.places.length) return null;
+  const more = { roles: draft.roles, not_nodes: leftOut(), not_roles: draft.not_roles, desks: draft.desks };
+  return { nodes: [...draft.places], ...Object.fromEntries(Object.entries(more).filter(([, some]) => some.length).map(([name, some]) => [name, [...some]])) };
 }
 
 /* For these people and nobody else: each has a role of their own (fusioncmd/roster/numbers.py). */

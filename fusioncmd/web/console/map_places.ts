@@ -1,8 +1,8 @@
 /* Places of the registry, as the node tells: those that a map has in sight, or how many there are where. */
 
-import { ref, shallowRef } from "vue";
+import { ref, shallowRef, watch } from "vue";
 import { say } from "../shared/words";
-import { get, type Person } from "./asking";
+import { get, type Person, who } from "./asking";
 
 export interface Place {
   id: string; name: string; kind: string; node: string; where?: [lat: number, lon: number] | null; radius_m?: number; people?: string[];
@@ -20,6 +20,10 @@ export const NEAR_KM = 3;
 export const placesShown = ref(false); // the map has them on
 export const chosenPlace = shallowRef<Place | null>(null);
 export const hiddenPlaces = shallowRef(new Set<string>()); // kinds
+/* Who comes next is shown nothing that the one before looked at. */
+watch(() => `${who.value?.name} ${who.value?.path}`, () => {
+  [chosenPlace.value, placesShown.value] = [null, false];
+});
 
 /* Some more than what is in sight, to a grid that all screens share: the node is asked the same by many, and nothing anew
  * for a small move. */

@@ -40,7 +40,7 @@ export function placeMark(place: Place, chosen: boolean, press: () => void): HTM
 }
 
 export function groupMark(many: number, kind: string, press: () => void): HTMLButtonElement {
-  const named = kind ? kindWord(kind) : say("places", "处场所");
+  const named = kind ? kindWord(kind) : say("places", "场所");
   const element = button(`place-group ${SHAPES[kind] ? kind : "other"}`, say(`${many} × ${named}: closer`, `${many} × ${named}：放大`), press);
   element.textContent = many < 1_000 ? String(many) : `${(many / 1_000).toFixed(many < 10_000 ? 1 : 0)}k`;
   return element;

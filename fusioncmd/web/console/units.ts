@@ -3,6 +3,7 @@
 import { computed, ref, shallowRef } from "vue";
 import { get, who } from "./asking";
 import { say } from "../shared/words";
+import { every } from "./pacing";
 import { top } from "./scene";
 
 export interface Unit {
@@ -28,7 +29,7 @@ export const counts = computed(() => {
   return found;
 });
 
-let timer = 0, edition = 0, of = "", ahead = 0;
+let end = (): void => undefined, edition = 0, of = "", ahead = 0;
 
 function take(told: Told): void {
   if (told.whole && !of.endsWith("+")) units.clear();
@@ -57,14 +58,12 @@ async function read(datum: string): Promise<void> {
 }
 
 export function beginUnits(datum: string): void {
-  clearTimeout(timer);
-  const next = async (): Promise<void> => {
+  end();
+  end = every(EVERY_MS, async () => {
     if (who.value && document.visibilityState === "visible") await read(datum).catch(() => undefined); // the figures' stream says what is wrong
-    timer = window.setTimeout(() => void next(), EVERY_MS);
-  };
-  void next();
+  });
 }
-export const endUnits = (): void => clearTimeout(timer);
+export const endUnits = (): void => end();
 setInterval(() => (unitsNow.value = Date.now() + ahead), 1_000);
 
 export function toggle(kind: Kind): void {
