@@ -13,7 +13,8 @@ import io
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import shapely
@@ -24,11 +25,12 @@ from shapely.geometry.base import BaseGeometry
 
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput, Problem
-from fusioncmd.ground import DEGREE_M, Nearby, Point
+from fusioncmd.ground import DEGREE_M, Nearby, Point, distance_m
 
 POLYGONS_MAX = 60_000  # of all places; reject
 TOWNS_MAX = 60_000  # points; reject
 TOWN_M_MAX = 60_000.0  # a town further away than this is not where something is
+BORDER_DEG = 0.002  # 200 m: maps of two counties do not meet to the metre
 _CIRCLE_SIDES = 32
 
 
@@ -80,6 +82,31 @@ class Gazetteer:
             middle = area.intersection(self._polygons[self._codes.index(found[0])]).representative_point()
             meant = {self.at(middle.y, middle.x)} - {""}
         return tuple(sorted(meant))
+
+    def beside(self, code: str) -> tuple[str, ...]:
+        """Places of the same tier that border on one, by their polygons; of towns of which only points are known, those
+        between which no other town is nearer. Empty where none is known, as of villages."""
+        own = [shape for each, shape in zip(self._codes, self._polygons, strict=True) if each.startswith(code)]
+        near = {self._codes[i] for one in own for i in self._tree.query(one, predicate="dwithin", distance=BORDER_DEG)}
+        found = {each[: len(code)] for each in near if len(each) >= len(code)}
+        return tuple(sorted((found | set(self._towns_beside(code))) - {code}))
+
+    def _towns_beside(self, code: str) -> Iterator[str]:
+        if code not in self._points or len(self._points) < 2:
+            return
+        tree, of_town, of_cell = self._cells
+        for cell in tree.query(tree.geometries[of_town[code]], predicate="intersects"):
+            if distance_m(self._points[code], self._points[of_cell[cell]]) <= TOWN_M_MAX:
+                yield of_cell[cell]
+
+    @cached_property
+    def _cells(self) -> tuple[STRtree, dict[str, int], dict[int, str]]:
+        """The ground that is nearer to each town's point than to any other (Voronoi), and whose each cell is."""
+        points = self._point_tree.geometries
+        tree = STRtree(shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(list(points)))))
+        found = (int(tree.query(at, predicate="intersects")[0]) for at in points)
+        of_town = dict(zip(self._point_codes, found, strict=True))
+        return tree, of_town, {cell: name for name, cell in of_town.items()}
 
     def coded(self, codes: Iterable[str]) -> tuple[str, ...]:
         """Those that are codes of places here, without the zeros that fill short ones up (440000000000: the province);

@@ -14,6 +14,8 @@ from typing import Generic, NamedTuple, TypeVar
 EARTH_M = 6_371_008.8
 CELL_DEG = 0.02  # of the index of points: 2.2 km from north to south
 DEGREE_M = math.radians(EARTH_M)  # of latitude
+COUNTIES, TOWNS = "counties.geojson", "towns.csv"  # in a tier's data folder: where its places are
+MAP_BYTES_MAX = 64 * 1024**2  # of each; reject
 
 T = TypeVar("T")
 

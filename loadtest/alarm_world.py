@@ -21,10 +21,11 @@ from pathlib import Path
 from fusioncmd import divisions
 from fusioncmd.alarm import passwords
 from fusioncmd.bus import users
-from fusioncmd.cli.alarm_way import COUNTIES, TOWNS, Alarms
+from fusioncmd.cli.alarm_way import Alarms
 from fusioncmd.codes import Tier
 from fusioncmd.divisions import Divisions
 from fusioncmd.errors import Unavailable
+from fusioncmd.ground import COUNTIES, TOWNS
 from fusioncmd.roster.sample import sample_rows
 from fusioncmd.trust import ring
 from loadtest import harness

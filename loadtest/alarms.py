@@ -18,8 +18,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fusioncmd import divisions, gazetteer
-from fusioncmd.cli.alarm_way import COUNTIES, TOWNS
 from fusioncmd.gazetteer import Gazetteer
+from fusioncmd.ground import COUNTIES, TOWNS
 from loadtest import harness, measure
 from loadtest.alarm_sending import KINDS, Probes, Reporting
 from loadtest.alarm_storm import Storm, storm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -27,8 +28,10 @@ from tests.key_tier import Tier
 from tests.nats_server import until
 from tests.test_alarm_rules import of
 from tests.test_desk import PLACES
+from tests.test_gazetteer import square
 from tests.test_node import TABLE, first_slice
 from tests.worlds import make_id
+from tiers.borders import NO_MAP
 
 PREPARED = """
 [[playbook]]
@@ -114,6 +117,26 @@ async def test_without_a_hand_only_under_a_key_that_was_granted_for_that(tmp_pat
         assert (line.order.issuer, line.order.audience.nodes) == ("Playbooks", ("440103",))
         decided = (await tier.ask(OneAlarm(second.id))).line.decided[0]
         assert decided.order == line.order.id and line.targeted > 0
+
+
+async def test_neighbours_are_called_by_the_map_and_health_says_where_there_is_none(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, PREPARED.replace('level = "county"', 'level = "county", neighbours = true'))
+    async with tier.running() as node:
+        alarm = await say(tier, 1, nodes=("440106001",))
+        await until_what(tier, alarm, ["waits"])
+        assert [words[0] for words in node.desks.alarms.problems()] == [NO_MAP[0]]
+        (alone,) = (await tier.ask(OneAlarm(alarm.id))).applies
+        at = {"440106": (23, 113), "440103": (23, 114), "440305": (23, 112), "440105": (25, 112)}
+        counties = [square(code, *corner) for code, corner in at.items()]
+        (tier.folder / "data" / "counties.geojson").write_text(json.dumps({"features": counties}))
+        (beside,) = (await tier.ask(OneAlarm(alarm.id))).applies
+        assert alone.draft is not None and alone.draft.audience.nodes == ("440106",)
+        assert beside.draft is not None and beside.draft.audience.nodes == (
+            "440103",
+            "440106",
+        )  # 440305: nowhere here
+        assert not list(node.desks.alarms.problems())
 
 
 async def test_a_restart_knows_what_was_decided_and_does_nothing_twice(tmp_path: Path) -> None:

@@ -102,6 +102,21 @@ async def test_what_somebody_dismissed_calls_nobody_later(tmp_path: Path) -> Non
         assert await whats(tier, second) == ["dismissed"]
 
 
+async def test_what_was_held_back_does_not_begin_at_a_restart_minutes_later(tmp_path: Path) -> None:
+    tier = await tier_in(tmp_path)
+    playbooks(tier, AT_ONCE.replace("second_look", "once_s = 60\nsecond_look"))
+    async with tier.running():
+        await until_what(tier, await say(tier, 1), ["prepared"])
+        tier.now_ms += 30_000
+        held = await say(tier, 2, about="tower-2")
+        other = await say(tier, 3, about="tower-3", nodes=("440103001",))
+        await until_what(tier, other, ["prepared"])
+    tier.now_ms += 40_000  # 70 s after the first: 60 are over
+    async with tier.running():
+        await until_what(tier, await say(tier, 4, about="tower-4"), ["prepared"])
+        assert await whats(tier, held) == []
+
+
 async def test_an_exercise_keeps_no_actual_alarm_waiting(tmp_path: Path) -> None:
     tier = await tier_in(tmp_path)
     playbooks(tier, AT_ONCE)

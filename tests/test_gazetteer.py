@@ -58,6 +58,21 @@ def test_a_town_with_a_polygon_is_told_by_it() -> None:
     assert drawn.meets(circle(23.2, 113.2, 100)) == ("440106001",)
 
 
+def test_what_borders_on_a_place_is_of_its_tier_by_polygon_and_by_the_points_of_towns() -> None:
+    row = of(
+        square("440105", 23, 112), square("440106", 23, 113.001), square("440305", 23, 114.2), square("440306", 24, 114)
+    )  # fmt: skip
+    assert row.beside("440105") == ("440106",) and row.beside("440306") == ("440106", "440305")
+    assert row.beside("4403") == ("4401",) and row.beside("4401") == ("4403",) and row.beside("440199") == ()
+    at = (1, 1), (1, 3), (3, 1), (3, 3), (1, 5)
+    towns = "".join(f"44010600{i},23.{j},113.{k}\n" for i, (j, k) in enumerate(at, 1))
+    five = of(square("440106", 23, 113), towns=f"code,lat,lon\n{towns}440106009,26.0,119.0\n")
+    assert set(five.beside("440106001")) == {"440106002", "440106003", "440106004"}  # they meet at a corner
+    assert "440106001" not in five.beside("440106005") and "440106002" in five.beside("440106005")
+    assert five.beside("440106009") == ()  # 500 km away
+    assert five.beside("440106001001") == () and of(towns=TOWNS[:33]).beside("440106001") == ()
+
+
 def test_what_is_near_is_found_as_by_looking_at_all() -> None:
     dice = random.Random(3)
     points = [Point(dice.uniform(20, 25.5), dice.uniform(109.6, 117.3)) for _ in range(1_757)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path as FilePath
 
@@ -35,6 +35,7 @@ from fusioncmd.roster.numbers import role_of_one
 from fusioncmd.trust import ring, seals
 from fusioncmd.trust.grants import Credential
 from tiers.alarm_people import AlarmPeople
+from tiers.borders import Borders
 from tiers.desk import Desk
 from tiers.problems import Said
 
@@ -47,10 +48,8 @@ COMES: dict[str, What] = {  # what experts may answer, and which step of the dra
 
 
 class AlarmOrders:
-    """`neighbours`: places that border on one."""
-
-    def __init__(self, desk: Desk, data: FilePath, neighbours: Callable[[str], Iterable[str]] = lambda _: ()) -> None:
-        self._desk, self._folder, self._neighbours = desk, data / FOLDER, neighbours
+    def __init__(self, desk: Desk, data: FilePath) -> None:
+        self._desk, self._folder, self._borders = desk, data / FOLDER, Borders(data)
         self._people = AlarmPeople(desk.roster)
         self._before: dict[bytes, bytes] | None = None  # orders of before this process, by the end of their ids
         self._begun: OrderedDict[bytes, bytes] = OrderedDict()
@@ -171,13 +170,22 @@ class AlarmOrders:
         return [place.code for place in self._desk.roster.divisions.children(Path(code))]
 
     def missing(self, held: Iterable[Playbook]) -> Iterator[Said]:
-        """What playbooks name and nobody here is: such an order goes to everybody else."""
+        """What playbooks name and is not here: such an order goes to everybody else."""
         for playbook in held:
             for name in sorted(set(playbook.departments) - {d.partition(".")[2] for d in self._desks(playbook)}):
                 yield (
                     f"Playbook {playbook.name} calls department {name}, which has no duty desk here",
                     f"预案 {playbook.name} 呼叫部门 {name}，但本地没有其值班室",
                 )
+
+        if any(playbook.call.neighbours for playbook in held):
+            self._borders.look()
+            if self._borders.problem is not None:
+                yield self._borders.problem
+
+    def _neighbours(self, code: str) -> list[str]:
+        """Those that this node knows."""
+        return [each for each in self._borders.of(code) if Path(each) in self._desk.roster.divisions]
 
     def _desks(self, playbook: Playbook) -> tuple[str, ...]:
         found = []

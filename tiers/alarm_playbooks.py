@@ -148,8 +148,11 @@ class AlarmPlaybooks:
         return looked and (before is None or before.what == "waits") and not self._was_done(playbook, known)
 
     def _was_done(self, playbook: Playbook, known: Known) -> bool:
+        """Lately, by when the alarm was said: what was held back for that does not begin some minutes later, as at a
+        restart. What somebody has confirmed counts by now."""
         done_ms = self._book.done_ms(playbook.name, known.alarm.path.code, known.alarm.status)
-        return done_ms is not None and self._now_ms - done_ms < playbook.once_s * 1_000
+        at_ms = self._now_ms if known.standing == "confirmed" else known.alarm.said_ms
+        return done_ms is not None and at_ms - done_ms < playbook.once_s * 1_000
 
     async def _apply(self, playbook: Playbook, known: Known, of: Place | None) -> None:
         """Its order has one id, however often this is begun: nobody is called twice because a reply or a process was

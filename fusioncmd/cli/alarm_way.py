@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusioncmd.errors import BadInput
+from fusioncmd.ground import COUNTIES, TOWNS
 from fusioncmd.networks import is_loopback
 from fusioncmd.words import say
-
-TOWNS, COUNTIES = "towns.csv", "counties.geojson"  # in the data folder: where places are
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from fusioncmd.cli import shell
 from fusioncmd.cli.alarm_rows import WHATS, dry_rows, places_at, rows_of
 from fusioncmd.cli.alarm_sensors import sensor
 from fusioncmd.cli.completion import complete_place
+from fusioncmd.cli.confirming import can_ask, confirm_order
 from fusioncmd.cli.figures import plain
-from fusioncmd.cli.issue import PROPOSED, Keys, own_key
+from fusioncmd.cli.issue import PROPOSED, Keys, Yes, own_key
 from fusioncmd.cli.shown import tell_done
 from fusioncmd.cli.whole_file import whole_file
 from fusioncmd.client import Commander
@@ -122,19 +123,24 @@ def issue(
     alarm: AlarmArgument,
     playbook: Annotated[str, typer.Option("--playbook", metavar="NAME", help=_playbook)] = "",
     keys: Keys = None,
+    yes: Yes = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
     as_json: shell.JsonOption = False,
 ) -> None:
     async def go() -> bool:
+        places = shell.load_divisions(divisions)
         async with shell.commanding(nats, keys) as commander:
             reply = await commander.ask(asked.OneAlarm(await _find(commander, alarm)))
             applies = [each for each in reply.applies if playbook in ("", each.playbook)]
             if len(applies) != 1 or applies[0].draft is None:
                 raise _which(applies)
             draft = structs.replace(applies[0].draft, id=_ready(reply.line, applies[0].playbook) or applies[0].draft.id)
-            done = await commander.issue_or_propose(draft, await own_key(commander, keys, draft.status))
-            tell_done(done, shell.load_divisions(divisions), as_json, follow_it=True)
+            own = await own_key(commander, keys, draft.status)
+            if draft.status == "actual" and draft.audience is not None and not yes and can_ask():
+                await confirm_order(draft, await commander.ask(api.Preview(draft.audience, draft.status)), places)
+            done = await commander.issue_or_propose(draft, own)
+            tell_done(done, places, as_json, follow_it=True)
             return isinstance(done, api.Issued)
 
     if not shell.run(go(), as_json):

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from fusioncmd import api
 from fusioncmd.cli import shell
+from fusioncmd.cli.figures import mode_text, plain
 from fusioncmd.cli.keyboard import typed_line
+from fusioncmd.cli.shown import tell_audience, tell_second
+from fusioncmd.divisions import Divisions
 from fusioncmd.errors import BadInput
 from fusioncmd.messages import Status
 from fusioncmd.words import say
@@ -19,6 +23,15 @@ WORDS = ("ACTUAL", "实战")
 def can_ask() -> bool:
     """A person sits there, who can answer."""
     return sys.stdin.isatty()
+
+
+async def confirm_order(draft: api.Draft, preview: api.PreviewReply, places: Divisions) -> None:
+    """As `confirm`, once it has shown what is sent, and whom it means."""
+    assert draft.audience is not None
+    shell.err.print(mode_text(draft.status).append(f"  {plain(draft.text)}", "bold default"), soft_wrap=True)
+    tell_audience(shell.err, draft.audience, places, preview.targeted, preview.reachable)
+    tell_second(shell.err, preview)
+    await confirm(preview.targeted, draft.status)
 
 
 async def confirm(people: int, status: Status) -> None:

@@ -13,14 +13,13 @@ from fusioncmd import api, ids
 from fusioncmd.cli import shell
 from fusioncmd.cli.browse import Browse
 from fusioncmd.cli.completion import complete_place, complete_role
-from fusioncmd.cli.confirming import can_ask, confirm
+from fusioncmd.cli.confirming import can_ask, confirm_order
 from fusioncmd.cli.departments import with_desks
 from fusioncmd.cli.drafts import SEVERITIES, alert, deadlines, selector, severity, successor
 from fusioncmd.cli.escalation import ladder_of
-from fusioncmd.cli.figures import mode_text, plain
 from fusioncmd.cli.follow import follow, until_approved
 from fusioncmd.cli.rows import csv_head, csv_lines
-from fusioncmd.cli.shown import tell_audience, tell_done, tell_preview, tell_second
+from fusioncmd.cli.shown import tell_done, tell_preview
 from fusioncmd.client import Commander
 from fusioncmd.keys import data_folder
 from fusioncmd.messages import MsgType, Status
@@ -45,6 +44,7 @@ _ladder = say(
 _named = say("With --dry-run: also who has no live channel.", "与 --dry-run 连用：并列出无可用通道人员。")
 _as_csv = say("With --dry-run: only those, as CSV.", "与 --dry-run 连用：仅以 CSV 列出这些人员。")
 _yes = say("Do not ask before an actual order.", "实战指令下达前不询问。")
+Yes = Annotated[bool, typer.Option("--yes", help=_yes)]
 _role = say("Only people with this role; repeat for more.", "仅限该职责，可多次给出。")
 
 IssuedText = Annotated[str, typer.Option("--text", metavar="WORDS", help=say("What responders read.", "指令内容。"))]
@@ -97,7 +97,7 @@ def call(
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_dry)] = False,
     names: Annotated[bool, typer.Option("--names", help=_named)] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help=_as_csv)] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=_yes)] = False,
+    yes: Yes = False,
     watch: Annotated[bool, typer.Option("--watch", help=say("Then watch the answers.", "下发后实时跟踪。"))] = False,
     nats: shell.NatsOption = shell.DEFAULT_NATS,
     divisions: shell.DivisionsOption = None,
@@ -126,10 +126,7 @@ def call(
                 return True
             own = await own_key(commander, keys, draft.status)
             if ask_first:
-                shell.err.print(mode_text(draft.status).append(f"  {plain(text)}", "bold default"), soft_wrap=True)
-                tell_audience(shell.err, audience, places, preview.targeted, preview.reachable)
-                tell_second(shell.err, preview)
-                await confirm(preview.targeted, draft.status)
+                await confirm_order(draft, preview, places)
             done = await commander.issue_or_propose(draft, own)
             tell_done(done, places, as_json, follow_it=not watch)
             if watch:

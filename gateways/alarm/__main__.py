@@ -23,6 +23,7 @@ from fusioncmd.bus.nats import open_bus
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Unavailable
 from fusioncmd.gazetteer import Gazetteer
+from fusioncmd.ground import MAP_BYTES_MAX
 from fusioncmd.programs import run_program
 from fusioncmd.trust.keyfile import OTHERS, open_to_others
 from fusioncmd.words import reason
@@ -39,7 +40,6 @@ log = structlog.get_logger("alarm")
 BUS_WAIT_S = 30.0
 LATE_S = 1.0
 CONNECTIONS_MAX = 512  # reject
-MAP_BYTES_MAX = 64 * 1024**2  # of a file of places; reject
 
 
 async def _run(given: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from tests.cameras import Pusher, ffmpeg
 from tests.smoke.alarm_tier import KEY, PLACES, Tier
 from tests.smoke.conftest import filled, tickets_of
 from tests.smoke.handset import Handset
+from tests.smoke.test_story_confirm import typed_at_a_terminal
 from tests.test_tidy import ROOT
 from tests.tier_process import until
 
@@ -73,6 +74,8 @@ def test_a_sensors_limit_is_looked_at_and_those_who_are_near_are_called_with_one
     with Handset(tier.process.terminals, ticket) as device:
         tier.process.ask("alarms", "confirm", ident, "--text", "电话核实")
         tier.until_decided(ident, "prepared")
+        code, said = typed_at_a_terminal(tier.process, "y", "alarms", "issue", ident)  # it is an actual one
+        assert code == 1 and "Type " in said and "not confirmed" in said
         issued = tier.process.ask("alarms", "issue", ident)
         order = device.order("五山街道：3号罐 gas 35.5 %LEL，请疏散。")
         assert order.answers == ("已疏散", "需要支援") and order.audience.nodes == ("440106001",)
