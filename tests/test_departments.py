@@ -16,6 +16,7 @@ from fusioncmd.alarm.alarm import Alarm
 from fusioncmd.alarm.book import Known
 from fusioncmd.alarm.cap import CapAlert
 from fusioncmd.alarm.decided import Decided, What
+from fusioncmd.cli.departments import _checked
 from fusioncmd.departments import department as departments
 from fusioncmd.departments import folder, telling, wire
 from fusioncmd.departments.department import Department
@@ -206,3 +207,19 @@ def test_a_feed_lists_the_newest_and_is_read_as_any_feed_of_alerts(tmp_path: Pat
             feed.alert("fire", strange)
     feed.keep(["water"])
     assert not feeds.read(feed.atom("fire", "消防"), "http://127.0.0.1/").entries
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://cap.example.org/", "no https:// URL"), ("ftp://127.0.0.1/", "no https:// URL"),
+        ("cap", "no https:// URL"),
+        ("https://duty:secret@cap.example.org/", "No user or password in the URL"),
+    ],
+)  # fmt: skip
+def test_what_is_said_to_a_department_goes_in_no_plain_text_and_its_address_holds_no_secret(
+    url: str, words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        _checked(url)
+    assert _checked("https://cap.example.org/in") and _checked("http://127.0.0.1:8000/") and _checked("") == ""

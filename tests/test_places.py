@@ -71,7 +71,7 @@ def test_geojson_is_read_and_an_outline_is_the_circle_around_it() -> None:
     ("text", "words"),
     [("", "without id, kind"), ("id,name,kind,node\n", "no place"), ("id,age\nx,1\n", "not age"),
      (CSV + "school-1,x,hazard,44,,,,,\n", "Line 5: school-1 is there twice"), (CSV + "x,x,hazard,4,,,,,\n", "Line 5"),
-     (CSV + "x,x,hazard,44,91,0,,,\n", "Line 5"), (CSV + "x,x,hazard,44,1,,,,\n", "Line 5"),
+     (CSV + "x,x,hazard,44,91,0,,,\n", "Line 5"), (CSV + "x,x,hazard,44,1,,,,\n", "Line 5: '' is no number"),
      (CSV + "x,x,hazard,44,nan,1,,,\n", "Line 5"), (CSV + "x,x,hazard,44,1,1,-5,,\n", "Line 5"),
      (CSV + "x,x,hazard,44,,,,,,more\n", "more cells"), ("{", "Not GeoJSON"), ('{"features": 1}', "Not GeoJSON"),
      (features(({"id": "a"}, None)), "Feature 1"), (features(({}, {"coordinates": []})), "Feature 1"),

@@ -198,4 +198,9 @@ def _checked(url: str) -> str:
         loopback = False
     if not parts.hostname or parts.scheme not in ("http", "https") or (parts.scheme == "http" and not loopback):
         raise BadInput(f"{url[:80]} is no https:// URL.", f"{url[:80]} 不是 https:// 地址。")
+    if "@" in parts.netloc:
+        raise BadInput(
+            "No user or password in the URL: everybody who is logged in sees it; the department's token is its proof.",
+            "URL 中不得含用户名或口令：登录者均可见；以部门令牌作凭证。",
+        )
     return url

@@ -103,15 +103,22 @@ def _place(plain: dict[str, str], where: Point | None, radius_m: float, en: str,
     try:
         removed = _YES[plain.pop("removed", "").lower()]
         made: dict[str, Any] = {
-            "form": "place.1", "radius_m": float(radius) if radius else radius_m, "removed": removed,
-            "where": (float(lat), float(lon)) if lat or lon else where,
+            "form": "place.1", "radius_m": _number(radius, en, zh) if radius else radius_m, "removed": removed,
+            "where": (_number(lat, en, zh), _number(lon, en, zh)) if lat or lon else where,
             **{name: value for name, value in plain.items() if value}, **lists,
         }  # fmt: skip
         return msgspec.convert(made, Place)
     except KeyError:
         raise BadInput(f"{en}: removed is yes or empty.", f"{zh}：removed 须为 yes 或留空。") from None
-    except (msgspec.ValidationError, ValueError) as error:
+    except msgspec.ValidationError as error:
         raise BadInput(f"{en}: {error}.", f"{zh}无效：{error}。") from None
+
+
+def _number(text: str, en: str, zh: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"{en}: {text[:40]!r} is no number.", f"{zh}：“{text[:40]}”不是数字。") from None
 
 
 def _circle(geometry: Any) -> tuple[Point | None, float]:
