@@ -20,6 +20,7 @@ help:
 
 setup: $(READY)
 
+# Editable by a plain path (compat): each process starts 30 ms sooner than by an import hook.
 # Debian ships Python without ensurepip; then pip comes from a running pip or from Debian's packages.
 $(READY): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and none was found."; exit 1; }
@@ -30,7 +31,7 @@ $(READY): pyproject.toml requirements.lock
 	  || { rm -rf $(VENV); apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); } \
 	  || { echo "No virtual environment could be made: install python3-venv."; exit 1; }
 	@$(RUN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -C editable_mode=compat -e .
 	@$(RUN)/python -m compileall -q fusioncmd gateways tiers
 	@touch $@
 

@@ -51,8 +51,9 @@ def can_build() -> bool:
 
 @contextlib.contextmanager
 def chromium(*more: str) -> Iterator[Browser]:
-    """With `more` options of its command line."""
-    path = program("chromium", CHROMIUM_MIN, "chromium")
+    """With `more` options of its command line. Its headless shell, where that is: it draws no window of its own."""
+    shell = "chromium-headless-shell"
+    path = program(shell if shutil.which(shell) else "chromium", CHROMIUM_MIN, "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         try:
