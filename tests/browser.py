@@ -50,10 +50,11 @@ def can_build() -> bool:
 
 
 @contextlib.contextmanager
-def chromium(*more: str) -> Iterator[Browser]:
-    """With `more` options of its command line. Its headless shell, where that is: it draws no window of its own."""
+def chromium(*more: str, whole: bool = False) -> Iterator[Browser]:
+    """With `more` options of its command line. Its headless shell, where that is: it draws no window of its own, and has
+    no notifications, as the `whole` has."""
     shell = "chromium-headless-shell"
-    path = program(shell if shutil.which(shell) else "chromium", CHROMIUM_MIN, "chromium")
+    path = program(shell if shutil.which(shell) and not whole else "chromium", CHROMIUM_MIN, "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         try:

@@ -119,7 +119,7 @@ def test_a_device_that_is_away_gets_the_order_by_push_and_who_is_there_gets_none
 @pytest.fixture(scope="module")
 def browser(tier: TierProcess) -> Iterator[Browser]:
     built("responder")
-    with chromium() as browser:
+    with chromium(whole=True) as browser:
         yield browser
 
 
