@@ -51,7 +51,7 @@ def can_build() -> bool:
 
 @contextlib.contextmanager
 def chromium(*more: str, whole: bool = False) -> Iterator[Browser]:
-    """With `more` options of its command line. Its headless shell, where that is: it draws no window of its own, and has
+    """With `more` options of its command line. Its headless shell, where that is: it draws no window, and has
     no notifications, as the `whole` has."""
     shell = "chromium-headless-shell"
     path = program(shell if shutil.which(shell) and not whole else "chromium", CHROMIUM_MIN, "chromium")
