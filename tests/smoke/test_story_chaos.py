@@ -46,7 +46,7 @@ def test_a_kit_that_is_killed_in_part_and_whole_has_all_that_it_accepted() -> No
 def test_of_three_servers_the_leader_is_killed_or_stands_still_and_nothing_is_lost() -> None:
     said = run("cluster", "--seed", "1", "--rounds", "2", "--terminals", "300")
     figures = said["figures"]
-    assert figures["rounds"] == 2 and figures["answers confirmed"] > 900
+    assert figures["rounds"] == 2 and figures["answers confirmed"] > 600
     assert 0 < figures["written again after: longest [s]"] <= 20
 
 
