@@ -15,6 +15,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path as FilePath
 from typing import Any
 
 import shapely
@@ -25,7 +26,8 @@ from shapely.geometry.base import BaseGeometry
 
 from fusioncmd.codes import Path, parse
 from fusioncmd.errors import BadInput, Problem
-from fusioncmd.ground import DEGREE_M, Nearby, Point, distance_m
+from fusioncmd.ground import DEGREE_M, MAP_BYTES_MAX, Nearby, Point, distance_m
+from fusioncmd.words import reason
 
 POLYGONS_MAX = 60_000  # of all places; reject
 TOWNS_MAX = 60_000  # points; reject
@@ -144,6 +146,26 @@ def circle(lat: float, lon: float, radius_m: float) -> BaseGeometry:
 
 def united(areas: Iterable[BaseGeometry]) -> BaseGeometry:
     return shapely.union_all(list(areas))
+
+
+def load(counties: FilePath | None, towns: FilePath | None) -> Gazetteer:
+    """Of the files that are there. BadInput."""
+    return Gazetteer(read_polygons(found) if (found := _bytes(counties)) else [], read_towns(_bytes(towns)))
+
+
+def _bytes(file: FilePath | None) -> bytes:
+    """Empty where there is no such file."""
+    if file is None or not file.exists():
+        return b""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAP_BYTES_MAX + 1)
+    except OSError as error:
+        en, zh = reason(error)
+        raise BadInput(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
+    if len(data) > MAP_BYTES_MAX:
+        raise BadInput(f"{file} has more than {MAP_BYTES_MAX} bytes.", f"{file} 过大。")
+    return data
 
 
 def read_polygons(data: bytes) -> list[tuple[str, BaseGeometry]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusioncmd.errors import BadInput, Problem
-from fusioncmd.ground import COUNTIES, MAP_BYTES_MAX, TOWNS
-from fusioncmd.words import reason
+from fusioncmd.errors import Problem
+from fusioncmd.ground import COUNTIES, TOWNS
 from tiers.problems import Said
 
 if TYPE_CHECKING:
@@ -39,17 +38,12 @@ class Borders:
         if at == self._read_at:
             return
         self._read_at = at
-        try:
-            self._map, self.problem = self._read(), None if any(at) else NO_MAP
-        except Problem as problem:
-            self.problem = problem.en, problem.zh
-
-    def _read(self) -> Gazetteer:
         from fusioncmd import gazetteer  # GEOS takes a node 0.2 s to load, and few ask for a map
 
-        counties, towns = map(_bytes, self._files)
-        polygons = gazetteer.read_polygons(counties) if counties else []
-        return gazetteer.Gazetteer(polygons, gazetteer.read_towns(towns) if towns else [])
+        try:
+            self._map, self.problem = gazetteer.load(*self._files), None if any(at) else NO_MAP
+        except Problem as problem:
+            self.problem = problem.en, problem.zh
 
 
 def _state(file: Path) -> tuple[int, int] | None:
@@ -58,17 +52,3 @@ def _state(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAP_BYTES_MAX + 1)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        en, zh = reason(error)
-        raise BadInput(f"{file} cannot be read: {en}.", f"无法读取 {file}：{zh}。") from None
-    if len(data) > MAP_BYTES_MAX:
-        raise BadInput(f"{file} has more than {MAP_BYTES_MAX} bytes.", f"{file} 过大。")
-    return data

@@ -13,7 +13,7 @@ from fusioncmd.bus.users import BusUser
 from tiers.nats_links import user_line
 
 STORE_BYTES_MAX = 64 * 1024**2
-STORE_S_MAX = 60  # a disk that stalls for less ends no sensor's connection; NATS's own is 5
+STORE_S_MAX = 10  # a stall of the disk ends no connection (NATS: 5); a question lost in a reload waits no longer
 KEPT_MAX = 16  # streams of NATS's own for MQTT
 
 

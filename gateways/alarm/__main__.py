@@ -22,8 +22,6 @@ from fusioncmd.bus import users
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.descriptors import raise_descriptors
 from fusioncmd.errors import BadInput, Unavailable
-from fusioncmd.gazetteer import Gazetteer
-from fusioncmd.ground import MAP_BYTES_MAX
 from fusioncmd.programs import run_program
 from fusioncmd.trust.keyfile import OTHERS, open_to_others
 from fusioncmd.words import reason
@@ -45,7 +43,7 @@ CONNECTIONS_MAX = 512  # reject
 async def _run(given: argparse.Namespace) -> None:
     serves = codes.parse(given.serve)
     sources = _sources(given.data / FILE)
-    places = _places(given.counties, given.towns)
+    places = gazetteer.load(given.counties, given.towns)
     raise_descriptors()
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     intake = Intake(bus, serves, time.time)
@@ -115,12 +113,6 @@ def _sources(file: Path) -> Sources:
     if mode & OTHERS:
         raise BadInput(*open_to_others(file))
     return read(data)
-
-
-def _places(counties: Path | None, towns: Path | None) -> Gazetteer:
-    polygons = gazetteer.read_polygons(_bytes(counties, MAP_BYTES_MAX)[0]) if counties else []
-    points = gazetteer.read_towns(_bytes(towns, MAP_BYTES_MAX)[0]) if towns else []
-    return Gazetteer(polygons, points)
 
 
 def _bytes(file: Path, most: int) -> tuple[bytes, int]:

@@ -115,7 +115,7 @@ class Tier:
         secret = password or self.passwords[sensor]
         return subprocess.run(
             ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt), "-u", sensor, "-P", secret, "-i", sensor,
-             "-q", "1", "-t", topic, "-m", str(value)], capture_output=True, timeout=20,
+             "-q", "1", "-t", topic, "-m", str(value)], capture_output=True, timeout=40,
         ).returncode  # fmt: skip
 
     def post(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:

@@ -160,13 +160,13 @@ def test_what_is_said_by_others_or_again_or_in_another_name_is_not_taken(tier: T
     ):  # fmt: skip
         assert status[0] in (400, 401) and words in status[1]["en"]
     assert tier.publish("tank-17", "gas", 1, password="x" * 26) != 0
-    before = len(tier.process.ask("alarms", "list")["lines"])
+    before = [line["alarm"]["event"] for line in tier.process.ask("alarms", "list")["lines"]]
     for strange in ("", "NaN", "{}", "9" * 600, "[1]", "水"):
         assert tier.publish("tank-17", "gas", strange) == 0
     tier.publish("tank-17", "water", 99, as_="dam-3")  # NATS takes no such thing, whatever it tells the client
     time.sleep(0.3)
     events = [line["alarm"]["event"] for line in tier.process.ask("alarms", "list")["lines"]]
-    assert len(events) <= before + 1 and events.count("flood") == 1
+    assert len(events) <= len(before) + 1 and events.count("flood") == before.count("flood")
 
 
 def test_smoke_at_a_tower_calls_posts_town_and_enterprise_shows_the_camera_and_draws_experts(tier: Tier) -> None:
