@@ -30,7 +30,7 @@ def crew(behaviour: Behaviour = BEHAVIOURS["at-once"], people: int = 3) -> Crew:
     return made
 
 
-def said(to: Crew, i: int, message: msgspec.Struct, now_s: float = 0.0) -> list[terminal.FromTerminal]:
+def said(to: Crew, i: int, message: msgspec.Struct, now_s: float = 0.5) -> list[terminal.FromTerminal]:
     return list(read(to.said(i, terminal.encode(message), now_s)))
 
 
@@ -137,7 +137,7 @@ def test_the_silent_receive_and_touch_nothing() -> None:
     swarm = crew(BEHAVIOURS["silent"], people=1000)
     for i in range(1000):
         assert said(swarm, i, deliver()) == [terminal.Received(make_id(1))]
-    answered = [m for _, frame in swarm.due(0.0) for m in read(frame)]
+    answered = [m for _, frame in swarm.due(0.5) for m in read(frame)]
     assert 600 < len(answered) < 800 and {type(m) for m in answered} == {terminal.Answer}
     assert len(swarm.record.deeds[make_id(1)].shown) == 1000
     assert {m for _, frame in swarm.due(100_000.0) for m in read(frame)} == {terminal.Alive()}

@@ -34,7 +34,7 @@ def status(crew: Crew, links: Links, engine: Engine) -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "terminals": len(crew.numbers),
-        "welcomed": sum(crew.welcomed),
+        "welcomed": crew.welcomed.count(1),
         "stopped": engine.stopped,
         "deaf": len(links.deaf),
         "waiting": crew.waiting(),

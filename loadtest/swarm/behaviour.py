@@ -49,7 +49,8 @@ class Behaviour:
         reports = rng.random() < self.reporting
         return Plan(tuple(touches), after_s + self._delay(rng) if reports else None)
 
-    def at_once(self, number: int, answers: int) -> int:
+    @staticmethod
+    def at_once(number: int, answers: int) -> int:
         """The answer of a device that answers by itself."""
         return number % answers
 

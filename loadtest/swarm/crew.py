@@ -36,6 +36,9 @@ class Confirmation(NamedTuple):
     answer: int
 
 
+Known = Held | Unbelieved | Confirmation  # what is the same for everyone
+
+
 class Crew:
     """`believe` verifies a sealed order, now."""
 
@@ -53,17 +56,23 @@ class Crew:
         self._behaviour, self._seed = behaviour, seed
         self._at_once = not behaviour.median_s and not behaviour.silent
         self._rng = Random(f"{seed}/{self.numbers[0] if terminals else 0}")
-        self.record = Record()
-        self._orders = Orders(believe, self.record, len(terminals), mask)
+        self._record = Record()
+        self._orders = Orders(believe, self._record, self.numbers, mask)
         self._frame = self._orders.frame
         self.welcomed = bytearray(len(terminals))
         self.last_shown_s = self.last_confirmed_s = 0.0
-        self._known: dict[bytes, Held | Unbelieved | Confirmation] = {}
+        self._known: dict[bytes, Known] = {}
         self._due: list[tuple[float, int, int, Touching]] = []  # when, tie-break, who, what
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
         self._alive = self._frame(terminal.Alive())
         self._alive_at, self._alive_s = 0, now_s
+
+    @property
+    def record(self) -> Record:
+        """All that was done and told so far."""
+        self._record.settle()
+        return self._record
 
     # --- the connection says
 
@@ -75,20 +84,28 @@ class Crew:
     def said(self, i: int, payload: bytes, now_s: float) -> bytes:
         """What terminal `i` sends when it hears `payload`."""
         known = self._known.get(payload)
-        if known is None:
-            return self._decoded(i, payload, now_s)
-        if isinstance(known, Held | Unbelieved):
-            return self._delivered(i, known, now_s)
-        self._confirmed(i, known, now_s)
-        return b""
+        return self._decoded(i, payload, now_s) if known is None else self.told(i, known, now_s)
 
-    def knows(self, payload: bytes) -> bool:
-        """True for what is the same for everyone: an order, a confirmation."""
-        return payload in self._known
+    def known(self, payload: bytes) -> Known | None:
+        """For what is the same for everyone, an order or a confirmation: what `told` takes."""
+        return self._known.get(payload)
+
+    def told(self, i: int, known: Known, now_s: float) -> bytes:
+        """What terminal `i` sends when it hears what is known."""
+        if type(known) is Held:
+            return self._shown(i, known, now_s)
+        if type(known) is Confirmation:
+            held, answer = known
+            self.last_confirmed_s = held.confirmed_s[i] = now_s
+            held.deeds.new_confirmed[answer].append(self.numbers[i])
+            return b""
+        assert isinstance(known, Unbelieved)
+        self._record.untrusted[known.why] += 1
+        return known.distrust
 
     def lost(self, i: int, why: str) -> None:
         self.welcomed[i] = 0
-        self.record.closes[why] += 1
+        self._record.closes[why] += 1
 
     def deaf(self, i: int) -> None:
         """Terminal `i` neither reads nor says anything, and its connection stays."""
@@ -143,44 +160,38 @@ class Crew:
                 return self._unconfirmed(i)
             case terminal.Deliver(sealed):
                 known = self._known[payload] = self._orders.learn(sealed)
-                return self._delivered(i, known, now_s)
+                return self.told(i, known, now_s)
             case terminal.Counted(order, answer):
                 if order in self._orders.by_id:
                     confirmation = self._known[payload] = Confirmation(self._orders.by_id[order], answer)
-                    self._confirmed(i, confirmation, now_s)
+                    self.told(i, confirmation, now_s)
                 else:
-                    self.record.unasked["counted"] += 1
+                    self._record.unasked["counted"] += 1
             case terminal.Stored(_, report):
-                if report not in self.record.reports:
-                    self.record.unasked["stored"] += 1
+                if report not in self._record.reports:
+                    self._record.unasked["stored"] += 1
                 else:
-                    self.record.reports[report].stored = True
+                    self._record.reports[report].stored = True
                     self._reports.get(i, {}).pop(report, None)
             case terminal.Refused(code, _, _, report):
-                self.record.refused[code] += 1
+                self._record.refused[code] += 1
                 if report is not None:
                     self._later(now_s + self._rng.uniform(*SEND_AGAIN_S), i, Touching(None, again=report))
         return b""
 
-    def _delivered(self, i: int, known: Held | Unbelieved, now_s: float) -> bytes:
-        if isinstance(known, Held):
-            return self._shown(i, known, now_s)
-        self.record.untrusted[known.why] += 1
-        return known.distrust
-
     def _shown(self, i: int, held: Held, now_s: float) -> bytes:
-        number = self.numbers[i]
-        deeds = held.deeds
-        self.last_shown_s = held.shown_s[i] = now_s
-        if number in deeds.shown:
+        number, deeds = self.numbers[i], held.deeds
+        before_s, held.shown_s[i] = held.shown_s[i], now_s
+        self.last_shown_s = now_s
+        if before_s:
             deeds.shown_again.add(number)
             return held.received
-        deeds.shown.add(number)
+        deeds.new_shown.append(number)
         if self._at_once:
             if not held.answers:
                 return held.received
-            answer = self._behaviour.at_once(number, len(held.answers))
-            deeds.given[answer].add(number)
+            answer = held.at_once[i]
+            deeds.new_given[answer].append(number)
             return held.answers[answer]  # which says received, too
         plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
         for touch in plan.touches:
@@ -189,15 +200,9 @@ class Crew:
             self._later(now_s + plan.report_after_s, i, Touching(held))
         return held.received
 
-    def _confirmed(self, i: int, confirmation: Confirmation, now_s: float) -> None:
-        number, (held, answer) = self.numbers[i], confirmation
-        self.last_confirmed_s = held.confirmed_s[i] = now_s
-        if number not in held.deeds.given[answer]:
-            self.record.unasked["counted"] += 1
-        held.deeds.confirmed[answer].add(number)
-
     def _unconfirmed(self, i: int) -> bytes:
         """What a terminal that is welcomed again sends again: all that nobody has confirmed."""
+        self._record.settle()
         number = self.numbers[i]
         frames = list(self._reports.get(i, {}).values())
         for held in self._orders.by_id.values():
@@ -210,7 +215,7 @@ class Crew:
         ident = ids.make(held.order.issued_ms, self._rng.randbytes(ids.ENTROPY_BYTES))
         said = terminal.SendReport(held.order.id, ident, f"现场情况 {number}", 23.13, 113.26)
         frame = self._frame(said)
-        self.record.reports[ident] = Written(held.order.id, number)
+        self._record.reports[ident] = Written(held.order.id, number)
         self._reports.setdefault(i, {})[ident] = frame
         return frame
 

@@ -18,11 +18,12 @@ from random import Random
 from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
-from loadtest.swarm.crew import Crew
+from loadtest.swarm.crew import Crew, Known
 from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
 DIALLING_MAX = 128  # connections that are not welcomed yet, per process
-ALIKE_MAX = 4096
+ALIKE_MAX = 16  # of a size: the last orders, or confirmations of each answer
+READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 SOURCES = 4
 READ_BYTES = 16 * 1024
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
@@ -58,7 +59,11 @@ class Engine:
         self._tries = bytearray(len(crew.numbers))
         self._rest: dict[int, bytes] = {}  # descriptor → the beginning of a frame
         self._unsent: dict[int, bytes] = {}
-        self._alike: dict[bytes, bytes] = {}  # whole frames that everyone gets → their payload
+        # Frames that everyone gets, by size. What was read is compared with them where it stands: a `bytes` for each
+        # terminal, and its hash, cost more than the rest of what a terminal does.
+        self._alike: dict[int, list[tuple[bytes, Known]]] = {}
+        self._came = bytearray(READ_BYTES)
+        self._into = [self._came]
         self._dial = [(0.0, i) for i in range(len(crew.numbers))]
         self._dialling = 0
         self.stopped = 0
@@ -90,7 +95,7 @@ class Engine:
 
     def hear(self, i: int) -> None:
         fd, self._phase[i] = self._fd[i], OPEN
-        self.epoll.register(fd, select.EPOLLIN | (select.EPOLLOUT if fd in self._unsent else 0))
+        self.epoll.register(fd, READ | (select.EPOLLOUT if fd in self._unsent else 0))
         self._send(fd, self._crew.hears(i))
 
     def hang_up(self, i: int, ending: str, away_s: float) -> None:
@@ -110,8 +115,9 @@ class Engine:
             return
         if event & select.EPOLLOUT and not self._flush(fd):
             return
-        if event & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-            self._read(i, fd)
+        if event & ~select.EPOLLOUT:
+            while self._read(i, fd) and event & select.EPOLLRDHUP:
+                pass
 
     def _connect(self, i: int) -> None:
         connection = socket.socket()
@@ -126,24 +132,36 @@ class Engine:
         self._of_fd[fd], self._fd[i], self._phase[i] = i, fd, UPGRADING
         self._dialling += 1
         self._unsent[fd] = self._request
-        self.epoll.register(fd, select.EPOLLIN | select.EPOLLOUT)
+        self.epoll.register(fd, READ | select.EPOLLOUT)
 
-    def _read(self, i: int, fd: int) -> None:
+    def _read(self, i: int, fd: int) -> bool:
+        """Handle what came; True while the connection lives and there was something.
+
+        The epoll tells each arrival once. So a read takes all there is, and is asked again at the end of a stream.
+        """
         try:
-            data = os.read(fd, READ_BYTES)
+            size = os.readv(fd, self._into)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._end(i, fd, 0, error.strerror or "error")
-            return
-        if not data:
+            return False
+        if not size:
             self._end(i, fd, 0, "end of stream")
-            return
-        data = self._rest.pop(fd, b"") + data if fd in self._rest else data
+            return False
+        if self._phase[i] == OPEN and fd not in self._rest:
+            for frame, known in self._alike.get(size, ()):
+                if self._came.startswith(frame):
+                    self._send(fd, self._crew.told(i, known, time.monotonic()))
+                    return True
+        data = self._rest.pop(fd, b"") + self._came[:size]
         if self._phase[i] == UPGRADING:
             self._upgraded(i, fd, data)
         else:
             self._frames(i, fd, data)
+        if size == READ_BYTES and self._of_fd[fd] == i:
+            return self._read(i, fd)
+        return self._of_fd[fd] == i
 
     def _upgraded(self, i: int, fd: int, data: bytes) -> None:
         head, blank, rest = data.partition(b"\r\n\r\n")
@@ -159,14 +177,10 @@ class Engine:
 
     def _frames(self, i: int, fd: int, data: bytes) -> None:
         now_s = time.monotonic()
-        payload = self._alike.get(data)
-        if payload is not None:
-            self._send(fd, self._crew.said(i, payload, now_s))
-            return
         try:
             found, rest = wire.frames(data)
-            if len(found) == 1 and not rest and self._crew.knows(found[0][1]) and len(self._alike) < ALIKE_MAX:
-                self._alike[data] = found[0][1]
+            if len(found) == 1 and not rest:
+                self._learn(data, found[0][1])
             if rest:
                 self._rest[fd] = rest
             reply = b""
@@ -192,6 +206,12 @@ class Engine:
             return
         self._send(fd, reply)
 
+    def _learn(self, frame: bytes, payload: bytes) -> None:
+        known, alike = self._crew.known(payload), self._alike.setdefault(len(frame), [])
+        if known is not None:
+            alike.insert(0, (frame, known))
+            del alike[ALIKE_MAX:]
+
     def _send(self, fd: int, data: bytes) -> None:
         if not data:
             return
@@ -206,12 +226,12 @@ class Engine:
             return
         if written < len(data):
             self._unsent[fd] = data[written:]
-            self.epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+            self.epoll.modify(fd, READ | select.EPOLLOUT)
 
     def _flush(self, fd: int) -> bool:
         """Write what waits; False when the connection is over."""
         waiting = self._unsent.pop(fd, b"")
-        self.epoll.modify(fd, select.EPOLLIN)
+        self.epoll.modify(fd, READ)
         try:
             written = os.write(fd, waiting)
         except BlockingIOError:
@@ -221,7 +241,7 @@ class Engine:
             return False
         if written < len(waiting):
             self._unsent[fd] = waiting[written:]
-            self.epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+            self.epoll.modify(fd, READ | select.EPOLLOUT)
         return True
 
     def _forget(self, i: int, fd: int, why: str) -> None:

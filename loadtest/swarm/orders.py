@@ -6,7 +6,7 @@ What does not verify is no order: it is told to the gateway and written down, an
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from fusioncmd import limits, terminal
 from fusioncmd.messages import Order
 from fusioncmd.trust import seals
 from fusioncmd.trust.refusals import Untrusted
+from loadtest.swarm.behaviour import Behaviour
 from loadtest.swarm.record import Deeds, Record
 from loadtest.swarm.wire import masked
 
@@ -28,6 +29,7 @@ class Held:
     deeds: Deeds
     received: bytes
     answers: list[bytes]
+    at_once: bytes  # by terminal: which answer a device gives that answers by itself
     shown_s: array[float]  # by terminal, on the monotonic clock; 0: not yet
     confirmed_s: array[float]
 
@@ -40,10 +42,12 @@ class Unbelieved(NamedTuple):
 
 
 class Orders:
-    """`believe` verifies a sealed order, now; `terminals` is how many there are."""
+    """`believe` verifies a sealed order, now; `numbers` are the people at the terminals."""
 
-    def __init__(self, believe: Callable[[bytes], seals.Verified], record: Record, terminals: int, mask: bytes) -> None:
-        self._believe, self._record, self._terminals, self._mask = believe, record, terminals, mask
+    def __init__(
+        self, believe: Callable[[bytes], seals.Verified], record: Record, numbers: Sequence[int], mask: bytes
+    ) -> None:
+        self._believe, self._record, self._numbers, self._mask = believe, record, numbers, mask
         self.by_id: dict[bytes, Held] = {}
 
     def learn(self, sealed: bytes) -> Held | Unbelieved:
@@ -62,12 +66,14 @@ class Orders:
         deeds = self._record.deeds[order.id] = Deeds(verified.body)
         received = self.frame(terminal.Received(order.id))
         answers = [self.frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
-        times = (array("d", bytes(8 * self._terminals)) for _ in range(2))
-        held = self.by_id[order.id] = Held(order, deeds, received, answers, *times)
+        at_once = bytes(Behaviour.at_once(number, len(answers)) for number in self._numbers) if answers else b""
+        times = (array("d", bytes(8 * len(self._numbers))) for _ in range(2))
+        held = self.by_id[order.id] = Held(order, deeds, received, answers, at_once, *times)
         return held
 
     def held_by(self, number: int) -> list[bytes]:
         """The orders that the device has; of many, the live ones and then the newest."""
+        self._record.settle()
         has = [held.order for held in self.by_id.values() if number in held.deeds.shown]
         if len(has) > limits.ORDERS_HELD_MAX:
             ended = {order.refs for order in has}

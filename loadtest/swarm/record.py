@@ -19,6 +19,16 @@ def _eight() -> list[BitMap]:
     return [BitMap() for _ in range(limits.ANSWERS_MAX)]
 
 
+def _eight_lists() -> list[list[int]]:
+    return [[] for _ in range(limits.ANSWERS_MAX)]
+
+
+def _move(new: list[int], whole: BitMap) -> None:
+    if new:
+        whole.update(new)
+        new.clear()
+
+
 @dataclass(slots=True)
 class Deeds:
     """One order at many terminals. `order` is the message as it was shown, byte for byte."""
@@ -28,6 +38,22 @@ class Deeds:
     shown_again: BitMap = field(default_factory=BitMap)  # although the hello had said that it is held
     given: list[BitMap] = field(default_factory=_eight)  # the human touched this answer
     confirmed: list[BitMap] = field(default_factory=_eight)  # the gateway said that it counts
+    # What is new, one by one as it happens: `settle` puts many of them into the bitmaps at once, which is cheaper.
+    new_shown: list[int] = field(default_factory=list)
+    new_given: list[list[int]] = field(default_factory=_eight_lists)
+    new_confirmed: list[list[int]] = field(default_factory=_eight_lists)
+
+    def settle(self) -> int:
+        """After this the bitmaps say all; how many of the new confirmations nobody had asked for."""
+        unasked = 0
+        _move(self.new_shown, self.shown)
+        for new, given in zip(self.new_given, self.given, strict=True):
+            _move(new, given)
+        for new, given, confirmed in zip(self.new_confirmed, self.given, self.confirmed, strict=True):
+            if new:
+                unasked += len(BitMap(new) - given)
+                _move(new, confirmed)
+        return unasked
 
     def bitmaps(self) -> list[BitMap]:
         return [self.shown, self.shown_again, *self.given, *self.confirmed]
@@ -51,6 +77,11 @@ class Record:
     differing: Counter[str] = field(default_factory=Counter)  # orders whose bytes were not the same for everyone
     unasked: Counter[str] = field(default_factory=Counter)  # things told that nobody had asked for
     untrusted: Counter[str] = field(default_factory=Counter)  # deliveries that did not verify, and were not shown
+
+    def settle(self) -> None:
+        """After this the bitmaps of all deeds say all."""
+        for deeds in self.deeds.values():
+            self.unasked["counted"] += deeds.settle()
 
     def merge(self, other: Record) -> None:
         """Take in what another process wrote down."""
