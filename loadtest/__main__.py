@@ -14,6 +14,7 @@ import uvloop
 from fusioncmd.errors import Problem
 from fusioncmd.logs import configure_logs
 from fusioncmd.words import sentence
+from loadtest import namespace
 
 INTERRUPTED = 130  # 128 + SIGINT
 SCENARIOS = {  # and the module of each, which is loaded when it is named, or all for --help
@@ -68,6 +69,7 @@ def main() -> None:
         scenario.set_defaults(run=module.main)
     given = parser.parse_args()
     configure_logs()
+    namespace.make_room(2 * getattr(given, "terminals", 0))  # both ends of each connection are here
     try:
         sys.exit(uvloop.run(given.run(given)))
     except Problem as problem:

