@@ -20,15 +20,14 @@ class Confirmations:
 
     def add(self, order: bytes, answer: int, numbers: BitMap) -> None:
         if numbers:
-            due = self._due.get((order, answer))
-            self._due[order, answer] = numbers if due is None else due | numbers
+            due = self._due.setdefault((order, answer), BitMap())
+            due |= numbers
 
     def take(self, room: int) -> tuple[bytes, int, list[int]]:
         """An order, an answer, and at most `room` of those who gave it. There must be some."""
         (order, answer), due = next(iter(self._due.items()))
         taken = list(islice(due, room))
-        if len(taken) == len(due):
+        due -= BitMap(taken)  # in place: a copy for a few of many thousands would cost more than to tell them
+        if not due:
             del self._due[order, answer]
-        else:
-            self._due[order, answer] = due - BitMap(taken)
         return order, answer, taken

@@ -35,6 +35,7 @@ class Outflow:
         self._confirmations = Confirmations()
         self._settle_until_s = 0.0
         self._pulse = Pulse(limits.PUMP_MS / 1000, self._beat)
+        self._next = Pulse(0.0, self.pump)  # after what else has happened meanwhile
 
     @property
     def busy(self) -> bool:
@@ -55,13 +56,16 @@ class Outflow:
         if self._delivery.busy:
             self._settle_until_s = now_s + limits.SETTLE_S_MAX
         sent = self._delivery.pump(now_s * 1000)
-        room = max(confirmations, sent // limits.CONFIRM_SHARE) if self._orders_go_out() else limits.CONFIRM_BURST
+        orders = self._orders_go_out()
+        room = max(confirmations, sent // limits.CONFIRM_SHARE) if orders else limits.CONFIRM_BURST
         while room > 0 and self._confirmations:
             order, answer, numbers = self._confirmations.take(room)
             room -= len(numbers)
             fd_of = self._seats.fd_of
             self._engine.send_each([fd_of[n] for n in numbers if n in fd_of], replies.counted(order, answer))
-        if self.busy:
+        if self._confirmations and not orders:
+            self._next.soon()
+        elif self.busy:
             self._pulse.soon()
         self.moved()
 
