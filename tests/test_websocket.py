@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -166,6 +167,34 @@ def test_another_request_gets_the_http_answer_it_deserves(old: str, new: str, st
     with pytest.raises(websocket.Refusal) as caught:
         websocket.accept(GOOD.replace(old, new, 1).encode(), "/terminal")
     assert caught.value.response.split(b" ")[1] == status
+
+
+KEY_LINE = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+LATER_REQUESTS = st.sampled_from(
+    [
+        GOOD, GOOD.replace("dGhl", "aGhl"), GOOD.replace("dGhl", "d!hl"), GOOD.replace("dGhl", "dGh"),
+        GOOD.replace("Key: ", "Key:  "), GOOD.replace("Sec-WebSocket-Key", "sec-websocket-key"),
+        GOOD.replace("Sec-WebSocket-V", KEY_LINE + "Sec-WebSocket-V"),
+        GOOD.replace("Upgrade: w", KEY_LINE + "Upgrade: w"),
+        GOOD.replace("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), GOOD.replace("13", "8"),
+        GOOD.replace("bXBsZSBub25jZQ==", "\r\nHost: another"), GOOD.replace("GET", "PUT"),
+        GOOD.replace("/terminal", "/"),
+    ]
+)  # fmt: skip
+
+
+def answered(accept: Callable[[bytes], bytes], request: bytes) -> bytes:
+    try:
+        return accept(request)
+    except websocket.Refusal as refusal:
+        return refusal.response
+
+
+@given(st.lists(LATER_REQUESTS, max_size=12))
+def test_what_was_judged_before_gets_the_same_answer_as_what_was_not(requests: list[str]) -> None:
+    handshakes = websocket.Handshakes("/terminal")
+    for request in map(str.encode, requests):
+        assert answered(handshakes.accept, request) == answered(lambda r: websocket.accept(r, "/terminal"), request)
 
 
 @given(st.binary(max_size=200))

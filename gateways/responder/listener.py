@@ -91,7 +91,8 @@ class Door:
         accepted: list[int] = []
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                connection, came_from = self._listener.accept()
+                # Without the object that `accept` makes, which is a tenth of what a connect costs.
+                fd, came_from = self._listener._accept()  # type: ignore[attr-defined]
             except BlockingIOError:
                 break
             except OSError as error:  # one that went away before it was accepted, or no room for any
@@ -99,9 +100,8 @@ class Door:
                     self._pause()
                 break
             if self._admits is not None and not self._admits(came_from[0], came_from[1]):
-                connection.close()
+                os.close(fd)
                 continue
-            fd = connection.detach()
             os.set_blocking(fd, False)
             if fd < self._fd_max:
                 accepted.append(fd)

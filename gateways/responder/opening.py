@@ -27,6 +27,7 @@ class Opening:
 
     def __init__(self, peers: Peers, named: Callable[[int], None], pages: Pages) -> None:
         self._peers, self._named, self._pages = peers, named, pages
+        self._handshakes = websocket.Handshakes(terminal.PATH)
         self._heads: dict[int, bytes] = {}  # what came in pieces
         self._bytes = 0  # all of them
         self._nameless: set[int] = set()  # the proxy in front has not said yet who it is
@@ -64,7 +65,7 @@ class Opening:
             return self._keep(fd, data)
         request = data[:end] if end >= 4 else data
         try:
-            response = websocket.accept(request, terminal.PATH)
+            response = self._handshakes.accept(request)
         except websocket.Refusal as refusal:
             if end >= 4 and (page := self._pages.answer(request)) is not None:
                 return Opened(page, good=False)

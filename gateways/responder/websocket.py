@@ -14,7 +14,10 @@ from fusioncmd import limits
 from fusioncmd.errors import BadMessage
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+KEY_BYTES = 24  # 16 in base 64
+HANDSHAKES_MAX = 256  # shed: what is not kept is judged each time
 BINARY_FINAL = 0x82
+_KEY_FIELD = b"\r\nSec-WebSocket-Key: "
 _ZERO_MASK = bytes(4)
 
 
@@ -53,7 +56,32 @@ def accept(request: bytes, path: str) -> bytes:
     key = fields.get("sec-websocket-key", "")
     if not _is_key(key):
         raise Refusal("400 Bad Request", "Sec-WebSocket-Key is not 16 bytes in base 64.")
-    proof = b64encode(sha1(key.encode() + GUID).digest())
+    return _switched(key.encode())
+
+
+class Handshakes:
+    """Requests that thousands of terminals send alike, but for their key: each judged once, and kept without it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._good: set[bytes] = set()
+
+    def accept(self, request: bytes) -> bytes:
+        """As `accept`."""
+        found = request.find(_KEY_FIELD)
+        start = found + len(_KEY_FIELD)
+        key, rest = request[start : start + KEY_BYTES], request[:start] + request[start + KEY_BYTES :]
+        if found >= 0 and rest in self._good and _is_key(key):
+            return _switched(key)
+        response = accept(request, self._path)
+        # With two keys the last one counts, and the one that was cut out is the first.
+        if len(self._good) < HANDSHAKES_MAX and request.lower().count(b"sec-websocket-key") == 1:
+            self._good.add(rest)
+        return response
+
+
+def _switched(key: bytes) -> bytes:
+    proof = b64encode(sha1(key + GUID).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         + proof
@@ -139,8 +167,8 @@ def short(data: bytes, start: int) -> tuple[bytes, int] | None:
     return (int.from_bytes(data[body:end], "little") ^ stream).to_bytes(size, "little"), end
 
 
-def _is_key(key: str) -> bool:
+def _is_key(key: str | bytes) -> bool:
     try:
-        return len(key) == 24 and len(b64decode(key, validate=True)) == 16
+        return len(key) == KEY_BYTES and len(b64decode(key, validate=True)) == 16
     except (binascii.Error, ValueError):
         return False
