@@ -12,7 +12,7 @@ from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
 from fusioncmd.terminal import FromTerminal, ToTerminal
 from loadtest.swarm import wire
-from loadtest.swarm.engine import IP_BIND_ADDRESS_NO_PORT
+from loadtest.swarm.dialling import IP_BIND_ADDRESS_NO_PORT
 
 CUT = "cut"  # the connection ended without a word
 SILENT = "silent"  # nothing came for so long

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fusioncmd.errors import Unavailable
 from fusioncmd.supervisor import die_with_parent
 from loadtest.harness import free_ports
-from loadtest.swarm.engine import SOURCES
+from loadtest.swarm.dialling import SOURCES
 
 CONNECT_S_MAX = 300.0
 ROUND_S_MAX = 120.0

@@ -19,7 +19,7 @@ import time
 
 from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
-from loadtest.swarm.engine import IP_BIND_ADDRESS_NO_PORT, source_of
+from loadtest.swarm.dialling import IP_BIND_ADDRESS_NO_PORT, source_of
 
 ANSWER = bytes(40)
 READ_BYTES = 4096

@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import select
-import socket
 import sys
 import time
 from array import array
@@ -27,7 +26,7 @@ from loadtest.compare.dialect_mqtt import Mqtt
 from loadtest.compare.dialect_terminal import Terminal
 from loadtest.compare.dialects import LIVE, Broken, Dialect, Floor, Nats, NatsWebSocket, WebSocket
 from loadtest.floor_process import cpu_s
-from loadtest.swarm.engine import IP_BIND_ADDRESS_NO_PORT, source_of
+from loadtest.swarm.dialling import dial, source_of
 
 READ_BYTES = 16 * 1024
 EVENTS_PER_TURN = 512
@@ -81,13 +80,7 @@ class Engine:
         self._last_delivered_s = self._last_confirmed_s = 0.0
 
     def _connect(self, i: int) -> None:
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        connection.bind((source_of(self._source, i), 0))
-        connection.connect_ex(self._address)  # what comes of it is read from the descriptor
-        fd = connection.detach()
+        fd = dial(self._address, source_of(self._source, i))
         self._of_fd[fd], self._phase[i] = i, self._dialect.first_phase
         self._dialling += 1
         self._unsent[fd] = self._dialect.opening(i)

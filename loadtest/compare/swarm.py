@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from loadtest.compare.processes import Worker, worker
 from loadtest.compare.servers import Plan, Server
-from loadtest.swarm.engine import SOURCES
+from loadtest.swarm.dialling import SOURCES
 from loadtest.swarm.fleet import TERMINALS_PER_PROCESS_MAX
 
 

@@ -19,28 +19,17 @@ from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
 from loadtest.swarm.crew import Crew, Known
+from loadtest.swarm.dialling import dial, source_of
 from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
 DIALLING_MAX = 128  # connections that are not welcomed yet, per process
 ALIKE_MAX = 16  # of a size: the last orders, or confirmations of each answer
 READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-SOURCES = 4
 READ_BYTES = 16 * 1024
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
 UPGRADING, GREETING, OPEN, DEAF = 1, 2, 3, 4
 GOING_AWAY = wire.masked((1001).to_bytes(2, "big"), b"\x11\x22\x33\x44", wire.CLOSE)
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
-IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen at connect, so that only address pairs limit us
-
-
-def source_of(first: str, i: int) -> str:
-    """The address that connection `i` comes from: one of SOURCES, counted up from `first`.
-
-    Linux looks through the even ports of an address pair before it tries an odd one: with more than half of them in
-    use, each further connect from the same address walks past some 14,000 ports.
-    """
-    head, _, last = first.rpartition(".")
-    return f"{head}.{int(last) + i % SOURCES}"
 
 
 class Engine:
@@ -120,15 +109,8 @@ class Engine:
                 pass
 
     def _connect(self, i: int) -> None:
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        if i in self._links.slow:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_RECEIVE_BYTES)
-        connection.bind((source_of(self._source, i), 0))
-        connection.connect_ex(self._address)  # what comes of it is read from the descriptor
-        fd = connection.detach()
+        receive_bytes = SLOW_RECEIVE_BYTES if i in self._links.slow else 0
+        fd = dial(self._address, source_of(self._source, i), receive_bytes)
         self._of_fd[fd], self._fd[i], self._phase[i] = i, fd, UPGRADING
         self._dialling += 1
         self._unsent[fd] = self._request

@@ -16,7 +16,7 @@ import msgpack
 from fusioncmd.errors import Unavailable
 from fusioncmd.supervisor import die_with_parent
 from fusioncmd.trust import ring
-from loadtest.swarm.engine import SOURCES
+from loadtest.swarm.dialling import SOURCES
 from loadtest.swarm.record import Record, unpack
 
 TERMINALS_PER_PROCESS_MAX = 19_000

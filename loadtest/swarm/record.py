@@ -81,7 +81,8 @@ class Record:
     def settle(self) -> None:
         """After this the bitmaps of all deeds say all."""
         for deeds in self.deeds.values():
-            self.unasked["counted"] += deeds.settle()
+            if unasked := deeds.settle():
+                self.unasked["counted"] += unasked
 
     def merge(self, other: Record) -> None:
         """Take in what another process wrote down."""
