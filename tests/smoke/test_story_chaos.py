@@ -62,8 +62,8 @@ def test_a_call_down_is_timed_weighed_and_exact() -> None:
     said = run("calldown", "--people", "3000", "--terminals", "600", "--rounds", "1")
     figures = said["figures"]
     assert figures["terminals connected"] == 600
-    assert 0 < figures["order on disk [s]"] < figures["last delivery [s]"]
-    assert figures["last delivery [s]"] <= figures["last answer confirmed [s]"]
+    assert figures["order on disk [s]"] > 0  # as the commander hears of it: by then few terminals may have it all
+    assert 0 < figures["last delivery [s]"] <= figures["last answer confirmed [s]"]
     assert figures["last answer on disk [s]"] <= figures["last answer in the node's tally [s]"]
     assert figures["CPU per delivery and answer: gateways [µs]"] > 0
     assert said["conditions"]["streams"] == "file, sync_interval: always"
