@@ -124,7 +124,7 @@ def run(end: Server | Client, epoll: select.epoll) -> None:
     commands = sys.stdin.fileno()
     epoll.register(commands, select.EPOLLIN)
     while True:
-        for fd, _ in epoll.poll(0.0 if end.waiting else 0.05, EVENTS_PER_TURN):
+        for fd, _ in epoll.poll(0.0 if end.waiting else 0.1, EVENTS_PER_TURN):
             if fd != commands:
                 end.event(fd)
                 continue

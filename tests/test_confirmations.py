@@ -92,6 +92,19 @@ async def test_answers_on_their_way_to_the_disk_come_first_for_a_moment(
     assert await terminal.hear() == [COUNTED, order.id, 0]
 
 
+async def test_confirmations_beyond_a_burst_follow_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("CONFIRM_BURST", 1), ("SETTLE_S_MAX", 0), ("PUMP_MS", 3_600_000)):
+        monkeypatch.setattr(limits, name, value)
+    async with a_world() as world:
+        terminals = [await world.enter(number) for number in range(5)]
+        order = await world.issue(make_order(1), *range(5))
+        for terminal in terminals:
+            assert await terminal.hear() == delivery(order)
+            terminal.say(ANSWER, order.id, 0)
+        for terminal in terminals:
+            assert await terminal.hear() == [COUNTED, order.id, 0]
+
+
 async def test_what_could_not_go_at_once_goes_without_anything_else_happening(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from base64 import b64decode
 from collections.abc import Iterator
 
 import msgspec
@@ -18,6 +21,8 @@ from gateways.responder import websocket
 from loadtest.swarm import wire
 from loadtest.swarm.behaviour import BEHAVIOURS, Behaviour, Plan, Touch
 from loadtest.swarm.crew import Crew
+from loadtest.swarm.engine import Engine
+from loadtest.swarm.links import Links
 from tests.worlds import judge, make_id, make_order, sealed
 
 MASK = b"\x01\x02\x03\x04"
@@ -208,3 +213,35 @@ def test_shares_of_people_are_what_the_behaviour_says() -> None:
     assert 6.0 < delays[len(delays) // 2] < 8.0
     assert BEHAVIOURS["at-once"].plan(1, 7, make_id(1), 3) == Plan((Touch(0.0, 1),))
     assert BEHAVIOURS["at-once"].plan(1, 7, make_id(1), 0) == Plan()
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_the_end_of_a_connection_is_noticed_also_when_it_comes_with_the_last_bytes(pieces: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        swarm = Crew([(100, b"ticket")], judge().fresh, BEHAVIOURS["at-once"], 1, MASK, 0.0)
+        links = Links("steady", 0.0, 1, "seed")
+        engine = Engine(swarm, links, server.getsockname(), "127.0.0.1", 64 + server.fileno(), 1)
+        engine.step(1.0)
+        gateway, _ = server.accept()
+        with gateway:
+            turn(engine)
+            key = re.findall(rb"Sec-WebSocket-Key: (\S+)", gateway.recv(4096))[0]
+            proof = wire.proof(b64decode(key))
+            gateway.sendall(b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + proof + b"\r\n\r\n")
+            turn(engine)
+            assert gateway.recv(4096)  # the hello
+            last = b"".join(websocket.frame(terminal.encode(m)) for m in (terminal.Welcome(100, 0, 60), deliver()))
+            gateway.sendall(last[:60])
+            if pieces == 2:
+                turn(engine)
+            gateway.sendall(last[60:])
+            gateway.shutdown(socket.SHUT_WR)
+            turn(engine)
+    assert swarm.record.deeds[make_id(1)].shown == BitMap([100])
+    assert swarm.record.closes["end of stream"] == 1
+
+
+def turn(engine: Engine) -> None:
+    """All that is there now."""
+    for fd, event in engine.epoll.poll(1.0):
+        engine.event(fd, event)
