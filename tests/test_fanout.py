@@ -16,7 +16,7 @@ from tests.worlds import NOW_MS, make_id, make_order, sealed
 EVERYONE = BitMap(range(1000))
 
 
-@given(st.integers(0, 2000), st.lists(st.tuples(st.integers(0, 300), st.integers(0, 100)), max_size=60))
+@given(st.integers(0, 3 * limits.FANOUT_UNANSWERED_MAX), st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 100)), max_size=60))
 def test_everyone_is_taken_once_and_the_window_holds(people: int, steps: list[tuple[int, int]]) -> None:
     fanout, now_ms = Fanout(BitMap(range(people)), 0), 0.0
     taken, waiting = list[int](), set[int]()
@@ -36,7 +36,7 @@ def test_everyone_is_taken_once_and_the_window_holds(people: int, steps: list[tu
 
 
 def test_without_answers_it_waits_and_then_goes_on_regardless() -> None:
-    fanout = Fanout(BitMap(range(1000)), 0)
+    fanout = Fanout(BitMap(range(3 * limits.FANOUT_UNANSWERED_MAX)), 0)
     assert len(fanout.take(1)) == limits.FANOUT_BURST
     fanout.answered(BitMap([0]), 1)
     sent = sum(len(fanout.take(1)) for _ in range(10))

@@ -46,9 +46,9 @@ Gateways: cores at the worst moment  3.92 cores
   last answer confirmed  840,000 × 53 µs / 60 s / 70%          = 1.06 cores
 
 Gateway processes  43
-▸ descriptors              840,000 / 19,744              = 42.5
-  a core each              4.17 cores                    = 4.17
-  round trips in a window  840,000 × 60 ms / 256 / 30 s  = 6.56
+▸ descriptors              840,000 / 19,744                = 42.5
+  a core each              4.17 cores                      = 4.17
+  round trips in a window  840,000 × 60 ms / 2,048 / 30 s  = 0.82
 
 Cores in all  4.55 cores
   gateways    3.92 cores                     = 3.92 cores

@@ -35,7 +35,7 @@ log = structlog.get_logger("engine")
 # SHAKEN: the WebSocket is open, but nobody has said hello. SERVING: an HTTP answer is on its way.
 FREE, CLOSING, SERVING, OPENING, SHAKEN, OPEN = range(6)
 SHORT_BYTES = 132  # what thousands say alike is not longer
-EVENTS_PER_ROUND = 256
+EVENTS_PER_ROUND = 512
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
 
 Clock = Callable[[], float]
