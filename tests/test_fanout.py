@@ -16,7 +16,10 @@ from tests.worlds import NOW_MS, make_id, make_order, sealed
 EVERYONE = BitMap(range(1000))
 
 
-@given(st.integers(0, 3 * limits.FANOUT_UNANSWERED_MAX), st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 100)), max_size=60))
+@given(
+    st.integers(0, 3 * limits.FANOUT_UNANSWERED_MAX),
+    st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 100)), max_size=60),
+)
 def test_everyone_is_taken_once_and_the_window_holds(people: int, steps: list[tuple[int, int]]) -> None:
     fanout, now_ms = Fanout(BitMap(range(people)), 0), 0.0
     taken, waiting = list[int](), set[int]()
