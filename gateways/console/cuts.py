@@ -6,6 +6,7 @@ Who asks is asked of the node each time; only the making is spared.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -23,13 +24,12 @@ Key = tuple[FootageCut, tuple[str, ...]]
 
 
 class Cuts:
-    """Files lie below a folder of their own, which goes when `close` is called."""
+    """Each file lies in a temporary folder of its own, made when it is asked for: a console without room for any serves
+    all the rest. They go when `close` is called."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="fusioncmd-video-"))
         self._made: OrderedDict[Key, tuple[Path, Made]] = OrderedDict()
         self._making: dict[Key, asyncio.Task[tuple[Path, Made]]] = {}
-        self._count = 0
 
     async def file(self, ask: Ask, question: FootageCut) -> tuple[Path, Made]:
         """Raises the node's Problem; Unavailable where too many are being made, or the disk has no room."""
@@ -52,18 +52,15 @@ class Cuts:
     async def _make(self, key: Key, ask: Ask, question: FootageCut) -> tuple[Path, Made]:
         from fusioncmd.video.fetching import fetch  # PyAV is heavy, and few consoles fetch videos
 
-        self._count += 1
-        folder = self._folder / str(self._count)
         try:
-            folder.mkdir()
-            with tempfile.TemporaryDirectory(dir=folder) as parts:
-                made = await fetch(ask, question, Path(parts), folder / "made")
+            with contextlib.ExitStack() as unless_made:
+                folder = Path(tempfile.mkdtemp(prefix="fusioncmd-video-"))
+                unless_made.callback(shutil.rmtree, folder, ignore_errors=True)
+                with tempfile.TemporaryDirectory(dir=folder) as parts:
+                    made = await fetch(ask, question, Path(parts), folder / "made")
+                unless_made.pop_all()
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
             raise Unavailable(f"The console has no room for it: {error}.", f"指挥台无空间存放：{error}。") from None
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         finally:
             del self._making[key]
         self._made[key] = folder / "made", made
@@ -72,7 +69,10 @@ class Cuts:
         return self._made[key]
 
     def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for task in self._making.values():
+            task.cancel()
+        for path, _ in self._made.values():
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def range_of(header: str, size: int) -> tuple[int, int] | None:

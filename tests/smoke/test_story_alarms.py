@@ -58,7 +58,8 @@ def tier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tier]:
     with filled(folder, *tier.options) as tier.process:
         for name in ("tank-17", "dam-3", "tower-5"):
             tier.passwords[name] = tier.process.ask("alarms", "sensor", name, "--data", tier.process.data)["password"]
-        until(lambda: tier.publish("dam-3", "water", 1.0) == 0)
+        # The first sensor of all, while the server still reads the new passwords, may wait 10 s and be let go once.
+        until(lambda: tier.publish("dam-3", "water", 1.0) == 0, wait_s=40.0)
         yield tier
     river.shutdown()
     river.server_close()
