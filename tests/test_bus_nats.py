@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fusioncmd import limits
-from fusioncmd.bus import nats, nats_tail, sequence
+from fusioncmd.bus import nats, sequence
 from fusioncmd.bus.nats import NatsBus, open_bus
 from fusioncmd.bus.port import REPORT, Stored
 from fusioncmd.errors import BusDown, Unavailable
@@ -29,8 +29,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same waits, a tenth as long."""
     monkeypatch.setattr(limits, "PUBLISH_ACK_S_MAX", 0.5)
     monkeypatch.setattr(sequence, "SILENCE_S_MAX", 0.5)
-    for module in (nats, nats_tail):
-        monkeypatch.setattr(module, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(nats, "HEARTBEAT_S", 0.1)
 
 
 @pytest.fixture

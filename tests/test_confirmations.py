@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from fusioncmd import limits
 from gateways.responder.confirmations import Confirmations
 from gateways.responder.neighbours import Neighbours
-from gateways.responder.pace import MANY, SILENCE_S, WAIT_S_MAX, Pace
+from gateways.responder.pace import ALONE_S_MAX, MANY, SILENCE_S, WAIT_S_MAX, Pace
 from tests.terminals import ANSWER, COUNTED, World, a_world, delivery
 from tests.worlds import make_id, make_order
 
@@ -120,10 +120,11 @@ def test_the_first_event_after_a_silence_does_not_wait_and_few_after_it_do() -> 
     pace = Pace()
     now_s = 100.0
     assert pace.before(now_s) == 0
-    for _ in range(10):
-        pace.had(1, now_s)
-        now_s += pace.before(now_s)
-    assert pace.before(now_s) == WAIT_S_MAX
+    for events, wait_s in ((1, ALONE_S_MAX), (2, WAIT_S_MAX), (1, ALONE_S_MAX)):
+        for _ in range(10):
+            pace.had(events, now_s)
+            now_s += pace.before(now_s)
+        assert pace.before(now_s) == wait_s
     assert pace.before(now_s + SILENCE_S + 0.001) == 0
 
 

@@ -16,8 +16,9 @@ from nats.js import api as js
 from nats.js.errors import NotFoundError
 from nats.js.manager import JetStreamManager
 
+from fusioncmd.bus import sequence
 from fusioncmd.bus.port import Handler, Stored, StreamSpec
-from fusioncmd.bus.sequence import HEARTBEAT_S, Sequence
+from fusioncmd.bus.sequence import Sequence
 
 log = structlog.get_logger("bus")
 
@@ -99,7 +100,7 @@ class NatsTail:
                 self._whole.set()
             while not self._at.silent(loop.time()):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._broken.wait(), HEARTBEAT_S)
+                    await asyncio.wait_for(self._broken.wait(), sequence.SILENCE_S_MAX / 2)
                     break
             if not self._stopping:
                 log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)

@@ -6,8 +6,6 @@ wait while orders go out, because whoever has no order yet comes before whoever 
 
 from __future__ import annotations
 
-from itertools import islice
-
 from pyroaring import BitMap
 
 
@@ -23,11 +21,11 @@ class Confirmations:
             due = self._due.setdefault((order, answer), BitMap())
             due |= numbers
 
-    def take(self, room: int) -> tuple[bytes, int, list[int]]:
+    def take(self, room: int) -> tuple[bytes, int, BitMap]:
         """An order, an answer, and at most `room` of those who gave it. There must be some."""
         (order, answer), due = next(iter(self._due.items()))
-        taken = list(islice(due, room))
-        due -= BitMap(taken)  # in place: a copy for a few of many thousands would cost more than to tell them
+        taken = due[:room]
+        due -= taken  # in place: a copy for a few of many thousands would cost more than to tell them
         if not due:
             del self._due[order, answer]
         return order, answer, taken

@@ -17,7 +17,7 @@ from gateways.responder.seats import Seats
 
 
 class Delivery:
-    def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, list[int]], None]) -> None:
+    def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, BitMap], None]) -> None:
         self._engine, self._seats, self._board, self._sent = engine, seats, board, sent
         self._fanouts: dict[bytes, Fanout] = {}
         self._owed: dict[int, list[Posted]] = {}  # orders that wait in an outbox: not yet sent
@@ -38,7 +38,7 @@ class Delivery:
             if posted is None or not self._board.is_deliverable(posted, int(now_ms)):
                 del self._fanouts[ident]  # cancelled, replaced or expired: those not told yet never are
                 continue
-            numbers = fanout.take(now_ms, self._seats.fd_of, posted.told)
+            numbers = fanout.take(now_ms, self._seats.connected, posted.told)
             total += len(numbers)
             self._deliver(numbers, posted)
             if fanout.done:
@@ -59,12 +59,12 @@ class Delivery:
                 self._due[fd] = due[i:]
             if fd in self._owed or not self._engine.is_open(fd):
                 return
-            self._deliver([number], posted)
+            self._deliver(BitMap([number]), posted)
 
     def drained(self, fd: int, number: int, now_ms: int) -> None:
         """The outbox of `fd` is empty again."""
         for posted in self._owed.pop(fd, ()):
-            self._sent(posted.order.id, [number])
+            self._sent(posted.order.id, BitMap([number]))
         if fd in self._due:
             self.bring(fd, number, [p for p in self._due.pop(fd) if self._board.is_deliverable(p, now_ms)])
 
@@ -72,18 +72,17 @@ class Delivery:
         self._owed.pop(fd, None)
         self._due.pop(fd, None)
 
-    def _deliver(self, numbers: list[int], posted: Posted) -> None:
+    def _deliver(self, numbers: BitMap, posted: Posted) -> None:
         """To these, who are all connected."""
-        fd_of = self._seats.fd_of
+        seats = self._seats
         if self._due:
-            numbers = [number for number in numbers if not self._waits(fd_of[number], posted)]
-        posted.told.update(numbers)
-        late = self._engine.send_each([fd_of[number] for number in numbers], posted.frame)
+            numbers = BitMap(number for number in numbers if not self._waits(seats.fd_of[number], posted))
+        posted.told |= numbers
+        late = self._engine.send_each(seats.fds(numbers), posted.frame)
         if late:
             for fd in filter(self._engine.is_open, late):
                 self._owed.setdefault(fd, []).append(posted)
-            not_yet = {self._seats.number_at[fd] for fd in late}
-            numbers = [number for number in numbers if number in fd_of and number not in not_yet]
+            numbers = (numbers & seats.connected) - seats.numbers(late)
         if numbers:
             self._sent(posted.order.id, numbers)
 

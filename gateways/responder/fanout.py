@@ -7,21 +7,16 @@ because the slow never delay the rest.
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Protocol
-
-from pyroaring import BitMap
+from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
 
 from fusioncmd import limits
 
-
-class Numbers(Protocol):
-    def __contains__(self, number: int, /) -> bool: ...
+NOBODY = FrozenBitMap()
 
 
 class Fanout:
     def __init__(self, numbers: BitMap, now_ms: float) -> None:
-        self._left = iter(numbers)
+        self._left = BitMap(numbers)
         self._unanswered = BitMap()
         self._progress_ms = now_ms
         self._window = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX)
@@ -33,8 +28,8 @@ class Fanout:
         self._progress_ms = now_ms
         self._window = limits.FANOUT_UNANSWERED_MAX
 
-    def take(self, now_ms: float, here: Numbers | None = None, told: Numbers = frozenset()) -> list[int]:
-        """The next people to send to, now; an empty list means wait (or `done`).
+    def take(self, now_ms: float, here: AbstractBitMap | None = None, told: AbstractBitMap = NOBODY) -> BitMap:
+        """The next people to send to, now; nobody means wait (or `done`).
 
         Whoever is not `here` any more, or was `told` otherwise, is passed over: nothing would come back from them.
         """
@@ -43,12 +38,14 @@ class Fanout:
             self._window = limits.FANOUT_UNANSWERED_MAX
         room = self._window - len(self._unanswered)
         if room <= 0:
-            return []
-        left = self._left if here is None else (n for n in self._left if n in here and n not in told)
-        taken = list(islice(left, room))
-        if len(taken) < room:
-            self.done = True
+            return BitMap()
+        self._left -= told
+        if here is not None:
+            self._left &= here
+        taken = self._left[:room]
+        self._left -= taken
+        self.done = not self._left
         if taken:
-            self._unanswered.update(taken)
+            self._unanswered |= taken
             self._progress_ms = now_ms
         return taken

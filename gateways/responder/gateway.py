@@ -198,7 +198,7 @@ class Gateway:
         self.publisher.gather.add(order, stage, answer, number)
         self._delivery.received(order, BitMap([number]), self._clock() * 1000)
 
-    def _sent(self, order: bytes, numbers: list[int]) -> None:
+    def _sent(self, order: bytes, numbers: BitMap) -> None:
         self.publisher.gather.add_all(order, SENT, None, numbers)
 
     def _heard(self, number: int, said: terminal.Received | terminal.Answer) -> Posted | None:

@@ -61,8 +61,7 @@ class Outflow:
         while room > 0 and self._confirmations:
             order, answer, numbers = self._confirmations.take(room)
             room -= len(numbers)
-            fd_of = self._seats.fd_of
-            self._engine.send_each([fd_of[n] for n in numbers if n in fd_of], replies.counted(order, answer))
+            self._engine.send_each(self._seats.fds(numbers), replies.counted(order, answer))
         if self._confirmations and not orders:
             self._next.soon()
         elif self.busy:

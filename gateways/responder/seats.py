@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 from pyroaring import BitMap
 
@@ -49,6 +50,14 @@ class Seats:
         if number >= 0 and self.fd_of.get(number) == fd:
             del self.fd_of[number]
             self.connected.discard(number)
+
+    def fds(self, numbers: Iterable[int]) -> list[int]:
+        """The descriptors of those of them who are here."""
+        return [fd for fd in map(self.fd_of.get, numbers) if fd is not None]
+
+    def numbers(self, fds: Iterable[int]) -> BitMap:
+        """Who sits at these descriptors."""
+        return BitMap(number for fd in fds if (number := self.number_at[fd]) >= 0)
 
     def expired(self, now_s: int) -> list[int]:
         """The descriptors of those whose ticket has run out, as their turn to be looked at comes."""

@@ -79,8 +79,6 @@ def run(crew: Crew, links: Links, engine: Engine) -> None:
         if (gather_s := min(pace.before(now_s), wait_s)) > 0:
             time.sleep(gather_s)
         events = engine.epoll.poll(wait_s - gather_s, EVENTS_PER_TURN)
-        if events:
-            pace.had(len(events), now_s)
         for fd, event in events:
             if fd != commands:
                 engine.event(fd, event)
@@ -92,6 +90,8 @@ def run(crew: Crew, links: Links, engine: Engine) -> None:
             for line in lines:
                 obey(line.decode(), crew, links, engine)
         engine.step(time.monotonic())
+        if events:
+            pace.had(len(events), time.monotonic())
 
 
 def main() -> None:

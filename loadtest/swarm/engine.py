@@ -22,7 +22,7 @@ from loadtest.swarm.crew import Crew, Known
 from loadtest.swarm.dialling import dial, source_of
 from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
-DIALLING_MAX = 128  # connections that are not welcomed yet, per process
+DIALLING_MAX = 512  # connections that are not welcomed yet, per process
 ALIKE_MAX = 16  # of a size: the last orders, or confirmations of each answer
 READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 READ_BYTES = 16 * 1024
