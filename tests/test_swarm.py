@@ -196,6 +196,13 @@ def test_every_connected_terminal_is_heard_within_the_heartbeat() -> None:
     assert set(heard) == set(range(100))
 
 
+def test_who_said_something_says_nothing_more_for_a_while() -> None:
+    swarm = crew(people=100)
+    said(swarm, 7, deliver(), now_s=1.0)
+    heard = [i for now_s in range(1, limits.HEARTBEAT_S * 3 // 4) for i, _ in swarm.due(float(now_s))]
+    assert 7 not in heard and len(set(heard)) > 50
+
+
 @given(st.integers(0, 1 << 32), st.integers(0, 9))
 def test_a_person_does_the_same_for_the_same_seed(number: int, seed: int) -> None:
     behaviour = BEHAVIOURS["hasty"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEARTBEAT_S = 1.0
-SILENCE_S_MAX = 4.0
+HEARTBEAT_S = 2.0  # each second would wake dozens of gateway processes on few cores for nothing
+SILENCE_S_MAX = 6.0
 
 
 @dataclass(slots=True)

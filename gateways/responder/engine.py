@@ -18,6 +18,7 @@ import structlog
 
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
+from gateways.responder.arrived import arrived
 from gateways.responder.listener import Door
 from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox
@@ -34,7 +35,7 @@ log = structlog.get_logger("engine")
 
 # SHAKEN: the WebSocket is open, but nobody has said hello. SERVING: an HTTP answer is on its way.
 FREE, CLOSING, SERVING, OPENING, SHAKEN, OPEN = range(6)
-SHORT_BYTES = 132  # what thousands say alike is not longer
+SHORT_BYTES = 133  # what thousands say alike is shorter
 EVENTS_PER_ROUND = 512
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
 
@@ -198,17 +199,14 @@ class Engine:
         self._opening.begin(fd)
 
     def _read(self, fd: int) -> None:
-        try:
-            data = os.read(fd, limits.READ_BYTES)
-        except BlockingIOError:
+        data = arrived(fd, SHORT_BYTES if self._phase[fd] == OPEN else limits.READ_BYTES)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if not data:
             self.drop(fd)
         elif self._phase[fd] == OPEN:
             self.heard_s[fd] = self.now_s
-            if len(data) > SHORT_BYTES or not self._reader.is_between(fd) or not self.sessions.glance(fd, data):
+            if len(data) >= SHORT_BYTES or not self._reader.is_between(fd) or not self.sessions.glance(fd, data):
                 self._frames(fd, data)
         elif self._phase[fd] == SHAKEN:
             self._frames(fd, data)

@@ -20,7 +20,8 @@ from loadtest.swarm.orders import Held, Orders, Unbelieved
 from loadtest.swarm.record import Record, Written
 
 SEND_AGAIN_S = (5.0, 10.0)  # after a report that could not be stored: the impatient end of PROTOCOL.md, 2
-HEARTBEAT_PARTS = limits.HEARTBEAT_S * 3 // 4  # each terminal says something a little more often than it must
+LOOKS_APART_S = 24  # between two looks at whether a terminal has to say that it is alive
+SILENT_S = limits.HEARTBEAT_S * 0.95 - LOOKS_APART_S  # after which it does, a little sooner than it must
 
 
 class Touching(NamedTuple):
@@ -66,7 +67,9 @@ class Crew:
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
         self._alive = self._frame(terminal.Alive())
-        self._alive_at, self._alive_s = 0, now_s
+        self._look_at, self._look_s = 0, now_s
+        # When each said something last: as if all of them had been here for long, so that heartbeats are spread.
+        self._said_s = array("d", (now_s - self._rng.uniform(0, SILENT_S) for _ in terminals))
 
     @property
     def record(self) -> Record:
@@ -127,6 +130,7 @@ class Crew:
             _, _, i, touching = heapq.heappop(self._due)
             frame = self._touch(i, touching)
             if frame and self.welcomed[i]:
+                self._said_s[i] = now_s
                 yield i, frame
         yield from self._heartbeats(now_s)
 
@@ -182,7 +186,7 @@ class Crew:
     def _shown(self, i: int, held: Held, now_s: float) -> bytes:
         number, deeds = self.numbers[i], held.deeds
         before_s, held.shown_s[i] = held.shown_s[i], now_s
-        self.last_shown_s = now_s
+        self.last_shown_s = self._said_s[i] = now_s
         if before_s:
             deeds.shown_again.add(number)
             return held.received
@@ -220,10 +224,12 @@ class Crew:
         return frame
 
     def _heartbeats(self, now_s: float) -> Iterator[tuple[int, bytes]]:
-        if now_s - self._alive_s < 1.0:
+        """Whoever said nothing for long. Looked at a part at a time, once a second."""
+        if now_s - self._look_s < 1.0:
             return
-        self._alive_s = now_s
-        for i in range(self._alive_at, len(self.numbers), HEARTBEAT_PARTS):
-            if self.welcomed[i]:
+        self._look_s = now_s
+        for i in range(self._look_at, len(self.numbers), LOOKS_APART_S):
+            if self.welcomed[i] and now_s - self._said_s[i] > SILENT_S:
+                self._said_s[i] = now_s
                 yield i, self._alive
-        self._alive_at = (self._alive_at + 1) % HEARTBEAT_PARTS
+        self._look_at = (self._look_at + 1) % LOOKS_APART_S
