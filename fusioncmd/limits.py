@@ -109,6 +109,7 @@ GATEWAY_NICE = 5  # where cores are few, node and NATS server come first: answer
 CONFIRM_BURST = 512  # confirmations sent before anything else is looked at
 CONFIRM_SHARE = 16  # while an order goes out: one confirmation for so many deliveries
 SETTLE_S_MAX = 2  # after an order went out, so long at most answers come before confirmations
+AWAITED_MS_MAX = 500  # of it, so long after the last of them said that they received the order
 CONFIRM_EACH_PUMP = 1  # while an order goes out: these at least, each PUMP_MS
 GATHER_MS_MAX = 50
 PUBLISHES_IN_FLIGHT_MAX = 64
@@ -234,11 +235,10 @@ assert PICTURE_PARTS_MAX * PICTURE_PART_BYTES_MAX < API_REPLY_BYTES_MAX
 assert OUTBOX_BYTES_MAX >= 2 * DELIVERY_BYTES_MAX > 2 * SEALED_BYTES_MAX
 assert HEARTBEAT_S * 2 < SILENCE_S_MAX and PRESENCE_EVERY_S * 3 < PRESENCE_LOST_S
 assert FANOUT_BURST < FANOUT_UNANSWERED_MAX and DEADLINE_S_MAX <= ORDER_OPEN_S_MAX
-assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX
 assert KEYS_VALID_DAYS < ROOT_VALID_DAYS and KEY_BEATS_APART_S_MIN < KEY_BEAT_EVERY_S < KEY_HEARTBEAT_S_MAX
 assert RELAY_S_MAX < HANDSHAKE_S_MAX
 assert DEVICE_RENEW_AFTER_S[1] < DEVICE_TICKET_S < TICKET_S_MAX
-assert SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
+assert ORDER_BYTES_MAX + 3 * 1024 < SEALED_BYTES_MAX < API_REQUEST_BYTES_MAX
 assert ACCOUNT_BYTES_MAX + CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512 < STATEMENT_BYTES_MAX
 assert 3 * (LOGIN_BRANCH_BURST_MAX + LOGIN_BRANCH_PER_S * 2 * CLOCK_SKEW_MS_MAX // 1000) < LOGIN_PROOFS_MAX
 assert SECOND_PERSON_PEOPLE <= SECOND_PERSON_PEOPLE_MAX and PROPOSAL_S_MAX <= ISSUE_APPROVED_S_MAX

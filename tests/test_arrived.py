@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +15,11 @@ RST = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
 
 
 @pytest.fixture
-def pair() -> tuple[socket.socket, socket.socket]:
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    return ours, theirs
+    with ours, theirs:
+        yield ours, theirs
 
 
 @pytest.mark.parametrize("size", [1, 99, 100, 101, limits.READ_BYTES - 1, limits.READ_BYTES])

@@ -19,7 +19,8 @@ from gateways.responder.seats import Seats
 class Delivery:
     def __init__(self, engine: Engine, seats: Seats, board: Board, sent: Callable[[bytes, BitMap], None]) -> None:
         self._engine, self._seats, self._board, self._sent = engine, seats, board, sent
-        self._fanouts: dict[bytes, Fanout] = {}
+        self._fanouts: dict[bytes, Fanout] = {}  # on their way out
+        self._sent_out: dict[bytes, Fanout] = {}  # and after it, while it is heard who received the last of them
         self._owed: dict[int, list[Posted]] = {}  # orders that wait in an outbox: not yet sent
         self._due: dict[int, list[Posted]] = {}  # orders that wait for that outbox to empty
 
@@ -42,13 +43,18 @@ class Delivery:
             total += len(numbers)
             self._deliver(numbers, posted)
             if fanout.done:
-                del self._fanouts[ident]
+                self._sent_out[ident] = self._fanouts.pop(ident)
             reach("gateway.order_midway")
         return total
 
+    def awaits(self, now_ms: float) -> bool:
+        """Whether answers are to be expected at once: orders went out a moment ago, and not all were received yet."""
+        self._sent_out = {ident: fanout for ident, fanout in self._sent_out.items() if fanout.awaits(now_ms)}
+        return bool(self._sent_out)
+
     def received(self, order: bytes, numbers: BitMap, now_ms: float) -> None:
         """These have the order."""
-        fanout = self._fanouts.get(order)
+        fanout = self._fanouts.get(order) or self._sent_out.get(order)
         if fanout is not None:
             fanout.answered(numbers, now_ms)
 

@@ -28,6 +28,10 @@ class Fanout:
         self._progress_ms = now_ms
         self._window = limits.FANOUT_UNANSWERED_MAX
 
+    def awaits(self, now_ms: float) -> bool:
+        """Whether some were sent the order a moment ago, and have not said yet that they received it."""
+        return bool(self._unanswered) and 0 <= now_ms - self._progress_ms < limits.AWAITED_MS_MAX
+
     def take(self, now_ms: float, here: AbstractBitMap | None = None, told: AbstractBitMap = NOBODY) -> BitMap:
         """The next people to send to, now; nobody means wait (or `done`).
 

@@ -69,7 +69,8 @@ class Outflow:
         self.moved()
 
     def _orders_go_out(self) -> bool:
-        """Until what was answered to the last of them is on disk: a moment at most, people answer for hours."""
+        """Until the last of them are received, and what was answered is on disk: a moment at most, people answer for
+        hours."""
         here = self._delivery.busy or self._settles()
         if self.neighbours is None:
             return here
@@ -79,7 +80,8 @@ class Outflow:
     def _settles(self) -> bool:
         if not self._settle_until_s:
             return False
-        if self._clock() >= self._settle_until_s or not self.unsettled():
+        now_s = self._clock()
+        if now_s >= self._settle_until_s or not (self.unsettled() or self._delivery.awaits(now_s * 1000)):
             self._settle_until_s = 0.0
         return bool(self._settle_until_s)
 
