@@ -109,7 +109,8 @@ GATEWAY_NICE = 5  # where cores are few, node and NATS server come first: answer
 CONFIRM_BURST = 512  # confirmations sent before anything else is looked at
 CONFIRM_SHARE = 16  # while an order goes out: one confirmation for so many deliveries
 SETTLE_S_MAX = 2  # after an order went out, so long at most answers come before confirmations
-AWAITED_MS_MAX = 500  # of it, so long after the last of them said that they received the order
+AWAITED_MS_MAX = 500  # of it, so long while nobody more says that they received the order
+AWAITED_MIN = 256  # with fewer unreceived, a few are slow, and nobody waits for those
 CONFIRM_EACH_PUMP = 1  # while an order goes out: these at least, each PUMP_MS
 GATHER_MS_MAX = 50
 PUBLISHES_IN_FLIGHT_MAX = 64
@@ -228,7 +229,6 @@ assert SLICE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert max(AUDIENCE_BYTES_MAX, RECEIPTS_BYTES_MAX, PRESENCE_BYTES_MAX) < BUS_PAYLOAD_BYTES_MAX
 assert (REPORTS_PAGE_MAX * 2 * REPORT_BYTES_MAX) < API_REPLY_BYTES_MAX
 assert ORDERS_PAGE_MAX * (TEXT_CHARS_MAX * 4 + 4096) < API_REPLY_BYTES_MAX
-assert API_REPLY_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
 assert TEXT_CHARS_MAX * 4 < ORDER_BYTES_MAX < FRAME_BYTES_MAX * 2
 assert PICTURE_PART_BYTES_MAX + 512 < PICTURE_MESSAGE_BYTES_MAX <= FRAME_BYTES_MAX
 assert PICTURE_PARTS_MAX * PICTURE_PART_BYTES_MAX < API_REPLY_BYTES_MAX
@@ -247,4 +247,4 @@ assert PROPOSALS_MAX * (SEALED_BYTES_MAX + 4096) < API_REPLY_BYTES_MAX
 assert STATEMENT_BYTES_MAX > 2 * CHAIN_GRANTS_MAX * (GRANT_BYTES_MAX + SIGNATURE_BYTES_MAX + 8) + 512
 assert (3 + 2 * AUDIT_DETAILS_MAX) * (AUDIT_FIELD_CHARS_MAX * 4 + 5) + 64 < AUDIT_ENTRY_BYTES_MAX
 assert 2 * AUDIT_ENTRY_BYTES_MAX < AUDIT_PAGE_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX
-assert AUDIT_REPLY_BYTES_MAX + AUDIT_PAGE_BYTES_MAX < API_REPLY_BYTES_MAX
+assert AUDIT_REPLY_BYTES_MAX + AUDIT_PAGE_BYTES_MAX < API_REPLY_BYTES_MAX < BUS_PAYLOAD_BYTES_MAX

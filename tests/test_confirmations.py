@@ -56,8 +56,24 @@ async def test_who_has_no_order_yet_comes_before_who_has_answered_one(
     world.now_s += 1
     world.gateway.outflow.pump()
     assert await terminals[3].hear() == delivery(order)
-    assert await terminals[0].hears_nothing_more()  # others may answer at once, too
-    world.now_s += limits.AWAITED_MS_MAX / 1000
+    assert await terminals[0].hear() == [COUNTED, order.id, 1]
+
+
+@pytest.mark.parametrize("many", [True, False])
+async def test_while_many_have_just_been_sent_the_order_their_answers_come_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    monkeypatch.setattr(limits, "CONFIRM_EACH_PUMP", 0)
+    monkeypatch.setattr(limits, "AWAITED_MIN", 3 if many else 4)
+    terminals = [await world.enter(number) for number in range(4)]
+    order = await world.issue(make_order(1), *range(4))
+    assert await terminals[0].hear() == delivery(order)
+    terminals[0].say(ANSWER, order.id, 1)
+    if many:
+        assert await terminals[0].hears_nothing_more()
+        await world.settled()
+        assert await terminals[0].hears_nothing_more()
+        world.now_s += limits.AWAITED_MS_MAX / 1000  # nobody else says anything
     assert await terminals[0].hear() == [COUNTED, order.id, 1]
 
 

@@ -79,3 +79,21 @@ async def test_the_loop_goes_on_while_a_round_waits_and_stopped_none_comes(monke
     await asyncio.sleep(0.3)
     assert not pipe.read_s
     pipe.close()
+
+
+async def test_a_fault_in_a_round_is_told_and_the_next_one_comes() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    pipe = Pipe()
+
+    def handle() -> int:
+        pipe.handle()
+        raise ArithmeticError
+
+    running = Rounds(pipe.epoll.fileno(), handle)
+    running.start()
+    for _ in range(3):
+        await pipe.write_and_wait()
+    assert [type(fault) for fault in told] == [ArithmeticError] * 3
+    running.stop()
+    pipe.close()

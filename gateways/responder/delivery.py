@@ -43,14 +43,17 @@ class Delivery:
             total += len(numbers)
             self._deliver(numbers, posted)
             if fanout.done:
-                self._sent_out[ident] = self._fanouts.pop(ident)
+                self._sent_out = self._awaited(now_ms) | {ident: self._fanouts.pop(ident)}
             reach("gateway.order_midway")
         return total
 
     def awaits(self, now_ms: float) -> bool:
         """Whether answers are to be expected at once: orders went out a moment ago, and not all were received yet."""
-        self._sent_out = {ident: fanout for ident, fanout in self._sent_out.items() if fanout.awaits(now_ms)}
+        self._sent_out = self._awaited(now_ms)
         return bool(self._sent_out)
+
+    def _awaited(self, now_ms: float) -> dict[bytes, Fanout]:
+        return {ident: fanout for ident, fanout in self._sent_out.items() if fanout.awaits(now_ms)}
 
     def received(self, order: bytes, numbers: BitMap, now_ms: float) -> None:
         """These have the order."""

@@ -29,8 +29,9 @@ class Fanout:
         self._window = limits.FANOUT_UNANSWERED_MAX
 
     def awaits(self, now_ms: float) -> bool:
-        """Whether some were sent the order a moment ago, and have not said yet that they received it."""
-        return bool(self._unanswered) and 0 <= now_ms - self._progress_ms < limits.AWAITED_MS_MAX
+        """Whether many were sent the order a moment ago, and have not said yet that they received it."""
+        recent = 0 <= now_ms - self._progress_ms < limits.AWAITED_MS_MAX
+        return recent and len(self._unanswered) >= limits.AWAITED_MIN
 
     def take(self, now_ms: float, here: AbstractBitMap | None = None, told: AbstractBitMap = NOBODY) -> BitMap:
         """The next people to send to, now; nobody means wait (or `done`).

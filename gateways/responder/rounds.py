@@ -43,8 +43,8 @@ class Rounds:
 
     def _waited(self) -> None:
         self._timer = None
+        self._valve.modify(self._fd, select.EPOLLIN)  # first: a fault in the round must not leave it shut
         self._round()
-        self._valve.modify(self._fd, select.EPOLLIN)
 
     def _round(self) -> None:
         events = self._handle()
