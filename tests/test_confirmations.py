@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from fusioncmd import limits
 from gateways.responder.confirmations import Confirmations
 from gateways.responder.neighbours import Neighbours
-from gateways.responder.pace import ALONE_S_MAX, MANY, SILENCE_S, WAIT_S_MAX, Pace
+from gateways.responder.pace import FEW, MANY, SHORT_S, SILENCE_S, WAIT_S_MAX, Pace
 from tests.terminals import ANSWER, COUNTED, World, a_world, delivery
 from tests.worlds import make_id, make_order
 
@@ -138,12 +138,21 @@ def test_the_first_event_after_a_silence_does_not_wait_and_few_after_it_do() -> 
     pace = Pace()
     now_s = 100.0
     assert pace.before(now_s) == 0
-    for events, wait_s in ((1, ALONE_S_MAX), (2, WAIT_S_MAX), (1, ALONE_S_MAX)):
-        for _ in range(10):
-            pace.had(events, now_s)
-            now_s += pace.before(now_s)
-        assert pace.before(now_s) == wait_s
+    for _ in range(10):
+        now_s += pace.before(now_s)
+        pace.had(1 + round(pace.before(now_s) * 100), now_s)  # a hundred a second
+    assert pace.before(now_s) == WAIT_S_MAX
     assert pace.before(now_s + SILENCE_S + 0.001) == 0
+
+
+@pytest.mark.parametrize("together", [1, 2, FEW - 1])
+def test_those_who_wait_for_each_reply_are_not_kept_waiting_for_long(together: int) -> None:
+    pace = Pace()
+    waits_s = []
+    for _ in range(100):
+        waits_s.append(pace.before(0.0))
+        pace.had(together, 0.0)
+    assert max(waits_s) <= 2 * SHORT_S and sum(waits_s) / 100 <= 1.5 * SHORT_S
 
 
 def test_rounds_that_bring_much_do_not_wait() -> None:

@@ -3,20 +3,22 @@
 A round costs something whatever it brings: a wake-up, a switch of process, cold caches. Dozens of gateway processes on
 few cores would spend half their time on rounds of one event. So when rounds bring little, the next one comes a little
 later; when they bring much, at once; and after a silence the first event is handled the moment it comes. (Network
-cards moderate their interrupts in the same way.) Who speaks alone and waits for each reply gains nothing by that: a
-round of one event is followed by a short wait at most.
+cards moderate their interrupts in the same way.) Those who wait for each reply before they say more gain nothing by
+that: beyond a short wait, a longer one stays only where it brought more, and never where one speaks alone.
 """
 
 from __future__ import annotations
 
 FEW, MANY = 32, 128  # events in a round
-STEP_S, ALONE_S_MAX, WAIT_S_MAX = 0.001, 0.020, 0.100
+STEP_S, SHORT_S, WAIT_S_MAX = 0.001, 0.020, 0.100
 SILENCE_S = 0.25  # more than between the heartbeats of thousands, which come a few at a time and are in no hurry
 
 
 class Pace:
     def __init__(self) -> None:
         self._wait_s = self._ended_s = 0.0
+        self._events = 0  # in the last round
+        self._grew = False  # the wait before this round was longer than the one before
 
     def before(self, now_s: float) -> float:
         """Seconds to wait before the round for which something is there now."""
@@ -26,8 +28,13 @@ class Pace:
 
     def had(self, events: int, now_s: float) -> None:
         """The round is over now, and this is what it brought."""
-        self._ended_s = now_s
-        if events < FEW:
-            self._wait_s = min(max(2 * self._wait_s, STEP_S), WAIT_S_MAX if events > 1 else ALONE_S_MAX)
-        elif events > MANY:
-            self._wait_s = self._wait_s / 2 if self._wait_s > STEP_S else 0.0
+        before_s, in_vain = self._wait_s, self._grew and events <= self._events
+        if events > MANY:
+            self._wait_s = before_s / 2 if before_s > STEP_S else 0.0
+        elif events == 1:
+            self._wait_s = min(max(2 * before_s, STEP_S), SHORT_S)
+        elif in_vain and before_s > SHORT_S:
+            self._wait_s = before_s / 2
+        elif events < FEW:
+            self._wait_s = min(max(2 * before_s, STEP_S), WAIT_S_MAX)
+        self._ended_s, self._events, self._grew = now_s, events, self._wait_s > before_s

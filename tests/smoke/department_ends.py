@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -34,7 +33,11 @@ class ByNats:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._do(self._connect())
+        try:
+            self._do(self._connect())
+        except BaseException:
+            self.__exit__()  # a connection that was refused is still open on our side
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +64,7 @@ class ByNats:
         async def troubled(_: Exception) -> None:
             pass
 
-        self._client = await nats.connect(
+        await self._client.connect(
             self._url, nkeys_seed=str(self._key), disconnected_cb=lost, error_cb=troubled, allow_reconnect=False
         )
         for subject in (*self.heard, "take.hello"):
