@@ -246,5 +246,4 @@ def test_the_end_of_a_connection_is_noticed_also_when_it_comes_with_the_last_byt
 
 def turn(engine: Engine) -> None:
     """All that is there now."""
-    for fd, event in engine.epoll.poll(1.0):
-        engine.event(fd, event)
+    assert engine.handle(engine.epoll.poll(1.0)) == []

@@ -18,7 +18,7 @@ import structlog
 
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
-from gateways.responder.arrived import arrived
+from gateways.responder.hearing import SHORT_BYTES, Hearing, arrived, more
 from gateways.responder.listener import Door
 from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox
@@ -35,7 +35,6 @@ log = structlog.get_logger("engine")
 
 # SHAKEN: the WebSocket is open, but nobody has said hello. SERVING: an HTTP answer is on its way.
 FREE, CLOSING, SERVING, OPENING, SHAKEN, OPEN = range(6)
-SHORT_BYTES = 133  # what thousands say alike is shorter
 EVENTS_PER_ROUND = 512
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
 
@@ -54,6 +53,7 @@ class Engine:
         self._unproven = Unproven()  # descriptors in any phase but OPEN
         self.heard_s = array("I", bytes(4 * descriptors_max))
         self._reader = FrameReader()
+        self._hearing = Hearing(self._phase, OPEN, self.heard_s, self._reader)
         self._epoll = select.epoll()
         self._outbox = Outbox(self._epoll, self.drop)
         self.send, self.send_each = self._outbox.send, self._outbox.send_each
@@ -169,25 +169,28 @@ class Engine:
         """Handle what has happened; how much that was."""
         self.now_s = int(self._clock())
         events = self._epoll.poll(0, EVENTS_PER_ROUND)
-        came = 0
-        for fd, event in events:
-            if event == select.EPOLLIN and self._phase[fd] == OPEN:  # nearly always
-                self._read(fd)
-                continue
-            if fd == self._door.fd:
-                accepted = self._door.accept()
-                came = len(accepted)
-                for new in accepted:
-                    self._begin(new)
-                continue
-            # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
-            # That is harmless, since every read and write takes what there is and never waits.
-            if event & select.EPOLLOUT and self._phase[fd] and not self._serving.go_on(fd) and self._outbox.flush(fd):
-                self.sessions.drained(fd)
-            if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
-                self._read(fd)
+        said, unusual = self._hearing.hear(events, self.now_s)
+        for fd, data in self.sessions.glance(said):
+            if self._phase[fd] == OPEN:  # and was not ended by one before it
+                self._take(fd, data if len(data) < SHORT_BYTES else more(fd, data))
+        came = sum(self._handle(fd, event) for fd, event in unusual)
         self.sessions.turn()
         return len(events) + came
+
+    def _handle(self, fd: int, event: int) -> int:
+        """What is not usual; how many came in by that."""
+        if fd == self._door.fd:
+            accepted = self._door.accept()
+            for new in accepted:
+                self._begin(new)
+            return len(accepted)
+        # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
+        # That is harmless, since every read and write takes what there is and never waits.
+        if event & select.EPOLLOUT and self._phase[fd] and not self._serving.go_on(fd) and self._outbox.flush(fd):
+            self.sessions.drained(fd)
+        if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
+            self._read(fd)
+        return 0
 
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)
@@ -199,16 +202,17 @@ class Engine:
         self._opening.begin(fd)
 
     def _read(self, fd: int) -> None:
-        data = arrived(fd, SHORT_BYTES if self._phase[fd] == OPEN else limits.READ_BYTES)
-        if data is None:
-            return
+        data = arrived(fd)
+        if data is not None:
+            if self._phase[fd] == OPEN:
+                self.heard_s[fd] = self.now_s
+            self._take(fd, data)
+
+    def _take(self, fd: int, data: bytes) -> None:
+        """Handle what came; nothing is the end."""
         if not data:
             self.drop(fd)
-        elif self._phase[fd] == OPEN:
-            self.heard_s[fd] = self.now_s
-            if len(data) >= SHORT_BYTES or not self._reader.is_between(fd) or not self.sessions.glance(fd, data):
-                self._frames(fd, data)
-        elif self._phase[fd] == SHAKEN:
+        elif self._phase[fd] >= SHAKEN:
             self._frames(fd, data)
         elif self._phase[fd] == OPENING:
             self._open(fd, data)

@@ -6,7 +6,7 @@ Up: receipts are gathered and published; the terminal hears `Counted` when its a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pyroaring import BitMap
 
@@ -28,6 +28,7 @@ from gateways.responder.engine import Engine
 from gateways.responder.escalated import Escalated
 from gateways.responder.gate import Gate
 from gateways.responder.gather import Batch, answers
+from gateways.responder.hearing import Said
 from gateways.responder.lost import LostDevices
 from gateways.responder.outflow import Outflow
 from gateways.responder.phones import PhoneBox
@@ -97,13 +98,16 @@ class Gateway:
 
     # --- terminals say (sessions.Sessions)
 
-    def glance(self, fd: int, data: bytes) -> bool:
-        shortcut = self._shortcuts.find(data)
-        number = self._seats.number_at[fd]
-        if shortcut is None or number < 0:
-            return False
-        self._shortcuts.heard(shortcut, number)
-        return True
+    def glance(self, said: list[Said]) -> Iterator[Said]:
+        yield from self._shortcuts.hear(said, self._seats.number_at)
+        now_ms = self._clock() * 1000
+        for shortcut in self._shortcuts.take():
+            meant, others = shortcut.judged(now_ms)
+            if meant:
+                self.publisher.gather.add_all(*shortcut.key, meant)
+                self._delivery.received(shortcut.key[0], meant, now_ms)
+            for number in others:
+                self._heard(number, shortcut.said)
 
     def message(self, fd: int, payload: bytes) -> bool:
         number = self._seats.number_at[fd]
@@ -145,14 +149,6 @@ class Gateway:
         self._seats.leave(fd)
 
     def turn(self) -> None:
-        now_ms = self._clock() * 1000
-        for shortcut in self._shortcuts.take():
-            meant, others = shortcut.judged(now_ms)
-            if meant:
-                self.publisher.gather.add_all(*shortcut.key, meant)
-                self._delivery.received(shortcut.key[0], meant, now_ms)
-            for number in others:
-                self._heard(number, shortcut.said)
         if self._delivery.busy:
             self.outflow.pump()
         self.publisher.wake()  # whatever went out or came in

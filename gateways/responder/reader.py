@@ -24,6 +24,11 @@ class FrameReader:
         self._partial.pop(fd, None)
         self._odd.pop(fd, None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any of the connections is midway in something."""
+        return bool(self._partial or self._odd)
+
     def is_between(self, fd: int) -> bool:
         """True when the next byte of `fd` begins a frame that depends on nothing before it."""
         return fd not in self._partial and fd not in self._odd

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
+
+from gateways.responder.hearing import Said
 
 
 class Sessions(Protocol):
-    def glance(self, fd: int, data: bytes) -> bool:
-        """True when `data`, all that came, was understood at a glance, and taken; False changes nothing."""
+    def glance(self, said: list[Said]) -> Iterator[Said]:
+        """Of what came from connections that said a good hello: take what is understood at a glance, give the rest."""
 
     def message(self, fd: int, payload: bytes) -> bool:
         """False when this ended the connection."""

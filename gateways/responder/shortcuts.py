@@ -10,6 +10,8 @@ sixteen bits of head, thirty-two of mask, then the payload, which one multiplica
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from pyroaring import BitMap
 
 from fusioncmd import terminal
@@ -17,6 +19,7 @@ from fusioncmd.messages import ANSWERED, RECEIVED
 from gateways.responder import websocket
 from gateways.responder.board import Posted
 from gateways.responder.gather import Key
+from gateways.responder.hearing import Said
 
 SHORTCUTS_MAX = 1_024  # shed: what is not kept is decoded
 _MASK = 0xFFFFFFFF
@@ -69,18 +72,24 @@ class Shortcuts:
             length.known[int.from_bytes(payload, "little")] = Shortcut(said, key, posted)
             self._count += 1
 
-    def find(self, data: bytes) -> Shortcut | None:
-        """What is known of `data`, if that is exactly one frame."""
-        frame = int.from_bytes(data, "little")
-        length = self._lengths.get(frame & 0xFFFF)
-        if length is None or len(data) != length.frame_bytes:
-            return None
-        return length.known.get((frame >> 48) ^ ((frame >> 16 & _MASK) * length.spread & length.cut))
-
-    def heard(self, shortcut: Shortcut, number: int) -> None:
-        if not shortcut.numbers:
-            self._heard.append(shortcut)
-        shortcut.numbers.append(number)
+    def hear(self, said: list[Said], number_at: Sequence[int]) -> Iterator[Said]:
+        """Note who said something known, in exactly one frame. Give all else, one by one: what is learned from one is
+        known for the next."""
+        lengths, as_integer, mask = self._lengths, int.from_bytes, _MASK
+        for both in said:
+            fd, data = both
+            frame = as_integer(data, "little")
+            length = lengths.get(frame & 0xFFFF)
+            if length is None or len(data) != length.frame_bytes:
+                yield both
+                continue
+            shortcut = length.known.get((frame >> 48) ^ ((frame >> 16 & mask) * length.spread & length.cut))
+            if shortcut is None:
+                yield both
+                continue
+            if not shortcut.numbers:
+                self._heard.append(shortcut)
+            shortcut.numbers.append(number_at[fd])
 
     def take(self) -> list[Shortcut]:
         """Those that somebody said since the last time."""

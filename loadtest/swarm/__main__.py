@@ -79,10 +79,7 @@ def run(crew: Crew, links: Links, engine: Engine) -> None:
         if (gather_s := min(pace.before(now_s), wait_s)) > 0:
             time.sleep(gather_s)
         events = engine.epoll.poll(wait_s - gather_s, EVENTS_PER_TURN)
-        for fd, event in events:
-            if fd != commands:
-                engine.event(fd, event)
-                continue
+        if commands in engine.handle(events):
             data = os.read(commands, 4096)
             if not data:
                 return

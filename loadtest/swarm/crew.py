@@ -9,12 +9,14 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from itertools import count
 from random import Random
 from typing import NamedTuple
 
 from fusioncmd import ids, limits, terminal
 from fusioncmd.trust import seals
+from loadtest.swarm.alike import Alike, Write
 from loadtest.swarm.behaviour import Behaviour
 from loadtest.swarm.orders import Held, Orders, Unbelieved
 from loadtest.swarm.record import Record, Written
@@ -30,14 +32,6 @@ class Touching(NamedTuple):
     held: Held | None
     answer: int | None = None
     again: bytes = b""
-
-
-class Confirmation(NamedTuple):
-    held: Held
-    answer: int
-
-
-Known = Held | Unbelieved | Confirmation  # what is the same for everyone
 
 
 class Crew:
@@ -62,7 +56,7 @@ class Crew:
         self._frame = self._orders.frame
         self.welcomed = bytearray(len(terminals))
         self.last_shown_s = self.last_confirmed_s = 0.0
-        self._known: dict[bytes, Known] = {}
+        self._known: dict[bytes, Alike] = {}  # payload → what is the same for everyone
         self._due: list[tuple[float, int, int, Touching]] = []  # when, tie-break, who, what
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
@@ -87,24 +81,11 @@ class Crew:
     def said(self, i: int, payload: bytes, now_s: float) -> bytes:
         """What terminal `i` sends when it hears `payload`."""
         known = self._known.get(payload)
-        return self._decoded(i, payload, now_s) if known is None else self.told(i, known, now_s)
+        return self._decoded(i, payload, now_s) if known is None else self._told(i, known, now_s)
 
-    def known(self, payload: bytes) -> Known | None:
-        """For what is the same for everyone, an order or a confirmation: what `told` takes."""
+    def known(self, payload: bytes) -> Alike | None:
+        """For what is the same for everyone, an order or a confirmation."""
         return self._known.get(payload)
-
-    def told(self, i: int, known: Known, now_s: float) -> bytes:
-        """What terminal `i` sends when it hears what is known."""
-        if type(known) is Held:
-            return self._shown(i, known, now_s)
-        if type(known) is Confirmation:
-            held, answer = known
-            self.last_confirmed_s = held.confirmed_s[i] = now_s
-            held.deeds.new_confirmed[answer].append(self.numbers[i])
-            return b""
-        assert isinstance(known, Unbelieved)
-        self._record.untrusted[known.why] += 1
-        return known.distrust
 
     def lost(self, i: int, why: str) -> None:
         self.welcomed[i] = 0
@@ -163,12 +144,12 @@ class Crew:
                 self.welcomed[i] = 1
                 return self._unconfirmed(i)
             case terminal.Deliver(sealed):
-                known = self._known[payload] = self._orders.learn(sealed)
-                return self.told(i, known, now_s)
+                known = self._known[payload] = self._order(self._orders.learn(sealed))
+                return self._told(i, known, now_s)
             case terminal.Counted(order, answer):
-                if order in self._orders.by_id:
-                    confirmation = self._known[payload] = Confirmation(self._orders.by_id[order], answer)
-                    self.told(i, confirmation, now_s)
+                if (held := self._orders.by_id.get(order)) is not None:
+                    known = self._known[payload] = self._alike((b"",), partial(self._confirmed, held, answer))
+                    self._told(i, known, now_s)
                 else:
                     self._record.unasked["counted"] += 1
             case terminal.Stored(_, report):
@@ -183,26 +164,60 @@ class Crew:
                     self._later(now_s + self._rng.uniform(*SEND_AGAIN_S), i, Touching(None, again=report))
         return b""
 
-    def _shown(self, i: int, held: Held, now_s: float) -> bytes:
-        number, deeds = self.numbers[i], held.deeds
-        before_s, held.shown_s[i] = held.shown_s[i], now_s
-        self.last_shown_s = self._said_s[i] = now_s
-        if before_s:
-            deeds.shown_again.add(number)
-            return held.received
-        deeds.new_shown.append(number)
-        if self._at_once:
-            if not held.answers:
-                return held.received
-            answer = held.at_once[i]
-            deeds.new_given[answer].append(number)
-            return held.answers[answer]  # which says received, too
-        plan = self._behaviour.plan(self._seed, number, held.order.id, len(held.answers))
-        for touch in plan.touches:
-            self._later(now_s + touch.after_s, i, Touching(held, touch.answer))
-        if plan.report_after_s is not None and held.answers:
-            self._later(now_s + plan.report_after_s, i, Touching(held))
-        return held.received
+    def _told(self, i: int, known: Alike, now_s: float) -> bytes:
+        reply = known.comes(i)
+        known.write_down(now_s)
+        return reply
+
+    def _order(self, learnt: Held | Unbelieved) -> Alike:
+        if isinstance(learnt, Unbelieved):
+            return self._alike((learnt.distrust,), partial(self._unbelieved, learnt.why))
+        if not self._at_once or not learnt.answers:
+            return self._alike((learnt.received,), partial(self._new_to if self._at_once else self._shown, learnt))
+        # A device that answers by itself says `received` only when it is shown the order again.
+        answer_of = bytearray(Behaviour.at_once(number, len(learnt.answers)) for number in self.numbers)
+        return Alike((*learnt.answers, learnt.received), answer_of, partial(self._answered_at_once, learnt, answer_of))
+
+    def _alike(self, replies: tuple[bytes], write: Write) -> Alike:
+        """Everyone says the same."""
+        return Alike(replies, bytearray(len(self.numbers)), write)
+
+    def _unbelieved(self, why: str, _: int, terminals: list[int], __: float) -> None:
+        self._record.untrusted[why] += len(terminals)
+
+    def _confirmed(self, held: Held, answer: int, _: int, terminals: list[int], now_s: float) -> None:
+        confirmed_s, self.last_confirmed_s = held.confirmed_s, now_s
+        for i in terminals:
+            confirmed_s[i] = now_s
+        held.deeds.new_confirmed[answer] += [self.numbers[i] for i in terminals]
+
+    def _answered_at_once(
+        self, held: Held, answer_of: bytearray, answer: int, terminals: list[int], now_s: float
+    ) -> None:
+        new = self._new_to(held, answer, terminals, now_s)
+        for i in new:
+            answer_of[i] = len(held.answers)
+        if new:
+            held.deeds.new_given[answer] += [self.numbers[i] for i in new]
+
+    def _shown(self, held: Held, _: int, terminals: list[int], now_s: float) -> None:
+        for i in self._new_to(held, _, terminals, now_s):
+            plan = self._behaviour.plan(self._seed, self.numbers[i], held.order.id, len(held.answers))
+            for touch in plan.touches:
+                self._later(now_s + touch.after_s, i, Touching(held, touch.answer))
+            if plan.report_after_s is not None and held.answers:
+                self._later(now_s + plan.report_after_s, i, Touching(held))
+
+    def _new_to(self, held: Held, _: int, terminals: list[int], now_s: float) -> list[int]:
+        """Those of them who see the order for the first time, now."""
+        shown_s, said_s, self.last_shown_s = held.shown_s, self._said_s, now_s
+        new = [i for i in terminals if not shown_s[i]]
+        if len(new) < len(terminals):
+            held.deeds.shown_again.update(self.numbers[i] for i in terminals if shown_s[i])
+        for i in terminals:
+            shown_s[i] = said_s[i] = now_s
+        held.deeds.new_shown += [self.numbers[i] for i in new]
+        return new
 
     def _unconfirmed(self, i: int) -> bytes:
         """What a terminal that is welcomed again sends again: all that nobody has confirmed."""

@@ -18,14 +18,13 @@ from random import Random
 from fusioncmd import terminal
 from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
-from loadtest.swarm.crew import Crew, Known
+from loadtest.swarm.crew import Crew
 from loadtest.swarm.dialling import dial, source_of
+from loadtest.swarm.ears import READ_BYTES, Ears, Event
 from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
 DIALLING_MAX = 512  # connections that are not welcomed yet, per process
-ALIKE_MAX = 16  # of a size: the last orders, or confirmations of each answer
 READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-READ_BYTES = 16 * 1024
 RETRY_S_MIN, RETRY_S_MAX = 0.1, 3.0
 UPGRADING, GREETING, OPEN, DEAF = 1, 2, 3, 4
 GOING_AWAY = wire.masked((1001).to_bytes(2, "big"), b"\x11\x22\x33\x44", wire.CLOSE)
@@ -48,11 +47,7 @@ class Engine:
         self._tries = bytearray(len(crew.numbers))
         self._rest: dict[int, bytes] = {}  # descriptor → the beginning of a frame
         self._unsent: dict[int, bytes] = {}
-        # Frames that everyone gets, by size. What was read is compared with them where it stands: that costs a quarter
-        # of what a `bytes` for each terminal would, and its hash.
-        self._alike: dict[int, list[tuple[bytes, Known]]] = {}
-        self._came = bytearray(READ_BYTES)
-        self._into = [self._came]
+        self._ears = Ears(self._of_fd, self._phase, OPEN, self._rest, self._send)
         self._dial = [(0.0, i) for i in range(len(crew.numbers))]
         self._dialling = 0
         self.stopped = 0
@@ -98,15 +93,24 @@ class Engine:
         self._forget(i, fd, ending)
         heapq.heappush(self._dial, (time.monotonic() + away_s, i))
 
-    def event(self, fd: int, event: int) -> None:
+    def handle(self, events: list[Event]) -> list[int]:
+        """What has happened at the sockets; gives the descriptors that are none of them."""
+        said, others = self._ears.hear(events)
+        for fd, data in said:
+            self._take(self._of_fd[fd], fd, data)
+        return [fd for fd, event in others if not self._happened(fd, event)]
+
+    def _happened(self, fd: int, event: int) -> bool:
+        """False when no terminal has that descriptor."""
         i = self._of_fd[fd]
         if i < 0:
-            return
+            return False
         if event & select.EPOLLOUT and not self._flush(fd):
-            return
+            return True
         if event & ~select.EPOLLOUT:
             while self._read(i, fd) and event & select.EPOLLRDHUP:
                 pass
+        return True
 
     def _connect(self, i: int) -> None:
         receive_bytes = SLOW_RECEIVE_BYTES if i in self._links.slow else 0
@@ -121,27 +125,24 @@ class Engine:
 
         The epoll tells each arrival once. So a read takes all there is, and is asked again at the end of a stream.
         """
-        try:
-            size = os.readv(fd, self._into)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            self._end(i, fd, 0, error.strerror or "error")
-            return False
-        if not size:
+        data = self._ears.read(fd)
+        if not isinstance(data, OSError):
+            return self._take(i, fd, data)
+        if not isinstance(data, BlockingIOError):
+            self._end(i, fd, 0, data.strerror or "error")
+        return False
+
+    def _take(self, i: int, fd: int, data: bytes) -> bool:
+        if not data:
             self._end(i, fd, 0, "end of stream")
             return False
-        if self._phase[i] == OPEN and fd not in self._rest:
-            for frame, known in self._alike.get(size, ()):
-                if self._came.startswith(frame):
-                    self._send(fd, self._crew.told(i, known, time.monotonic()))
-                    return True
-        data = self._rest.pop(fd, b"") + self._came[:size]
+        more = len(data) == READ_BYTES
+        data = self._rest.pop(fd, b"") + data
         if self._phase[i] == UPGRADING:
             self._upgraded(i, fd, data)
         else:
             self._frames(i, fd, data)
-        if size == READ_BYTES and self._of_fd[fd] == i:
+        if more and self._of_fd[fd] == i:
             return self._read(i, fd)
         return self._of_fd[fd] == i
 
@@ -161,8 +162,8 @@ class Engine:
         now_s = time.monotonic()
         try:
             found, rest = wire.frames(data)
-            if len(found) == 1 and not rest:
-                self._learn(data, found[0][1])
+            if len(found) == 1 and not rest and (alike := self._crew.known(found[0][1])) is not None:
+                self._ears.learn(data, alike)
             if rest:
                 self._rest[fd] = rest
             reply = b""
@@ -187,12 +188,6 @@ class Engine:
             self._links.connected(self, i, now_s)
             return
         self._send(fd, reply)
-
-    def _learn(self, frame: bytes, payload: bytes) -> None:
-        known, alike = self._crew.known(payload), self._alike.setdefault(len(frame), [])
-        if known is not None:
-            alike.insert(0, (frame, known))
-            del alike[ALIKE_MAX:]
 
     def _send(self, fd: int, data: bytes) -> None:
         if not data:

@@ -16,7 +16,6 @@ from fusioncmd import limits, terminal
 from fusioncmd.messages import Order
 from fusioncmd.trust import seals
 from fusioncmd.trust.refusals import Untrusted
-from loadtest.swarm.behaviour import Behaviour
 from loadtest.swarm.record import Deeds, Record
 from loadtest.swarm.wire import masked
 
@@ -29,7 +28,6 @@ class Held:
     deeds: Deeds
     received: bytes
     answers: list[bytes]
-    at_once: bytes  # by terminal: which answer a device gives that answers by itself
     shown_s: array[float]  # by terminal, on the monotonic clock; 0: not yet
     confirmed_s: array[float]
 
@@ -66,9 +64,8 @@ class Orders:
         deeds = self._record.deeds[order.id] = Deeds(verified.body)
         received = self.frame(terminal.Received(order.id))
         answers = [self.frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
-        at_once = bytes(Behaviour.at_once(number, len(answers)) for number in self._numbers) if answers else b""
         times = (array("d", bytes(8 * len(self._numbers))) for _ in range(2))
-        held = self.by_id[order.id] = Held(order, deeds, received, answers, at_once, *times)
+        held = self.by_id[order.id] = Held(order, deeds, received, answers, *times)
         return held
 
     def held_by(self, number: int) -> list[bytes]:
