@@ -64,6 +64,10 @@ class Path:
         """True when `other` is this place or lies below it."""
         return other.code.startswith(self.code)
 
+    def covers_code(self, code: str) -> bool:
+        """The same of a place's code, which is one."""
+        return code.startswith(self.code)
+
     def __str__(self) -> str:
         return self.code
 

@@ -12,9 +12,10 @@ import pytest
 
 from fusioncmd import limits
 from gateways.responder.hearing import SHORT_BYTES, Event, Hearing, Said, arrived, more
+from gateways.responder.phases import OPEN, OPENING, SERVING, SHAKEN
 from gateways.responder.reader import FrameReader
 
-NOW_S, USUAL = 77, 5
+NOW_S = 77
 RST = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
 
 
@@ -31,16 +32,23 @@ def a_text(size: int) -> bytes:
 
 
 class Ears:
-    """A hearing of one connection, which is in the usual phase."""
+    """A hearing of one connection, which is open."""
 
     def __init__(self, fd: int) -> None:
         self.fd, self.reader, self.phases = fd, FrameReader(), bytearray(fd + 1)
-        self.phases[fd] = USUAL
+        self.phases[fd] = OPEN
         self.heard_s = array("I", bytes(4 * (fd + 1)))
-        self._hearing = Hearing(self.phases, USUAL, self.heard_s, self.reader)
+        self._hearing = Hearing(self.phases, self.heard_s, self.reader)
 
     def hear(self, event: int = select.EPOLLIN) -> tuple[list[Said], list[Event]]:
-        return self._hearing.hear([(self.fd, event)], NOW_S)
+        said, early, others = self._hearing.hear([(self.fd, event)], NOW_S)
+        assert early == []
+        return said, others
+
+    def hear_early(self) -> list[Said]:
+        said, early, others = self._hearing.hear([(self.fd, select.EPOLLIN)], NOW_S)
+        assert (said, others) == ([], [])
+        return early
 
 
 @pytest.mark.parametrize("size", [1, SHORT_BYTES - 1, SHORT_BYTES, SHORT_BYTES + 1, limits.READ_BYTES])
@@ -92,14 +100,26 @@ def test_nothing_is_read_of_one_in_another_phase_or_midway_in_a_frame(
     ours, theirs = pair
     theirs.sendall(b"a word")
     ears, fd = Ears(ours.fileno()), ours.fileno()
-    ears.phases[fd] = USUAL + 1
+    ears.phases[fd] = SERVING
     assert ears.hear() == ([], [(fd, select.EPOLLIN)])
-    ears.phases[fd] = USUAL
+    ears.phases[fd] = OPEN
     ears.reader.feed(fd, b"\x82")
     assert ears.hear() == ([], [(fd, select.EPOLLIN)])
     ears.reader.forget(fd)
     ears.reader.feed(fd + 1, b"\x82")  # another one is midway
     assert ears.hear() == ([(fd, b"a word")], [])
+
+
+@pytest.mark.parametrize("phase", [OPENING, SHAKEN])
+def test_on_the_way_to_be_open_all_is_read_and_does_not_count_as_heard(
+    pair: tuple[socket.socket, socket.socket], phase: int
+) -> None:
+    ours, theirs = pair
+    theirs.sendall(bytes(3 * SHORT_BYTES))
+    ears, fd = Ears(ours.fileno()), ours.fileno()
+    ears.phases[fd] = phase
+    assert ears.hear_early() == [(fd, bytes(3 * SHORT_BYTES))]
+    assert ears.heard_s[fd] == 0
 
 
 def test_an_event_with_nothing_behind_it_is_left_to_others(pair: tuple[socket.socket, socket.socket]) -> None:

@@ -32,7 +32,7 @@ def admit(said: terminal.FromTerminal, key: bytes, serves: Path, now_s: float, l
         return Denial(Close.EXPIRED_TICKET, problem.en)
     except BadTicket as problem:
         return Denial(Close.BAD_TICKET, problem.en)
-    if not serves.covers(Path(ticket.village)):
+    if not serves.covers_code(ticket.village):
         return Denial(Close.WRONG_GATEWAY, f"this gateway serves {serves}")
     if (why := lost.judge(ticket)) is not None:
         return Denial(why, "this device was revoked" if why is Close.LOST_DEVICE else "the ticket has to be renewed")

@@ -24,6 +24,7 @@ from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox
 from gateways.responder.pages import NO_PAGES, Pages
 from gateways.responder.peers import Peers
+from gateways.responder.phases import CLOSING, FREE, OPEN, OPENING, SERVING, SHAKEN
 from gateways.responder.reader import FrameReader
 from gateways.responder.rota import PARTS, Rota
 from gateways.responder.rounds import Rounds
@@ -33,27 +34,23 @@ from gateways.responder.strikes import Unproven
 
 log = structlog.get_logger("engine")
 
-# SHAKEN: the WebSocket is open, but nobody has said hello. SERVING: an HTTP answer is on its way.
-FREE, CLOSING, SERVING, OPENING, SHAKEN, OPEN = range(6)
 EVENTS_PER_ROUND = 512
 LINGER_S = 2  # a closed connection is read until its end, so that the close frame is not lost to a reset
-
-Clock = Callable[[], float]
 
 
 class Engine:
     """`listener` is bound, and listens from `start` on; `clock` gives seconds that never go back."""
 
     def __init__(
-        self, listener: socket.socket, descriptors_max: int, clock: Clock | None = None, peers: Peers | None = None,
-        pages: Pages = NO_PAGES,
+        self, listener: socket.socket, descriptors_max: int, clock: Callable[[], float] | None = None,
+        peers: Peers | None = None, pages: Pages = NO_PAGES,
     ) -> None:  # fmt: skip
         self._top = 0  # no connection has this descriptor or a higher one
         self._phase = bytearray(descriptors_max)
         self._unproven = Unproven()  # descriptors in any phase but OPEN
         self.heard_s = array("I", bytes(4 * descriptors_max))
         self._reader = FrameReader()
-        self._hearing = Hearing(self._phase, OPEN, self.heard_s, self._reader)
+        self._hearing = Hearing(self._phase, self.heard_s, self._reader)
         self._epoll = select.epoll()
         self._outbox = Outbox(self._epoll, self.drop)
         self.send, self.send_each = self._outbox.send, self._outbox.send_each
@@ -169,11 +166,13 @@ class Engine:
         """Handle what has happened; how much that was."""
         self.now_s = int(self._clock())
         events = self._epoll.poll(0, EVENTS_PER_ROUND)
-        said, unusual = self._hearing.hear(events, self.now_s)
+        said, early, others = self._hearing.hear(events, self.now_s)
         for fd, data in self.sessions.glance(said):
             if self._phase[fd] == OPEN:  # and was not ended by one before it
                 self._take(fd, data if len(data) < SHORT_BYTES else more(fd, data))
-        came = sum(self._handle(fd, event) for fd, event in unusual)
+        for fd, data in early:
+            self._take(fd, data)
+        came = sum(self._handle(fd, event) for fd, event in others)
         self.sessions.turn()
         return len(events) + came
 
@@ -209,7 +208,7 @@ class Engine:
             self._take(fd, data)
 
     def _take(self, fd: int, data: bytes) -> None:
-        """Handle what came; nothing is the end."""
+        """Handle what came, unless it was told to go meanwhile; nothing is the end."""
         if not data:
             self.drop(fd)
         elif self._phase[fd] >= SHAKEN:

@@ -39,6 +39,8 @@ from gateways.responder.seats import Seats
 from gateways.responder.shortcuts import Shortcuts
 from gateways.responder.subscriptions import SubscriptionBox
 
+BEFORE_HELLO = (terminal.Enrol, terminal.Renew)  # may come instead
+
 
 class Gateway:
     """`clock` gives seconds since 1970. Implements `sessions.Sessions`."""
@@ -116,7 +118,7 @@ class Gateway:
         except BadMessage as problem:
             self._engine.close(fd, Close.BAD_FRAME, problem.en)
             return False
-        if number < 0 and not isinstance(said, terminal.Enrol | terminal.Renew):
+        if number < 0 and not isinstance(said, BEFORE_HELLO):
             return self._hello(fd, said)
         match said:
             case terminal.Received() | terminal.Answer():

@@ -10,6 +10,7 @@ import select
 from array import array
 
 from fusioncmd import limits
+from gateways.responder.phases import OPEN, OPENING
 from gateways.responder.reader import FrameReader
 
 SHORT_BYTES = 133  # what thousands say alike is shorter
@@ -18,30 +19,37 @@ Said = tuple[int, bytes]  # descriptor, what came from there
 
 
 class Hearing:
-    """Listens to those in the phase `usual`; `heard_s` is when each was heard last."""
+    """`phases` and `heard_s`, when each was heard last, are by descriptor."""
 
-    def __init__(self, phases: bytearray, usual: int, heard_s: array[int], reader: FrameReader) -> None:
-        self._phases, self._usual, self._heard_s, self._reader = phases, usual, heard_s, reader
+    def __init__(self, phases: bytearray, heard_s: array[int], reader: FrameReader) -> None:
+        self._phases, self._heard_s, self._reader = phases, heard_s, reader
 
-    def hear(self, events: list[Event], now_s: int) -> tuple[list[Said], list[Event]]:
-        """What was said by those who are midway in nothing, at most SHORT_BYTES of it, which is nearly all that ever
-        happens; and the events that are something else. A tight loop, with one call for a terminal."""
+    def hear(self, events: list[Event], now_s: int) -> tuple[list[Said], list[Said], list[Event]]:
+        """What was said by those who are open, at most SHORT_BYTES of it: nearly all that ever happens. What was
+        said on the way there. And the events that are something else, or of somebody midway in a frame.
+
+        A tight loop, with one call for a connection: what is handled between two system calls finds cold caches.
+        """
         said: list[Said] = []
+        early: list[Said] = []
         others: list[Event] = []
-        phases, usual, heard_s, read = self._phases, self._usual, self._heard_s, os.read
+        phases, heard_s, read, long = self._phases, self._heard_s, os.read, limits.READ_BYTES
         arrival, busy, is_between = select.EPOLLIN, self._reader.busy, self._reader.is_between
         for both in events:
             fd, event = both
-            if event != arrival or phases[fd] != usual or (busy and not is_between(fd)):
+            phase = phases[fd]
+            if event != arrival or phase < OPENING or (busy and not is_between(fd)):
                 others.append(both)
                 continue
             try:
-                said.append((fd, read(fd, SHORT_BYTES)))
+                if phase == OPEN:
+                    said.append((fd, read(fd, SHORT_BYTES)))
+                    heard_s[fd] = now_s
+                else:
+                    early.append((fd, read(fd, long)))
             except OSError:  # nothing after all, or a reset: as it is told to whoever asks again
                 others.append(both)
-                continue
-            heard_s[fd] = now_s
-        return said, others
+        return said, early, others
 
 
 def arrived(fd: int) -> bytes | None:

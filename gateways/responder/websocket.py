@@ -6,15 +6,16 @@ What is unusual (control frames, fragments, text) is recognised and left to wspr
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
+import re
+from binascii import b2a_base64
 from hashlib import sha1
 
 from fusioncmd import limits
 from fusioncmd.errors import BadMessage
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-KEY_BYTES = 24  # 16 in base 64
+KEY_BYTES = 24
+_is_key = re.compile(rb"[A-Za-z0-9+/]{22}==").fullmatch  # 16 bytes in base 64
 HANDSHAKES_MAX = 256  # shed: what is not kept is judged each time
 BINARY_FINAL = 0x82
 _KEY_FIELD = b"\r\nSec-WebSocket-Key: "
@@ -53,10 +54,10 @@ def accept(request: bytes, path: str) -> bytes:
         raise Refusal("426 Upgrade Required", "This is a WebSocket.", "Upgrade: websocket\r\n")
     if fields.get("sec-websocket-version") != "13":
         raise Refusal("426 Upgrade Required", "Only version 13 is spoken.", "Sec-WebSocket-Version: 13\r\n")
-    key = fields.get("sec-websocket-key", "")
+    key = fields.get("sec-websocket-key", "").encode("latin-1")
     if not _is_key(key):
         raise Refusal("400 Bad Request", "Sec-WebSocket-Key is not 16 bytes in base 64.")
-    return _switched(key.encode())
+    return _switched(key)
 
 
 class Handshakes:
@@ -81,7 +82,7 @@ class Handshakes:
 
 
 def _switched(key: bytes) -> bytes:
-    proof = b64encode(sha1(key + GUID).digest())
+    proof = b2a_base64(sha1(key + GUID).digest(), newline=False)
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         + proof
@@ -165,10 +166,3 @@ def short(data: bytes, start: int) -> tuple[bytes, int] | None:
         return None
     stream = int.from_bytes(data[start + 2 : body], "little") * SPREAD[size] & CUT[size]
     return (int.from_bytes(data[body:end], "little") ^ stream).to_bytes(size, "little"), end
-
-
-def _is_key(key: str | bytes) -> bool:
-    try:
-        return len(key) == KEY_BYTES and len(b64decode(key, validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False
