@@ -120,6 +120,7 @@ def test_the_same_order_in_other_bytes_is_written_down() -> None:
     said(swarm, 0, deliver())
     said(swarm, 1, deliver(text="Something else."))
     assert sum(swarm.record.differing.values()) == 1
+    assert said(swarm, 0, deliver(text="Something else.")) == [terminal.Received(make_id(1))]  # shown it, and answered
 
 
 def test_people_touch_when_their_time_comes_connected_or_not() -> None:

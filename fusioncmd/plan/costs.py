@@ -50,7 +50,7 @@ class Cost:
 
 # --- CPU
 CONNECT = Cost(
-    112,
+    88,
     "µs",
     "measured",
     "gateway: handshake, ticket, welcome",
@@ -59,7 +59,7 @@ CONNECT = Cost(
     "gateway CPU per connect",
 )
 CALL = Cost(
-    45,
+    35,
     "µs",
     "measured",
     "gateway: delivery, answer, confirmation",

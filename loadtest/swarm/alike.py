@@ -19,10 +19,10 @@ class Alike:
         self.replies, self.reply_of, self._write = replies, reply_of, write
         self.came_to: list[list[int]] = [[] for _ in replies]
 
-    def comes(self, i: int) -> bytes:
-        """It comes to terminal `i`: what that says."""
+    def told(self, i: int, now_s: float) -> bytes:
+        """It comes to terminal `i` alone: what that says."""
         which = self.reply_of[i]
-        self.came_to[which].append(i)
+        self._write(which, [i], now_s)
         return self.replies[which]
 
     def write_down(self, now_s: float) -> None:

@@ -81,7 +81,7 @@ class Crew:
     def said(self, i: int, payload: bytes, now_s: float) -> bytes:
         """What terminal `i` sends when it hears `payload`."""
         known = self._known.get(payload)
-        return self._decoded(i, payload, now_s) if known is None else self._told(i, known, now_s)
+        return self._decoded(i, payload, now_s) if known is None else known.told(i, now_s)
 
     def known(self, payload: bytes) -> Alike | None:
         """For what is the same for everyone, an order or a confirmation."""
@@ -145,11 +145,11 @@ class Crew:
                 return self._unconfirmed(i)
             case terminal.Deliver(sealed):
                 known = self._known[payload] = self._order(self._orders.learn(sealed))
-                return self._told(i, known, now_s)
+                return known.told(i, now_s)
             case terminal.Counted(order, answer):
                 if (held := self._orders.by_id.get(order)) is not None:
                     known = self._known[payload] = self._alike((b"",), partial(self._confirmed, held, answer))
-                    self._told(i, known, now_s)
+                    known.told(i, now_s)
                 else:
                     self._record.unasked["counted"] += 1
             case terminal.Stored(_, report):
@@ -164,19 +164,19 @@ class Crew:
                     self._later(now_s + self._rng.uniform(*SEND_AGAIN_S), i, Touching(None, again=report))
         return b""
 
-    def _told(self, i: int, known: Alike, now_s: float) -> bytes:
-        reply = known.comes(i)
-        known.write_down(now_s)
-        return reply
-
     def _order(self, learnt: Held | Unbelieved) -> Alike:
         if isinstance(learnt, Unbelieved):
             return self._alike((learnt.distrust,), partial(self._unbelieved, learnt.why))
-        if not self._at_once or not learnt.answers:
-            return self._alike((learnt.received,), partial(self._new_to if self._at_once else self._shown, learnt))
+        if learnt.alike is None:
+            learnt.alike = self._held(learnt)
+        return learnt.alike
+
+    def _held(self, held: Held) -> Alike:
+        if not self._at_once or not held.answers:
+            return self._alike((held.received,), partial(self._new_to if self._at_once else self._shown, held))
         # A device that answers by itself says `received` only when it is shown the order again.
-        answer_of = bytearray(Behaviour.at_once(number, len(learnt.answers)) for number in self.numbers)
-        return Alike((*learnt.answers, learnt.received), answer_of, partial(self._answered_at_once, learnt, answer_of))
+        answer_of = bytearray(Behaviour.at_once(number, len(held.answers)) for number in self.numbers)
+        return Alike((*held.answers, held.received), answer_of, partial(self._answered, held, answer_of))
 
     def _alike(self, replies: tuple[bytes], write: Write) -> Alike:
         """Everyone says the same."""
@@ -191,17 +191,15 @@ class Crew:
             confirmed_s[i] = now_s
         held.deeds.new_confirmed[answer] += [self.numbers[i] for i in terminals]
 
-    def _answered_at_once(
-        self, held: Held, answer_of: bytearray, answer: int, terminals: list[int], now_s: float
-    ) -> None:
+    def _answered(self, held: Held, answer_of: bytearray, answer: int, terminals: list[int], now_s: float) -> None:
         new = self._new_to(held, answer, terminals, now_s)
         for i in new:
             answer_of[i] = len(held.answers)
         if new:
             held.deeds.new_given[answer] += [self.numbers[i] for i in new]
 
-    def _shown(self, held: Held, _: int, terminals: list[int], now_s: float) -> None:
-        for i in self._new_to(held, _, terminals, now_s):
+    def _shown(self, held: Held, which: int, terminals: list[int], now_s: float) -> None:
+        for i in self._new_to(held, which, terminals, now_s):
             plan = self._behaviour.plan(self._seed, self.numbers[i], held.order.id, len(held.answers))
             for touch in plan.touches:
                 self._later(now_s + touch.after_s, i, Touching(held, touch.answer))

@@ -16,6 +16,7 @@ from fusioncmd import limits, terminal
 from fusioncmd.messages import Order
 from fusioncmd.trust import seals
 from fusioncmd.trust.refusals import Untrusted
+from loadtest.swarm.alike import Alike
 from loadtest.swarm.record import Deeds, Record
 from loadtest.swarm.wire import masked
 
@@ -30,6 +31,7 @@ class Held:
     answers: list[bytes]
     shown_s: array[float]  # by terminal, on the monotonic clock; 0: not yet
     confirmed_s: array[float]
+    alike: Alike | None = None  # as everyone gets it, also where its bytes are not the same
 
 
 class Unbelieved(NamedTuple):
@@ -64,8 +66,8 @@ class Orders:
         deeds = self._record.deeds[order.id] = Deeds(verified.body)
         received = self.frame(terminal.Received(order.id))
         answers = [self.frame(terminal.Answer(order.id, k)) for k in range(len(order.answers))]
-        times = (array("d", bytes(8 * len(self._numbers))) for _ in range(2))
-        held = self.by_id[order.id] = Held(order, deeds, received, answers, *times)
+        shown_s, confirmed_s = (array("d", bytes(8 * len(self._numbers))) for _ in range(2))
+        held = self.by_id[order.id] = Held(order, deeds, received, answers, shown_s, confirmed_s)
         return held
 
     def held_by(self, number: int) -> list[bytes]:
