@@ -9,7 +9,7 @@ import pytest
 
 from fusioncmd import limits
 from loadtest.swarm import wire
-from tests.terminals import ALIVE, ANSWER, COUNTED, RECEIVED, REFUSED, World, a_world, delivery
+from tests.terminals import ALIVE, ANSWER, COUNTED, RECEIVED, REFUSED, Closed, World, a_world, delivery
 from tests.worlds import make_order
 
 
@@ -85,3 +85,15 @@ async def test_known_bytes_inside_another_frame_say_nothing(world: World) -> Non
     assert await other.hear() == [ALIVE]
     await world.settled()
     assert list((await world.marks(order)).answers[0]) == [1]
+
+
+async def test_a_known_frame_and_the_first_byte_of_the_next_are_not_one(world: World) -> None:
+    order = await world.issue(make_order(1), 1, 2)
+    honest, other = await world.enter(1, order), await world.enter(2, order)
+    honest.say(ANSWER, order.id, 0)
+    assert await honest.hear() == [COUNTED, order.id, 0]
+    other.raw(wire.masked(msgpack.packb([ANSWER, order.id, 0]), b"mask") + b"\0")
+    assert await other.hear() == [COUNTED, order.id, 0]
+    other.raw(b"\x80\xfe\x01\0\0")  # with the zero a fragment that continues nothing (RFC 6455, 5.4)
+    with pytest.raises(Closed):
+        await other.hear()
