@@ -65,7 +65,7 @@ class Path:
         return other.code.startswith(self.code)
 
     def covers_code(self, code: str) -> bool:
-        """The same of a place's code, which is one."""
+        """The same, of a code that is known to be a place's: thousands connect at once."""
         return code.startswith(self.code)
 
     def __str__(self) -> str:
