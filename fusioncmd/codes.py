@@ -62,7 +62,7 @@ class Path:
 
     def covers(self, other: Path) -> bool:
         """True when `other` is this place or lies below it."""
-        return other.code.startswith(self.code)
+        return self.covers_code(other.code)
 
     def covers_code(self, code: str) -> bool:
         """The same, of a code that is known to be a place's: thousands connect at once."""

@@ -111,3 +111,14 @@ def test_no_more_than_a_round_is_read_and_no_more_than_some_are_known(
         gateways[n].sendall(FRAME[:-1] + bytes([n]))
     assert terminals.hear()[0] == [(terminals.fds[0], FRAME[:-1] + b"\0")]  # the oldest is known no more
     assert terminals.sent == [(terminals.fds[1], b"yes")]
+
+
+def test_what_many_learn_in_one_turn_pushes_nothing_out(both: tuple[Terminals, list[socket.socket]]) -> None:
+    terminals, gateways = both
+    before, new = terminals.alike(b"yes"), terminals.alike(b"no")
+    terminals.ears.learn(FRAME, before)
+    for _ in range(ALIKE_MAX + 1):
+        terminals.ears.learn(FRAME[::-1], new)
+    gateways[0].sendall(FRAME)
+    terminals.hear()
+    assert terminals.sent == [(terminals.fds[0], b"yes")]
