@@ -1,28 +1,31 @@
 """`python -m loadtest cluster`: of three NATS servers the leader is killed or paused under load, and nothing is lost.
 
 A tier on a cluster of three, each stream on all of them. Each round is a call-down during which the server that leads
-the receipts, or in every third round the cluster, is killed (SIGKILL) or stands still (SIGSTOP, later SIGCONT). How
-long nobody can write is measured from then until the next store that began after it is acknowledged. At the end every
-answer that was confirmed to a terminal must be in the ledger, once, and in the stream; and so must every store that was
-acknowledged.
+the receipts, or in every third round the cluster, is killed (SIGKILL) or stands still (SIGSTOP, later SIGCONT), shortly
+before the order or after it. How long nobody can write is measured from then until the next store that began after it
+is acknowledged; and nobody can read, until a tail has that store. At the end every answer that was confirmed to a
+terminal must be in the ledger, once, and in the stream; and so must every store that was acknowledged.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from pyroaring import BitMap
 
 from fusioncmd import divisions, subjects
-from fusioncmd.bus.port import RECEIPT, Bus
+from fusioncmd.bus.port import RECEIPT, Bus, Stored
 from fusioncmd.cli.bus_way import make_users
 from fusioncmd.errors import Unavailable
 from fusioncmd.messages import ANSWERED, Receipts, Selector, decode, encode
 from loadtest import harness, measure
+from loadtest.checker import Verdict
 from loadtest.cluster_servers import META, Servers, serving
 from loadtest.durable import watched
 from loadtest.harness import Running
@@ -32,6 +35,8 @@ from loadtest.swarm.fleet import Fleet, launched
 from loadtest.swarm.record import Record
 
 WRITES_AGAIN_S_MAX = 20.0
+READS_AGAIN_S_MAX = 20.0
+COUNTED_S_MAX = 30.0
 WAIT_S_MAX = 60.0
 PAUSE_S_MIN = 12.0  # longer than an election: another leads when it comes to
 PROBE_EVERY_S = 0.05
@@ -41,37 +46,60 @@ PROBER = "played-0"
 
 @dataclass
 class Prober:
-    """Stores again and again, as a gateway does, and remembers what was acknowledged."""
+    """Stores again and again, as a gateway does, and reads, as the node does; remembers what was acknowledged."""
 
     bus: Bus
     acknowledged: set[int] = field(default_factory=set)  # stream sequences
     last_begun_s: float = 0.0  # of the latest store that was acknowledged
+    last: int = 0  # its sequence
+    read: int = 0  # the sequence read last
 
-    async def run(self) -> None:
+    @contextlib.asynccontextmanager
+    async def probing(self, reads_on: Bus) -> AsyncIterator[None]:
+        """While the block runs."""
+        tail = await reads_on.tail(RECEIPT, self.fold, from_seq=(await reads_on.edge(RECEIPT)).last + 1)
+        storing = asyncio.create_task(self._store())
+        try:
+            yield
+        finally:
+            storing.cancel()
+            await tail.stop()
+
+    async def _store(self) -> None:
         data = encode(Receipts(PROBER, ()))
         while True:
             begun_s = time.monotonic()
             try:
-                self.acknowledged.add(await self.bus.store(subjects.receipt(PROBER), data))
+                self.last = await self.bus.store(subjects.receipt(PROBER), data)
+                self.acknowledged.add(self.last)
                 self.last_begun_s = begun_s
             except Unavailable:
                 pass  # that is what is measured
             await asyncio.sleep(PROBE_EVERY_S)
 
-    async def writes_again(self, after_s: float) -> float:
-        """Seconds from `after_s` until a store is acknowledged that began after it; WAIT_S_MAX when none is."""
-        while time.monotonic() < after_s + WAIT_S_MAX:
-            if self.last_begun_s > after_s:
-                return time.monotonic() - after_s
-            await asyncio.sleep(0.01)
-        return WAIT_S_MAX
+    def fold(self, stored: Stored) -> None:
+        self.read = stored.seq
+
+    async def goes_on(self, after_s: float) -> tuple[float, float]:
+        """Seconds from `after_s` until a store is acknowledged that began after it, and until that is read; WAIT_S_MAX
+        when it never is."""
+        written_s = await _until(lambda: self.last_begun_s > after_s, after_s)
+        wanted = self.last
+        return written_s, await _until(lambda: self.read >= wanted, after_s)
+
+
+async def _until(holds: Callable[[], bool], after_s: float) -> float:
+    while not holds() and time.monotonic() < after_s + WAIT_S_MAX:
+        await asyncio.sleep(0.01)
+    return min(time.monotonic() - after_s, WAIT_S_MAX)
 
 
 class Rounds:
     def __init__(self, tier: Running, servers: Servers, fleet: Fleet, prober: Prober, campaign: Campaign) -> None:
         self._tier, self._servers, self._fleet, self._prober = tier, servers, fleet, prober
         self.campaign = campaign
-        self.gaps_s: list[float] = []
+        self.written_s: list[float] = []
+        self.read_s: list[float] = []
         self.failures: list[str] = []
 
     async def undisturbed(self, terminals: int) -> float:
@@ -84,24 +112,40 @@ class Rounds:
 
     async def round(self, number: int, rng: Random, terminals: int) -> None:
         led = META if number % 3 == 0 else RECEIPT.name
-        victim, killed, after_s = await self._servers.leader(led), rng.random() < 0.5, rng.uniform(0.0, 1.0)
+        victim, killed, after_s = await self._servers.leader(led), rng.random() < 0.5, rng.uniform(-1.0, 1.0)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._call(terminals))
-            await asyncio.sleep(after_s)
+            group.create_task(self._call(terminals, max(0.0, -after_s)))
+            await asyncio.sleep(max(0.0, after_s))
             (self._servers.kill if killed else self._servers.pause)(victim)
-            gap_s = await self._prober.writes_again(struck_s := time.monotonic())
+            written_s, read_s = await self._prober.goes_on(struck_s := time.monotonic())
             if killed:
                 self._servers.start(victim)
             else:
                 await asyncio.sleep(max(0.0, struck_s + PAUSE_S_MIN - time.monotonic()))
                 self._servers.resume(victim)
             await self._servers.until_whole()
-        self.gaps_s.append(gap_s)
-        note(f"round {number}: leader of {led} {'killed' if killed else 'paused'}; written again after {gap_s:.1f} s")
-        if gap_s > WRITES_AGAIN_S_MAX:
-            self.failures.append(f"Round {number}: nobody could write for {gap_s:.1f} s.")
+        self.written_s.append(written_s)
+        self.read_s.append(read_s)
+        struck = f"leader of {led} {'killed' if killed else 'paused'}"
+        note(f"round {number}: {struck}; written again after {written_s:.1f} s, read after {read_s:.1f} s")
+        if written_s > WRITES_AGAIN_S_MAX:
+            self.failures.append(f"Round {number}: nobody could write for {written_s:.1f} s.")
+        if read_s > READS_AGAIN_S_MAX:
+            self.failures.append(f"Round {number}: nothing was read for {read_s:.1f} s.")
 
-    async def _call(self, terminals: int) -> None:
+    async def verdict(self, record: Record, connected: BitMap) -> tuple[Verdict, float]:
+        """Of what the node tells, and how long it took to tell all that was confirmed: the server that was struck may
+        have been the one by which it reads."""
+        began_s = time.monotonic()
+        while True:
+            verdict = await self.campaign.verdict(record, connected)
+            took_s = time.monotonic() - began_s
+            if verdict.clean or took_s > COUNTED_S_MAX:
+                return verdict, took_s
+            await asyncio.sleep(0.1)
+
+    async def _call(self, terminals: int, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
         issued = await self.campaign.issue(
             text=f"Call-down {len(self.campaign.orders) + 1}",
             answers=("here", "on the way", "need help"),
@@ -154,21 +198,19 @@ async def run(given: argparse.Namespace) -> Result:
                 rounds = Rounds(tier, servers, fleet, prober, Campaign(tier.commander, people))
                 await servers.until_whole()
                 result.add("answers on disk, undisturbed", await rounds.undisturbed(len(tickets)), "a second")
-                probing = asyncio.create_task(prober.run())
-                try:
+                async with prober.probing(tier.bus):
                     for number in range(1, given.rounds + 1):
                         await rounds.round(number, rng, len(tickets))
-                finally:
-                    probing.cancel()
                 record = await fleet.record()
-                result.verdict = await rounds.campaign.verdict(record, BitMap(number for number, _ in tickets))
+                result.verdict, counted_s = await rounds.verdict(record, BitMap(number for number, _ in tickets))
                 result.failures += rounds.failures + await missing(tier.bus, record, prober)
-    gaps = sorted(rounds.gaps_s)
-    result.add("rounds", len(gaps))
+    result.add("rounds", len(rounds.written_s))
     result.add("answers confirmed", sum(len(c) for d in record.deeds.values() for c in d.confirmed))
     result.add("stores acknowledged beside", len(prober.acknowledged))
-    result.add("written again after: median", gaps[len(gaps) // 2], "s")
-    result.add("written again after: longest", gaps[-1], "s")
+    for what, gaps_s in (("written", sorted(rounds.written_s)), ("read", sorted(rounds.read_s))):
+        result.add(f"{what} again after: median", gaps_s[len(gaps_s) // 2], "s")
+        result.add(f"{what} again after: longest", gaps_s[-1], "s")
+    result.add("counted by the node after the last round", counted_s, "s")
     result.add("connections lost", sum(record.closes.values()))
     result.add("took", time.monotonic() - began_s, "s")
     return result

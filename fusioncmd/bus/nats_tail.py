@@ -13,10 +13,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import api as js
-from nats.js.errors import NotFoundError
 from nats.js.manager import JetStreamManager
 
-from fusioncmd.bus import sequence
 from fusioncmd.bus.port import Handler, Stored, StreamSpec
 from fusioncmd.bus.sequence import Sequence
 
@@ -24,6 +22,7 @@ log = structlog.get_logger("bus")
 
 RETRY_S = 0.5
 NEW_LOOKS = 4
+FORGET_S_MAX = 1.0
 
 
 class NatsTail:
@@ -79,7 +78,6 @@ class NatsTail:
 
         inbox = self._nc.new_inbox()
         subscription = await self._nc.subscribe(inbox, cb=deliver)
-        jsm = self._jsm
         name = ""
         try:
             if generation > 1 and await self._is_new():
@@ -91,24 +89,30 @@ class NatsTail:
             self._config.deliver_subject = inbox
             self._config.name = self._name or f"tail-{inbox.rpartition('.')[2]}"
             if self._name:  # the one before may be there still, at another place of the stream
-                with contextlib.suppress(NotFoundError):
-                    await jsm.delete_consumer(self._stream.name, self._name)
+                await self._forget(self._name)
             self._at.begin(loop.time())
-            made = await jsm.add_consumer(self._stream.name, self._config)
+            made = await self._jsm.add_consumer(self._stream.name, self._config)
             name = made.name
             if not made.num_pending:
                 self._whole.set()
-            while not self._at.silent(loop.time()):
+            while (left_s := self._at.silent_in_s(loop.time())) > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._broken.wait(), sequence.SILENCE_S_MAX / 2)
+                    await asyncio.wait_for(self._broken.wait(), left_s)
                     break
             if not self._stopping:
                 log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
-                if name and self._nc.is_connected:
-                    await jsm.delete_consumer(self._stream.name, name)
+            if name and self._nc.is_connected and (self._stopping or not self._name):
+                await self._forget(name)
+
+    async def _forget(self, name: str) -> None:
+        """Waited for briefly: a server that stands still never says that the consumer is gone. One that nobody reads
+        ends by itself."""
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            async with asyncio.timeout(FORGET_S_MAX):
+                await self._jsm.delete_consumer(self._stream.name, name)
 
     async def _is_new(self) -> bool:
         """The stream ends before what was handled. Asked again: a cluster's new leader may have to catch up first."""

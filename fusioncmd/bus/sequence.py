@@ -39,5 +39,6 @@ class Sequence:
         self.heard_s = now_s
         return last_consumer_seq == self.delivered
 
-    def silent(self, now_s: float) -> bool:
-        return now_s - self.heard_s > SILENCE_S_MAX
+    def silent_in_s(self, now_s: float) -> float:
+        """How long it may still hear nothing; below 0: for too long already."""
+        return self.heard_s + SILENCE_S_MAX - now_s
