@@ -15,7 +15,6 @@ from pyroaring import BitMap
 from fusioncmd import limits
 from gateways.responder.confirmations import Confirmations
 from gateways.responder.neighbours import Neighbours
-from gateways.responder.pace import FEW, MANY, SHORT_S, SILENCE_S, WAIT_S_MAX, Pace
 from tests.terminals import ANSWER, COUNTED, World, a_world, delivery
 from tests.worlds import make_id, make_order
 
@@ -132,35 +131,6 @@ async def test_what_could_not_go_at_once_goes_without_anything_else_happening(
     world.now_s += 1  # nobody says anything
     for terminal in terminals:
         assert await terminal.hear() == delivery(order)
-
-
-def test_the_first_event_after_a_silence_does_not_wait_and_few_after_it_do() -> None:
-    pace = Pace()
-    now_s = 100.0
-    assert pace.before(now_s) == 0
-    for _ in range(10):
-        now_s += pace.before(now_s)
-        pace.had(1 + round(pace.before(now_s) * 100), now_s)  # a hundred a second
-    assert pace.before(now_s) == WAIT_S_MAX
-    assert pace.before(now_s + SILENCE_S + 0.001) == 0
-
-
-@pytest.mark.parametrize("together", [1, 2, FEW - 1])
-def test_those_who_wait_for_each_reply_are_not_kept_waiting_for_long(together: int) -> None:
-    pace = Pace()
-    waits_s = []
-    for _ in range(100):
-        waits_s.append(pace.before(0.0))
-        pace.had(together, 0.0)
-    assert max(waits_s) <= 2 * SHORT_S and sum(waits_s) / 100 <= 1.5 * SHORT_S
-
-
-def test_rounds_that_bring_much_do_not_wait() -> None:
-    pace = Pace()
-    pace.had(1, 0.0)
-    for _ in range(10):
-        pace.had(MANY + 1, 0.0)
-    assert pace.before(0.0) == 0
 
 
 def test_neighbours_know_whether_one_of_them_delivers_and_the_dead_do_not(tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ class Pipe:
         self.read_s: list[float] = []
         self.events = 2  # that each round is said to have had
 
-    def handle(self) -> int:
+    def handle(self) -> tuple[int, int]:
         assert self.epoll.poll(0)
         os.read(self.ours, 64)
         self.read_s.append(time.monotonic())
-        return self.events
+        return self.events, 0
 
     async def write_and_wait(self) -> float:
         """Seconds until one byte was read."""
@@ -88,7 +88,7 @@ async def test_a_fault_in_a_round_is_told_and_the_next_one_comes() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
     pipe = Pipe()
 
-    def handle() -> int:
+    def handle() -> tuple[int, int]:
         pipe.handle()
         raise ArithmeticError
 

@@ -21,7 +21,7 @@ from gateways.responder import websocket
 from gateways.responder.hearing import SHORT_BYTES, Hearing, arrived, more
 from gateways.responder.listener import Door
 from gateways.responder.opening import Opening
-from gateways.responder.outbox import READ, Outbox
+from gateways.responder.outbox import READ, Outbox, finish
 from gateways.responder.pages import NO_PAGES, Pages
 from gateways.responder.peers import Peers
 from gateways.responder.phases import CLOSING, FREE, OPEN, OPENING, SERVING, SHAKEN
@@ -105,7 +105,8 @@ class Engine:
             self.drop(fd)  # it is told, and keeps no descriptor
 
     def drop(self, fd: int) -> None:
-        """End the connection without a word."""
+        """End the connection without a word more."""
+        self._outbox.release()
         if self._phase[fd] != FREE:
             self._leave(fd)
             self._phase[fd] = FREE
@@ -135,8 +136,9 @@ class Engine:
 
     def _end(self, fd: int, last_words: bytes = b"") -> None:
         """Send `last_words` if nothing stands before them, and linger until the peer has read them."""
+        self._outbox.release()
         if last_words and fd not in self._outbox:
-            self.send(fd, last_words)
+            self.send_each((fd,), last_words)
         if self._phase[fd] in (FREE, CLOSING):
             return
         if fd in self._outbox:
@@ -145,13 +147,7 @@ class Engine:
         self._phase[fd] = CLOSING
         self._unproven.add(fd)
         self.heard_s[fd] = self.now_s
-        connection = socket.socket(fileno=fd)
-        try:
-            connection.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer was faster
-            pass
-        finally:
-            connection.detach()
+        finish(fd)
 
     def _leave(self, fd: int) -> None:
         """No longer one of the terminals."""
@@ -162,19 +158,20 @@ class Engine:
             self._reader.forget(fd)
             self.sessions.gone(fd)
 
-    def _round(self) -> int:
-        """Handle what has happened; how much that was."""
+    def _round(self) -> tuple[int, int]:
+        """Handle what has happened; how much that was, and how much of it by those who are coming in."""
         self.now_s = int(self._clock())
         events = self._epoll.poll(0, EVENTS_PER_ROUND)
         said, early, others = self._hearing.hear(events, self.now_s)
-        for fd, data in self.sessions.glance(said):
-            if self._phase[fd] == OPEN:  # and was not ended by one before it
-                self._take(fd, data if len(data) < SHORT_BYTES else more(fd, data))
-        for fd, data in early:
-            self._take(fd, data)
+        with self._outbox.holding():
+            for fd, data in self.sessions.glance(said):
+                if self._phase[fd] == OPEN:  # and was not ended by one before it
+                    self._take(fd, data if len(data) < SHORT_BYTES else more(fd, data))
+            for fd, data in early:
+                self._take(fd, data)
         came = sum(self._handle(fd, event) for fd, event in others)
         self.sessions.turn()
-        return len(events) + came
+        return len(events) + came, len(early) + came
 
     def _handle(self, fd: int, event: int) -> int:
         """What is not usual; how many came in by that."""

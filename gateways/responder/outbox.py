@@ -1,10 +1,16 @@
-"""What the kernel did not take at once: kept per descriptor while there is any, and bounded."""
+"""What goes out to terminals; what the kernel did not take at once is kept per descriptor while there is any, bounded.
+
+What is said to one after the other in a round is held to its end, and goes out in a loop with nothing else in it: what
+is reckoned between two system calls finds cold caches.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 
@@ -21,16 +27,41 @@ class Outbox:
     def __init__(self, epoll: select.epoll, drop: Callable[[int], None]) -> None:
         self._epoll, self._drop = epoll, drop
         self._waiting: dict[int, bytearray] = {}
+        self._held: list[tuple[int, bytes]] | None = None  # None: nothing is held back now
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._waiting
 
-    def send(self, fd: int, data: bytes) -> bool:
-        """True when the kernel took all of it. The rest waits, or the connection is ended."""
-        return not self.send_each((fd,), data)
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Until the block ends, what `send` is given is held back: `release` sends it, and so does `send_each`."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self.release()
+            self._held = None
+
+    def release(self) -> None:
+        """Send what is held; before a connection is ended, too, since its last words come after all others."""
+        if self._held:
+            held, self._held = self._held, []
+            for fd, data in held:
+                self._send((fd,), data)
+
+    def send(self, fd: int, data: bytes) -> None:
+        """What the kernel does not take waits, or the connection is ended."""
+        if self._held is None:
+            self._send((fd,), data)
+        else:
+            self._held.append((fd, data))
 
     def send_each(self, fds: Iterable[int], data: bytes) -> list[int]:
         """The same bytes to many: those of them for whom it waits now, or who are gone."""
+        self.release()
+        return self._send(fds, data)
+
+    def _send(self, fds: Iterable[int], data: bytes) -> list[int]:
         late: list[int] = []
         waiting, write, size = self._waiting, os.write, len(data)
         for fd in fds:
@@ -79,3 +110,14 @@ class Outbox:
 
     def forget(self, fd: int) -> None:
         self._waiting.pop(fd, None)
+
+
+def finish(fd: int) -> None:
+    """Nothing more goes out (TCP's FIN); what the peer still says can be read."""
+    connection = socket.socket(fileno=fd)
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:  # the peer was faster
+        pass
+    finally:
+        connection.detach()

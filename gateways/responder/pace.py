@@ -10,6 +10,7 @@ that: beyond a short wait, a longer one stays only where it brought more, and ne
 from __future__ import annotations
 
 FEW, MANY = 32, 128  # events in a round
+ENTERING = 4  # times as many, where most are of those who are coming in: they wait for several rounds anyway
 STEP_S, SHORT_S, WAIT_S_MAX = 0.001, 0.020, 0.100
 SILENCE_S = 0.25  # more than between the heartbeats of thousands, which come a few at a time and are in no hurry
 
@@ -26,15 +27,16 @@ class Pace:
             self._wait_s = 0.0
         return self._wait_s
 
-    def had(self, events: int, now_s: float) -> None:
-        """The round is over now, and this is what it brought."""
+    def had(self, events: int, now_s: float, entering: int = 0) -> None:
+        """The round is over now, and this is what it brought; `entering` of it by those who are coming in."""
         before_s, in_vain = self._wait_s, self._grew and events <= self._events
-        if events > MANY:
+        times = ENTERING if 2 * entering > events else 1
+        if events > MANY * times:
             self._wait_s = before_s / 2 if before_s > STEP_S else 0.0
         elif events == 1:
             self._wait_s = min(max(2 * before_s, STEP_S), SHORT_S)
         elif in_vain and before_s > SHORT_S:
             self._wait_s = before_s / 2
-        elif events < FEW:
+        elif events < FEW * times:
             self._wait_s = min(max(2 * before_s, STEP_S), WAIT_S_MAX)
         self._ended_s, self._events, self._grew = now_s, events, self._wait_s > before_s

@@ -1,0 +1,114 @@
+"""What goes out: held to the end of a round, in the order in which it was said, and never after the end."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from fusioncmd import limits
+from fusioncmd.terminal import Close
+from gateways.responder.outbox import Outbox
+from tests.terminals import HELLO, a_world
+
+
+class Ends:
+    """Two connections; of those that the outbox ended, `dropped` has the descriptors."""
+
+    def __init__(self) -> None:
+        self.pairs = [socket.socketpair() for _ in range(2)]
+        self.epoll = select.epoll()
+        self.dropped: list[int] = []
+        self.outbox = Outbox(self.epoll, self._drop)
+        for ours, _ in self.pairs:
+            ours.setblocking(False)
+            self.epoll.register(ours, select.EPOLLIN)
+        self.one, self.other = (ours.fileno() for ours, _ in self.pairs)
+
+    def _drop(self, fd: int) -> None:
+        self.outbox.forget(fd)
+        self.dropped.append(fd)
+
+    def heard(self, number: int) -> bytes:
+        try:
+            return self.pairs[number][1].recv(1 << 20, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        for pair in self.pairs:
+            for each in pair:
+                each.close()
+        self.epoll.close()
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    ends = Ends()
+    yield ends
+    ends.close()
+
+
+def test_what_is_said_in_a_round_goes_out_at_its_end_and_elsewhere_at_once(ends: Ends) -> None:
+    ends.outbox.send(ends.one, b"a")
+    assert ends.heard(0) == b"a"
+    with ends.outbox.holding():
+        ends.outbox.send(ends.one, b"b")
+        ends.outbox.send(ends.other, b"c")
+        ends.outbox.send(ends.one, b"d")
+        assert ends.heard(0) == ends.heard(1) == b""
+    assert (ends.heard(0), ends.heard(1)) == (b"bd", b"c")
+    ends.outbox.send(ends.one, b"e")
+    assert ends.heard(0) == b"e"
+
+
+def test_what_goes_to_many_does_not_overtake_what_is_held(ends: Ends) -> None:
+    with ends.outbox.holding():
+        ends.outbox.send(ends.one, b"welcome")
+        assert ends.outbox.send_each((ends.one, ends.other), b" order") == []
+        assert (ends.heard(0), ends.heard(1)) == (b"welcome order", b" order")
+        ends.outbox.send(ends.other, b" more")
+        assert ends.heard(1) == b""  # and what comes is held again
+    assert ends.heard(1) == b" more"
+
+
+def test_one_who_is_gone_ends_and_the_others_are_served(ends: Ends) -> None:
+    ends.pairs[0][1].close()
+    with ends.outbox.holding():
+        ends.outbox.send(ends.one, b"a")
+        ends.outbox.send(ends.other, b"b")
+    assert ends.dropped == [ends.one] and ends.heard(1) == b"b"
+
+
+def test_what_is_held_behind_what_waits_waits_too(ends: Ends) -> None:
+    much = bytes(limits.OUTBOX_BYTES_MAX)
+    ends.pairs[0][0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    assert ends.outbox.send_each((ends.one,), much) == [ends.one] and ends.one in ends.outbox
+    with ends.outbox.holding():
+        ends.outbox.send(ends.one, b"last")
+    got = b""
+    while chunk := ends.heard(0):
+        got += chunk
+        ends.outbox.flush(ends.one)
+    assert got == much + b"last" and ends.one not in ends.outbox
+
+
+def test_when_a_fault_ends_the_round_what_was_said_goes_out(ends: Ends) -> None:
+    with pytest.raises(ArithmeticError), ends.outbox.holding():
+        ends.outbox.send(ends.one, b"a")
+        raise ArithmeticError
+    ends.outbox.send(ends.one, b"b")
+    assert ends.heard(0) == b"ab"
+
+
+async def test_a_welcome_comes_before_the_words_that_end_the_connection_in_the_same_round() -> None:
+    async with a_world() as world:
+        terminal = await world.open()
+        ticket = world.ticket(7)
+        terminal.say(HELLO, 2, ticket, [])
+        terminal.say(HELLO, 2, ticket, [])
+        assert (await terminal.hear())[1] == 7
+        closed = await terminal.closing()
+        assert (closed[0], closed[1]) == (Close.BAD_FRAME, "a second hello")
