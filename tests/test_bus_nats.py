@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fusioncmd import limits
-from fusioncmd.bus import nats, sequence
+from fusioncmd.bus import nats, nats_tail, sequence
 from fusioncmd.bus.nats import NatsBus, open_bus
 from fusioncmd.bus.port import REPORT, Stored
 from fusioncmd.errors import BusDown, Unavailable
@@ -121,6 +121,25 @@ async def test_a_tail_whose_consumer_is_taken_away_makes_another(bus: NatsBus) -
         await bus._jsm.delete_consumer(REPORT.name, consumer.name)
     told |= await write(bus, numbered(5, 5))
     await expect_whole(bus, seen, told)
+
+
+async def test_a_tail_waits_for_no_word_that_its_old_consumer_is_gone(
+    bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server on which it is stands still, for as long as it likes."""
+
+    async def never(*_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(nats_tail, "FORGET_S_MAX", 0.2)
+    monkeypatch.setattr(bus._jsm, "delete_consumer", never)
+    seen: list[Stored] = []
+    tail = await bus.tail(REPORT, seen.append)
+    await tail.caught_up()
+    bus.begin_tails_again()
+    await expect_whole(bus, seen, await write(bus, numbered(0, 20)))
+    async with asyncio.timeout(2):
+        await tail.stop()
 
 
 async def test_a_tail_begins_again_on_a_store_that_is_new(server: RealServer, bus: NatsBus) -> None:
