@@ -112,3 +112,13 @@ async def test_a_welcome_comes_before_the_words_that_end_the_connection_in_the_s
         assert (await terminal.hear())[1] == 7
         closed = await terminal.closing()
         assert (closed[0], closed[1]) == (Close.BAD_FRAME, "a second hello")
+
+
+async def test_what_is_held_for_one_who_is_dropped_goes_to_it_and_not_to_whoever_has_its_descriptor_next() -> None:
+    async with a_world() as world:
+        terminal = await world.open()
+        (fd,) = world.engine.descriptors()
+        with world.engine._outbox.holding():
+            world.engine.send(fd, b"last")
+            world.engine.drop(fd)
+        assert await terminal.rest() == b"last"
