@@ -51,8 +51,9 @@ class Terminal:
         self._parts = b""
         self.pongs: list[bytes] = []
 
-    async def shake(self) -> Terminal:
-        self.raw(self.ws.send(Request(host="gateway", target="/terminal")))
+    async def shake(self, said: bytes = b"") -> Terminal:
+        """`said` is how the request begins, which was sent already."""
+        self.raw(self.ws.send(Request(host="gateway", target="/terminal")).removeprefix(said))
         assert isinstance(await self._event(), AcceptConnection)
         return self
 

@@ -18,7 +18,7 @@ from wsproto.events import AcceptConnection, BytesMessage, Request
 from fusioncmd import limits
 from gateways.responder import listener
 from gateways.responder.engine import LINGER_S
-from tests.terminals import ALIVE, HELLO, WELCOME, Closed, World, a_world, delivery, tcp_socket
+from tests.terminals import HELLO, WELCOME, Closed, World, a_world, delivery, tcp_socket
 from tests.worlds import make_order
 
 HEAD = "{} HTTP/1.1\r\nHost: x\r\n{}\r\n"
@@ -89,51 +89,6 @@ async def test_a_head_that_comes_byte_by_byte_and_with_the_hello_behind_it_is_we
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x82" in await terminal.rest()
 
 
-async def test_half_a_handshake_and_then_silence_is_dropped_in_time(world: World) -> None:
-    quiet, slow = await world.plain(), await world.plain()
-    slow.raw(b"GET /terminal HTTP/1.1\r\n")
-    await world.enter(1)
-    world.monotonic_s += limits.HANDSHAKE_S_MAX
-    world.gateway.tick()
-    assert len(world.engine.descriptors()) == 3
-    slow.raw(b"Host: x\r\n")
-    await asyncio.sleep(0.01)
-    world.monotonic_s += 1
-    world.gateway.tick()
-    assert [await quiet.rest(), await slow.rest()] == [b"", b""]
-    assert list(world.gateway.connected) == [1]
-
-
-async def test_a_connection_without_a_hello_ends_in_time_even_when_it_says_other_things(world: World) -> None:
-    terminal, welcomed = await world.open(), await world.enter(1)
-    world.monotonic_s += limits.HANDSHAKE_S_MAX
-    terminal.raw(b"\x89\x80\x00\x00\x00\x00")
-    assert await welcomed.hears_nothing_more()
-    world.monotonic_s += 1
-    world.gateway.tick()
-    assert await terminal.closing() == (4002, "no hello came in time")
-    assert await welcomed.hears_nothing_more()
-
-
-async def test_who_falls_silent_is_closed_and_who_shows_signs_of_life_is_not(world: World) -> None:
-    silent, alive = await world.enter(1), await world.enter(2)
-    for _ in range(4):
-        world.monotonic_s += limits.SILENCE_S_MAX / 3
-        alive.say(ALIVE)
-        assert await alive.hear() == [ALIVE]
-        world.gateway.tick()
-    assert await silent.closing() == (4001, "nothing was heard")
-    assert await alive.hears_nothing_more()
-
-
-async def test_silence_is_noticed_when_nothing_at_all_happens(world: World) -> None:
-    silent = await world.enter(1)
-    await asyncio.sleep(0.01)
-    world.monotonic_s += limits.SILENCE_S_MAX + 1
-    world.gateway.tick()
-    assert await silent.closing() == (4001, "nothing was heard")
-
-
 async def test_who_stops_reading_is_closed_and_the_others_get_everything_at_once(world: World) -> None:
     slow, swift = await world.enter(1, narrow=True), await world.enter(2)
     short = await world.issue(make_order(1), 1, 2)
@@ -181,7 +136,10 @@ async def test_when_there_is_no_room_one_is_told_to_come_back_later(monkeypatch:
                 answer = closed.args
         assert answer == (4200, "30")
         assert 1 <= inside <= 4  # of 16 descriptors 8 are spare, and here each connection takes two
-        said = await [await world.plain() for _ in range(8)][-1].rest()
+        came = [await world.plain() for _ in range(8)]
+        for one in came:
+            one.raw(b"GET /terminal HTTP/1.1\r\n")
+        said = await came[-1].rest()
         assert said.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 30" in said
         assert list(world.gateway.connected) == list(range(inside))
 
@@ -196,11 +154,12 @@ async def test_when_the_process_has_no_descriptor_left_those_who_come_wait_for_o
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free_descriptor(), before[1]))
         await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", world.port))
+        connection.send(b"GET")
         assert await inside.hears_nothing_more()
         assert len(world.engine.descriptors()) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    terminal = await (await world.plain(connection)).shake()
+    terminal = await (await world.plain(connection)).shake(b"GET")
     terminal.say(HELLO, 2, world.ticket(2))
     assert (await terminal.hear())[:2] == [WELCOME, 2]
 
@@ -223,6 +182,7 @@ async def test_a_descriptor_that_changes_hands_within_one_round_serves_the_new_o
     rival.say(HELLO, 2, world.ticket(1))
     with contextlib.suppress(BlockingIOError):
         newcomer.connect(("127.0.0.1", world.port))
+    newcomer.send(b"GET")
     first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
     first.close()
     fillers: list[int] = []
@@ -231,7 +191,7 @@ async def test_a_descriptor_that_changes_hands_within_one_round_serves_the_new_o
     terminal = await world.plain(newcomer)
     await asyncio.sleep(0.01)
     assert descriptor in world.engine.descriptors()
-    await terminal.shake()
+    await terminal.shake(b"GET")
     terminal.say(HELLO, 2, world.ticket(2))
     assert (await terminal.hear())[:2] == [WELCOME, 2]
     assert (await rival.hear())[:2] == [WELCOME, 1]

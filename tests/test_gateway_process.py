@@ -87,6 +87,7 @@ async def test_a_gateway_that_is_told_to_stop_stores_and_confirms_what_it_gather
     gateway = await tier.start_gateway("gw-1", "limits.GATHER_MS_MAX = 60_000")
     order = await tier.issue(1, 7)
     terminal, silent = await tier.enter(7), await tier.plain()
+    silent.raw(b"GET")
     assert await terminal.hear() == tier.delivery(order)
     terminal.say(ANSWER, order.id, 1)
     assert await terminal.hears_nothing_more()

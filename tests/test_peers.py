@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from fusioncmd import limits
 from fusioncmd.errors import BadInput
 from fusioncmd.networks import LOOPBACK, is_in, is_loopback, read_networks
+from gateways.responder.listener import UNSPOKEN_S_MAX
 from gateways.responder.peers import Peers
 from gateways.responder.proxy_protocol import SIGNATURE
 from tests.terminals import HELLO, WELCOME, Terminal, World, a_world, tcp_socket
@@ -111,6 +112,7 @@ async def test_a_proxy_that_never_says_for_whom_it_comes_is_dropped_in_time() ->
         silent, half = await world.plain(), await world.plain()
         half.raw(FROM_9[:20])
         await enter(world, FROM_9, 1)
+        await asyncio.sleep(UNSPOKEN_S_MAX + 0.3)  # until then the kernel does not tell of it
         world.monotonic_s += limits.HANDSHAKE_S_MAX + 1
         world.gateway.tick()
         assert [await silent.rest(), await half.rest()] == [b"", b""]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gateways.responder import rounds
-from gateways.responder.pace import FEW, WAIT_S_MAX, Pace
+from gateways.responder.pace import USUAL, Pace
 from gateways.responder.rounds import Rounds
 
 
@@ -51,11 +51,11 @@ async def test_a_round_comes_at_once_after_a_silence_and_waits_for_more_while_ea
     running.start()
     for pipe.events in range(2, 12):  # the longer a wait, the more it brings
         took_s = await pipe.write_and_wait()
-    assert took_s >= WAIT_S_MAX / 2
-    pipe.events = FEW * 100  # rounds bring much now: waits go
+    assert took_s >= USUAL.wait_s_max / 2
+    pipe.events = USUAL.many * 100  # rounds bring much now: waits go
     for _ in range(10):
         took_s = await pipe.write_and_wait()
-    assert took_s < WAIT_S_MAX / 2
+    assert took_s < USUAL.wait_s_max / 2
     running.stop()
     pipe.close()
 

@@ -18,7 +18,7 @@ import structlog
 
 from fusioncmd import limits, terminal
 from gateways.responder import websocket
-from gateways.responder.hearing import SHORT_BYTES, Hearing, arrived, more
+from gateways.responder.hearing import SHORT_BYTES, Hearing, more
 from gateways.responder.listener import Door
 from gateways.responder.opening import Opening
 from gateways.responder.outbox import READ, Outbox, finish
@@ -174,19 +174,29 @@ class Engine:
         return len(events) + came, len(early) + came
 
     def _handle(self, fd: int, event: int) -> int:
-        """What is not usual; how many came in by that."""
+        """What is not usual; how much of it came in by that."""
         if fd == self._door.fd:
-            accepted = self._door.accept()
-            for new in accepted:
-                self._begin(new)
-            return len(accepted)
+            return self._let_in()
         # An event may be stale: its connection has ended in this round, and another one has its descriptor now.
         # That is harmless, since every read and write takes what there is and never waits.
         if event & select.EPOLLOUT and self._phase[fd] and not self._serving.go_on(fd) and self._outbox.flush(fd):
             self.sessions.drained(fd)
         if event & (select.EPOLLIN | select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP) and self._phase[fd]:
-            self._read(fd)
+            data = self._hearing.one(fd, self.now_s)
+            if data is not None:
+                self._take(fd, data)
         return 0
+
+    def _let_in(self) -> int:
+        """Who is at the door comes in, and is heard; how much that was."""
+        accepted = self._door.accept()
+        for fd in accepted:
+            self._begin(fd)
+        early = self._hearing.first(accepted)
+        with self._outbox.holding():
+            for fd, data in early:
+                self._take(fd, data)
+        return len(accepted) + len(early)
 
     def _begin(self, fd: int) -> None:
         self._top = max(self._top, fd + 1)
@@ -196,13 +206,6 @@ class Engine:
         if (oldest := self._unproven.begin(fd)) is not None:
             self.drop(oldest)
         self._opening.begin(fd)
-
-    def _read(self, fd: int) -> None:
-        data = arrived(fd)
-        if data is not None:
-            if self._phase[fd] == OPEN:
-                self.heard_s[fd] = self.now_s
-            self._take(fd, data)
 
     def _take(self, fd: int, data: bytes) -> None:
         """Handle what came, unless it was told to go meanwhile; nothing is the end."""

@@ -51,9 +51,19 @@ class Hearing:
                 others.append(both)
         return said, early, others
 
+    def first(self, fds: list[int]) -> list[Said]:
+        """What those who come in have said already: nearly all of them have."""
+        return [(fd, data) for fd in fds if (data := _arrived(fd)) is not None]
 
-def arrived(fd: int) -> bytes | None:
-    """None: nothing yet; empty: nothing any more."""
+    def one(self, fd: int, now_s: int) -> bytes | None:
+        """What `fd` says. None: nothing yet; empty: nothing any more."""
+        data = _arrived(fd)
+        if data is not None and self._phases[fd] == OPEN:
+            self._heard_s[fd] = now_s
+        return data
+
+
+def _arrived(fd: int) -> bytes | None:
     try:
         return os.read(fd, limits.READ_BYTES)
     except BlockingIOError:

@@ -19,8 +19,9 @@ from gateways.responder.websocket import Refusal
 log = structlog.get_logger("listener")
 
 BACKLOG = 4096
-ACCEPTS_PER_TURN = 64
+ACCEPTS_PER_TURN = 256
 ACCEPT_PAUSE_S = 1.0
+UNSPOKEN_S_MAX = 1  # after which the kernel hands over a connection that has said nothing (tcp(7))
 FULL = Refusal("503 Service Unavailable", "There is no room here.", "Retry-After: 30\r\n").response
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -39,6 +40,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limits.UNACKNOWLEDGED_MS_MAX)  # and this
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.SEND_BUFFER_BYTES)  # and this
+    # Who is accepted has spoken: one wake-up for both, and who does not speak takes no descriptor meanwhile.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, UNSPOKEN_S_MAX)
     listener.setblocking(False)
     try:
         listener.bind((host, port))
@@ -106,9 +109,7 @@ class Door:
             if fd < self._fd_max:
                 accepted.append(fd)
             else:
-                with contextlib.suppress(OSError):  # the peer was faster
-                    os.write(fd, FULL)
-                os.close(fd)
+                _turn_away(fd)
         return accepted
 
     def _pause(self) -> None:
@@ -117,3 +118,11 @@ class Door:
         self._resume = asyncio.get_running_loop().call_later(
             ACCEPT_PAUSE_S, self._epoll.modify, self.fd, select.EPOLLIN
         )
+
+
+def _turn_away(fd: int) -> None:
+    with contextlib.suppress(OSError):
+        os.read(fd, limits.READ_BYTES)  # a socket that is closed with something unread takes back what it said
+    with contextlib.suppress(OSError):  # the peer was faster
+        os.write(fd, FULL)
+    os.close(fd)

@@ -9,10 +9,19 @@ that: beyond a short wait, a longer one stays only where it brought more, and ne
 
 from __future__ import annotations
 
-FEW, MANY = 32, 128  # events in a round
-ENTERING = 4  # times as many, where most are of those who are coming in: they wait for several rounds anyway
-STEP_S, SHORT_S, WAIT_S_MAX = 0.001, 0.020, 0.100
-SILENCE_S = 0.25  # more than between the heartbeats of thousands, which come a few at a time and are in no hurry
+from typing import NamedTuple
+
+
+class Gathering(NamedTuple):
+    few: int  # events in a round, at most: the next one waits longer
+    many: int  # more than these: it waits less
+    wait_s_max: float
+
+
+USUAL = Gathering(31, 128, 0.100)
+ENTERING = Gathering(255, 512, 0.250)  # where most are of those who are coming in: they wait for several rounds anyway
+STEP_S, SHORT_S = 0.001, 0.020
+SILENCE_S = 0.5  # more than between the heartbeats of thousands, which come a few at a time and are in no hurry
 
 
 class Pace:
@@ -30,13 +39,14 @@ class Pace:
     def had(self, events: int, now_s: float, entering: int = 0) -> None:
         """The round is over now, and this is what it brought; `entering` of it by those who are coming in."""
         before_s, in_vain = self._wait_s, self._grew and events <= self._events
-        times = ENTERING if 2 * entering > events else 1
-        if events > MANY * times:
+        aim = ENTERING if 2 * entering > events else USUAL
+        if events > aim.many:
             self._wait_s = before_s / 2 if before_s > STEP_S else 0.0
         elif events == 1:
             self._wait_s = min(max(2 * before_s, STEP_S), SHORT_S)
         elif in_vain and before_s > SHORT_S:
             self._wait_s = before_s / 2
-        elif events < FEW * times:
-            self._wait_s = min(max(2 * before_s, STEP_S), WAIT_S_MAX)
+        elif events <= aim.few:
+            self._wait_s = max(2 * before_s, STEP_S)
+        self._wait_s = min(self._wait_s, aim.wait_s_max)
         self._ended_s, self._events, self._grew = now_s, events, self._wait_s > before_s

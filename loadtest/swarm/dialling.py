@@ -26,6 +26,7 @@ def dial(address: tuple[str, int], source: str, receive_bytes: int = 0) -> int:
     connection = socket.socket()
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)  # as HAProxy does (`tcp-smart-connect`)
     connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     if receive_bytes:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
