@@ -45,6 +45,12 @@ class Ears:
         assert early == []
         return said, others
 
+    def first(self) -> list[Said]:
+        return self._hearing.first([self.fd])
+
+    def one(self) -> bytes | None:
+        return self._hearing.one(self.fd, NOW_S)
+
     def hear_early(self) -> list[Said]:
         said, early, others = self._hearing.hear([(self.fd, select.EPOLLIN)], NOW_S)
         assert (said, others) == ([], [])
@@ -120,6 +126,32 @@ def test_on_the_way_to_be_open_all_is_read_and_does_not_count_as_heard(
     ears.phases[fd] = phase
     assert ears.hear_early() == [(fd, bytes(3 * SHORT_BYTES))]
     assert ears.heard_s[fd] == 0
+
+
+def test_of_those_who_come_in_each_is_asked_once_and_no_time_is_noted(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    ears, fd = Ears(ours.fileno()), ours.fileno()
+    ears.phases[fd] = OPENING
+    assert ears.first() == []
+    theirs.sendall(b"GET")
+    assert ears.first() == [(fd, b"GET")]
+    theirs.close()
+    assert ears.first() == [(fd, b"")]
+    assert ears.heard_s[fd] == 0
+
+
+@pytest.mark.parametrize(("phase", "heard_s"), [(OPEN, NOW_S), (SHAKEN, 0), (SERVING, 0)])
+def test_who_is_asked_alone_is_heard_when_something_came_and_it_is_open(
+    pair: tuple[socket.socket, socket.socket], phase: int, heard_s: int
+) -> None:
+    ours, theirs = pair
+    ears, fd = Ears(ours.fileno()), ours.fileno()
+    ears.phases[fd] = phase
+    assert ears.one() is None and ears.heard_s[fd] == 0
+    theirs.sendall(b"a word")
+    assert ears.one() == b"a word" and ears.heard_s[fd] == heard_s
 
 
 def test_an_event_with_nothing_behind_it_is_left_to_others(pair: tuple[socket.socket, socket.socket]) -> None:

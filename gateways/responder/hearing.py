@@ -53,17 +53,18 @@ class Hearing:
 
     def first(self, fds: list[int]) -> list[Said]:
         """What those who come in have said already: nearly all of them have."""
-        return [(fd, data) for fd in fds if (data := _arrived(fd)) is not None]
+        return [(fd, data) for fd in fds if (data := arrived(fd)) is not None]
 
     def one(self, fd: int, now_s: int) -> bytes | None:
-        """What `fd` says. None: nothing yet; empty: nothing any more."""
-        data = _arrived(fd)
+        """What `fd` says, as `arrived`."""
+        data = arrived(fd)
         if data is not None and self._phases[fd] == OPEN:
             self._heard_s[fd] = now_s
         return data
 
 
-def _arrived(fd: int) -> bytes | None:
+def arrived(fd: int) -> bytes | None:
+    """None: nothing yet; empty: nothing any more."""
     try:
         return os.read(fd, limits.READ_BYTES)
     except BlockingIOError:
