@@ -29,6 +29,13 @@ def test_those_who_wait_for_each_reply_are_not_kept_waiting_for_long(together: i
     assert max(waits_s) <= 2 * SHORT_S and sum(waits_s) / 100 <= 1.5 * SHORT_S
 
 
+def test_a_longer_wait_that_brings_hardly_more_does_not_stay() -> None:
+    pace = Pace()
+    for _ in range(100):
+        pace.had(60 + round(100 * pace.before(0.0)), 0.0, entering=1000)
+        assert pace.before(0.0) <= 2 * SHORT_S
+
+
 def test_where_the_longest_wait_brings_no_more_than_half_of_it_waits_become_short_again() -> None:
     pace = gathered(rate_s=1000, entering=1000)
     assert pace.before(0.0) == ENTERING.wait_s_max
