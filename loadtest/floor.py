@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from statistics import median
 from typing import Any, NamedTuple
 
 from fusioncmd.errors import Unavailable
@@ -22,14 +21,14 @@ ASK_S_MAX = 30.0
 
 
 class Floor(NamedTuple):
-    """Seconds from the word to the last answer read; CPU of the servers per delivery and answer."""
+    """Of each round: seconds from the word to the last answer read; CPU of the servers per delivery and answer, µs."""
 
-    answered_s: float
-    server_us: float
+    answered_s: list[float]
+    server_us: list[float]
 
 
 async def measure_floor(connections: int, servers: int, clients: int, size: int, rounds: int) -> Floor:
-    """`size` bytes to each of `connections` and 40 bytes back, in windows; medians of `rounds`."""
+    """`size` bytes to each of `connections` and 40 bytes back, in windows."""
     (port,) = free_ports(1)
     async with contextlib.AsyncExitStack() as stack:
         serving = [
@@ -49,7 +48,7 @@ async def measure_floor(connections: int, servers: int, clients: int, size: int,
             ended = await _until(serving, "answered", connections, ROUND_S_MAX)
             times.append(max(status["last_s"] for status in ended) - started_s)
             costs.append(1e6 * (sum(status["cpu_s"] for status in ended) - before) / connections)
-    return Floor(median(times), median(costs))
+    return Floor(times, costs)
 
 
 async def _until(processes: list[asyncio.subprocess.Process], name: str, wanted: int, wait_s: float) -> list[Any]:

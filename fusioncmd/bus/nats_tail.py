@@ -37,6 +37,7 @@ class NatsTail:
         self._name = name
         self._at = Sequence(handled=handled)
         self._broken = asyncio.Event()
+        self._why = ""  # it is broken
         self._whole = asyncio.Event()
         self._generation = 0
         self._stopping = False
@@ -56,7 +57,7 @@ class NatsTail:
 
     def begin_again(self) -> None:
         """Make the consumer anew, after the last message handled."""
-        self._broken.set()
+        self._break("asked")
 
     async def run(self) -> None:
         while not self._stopping:
@@ -71,6 +72,7 @@ class NatsTail:
         self._generation += 1
         generation = self._generation
         self._broken.clear()
+        self._why = "silence"
 
         async def deliver(msg: Msg) -> None:
             if generation == self._generation:
@@ -100,7 +102,7 @@ class NatsTail:
                     await asyncio.wait_for(self._broken.wait(), left_s)
                     break
             if not self._stopping:
-                log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled)
+                log.warning("tail.begins_again", stream=self._stream.name, after=self._at.handled, why=self._why)
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await subscription.unsubscribe()
@@ -125,6 +127,10 @@ class NatsTail:
             await asyncio.sleep(RETRY_S)
         return True
 
+    def _break(self, why: str) -> None:
+        self._why = why
+        self._broken.set()
+
     async def _take(self, msg: Msg, now_s: float) -> None:
         headers: dict[str, Any] = msg.headers or {}
         if headers.get("Status") == "100":
@@ -133,14 +139,14 @@ class NatsTail:
             elif "Nats-Consumer-Stalled" in headers:
                 await self._nc.publish(headers["Nats-Consumer-Stalled"])
             if "Nats-Last-Consumer" in headers and not self._at.heartbeat(int(headers["Nats-Last-Consumer"]), now_s):
-                self._broken.set()
+                self._break(f"heartbeat at {headers['Nats-Last-Consumer']}, had {self._at.delivered}")
             return
         if headers.get("Status"):
-            self._broken.set()
+            self._break(f"status {headers['Status']}")
             return
         meta = msg.metadata
         if not self._at.take(meta.sequence.stream, meta.sequence.consumer, now_s):
-            self._broken.set()
+            self._break(f"message {meta.sequence.consumer}, had {self._at.delivered}")
             return
         at_ms = int(meta.timestamp.timestamp() * 1000)
         self._handler(Stored(msg.subject, msg.data, meta.sequence.stream, at_ms))

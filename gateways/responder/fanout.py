@@ -16,16 +16,20 @@ NOBODY = FrozenBitMap()
 
 class Fanout:
     def __init__(self, numbers: BitMap, now_ms: float) -> None:
-        self._left = BitMap(numbers)
+        self._numbers = numbers.to_array()
+        self._next = 0  # index into it
         self._unanswered = BitMap()
-        self._progress_ms = now_ms
+        self._progress_ms, self._looks = now_ms, 0
         self._window = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX)
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        return self._next == len(self._numbers)
 
     def answered(self, numbers: BitMap, now_ms: float) -> None:
         """These, of whom some were sent the order by this fan-out, have received it."""
         self._unanswered -= numbers
-        self._progress_ms = now_ms
+        self._progress_ms, self._looks = now_ms, 0
         self._window = limits.FANOUT_UNANSWERED_MAX
 
     def awaits(self, now_ms: float) -> bool:
@@ -38,19 +42,29 @@ class Fanout:
 
         Whoever is not `here` any more, or was `told` otherwise, is passed over: nothing would come back from them.
         """
-        if self._unanswered and not 0 <= now_ms - self._progress_ms < limits.FANOUT_ESCAPE_MS:  # or set back
+        self._looks += 1
+        if self._unanswered and self._is_stuck(now_ms):
             self._unanswered.clear()
             self._window = limits.FANOUT_UNANSWERED_MAX
-        room = self._window - len(self._unanswered)
-        if room <= 0:
-            return BitMap()
-        self._left -= told
-        if here is not None:
-            self._left &= here
-        taken = self._left[:room]
-        self._left -= taken
-        self.done = not self._left
+        taken, room = BitMap(), self._window - len(self._unanswered)
+        while room > len(taken) and not self.done:
+            taken |= self._following(room - len(taken), here, told)
         if taken:
             self._unanswered |= taken
-            self._progress_ms = now_ms
+            self._progress_ms, self._looks = now_ms, 0
         return taken
+
+    def _following(self, room: int, here: AbstractBitMap | None, told: AbstractBitMap) -> BitMap:
+        """So many who come next, or are left, without those passed over. A few at a time: what is reckoned with
+        everybody who is left, each time a few more may be sent to, costs more than to send."""
+        numbers = BitMap(self._numbers[self._next : self._next + room])
+        self._next += len(numbers)
+        numbers -= told
+        if here is not None:
+            numbers &= here
+        return numbers
+
+    def _is_stuck(self, now_ms: float) -> bool:
+        """Nothing came for long, and it was looked for: a process that was not given the CPU has heard nobody."""
+        silent = not 0 <= now_ms - self._progress_ms < limits.FANOUT_ESCAPE_MS  # or the clock was set back
+        return silent and self._looks >= limits.FANOUT_LOOKS_MIN

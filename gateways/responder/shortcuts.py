@@ -48,7 +48,11 @@ class Shortcut:
         """Of those who said it: whose word counts, and whose has to be judged one by one."""
         numbers = BitMap(self.numbers)
         self.numbers.clear()
-        meant = numbers & self.posted.audience if now_ms < self.posted.order.expires_ms else BitMap()
+        if now_ms >= self.posted.order.expires_ms:
+            return BitMap(), numbers
+        if numbers <= self.posted.audience:  # as nearly always, and a third of what the two below cost
+            return numbers, BitMap()
+        meant = numbers & self.posted.audience
         return meant, numbers - meant
 
 
