@@ -103,7 +103,7 @@ EARLY_MS_MAX = 2 * 3_600_000  # how old an order may be that has not come here; 
 # Fan-out and receipts of one gateway process. Outcome: wait.
 FANOUT_BURST = 64
 FANOUT_UNANSWERED_MAX = 2_048  # of one order: 256 cost 46 processes a tenth more CPU, 4,096 gained nothing
-FANOUT_ESCAPE_MS, FANOUT_LOOKS_MIN = 200, 5  # and so often it was looked whether anybody received it meanwhile
+FANOUT_ESCAPE_MS = 200
 PUMP_MS = 20  # so long after nothing moved, what waits is looked at again
 GATEWAY_NICE = 5  # where cores are few, node and NATS server come first: answers on disk before more of them
 CONFIRM_BURST = 512  # confirmations sent before anything else is looked at

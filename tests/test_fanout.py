@@ -48,18 +48,6 @@ def test_without_answers_it_waits_and_then_goes_on_regardless() -> None:
     assert len(fanout.take(limits.FANOUT_ESCAPE_MS + 1)) == limits.FANOUT_UNANSWERED_MAX
 
 
-def test_a_process_that_was_not_given_the_cpu_does_not_take_it_for_silence() -> None:
-    fanout = Fanout(BitMap(range(3 * limits.FANOUT_UNANSWERED_MAX)), 0)
-    fanout.take(0)
-    long_ms = 10 * limits.FANOUT_ESCAPE_MS
-    for _ in range(limits.FANOUT_LOOKS_MIN - 1):
-        assert not fanout.take(long_ms)
-    fanout.answered(BitMap([0]), long_ms)  # it has heard somebody at last
-    assert fanout.take(long_ms)
-    looks = [len(fanout.take(2 * long_ms)) for _ in range(limits.FANOUT_LOOKS_MIN)]
-    assert not any(looks[:-1]) and looks[-1] == limits.FANOUT_UNANSWERED_MAX
-
-
 def test_whoever_is_gone_or_was_told_is_passed_over_and_takes_no_room() -> None:
     people = 3 * limits.FANOUT_BURST
     fanout = Fanout(BitMap(range(people)), 0)

@@ -19,7 +19,7 @@ class Fanout:
         self._numbers = numbers.to_array()
         self._next = 0  # index into it
         self._unanswered = BitMap()
-        self._progress_ms, self._looks = now_ms, 0
+        self._progress_ms = now_ms
         self._window = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX)
 
     @property
@@ -29,7 +29,7 @@ class Fanout:
     def answered(self, numbers: BitMap, now_ms: float) -> None:
         """These, of whom some were sent the order by this fan-out, have received it."""
         self._unanswered -= numbers
-        self._progress_ms, self._looks = now_ms, 0
+        self._progress_ms = now_ms
         self._window = limits.FANOUT_UNANSWERED_MAX
 
     def awaits(self, now_ms: float) -> bool:
@@ -42,8 +42,7 @@ class Fanout:
 
         Whoever is not `here` any more, or was `told` otherwise, is passed over: nothing would come back from them.
         """
-        self._looks += 1
-        if self._unanswered and self._is_stuck(now_ms):
+        if self._unanswered and not 0 <= now_ms - self._progress_ms < limits.FANOUT_ESCAPE_MS:  # or set back
             self._unanswered.clear()
             self._window = limits.FANOUT_UNANSWERED_MAX
         taken, room = BitMap(), self._window - len(self._unanswered)
@@ -51,7 +50,7 @@ class Fanout:
             taken |= self._following(room - len(taken), here, told)
         if taken:
             self._unanswered |= taken
-            self._progress_ms, self._looks = now_ms, 0
+            self._progress_ms = now_ms
         return taken
 
     def _following(self, room: int, here: AbstractBitMap | None, told: AbstractBitMap) -> BitMap:
@@ -63,8 +62,3 @@ class Fanout:
         if here is not None:
             numbers &= here
         return numbers
-
-    def _is_stuck(self, now_ms: float) -> bool:
-        """Nothing came for long, and it was looked for: a process that was not given the CPU has heard nobody."""
-        silent = not 0 <= now_ms - self._progress_ms < limits.FANOUT_ESCAPE_MS  # or the clock was set back
-        return silent and self._looks >= limits.FANOUT_LOOKS_MIN
