@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from fusioncmd import limits
 from fusioncmd.bus import nats, nats_tail, sequence
@@ -117,10 +118,15 @@ async def test_a_tail_whose_consumer_is_taken_away_makes_another(bus: NatsBus) -
     tail = await bus.tail(REPORT, seen.append)
     told = await write(bus, numbered(0, 5))
     await tail.caught_up()
-    for consumer in await bus._jsm.consumers_info(REPORT.name):
-        await bus._jsm.delete_consumer(REPORT.name, consumer.name)
-    told |= await write(bus, numbered(5, 5))
-    await expect_whole(bus, seen, told)
+    with capture_logs() as logs:
+        for consumer in await bus._jsm.consumers_info(REPORT.name):
+            await bus._jsm.delete_consumer(REPORT.name, consumer.name)
+        told |= await write(bus, numbered(5, 5))
+        await expect_whole(bus, seen, told)
+        tail.begin_again()
+        told |= await write(bus, numbered(10, 5))
+        await expect_whole(bus, seen, told)
+    assert [line["why"] for line in logs if line["event"] == "tail.begins_again"] == ["silence", "asked"]
 
 
 async def test_a_tail_waits_for_no_word_that_its_old_consumer_is_gone(
