@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from fusioncmd import codes, keys, limits, pages, subjects
+from fusioncmd import codes, keys, limits, many, pages, subjects
 from fusioncmd.bus.nats import open_bus
 from fusioncmd.bus.port import CALL, TRUST, Bus, Tail
 from fusioncmd.descriptors import raise_descriptors
@@ -79,7 +79,8 @@ async def _run(given: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     gc.freeze()  # what is loaded now stays: full collections need not walk it
     engine.start()
-    log.info("gateway.ready", name=given.name, port=listener.getsockname()[1], serves=str(serves))
+    port = listener.getsockname()[1]
+    log.info("gateway.ready", name=given.name, port=port, serves=str(serves), many_at_once=many.at_once())
     async with asyncio.TaskGroup() as tasks:
         ticking = tasks.create_task(_tick(bus, gateway, given.name))
         asking = tasks.create_task(gateway.escalated.run())

@@ -81,7 +81,8 @@ class Engine:
         self._rounds.stop()
         for fd in self.descriptors():
             self.drop(fd)
-        self._epoll.close()
+        for part in (self._hearing, self._outbox, self._epoll):
+            part.close()
 
     def is_open(self, fd: int) -> bool:
         return self._phase[fd] >= SHAKEN

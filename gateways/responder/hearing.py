@@ -1,6 +1,7 @@
 """What terminals say, from their sockets: of one, or of all who said something in a round.
 
-At most READ_BYTES from each: the rest is for the next round.
+At most READ_BYTES from each: the rest is for the next round. All that a round brings is read before any of it is
+handled: what is handled between two system calls finds cold caches.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import select
 from array import array
 
-from fusioncmd import limits
+from fusioncmd import limits, many
 from gateways.responder.phases import OPEN, OPENING
 from gateways.responder.reader import FrameReader
 
@@ -23,37 +24,37 @@ class Hearing:
 
     def __init__(self, phases: bytearray, heard_s: array[int], reader: FrameReader) -> None:
         self._phases, self._heard_s, self._reader = phases, heard_s, reader
+        self._short, self._long = many.reads(SHORT_BYTES), many.reads(limits.READ_BYTES)
+
+    def close(self) -> None:
+        self._short.close()
+        self._long.close()
 
     def hear(self, events: list[Event], now_s: int) -> tuple[list[Said], list[Said], list[Event]]:
         """What was said by those who are open, at most SHORT_BYTES of it: nearly all that ever happens. What was
         said on the way there. And the events that are something else, or of somebody midway in a frame.
-
-        A tight loop, with one call for a connection: what is handled between two system calls finds cold caches.
         """
-        said: list[Said] = []
-        early: list[Said] = []
+        usual: list[int] = []
+        entering: list[int] = []
         others: list[Event] = []
-        phases, heard_s, read, long = self._phases, self._heard_s, os.read, limits.READ_BYTES
+        phases, heard_s = self._phases, self._heard_s
         arrival, busy, is_between = select.EPOLLIN, self._reader.busy, self._reader.is_between
         for both in events:
             fd, event = both
             phase = phases[fd]
             if event != arrival or phase < OPENING or (busy and not is_between(fd)):
                 others.append(both)
-                continue
-            try:
-                if phase == OPEN:
-                    said.append((fd, read(fd, SHORT_BYTES)))
-                    heard_s[fd] = now_s
-                else:
-                    early.append((fd, read(fd, long)))
-            except OSError:  # nothing after all, or a reset: as it is told to whoever asks again
-                others.append(both)
+            elif phase == OPEN:
+                usual.append(fd)
+                heard_s[fd] = now_s
+            else:
+                entering.append(fd)
+        said, early = _said(self._short, usual, others), _said(self._long, entering, others)
         return said, early, others
 
     def first(self, fds: list[int]) -> list[Said]:
         """What those who come in have said already: nearly all of them have."""
-        return [(fd, data) for fd in fds if (data := arrived(fd)) is not None]
+        return _said(self._long, fds, [])
 
     def one(self, fd: int, now_s: int) -> bytes | None:
         """What `fd` says, as `arrived`."""
@@ -61,6 +62,14 @@ class Hearing:
         if data is not None and self._phases[fd] == OPEN:
             self._heard_s[fd] = now_s
         return data
+
+
+def _said(reads: many.Reads, fds: list[int], others: list[Event]) -> list[Said]:
+    """What each of them said; where it is nothing after all, or a reset, it is told to whoever asks again."""
+    heard = reads.each(fds)
+    if None in heard:
+        others += [(fd, select.EPOLLIN) for fd, data in zip(fds, heard, strict=True) if data is None]
+    return [(fd, data) for fd, data in zip(fds, heard, strict=True) if data is not None]
 
 
 def arrived(fd: int) -> bytes | None:

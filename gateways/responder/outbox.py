@@ -7,14 +7,15 @@ is reckoned between two system calls finds cold caches.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
-from fusioncmd import limits
+from fusioncmd import limits, many
 
 log = structlog.get_logger("outbox")
 
@@ -26,8 +27,12 @@ class Outbox:
 
     def __init__(self, epoll: select.epoll, drop: Callable[[int], None]) -> None:
         self._epoll, self._drop = epoll, drop
+        self._writes = many.writes()
         self._waiting: dict[int, bytearray] = {}
-        self._held: list[tuple[int, bytes]] | None = None  # None: nothing is held back now
+        self._held: dict[int, bytes] | None = None  # None: nothing is held back now
+
+    def close(self) -> None:
+        self._writes.close()
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._waiting
@@ -35,7 +40,7 @@ class Outbox:
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:
         """Until the block ends, what `send` is given is held back: `release` sends it, and so does `send_each`."""
-        self._held = []
+        self._held = {}
         try:
             yield
         finally:
@@ -45,38 +50,44 @@ class Outbox:
     def release(self) -> None:
         """Send what is held; before a connection is ended, too, since its last words come after all others."""
         if self._held:
-            held, self._held = self._held, []
-            for fd, data in held:
-                self._send((fd,), data)
+            held, self._held = self._held, {}
+            free = {fd: data for fd, data in held.items() if fd not in self._waiting}
+            for fd in held.keys() & self._waiting.keys():
+                self._keep(fd, held[fd])
+            for (fd, data), taken in zip(free.items(), self._writes.each(free), strict=True):
+                if taken != len(data):
+                    self._fell_short(fd, data, taken)
 
     def send(self, fd: int, data: bytes) -> None:
         """What the kernel does not take waits, or the connection is ended."""
         if self._held is None:
-            self._send((fd,), data)
+            self.send_each((fd,), data)
         else:
-            self._held.append((fd, data))
+            self._held[fd] = self._held[fd] + data if fd in self._held else data
 
-    def send_each(self, fds: Iterable[int], data: bytes) -> list[int]:
+    def send_each(self, fds: Sequence[int], data: bytes) -> list[int]:
         """The same bytes to many: those of them for whom it waits now, or who are gone."""
         self.release()
-        return self._send(fds, data)
-
-    def _send(self, fds: Iterable[int], data: bytes) -> list[int]:
         late: list[int] = []
-        waiting, write, size = self._waiting, os.write, len(data)
-        for fd in fds:
-            try:
-                written = 0 if fd in waiting else write(fd, data)
-            except BlockingIOError:
-                written = 0
-            except OSError:
-                self._drop(fd)
-                late.append(fd)
-                continue
-            if written != size:
-                self._keep(fd, data[written:])
-                late.append(fd)
+        if self._waiting:
+            late = [fd for fd in fds if fd in self._waiting]
+            fds = [fd for fd in fds if fd not in self._waiting]
+            for fd in late:
+                self._keep(fd, data)
+        size, taken = len(data), self._writes.same(fds, data)
+        if taken.count(size) != len(taken):
+            for fd, count in zip(fds, taken, strict=True):
+                if count != size:
+                    self._fell_short(fd, data, count)
+                    late.append(fd)
         return late
+
+    def _fell_short(self, fd: int, data: bytes, taken: int) -> None:
+        """The kernel took that much of it, or failed."""
+        if taken >= 0 or taken == -errno.EAGAIN:
+            self._keep(fd, data[max(taken, 0) :])
+        else:
+            self._drop(fd)
 
     def _keep(self, fd: int, data: bytes) -> None:
         """What the kernel did not take."""

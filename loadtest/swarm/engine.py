@@ -6,6 +6,7 @@ A terminal that is closed does what the protocol tells it to: retry with jitter,
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 import select
@@ -15,7 +16,7 @@ import time
 from array import array
 from random import Random
 
-from fusioncmd import terminal
+from fusioncmd import many, terminal
 from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
 from loadtest.swarm.crew import Crew
@@ -47,7 +48,8 @@ class Engine:
         self._tries = bytearray(len(crew.numbers))
         self._rest: dict[int, bytes] = {}  # descriptor → the beginning of a frame
         self._unsent: dict[int, bytes] = {}
-        self._ears = Ears(self._of_fd, self._phase, OPEN, self._rest, self._send)
+        self._ears = Ears(self._of_fd, self._phase, OPEN, self._rest, self._send_each)
+        self._writes = many.writes()
         self._dial = [(0.0, i) for i in range(len(crew.numbers))]
         self._dialling = 0
         self.stopped = 0
@@ -190,19 +192,24 @@ class Engine:
         self._send(fd, reply)
 
     def _send(self, fd: int, data: bytes) -> None:
-        if not data:
-            return
-        if fd in self._unsent:
-            self._unsent[fd] += data
-            return
-        try:
-            written = os.write(fd, data)
-        except BlockingIOError:
-            written = 0
-        except OSError:  # the read that follows tells why
-            return
-        if written < len(data):
-            self._unsent[fd] = data[written:]
+        if data:
+            self._send_each([fd], data)
+
+    def _send_each(self, fds: list[int], data: bytes) -> None:
+        free = [fd for fd in fds if fd not in self._unsent] if self._unsent else fds
+        if len(free) < len(fds):
+            for fd in fds:
+                if fd in self._unsent:
+                    self._unsent[fd] += data
+        taken = self._writes.same(free, data)
+        if taken.count(len(data)) < len(free):
+            for fd, count in zip(free, taken, strict=True):
+                self._fell_short(fd, data, count)
+
+    def _fell_short(self, fd: int, data: bytes, taken: int) -> None:
+        """The kernel took that much of it, or failed: the read that follows tells why."""
+        if taken == -errno.EAGAIN or 0 <= taken < len(data):
+            self._unsent[fd] = data[max(taken, 0) :]
             self.epoll.modify(fd, READ | select.EPOLLOUT)
 
     def _flush(self, fd: int) -> bool:
