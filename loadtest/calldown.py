@@ -23,11 +23,11 @@ from fusioncmd.messages import Selector
 from fusioncmd.terminal import Deliver
 from loadtest import harness, measure
 from loadtest.durable import watched
-from loadtest.floor import Floor, measure_floor
+from loadtest.floors import Floors
 from loadtest.harness import Running
 from loadtest.output import Result, note, show
 from loadtest.scenario import Campaign, until_quiet
-from loadtest.swarm.fleet import TERMINALS_PER_PROCESS_MAX, Fleet, launched
+from loadtest.swarm.fleet import Fleet, launched
 
 TEXT = "台风红色预警，请立即到岗并报告。Typhoon red alert: report for duty at once."
 ANSWERS = ("到岗", "在途", "需要支援")
@@ -55,7 +55,9 @@ async def run(given: argparse.Namespace) -> Result:
         "terminals": given.terminals, "people": given.people, "gateways": given.gateways, "rounds": given.rounds,
     }  # fmt: skip
     result = Result("calldown", conditions)
-    floors = [await _floor(given, ORDER_BYTES)] if given.floor else []
+    floor = Floors(given)
+    if given.floor:
+        await floor.measure(ORDER_BYTES)
     with harness.scratch() as folder:
         async with harness.running(folder, given.gateways, note) as tier:
             await _fill(tier, given, result)
@@ -76,8 +78,9 @@ async def run(given: argparse.Namespace) -> Result:
                 result.add("bytes per delivery", size, "B")
                 await _restart(tier, result)
     if given.floor:
-        floors.append(await _floor(given, size))
-        _tell_floor(floors, rounds, result)
+        await floor.measure(size)
+        await floor.measure_many(size)
+        floor.tell(median(r.durable_s for r in rounds), median(r.confirmed_s for r in rounds), result)
     return result
 
 
@@ -187,27 +190,6 @@ def _tell(rounds: list[Round], bare: Round, terminals: int, result: Result) -> N
 
 def _gateways_s(found: Round) -> float:
     return sum(seconds for name, seconds in found.cpu_s.items() if name.startswith("responder"))
-
-
-async def _floor(given: argparse.Namespace, size: int) -> Floor:
-    """The same number of bare sockets in as many processes, which send `size` bytes, read, and do nothing else. Before
-    and after the call-downs: a shared machine is a tenth faster or slower a few minutes later."""
-    note("the floor: bare sockets …")
-    clients = max(given.swarm, -(-given.terminals // TERMINALS_PER_PROCESS_MAX))
-    found = await measure_floor(given.terminals, given.gateways, clients, size, given.rounds)
-    note(f"answers of bare sockets read in {', '.join(f'{s:.3f}' for s in found.answered_s)} s")
-    return found
-
-
-def _tell_floor(floors: list[Floor], rounds: list[Round], result: Result) -> None:
-    floor_s = median(s for floor in floors for s in floor.answered_s)
-    result.add("floor: last answer read, of bare sockets", floor_s, "s")
-    result.add("floor: CPU per delivery and answer", median(us for floor in floors for us in floor.server_us), "µs")
-    for what, seconds in (
-        ("last answer on disk", median(r.durable_s for r in rounds)),
-        ("last answer confirmed", median(r.confirmed_s for r in rounds)),
-    ):
-        result.add(f"{what}, as a ratio to the floor", seconds / floor_s)
 
 
 async def _restart(tier: Running, result: Result) -> None:

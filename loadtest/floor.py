@@ -27,18 +27,23 @@ class Floor(NamedTuple):
     server_us: list[float]
 
 
-async def measure_floor(connections: int, servers: int, clients: int, size: int, rounds: int) -> Floor:
-    """`size` bytes to each of `connections` and 40 bytes back, in windows."""
+async def measure_floor(
+    connections: int, servers: int, clients: int, size: int, rounds: int, many: bool = False
+) -> Floor:
+    """`size` bytes to each of `connections` and 40 bytes back, in windows; each a system call, or `many` are one."""
+    how = ["--many"] if many else []
     (port,) = free_ports(1)
     async with contextlib.AsyncExitStack() as stack:
         serving = [
-            await stack.enter_async_context(_started("server", port, "--bytes", str(size))) for _ in range(servers)
+            await stack.enter_async_context(_started("server", port, "--bytes", str(size), *how))
+            for _ in range(servers)
         ]
         await asyncio.gather(*(_ask(process, "status") for process in serving))
         share = [connections // clients + (p < connections % clients) for p in range(clients)]
         for p, part in enumerate(share):
             source = f"127.1.{1 + p // 50}.{1 + SOURCES * (p % 50)}"
-            await stack.enter_async_context(_started("client", port, "--connections", str(part), "--source", source))
+            arguments = ["--connections", str(part), "--source", source, *how]
+            await stack.enter_async_context(_started("client", port, *arguments))
         await _until(serving, "connected", connections, CONNECT_S_MAX)
         times, costs = [], []
         for _ in range(rounds):

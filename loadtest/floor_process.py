@@ -2,7 +2,8 @@
 
 The least that any server in Python could do for a call-down: no WebSocket, no ticket, no bitmap, no disk. A server
 sends so many bytes to each connection in the same windows as the gateway; a client answers 40 bytes to whatever it
-reads. Commands come as words on standard input, answers go out as lines of JSON.
+reads. Each read and each send is a system call; with --many, many are one (`fusioncmd/many.py`), as at the gateway.
+Commands come as words on standard input, answers go out as lines of JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import socket
 import sys
 import time
 
-from fusioncmd import limits
+from fusioncmd import limits, many
 from fusioncmd.descriptors import raise_descriptors
 from loadtest.swarm.dialling import IP_BIND_ADDRESS_NO_PORT, source_of
 
@@ -44,26 +45,36 @@ class Server:
         self._unanswered = self._answered = 0
         self._last_s = 0.0
 
-    def event(self, fd: int) -> None:
-        if fd == self.listener.fileno():
-            self._accept()
-        elif os.read(fd, READ_BYTES):
-            self._answered += 1
-            self._unanswered -= 1
-            self._last_s = time.monotonic()
-        else:  # the other end is gone
-            self._epoll.unregister(fd)
-            os.close(fd)
-            self._fds.discard(fd)
+    def events(self, fds: list[int]) -> None:
+        for fd in fds:
+            if fd == self.listener.fileno():
+                self._accept()
+            elif os.read(fd, READ_BYTES):
+                self._answered += 1
+                self._unanswered -= 1
+                self._last_s = time.monotonic()
+            else:
+                self._gone(fd)
+
+    def _gone(self, fd: int) -> None:
+        """The other end is."""
+        self._epoll.unregister(fd)
+        os.close(fd)
+        self._fds.discard(fd)
 
     def step(self) -> None:
         if self._unanswered > 0 and time.monotonic() - self._last_s > limits.FANOUT_ESCAPE_MS / 1000:
             self._unanswered = 0
         room = min(limits.FANOUT_BURST, limits.FANOUT_UNANSWERED_MAX - self._unanswered)
-        while self._left and room > 0:
-            os.write(self._left.pop(), self._order)
-            self._unanswered += 1
-            room -= 1
+        if self._left and room > 0:
+            to = self._left[-room:]
+            del self._left[-room:]
+            self._send(to)
+            self._unanswered += len(to)
+
+    def _send(self, fds: list[int]) -> None:
+        for fd in fds:
+            os.write(fd, self._order)
 
     @property
     def waiting(self) -> bool:
@@ -91,9 +102,10 @@ class Client:
         self._address, self._source, self._epoll = ("127.0.0.1", port), source, epoll
         self._to_dial = connections
 
-    def event(self, fd: int) -> None:
-        if os.read(fd, READ_BYTES):
-            os.write(fd, ANSWER)
+    def events(self, fds: list[int]) -> None:
+        for fd in fds:
+            if os.read(fd, READ_BYTES):
+                os.write(fd, ANSWER)
 
     def step(self) -> None:
         for _ in range(min(self._to_dial, DIALLING_MAX)):
@@ -114,6 +126,39 @@ class Client:
         return {"to_dial": self._to_dial, "cpu_s": cpu_s()}
 
 
+class ManyServer(Server):
+    def __init__(self, port: int, size: int, epoll: select.epoll) -> None:
+        super().__init__(port, size, epoll)
+        self._reads, self._writes = many.reads(len(ANSWER)), many.writes()
+
+    def events(self, fds: list[int]) -> None:
+        if self.listener.fileno() in fds:
+            self._accept()
+            fds = [fd for fd in fds if fd != self.listener.fileno()]
+        heard = self._reads.each(fds)
+        answered = sum(map(bool, heard))
+        self._answered += answered
+        self._unanswered -= answered
+        self._last_s = time.monotonic()
+        if b"" in heard:
+            for fd, data in zip(fds, heard, strict=True):
+                if data == b"":
+                    self._gone(fd)
+
+    def _send(self, fds: list[int]) -> None:
+        self._writes.same(fds, self._order)
+
+
+class ManyClient(Client):
+    def __init__(self, port: int, source: str, connections: int, epoll: select.epoll) -> None:
+        super().__init__(port, source, connections, epoll)
+        self._reads, self._writes = many.reads(READ_BYTES), many.writes()
+
+    def events(self, fds: list[int]) -> None:
+        heard = self._reads.each(fds)
+        self._writes.same([fd for fd, data in zip(fds, heard, strict=True) if data], ANSWER)
+
+
 def cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
@@ -124,15 +169,15 @@ def run(end: Server | Client, epoll: select.epoll) -> None:
     commands = sys.stdin.fileno()
     epoll.register(commands, select.EPOLLIN)
     while True:
-        for fd, _ in epoll.poll(0.0 if end.waiting else 0.1, EVENTS_PER_TURN):
-            if fd != commands:
-                end.event(fd)
-                continue
+        fds = [fd for fd, _ in epoll.poll(0.0 if end.waiting else 0.1, EVENTS_PER_TURN)]
+        if commands in fds:
+            fds.remove(commands)
             words = os.read(commands, 4096).decode().split()
             if not words:
                 return
             for word in words:
                 print(json.dumps(end.obey(word)), flush=True)
+        end.events(fds)
         end.step()
 
 
@@ -143,14 +188,17 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=0, help="of an order: what a server sends")
     parser.add_argument("--connections", type=int, default=0)
     parser.add_argument("--source", default="127.0.0.1")
+    parser.add_argument("--many", action="store_true", help="many reads, or sends, in one system call")
     given = parser.parse_args()
     gc.disable()
     raise_descriptors()
     epoll = select.epoll()
     if given.role == "server":
-        run(Server(given.port, given.bytes, epoll), epoll)
+        server = ManyServer if given.many else Server
+        run(server(given.port, given.bytes, epoll), epoll)
     else:
-        run(Client(given.port, given.source, given.connections, epoll), epoll)
+        client = ManyClient if given.many else Client
+        run(client(given.port, given.source, given.connections, epoll), epoll)
 
 
 if __name__ == "__main__":
