@@ -6,26 +6,33 @@ it left cold. No call here ever waits.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import mmap
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import Protocol
 
+import structlog
+
 from fusioncmd.uring import RECV, SEND, Ring
+
+log = structlog.get_logger("many")
 
 AT_ONCE_MAX = 512  # sockets in one system call
 FEW = 3  # and fewer get one each: that is cheaper
+_LATER = (-errno.EAGAIN, -errno.ENOMEM, -errno.ENOBUFS)
 
 
 class Reads(Protocol):
     def each(self, sockets: Sequence[int]) -> list[bytes | None]:
         """What each of these descriptors has, up to a size: nothing at its end, None where a read fails or would wait.
 
-        Why, is told to whoever asks that one again.
+        Whoever asks that one again is told that it has ended, if it has.
         """
 
     def close(self) -> None: ...
@@ -43,23 +50,41 @@ class Writes(Protocol):
     def close(self) -> None: ...
 
 
+def is_short(taken: int) -> bool:
+    """Whether the kernel had no room for what was sent, or for all of it, and may have some later."""
+    return taken >= 0 or taken in _LATER
+
+
 @cache
 def at_once() -> bool:
     """Whether this process may do many in one system call."""
-    try:
-        Ring(RECV, 1).close()
-    except OSError:
-        return False
-    return True
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            reads = RingReads(1)
+            with contextlib.closing(reads):
+                return reads.each([ours.fileno()] * FEW) == [None] * FEW
+        except OSError:
+            return False
 
 
 def reads(bytes_max: int) -> Reads:
     """Of at most so many bytes each."""
-    return RingReads(bytes_max) if at_once() else PlainReads(bytes_max)
+    if at_once():
+        try:
+            return RingReads(bytes_max)
+        except OSError as error:
+            log.warning("many.one_by_one", error=repr(error))
+    return PlainReads(bytes_max)
 
 
 def writes() -> Writes:
-    return RingWrites() if at_once() else PlainWrites()
+    if at_once():
+        try:
+            return RingWrites()
+        except OSError as error:
+            log.warning("many.one_by_one", error=repr(error))
+    return PlainWrites()
 
 
 class PlainReads:
@@ -102,8 +127,8 @@ class RingReads(PlainReads):
 
     def __init__(self, bytes_max: int) -> None:
         super().__init__(bytes_max)
-        self._ring = Ring(RECV, AT_ONCE_MAX)
         self._came = mmap.mmap(-1, AT_ONCE_MAX * bytes_max)
+        self._ring = Ring(RECV, AT_ONCE_MAX)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._came))
         self._parts = range(0, AT_ONCE_MAX * bytes_max, bytes_max)
         self._ring.point([start + part for part in self._parts], [bytes_max] * AT_ONCE_MAX)
@@ -120,6 +145,7 @@ class RingReads(PlainReads):
 
     def close(self) -> None:
         self._ring.close()
+        self._came.close()
 
 
 class RingWrites(PlainWrites):

@@ -19,11 +19,13 @@ from typing import NamedTuple
 SEND, RECV = 26, 27  # linux/io_uring.h, enum io_uring_op
 DONTWAIT, NOSIGNAL = 0x40, 0x4000  # send(2), recv(2)
 TRIES_MAX = 1000  # of a call that was interrupted, or found no memory
-_SETUP, _ENTER = 425, 426  # syscalls(2): the same on every architecture but Alpha
+_SETUP, _ENTER = 425, 426  # syscalls(2), x86-64 and ARM64
 _SUBMIT_ALL = 1 << 7  # go on after one that failed (Linux 5.18; older ones refuse the flag)
 _GETEVENTS = 1
 _ENTRIES_AT = 0x10000000  # IORING_OFF_SQES, an offset for mmap(2)
 _ENTRY, _RESULT = 64, 16  # bytes of struct io_uring_sqe and of io_uring_cqe
+_AGAIN = (errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ENOMEM)
+_ALL = 0xFFFFFFFF  # queues count in 32 bits
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,17 +51,22 @@ class _Parameters(ctypes.Structure):
 
 
 class Ring:
-    """Does one `operation` for up to `entries` sockets, a power of two, each with a buffer of its own.
+    """Does one `operation` for up to `entries` sockets, a power of two, each with its buffer. Little-endian machines.
 
     `OSError` where the kernel, its administrator or a sandbox does not allow it.
     """
 
     def __init__(self, operation: int, entries: int) -> None:
         asked = _Parameters(flags=_SUBMIT_ALL)
-        self.entries = entries
         self._fd = _call(_SETUP, entries, ctypes.byref(asked))
-        self._held = contextlib.ExitStack()
-        self._held.callback(os.close, self._fd)
+        with contextlib.ExitStack() as held:
+            held.callback(os.close, self._fd)
+            self._held = held
+            self._lay_out(operation, asked)
+            self._held = held.pop_all()
+
+    def _lay_out(self, operation: int, asked: _Parameters) -> None:
+        """Find the queues in the memory that is shared with the kernel, and fill in what stays the same."""
         sub, com, count = asked.of_submissions, asked.of_completions, asked.submissions
         indices_end, results_end = sub[6] + 4 * count, com[5] + _RESULT * asked.completions
         queues = self._mapped(max(indices_end, results_end), 0)
@@ -97,35 +104,40 @@ class Ring:
         count = len(sockets)
         self._sockets[:count] = array("I", sockets)
         self._submit(count)
-        tags, results = self._column(0, count), self._column(2, count)
-        self._numbers[self._completed.head] = self._numbers[self._completed.tail]
-        if tags != self._order[:count].tolist():  # the kernel does one after the other, but does not promise it
-            results = [result for _, result in sorted(zip(tags, results, strict=True))]
-        return results
+        done = self._done
+        tags, results = self._column(0, done), self._column(2, done)
+        if tags == self._order[:count].tolist():
+            return results
+        # The kernel does one after the other, but does not promise it; and what it did not take can be asked again.
+        of_each = dict(zip(tags, results, strict=True))
+        return [of_each.get(i, -errno.EAGAIN) for i in range(count)]
 
     def _submit(self, count: int) -> None:
-        """The first `count` entries, and wait until all are done."""
-        numbers, (_, tail_at, entries) = self._numbers, self._submitted
+        """The first `count` entries, and wait until all are done that the kernel takes."""
+        numbers, (head_at, tail_at, entries) = self._numbers, self._submitted
+        numbers[self._completed.head] = numbers[self._completed.tail]  # what was done before
         tail = numbers[tail_at]
         start = tail % entries
         until_wrap = min(count, entries - start)
         self._indices[start : start + until_wrap] = self._order[:until_wrap]
         self._indices[: count - until_wrap] = self._order[until_wrap:count]
-        numbers[tail_at] = (tail + count) & 0xFFFFFFFF
-        for _ in range(TRIES_MAX):
-            left = (numbers[tail_at] - numbers[self._submitted.head]) & 0xFFFFFFFF
-            if not left and self._done == count:
-                return
-            try:
-                _call(_ENTER, self._fd, left, count, _GETEVENTS, None, 0)
-            except OSError as error:
-                if error.errno not in (errno.EINTR, errno.EAGAIN, errno.EBUSY):
-                    raise
-        raise OSError(errno.EAGAIN, "The kernel did not take what was submitted.")
+        numbers[tail_at] = (tail + count) & _ALL
+        try:
+            for _ in range(TRIES_MAX):
+                if self._done == count:
+                    return
+                left = (numbers[tail_at] - numbers[head_at]) & _ALL
+                try:
+                    _call(_ENTER, self._fd, left, count, _GETEVENTS, None, 0)
+                except OSError as error:
+                    if error.errno not in _AGAIN:
+                        raise
+        finally:
+            numbers[tail_at] = numbers[head_at]  # what was not taken is asked for no more
 
     @property
     def _done(self) -> int:
-        return (self._numbers[self._completed.tail] - self._numbers[self._completed.head]) & 0xFFFFFFFF
+        return (self._numbers[self._completed.tail] - self._numbers[self._completed.head]) & _ALL
 
     def _column(self, field: int, count: int) -> list[int]:
         """Of the next `count` that were done: which they were (field 0), or what came of it (2)."""

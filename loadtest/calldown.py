@@ -55,9 +55,9 @@ async def run(given: argparse.Namespace) -> Result:
         "terminals": given.terminals, "people": given.people, "gateways": given.gateways, "rounds": given.rounds,
     }  # fmt: skip
     result = Result("calldown", conditions)
-    floor = Floors(given)
+    floors = Floors(given)
     if given.floor:
-        await floor.measure(ORDER_BYTES)
+        await floors.measure(ORDER_BYTES)
     with harness.scratch() as folder:
         async with harness.running(folder, given.gateways, note) as tier:
             await _fill(tier, given, result)
@@ -78,9 +78,9 @@ async def run(given: argparse.Namespace) -> Result:
                 result.add("bytes per delivery", size, "B")
                 await _restart(tier, result)
     if given.floor:
-        await floor.measure(size)
-        await floor.measure_many(size)
-        floor.tell(median(r.durable_s for r in rounds), median(r.confirmed_s for r in rounds), result)
+        await floors.measure(size)
+        await floors.measure_many(size)
+        floors.tell(median(r.durable_s for r in rounds), median(r.confirmed_s for r in rounds), result)
     return result
 
 

@@ -80,7 +80,7 @@ class Server:
     def waiting(self) -> bool:
         return bool(self._left) and self._unanswered < limits.FANOUT_UNANSWERED_MAX
 
-    def obey(self, word: str) -> object:
+    def obey(self, word: str) -> dict[str, float]:
         if word == "go":
             self._left, self._answered, self._last_s = list(self._fds), 0, time.monotonic()
         return {"connected": len(self._fds), "answered": self._answered, "last_s": self._last_s, "cpu_s": cpu_s()}
@@ -122,24 +122,24 @@ class Client:
     def waiting(self) -> bool:
         return bool(self._to_dial)
 
-    def obey(self, word: str) -> object:
+    def obey(self, word: str) -> dict[str, float]:
         return {"to_dial": self._to_dial, "cpu_s": cpu_s()}
 
 
 class ManyServer(Server):
     def __init__(self, port: int, size: int, epoll: select.epoll) -> None:
         super().__init__(port, size, epoll)
-        self._reads, self._writes = many.reads(len(ANSWER)), many.writes()
+        self._reads, self._writes = many.reads(READ_BYTES), many.writes()
 
     def events(self, fds: list[int]) -> None:
         if self.listener.fileno() in fds:
             self._accept()
             fds = [fd for fd in fds if fd != self.listener.fileno()]
         heard = self._reads.each(fds)
-        answered = sum(map(bool, heard))
-        self._answered += answered
-        self._unanswered -= answered
-        self._last_s = time.monotonic()
+        if answered := sum(map(bool, heard)):
+            self._answered += answered
+            self._unanswered -= answered
+            self._last_s = time.monotonic()
         if b"" in heard:
             for fd, data in zip(fds, heard, strict=True):
                 if data == b"":

@@ -29,12 +29,12 @@ class Floors:
         """The same once more with many sockets in one system call, where that is allowed."""
         if many.at_once():
             note("many bare sockets in one system call …")
-            self._many = await self._measured(size, many=True)
+            self._many = await self._measured(size, at_once=True)
 
-    async def _measured(self, size: int, many: bool = False) -> Floor:
+    async def _measured(self, size: int, at_once: bool = False) -> Floor:
         given = self._given
         clients = max(given.swarm, -(-given.terminals // TERMINALS_PER_PROCESS_MAX))
-        found = await measure_floor(given.terminals, given.gateways, clients, size, given.rounds, many)
+        found = await measure_floor(given.terminals, given.gateways, clients, size, given.rounds, at_once)
         note(f"answers of bare sockets read in {', '.join(f'{s:.3f}' for s in found.answered_s)} s")
         return found
 

@@ -14,8 +14,11 @@ import signal
 import sys
 from typing import Any
 
+import pytest
 import structlog
 from hypothesis import settings
+
+from fusioncmd import many
 
 _configure = structlog.configure
 
@@ -32,3 +35,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(params=["ring", "plain"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many sockets in one system call, and each in its own."""
+    if request.param == "ring" and not many.at_once():
+        pytest.skip("no io_uring here")
+    monkeypatch.setattr(many, "at_once", lambda: request.param == "ring")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import select
 
 import pytest
 
 from loadtest.floor import Floor, measure_floor
+from loadtest.floor_process import ManyServer, Server
 from loadtest.floors import Floors
 from loadtest.output import Result
 
@@ -28,3 +30,15 @@ def test_ratios_are_to_the_median_of_all_rounds_before_and_after() -> None:
     told = {figure.name: figure.value for figure in result.figures}
     assert list(told.values()) == [3.5, 8.0, 2.0, 4.0, 2.5, 2.8]
     assert told["last answer on disk, as a ratio to the floor"] == 2.0
+
+
+@pytest.mark.parametrize("kind", [Server, ManyServer])
+def test_the_last_answer_is_not_when_somebody_asks_for_it(kind: type[Server]) -> None:
+    epoll = select.epoll()
+    server = kind(0, 9, epoll)
+    server.obey("go")
+    before = server.obey("status")
+    server.events([])
+    assert server.obey("status")["last_s"] == before["last_s"] > 0
+    server.listener.close()
+    epoll.close()

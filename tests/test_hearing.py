@@ -15,6 +15,8 @@ from gateways.responder.hearing import SHORT_BYTES, Event, Hearing, Said, arrive
 from gateways.responder.phases import OPEN, OPENING, SERVING, SHAKEN
 from gateways.responder.reader import FrameReader
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 NOW_S = 77
 RST = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
 

@@ -13,19 +13,22 @@ from fusioncmd.terminal import Close
 from gateways.responder.outbox import Outbox
 from tests.terminals import HELLO, a_world
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 class Ends:
-    """Two connections; of those that the outbox ended, `dropped` has the descriptors."""
+    """Connections; of those that the outbox ended, `dropped` has the descriptors."""
 
     def __init__(self) -> None:
-        self.pairs = [socket.socketpair() for _ in range(2)]
+        self.pairs = [socket.socketpair() for _ in range(5)]
         self.epoll = select.epoll()
         self.dropped: list[int] = []
         self.outbox = Outbox(self.epoll, self._drop)
         for ours, _ in self.pairs:
             ours.setblocking(False)
             self.epoll.register(ours, select.EPOLLIN)
-        self.one, self.other = (ours.fileno() for ours, _ in self.pairs)
+        self.fds = [ours.fileno() for ours, _ in self.pairs]
+        self.one, self.other = self.fds[:2]
 
     def _drop(self, fd: int) -> None:
         self.outbox.forget(fd)
@@ -41,6 +44,7 @@ class Ends:
         for pair in self.pairs:
             for each in pair:
                 each.close()
+        self.outbox.close()
         self.epoll.close()
 
 
@@ -93,6 +97,46 @@ def test_what_is_held_behind_what_waits_waits_too(ends: Ends) -> None:
         got += chunk
         ends.outbox.flush(ends.one)
     assert got == much + b"last" and ends.one not in ends.outbox
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_of_many_the_gone_end_the_slow_wait_and_the_others_have_it(ends: Ends, held: bool) -> None:
+    much, word = bytes(limits.OUTBOX_BYTES_MAX // 2), b"a word"
+    for ours, _ in ends.pairs[:2]:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    assert ends.outbox.send_each(ends.fds[:1], much) == ends.fds[:1]  # and waits from now on
+    ends.pairs[1][0].send(much)  # has no room now
+    ends.pairs[2][1].close()
+    if held:
+        with ends.outbox.holding():
+            for fd in ends.fds:
+                ends.outbox.send(fd, word)
+    else:
+        assert sorted(ends.outbox.send_each(ends.fds, word)) == sorted(ends.fds[:3])
+    assert ends.dropped == [ends.fds[2]] and ends.heard(3) == ends.heard(4) == word
+    assert [fd in ends.outbox for fd in ends.fds] == [True, True, False, False, False]
+    for number in (0, 1):
+        got = b""
+        while chunk := ends.heard(number):
+            got += chunk
+            ends.outbox.flush(ends.fds[number])
+        assert got.endswith(word) and not got.removesuffix(word).strip(b"\0")
+
+
+def test_when_the_kernel_fails_at_the_end_of_a_round_nothing_is_held_back_any_more(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def each(self, said: object) -> list[int]:
+            raise OSError
+
+    writes = ends.outbox._writes
+    monkeypatch.setattr(ends.outbox, "_writes", Broken())
+    with pytest.raises(OSError), ends.outbox.holding():
+        ends.outbox.send(ends.one, b"lost")
+    monkeypatch.setattr(ends.outbox, "_writes", writes)
+    ends.outbox.send(ends.one, b"next")
+    assert ends.heard(0) == b"next"
 
 
 def test_when_a_fault_ends_the_round_what_was_said_goes_out(ends: Ends) -> None:

@@ -13,6 +13,8 @@ import pytest
 from loadtest.swarm.alike import Alike
 from loadtest.swarm.ears import ALIKE_MAX, READ_BYTES, Ears
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 OPEN = 3
 FRAME = b"\x82\x05order"
 Written = list[tuple[int, list[int], float]]
@@ -46,7 +48,9 @@ def both() -> Iterator[tuple[Terminals, list[socket.socket]]]:
     pairs = [socket.socketpair() for _ in range(3)]
     for ours, _ in pairs:
         ours.setblocking(False)
-    yield Terminals([ours.fileno() for ours, _ in pairs]), [theirs for _, theirs in pairs]
+    terminals = Terminals([ours.fileno() for ours, _ in pairs])
+    yield terminals, [theirs for _, theirs in pairs]
+    terminals.ears.close()
     for ours, theirs in pairs:
         ours.close()
         theirs.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import mmap
+import os
 import socket
 from collections.abc import Iterator
 
@@ -61,28 +63,59 @@ def test_a_call_that_is_interrupted_is_made_again(ring: Ring, pairs: Pairs, monk
     assert [theirs.recv(9) for _, theirs in pairs] == [WORD[:size] for size in SIZES] and not troubles
 
 
-def test_a_kernel_that_takes_nothing_is_not_asked_for_ever(
-    ring: Ring, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [errno.EAGAIN, errno.EBADF])
+def test_what_the_kernel_does_not_take_can_be_asked_again_and_nothing_is_done_twice(
+    ring: Ring, pairs: Pairs, monkeypatch: pytest.MonkeyPatch, trouble: int
 ) -> None:
     asked: list[object] = []
 
-    def busy(*arguments: object) -> int:
+    def refuses(*arguments: object) -> int:
         asked.append(arguments)
-        raise OSError(errno.EAGAIN, "")
+        raise OSError(trouble, "")
 
-    monkeypatch.setattr(uring, "_call", busy)
-    with pytest.raises(OSError, match="did not take"):
-        ring.run(fds([ours for ours, _ in pairs]))
-    assert len(asked) == TRIES_MAX
+    sockets = fds([ours for ours, _ in pairs])
+    with monkeypatch.context() as patched:
+        patched.setattr(uring, "_call", refuses)
+        if trouble == errno.EAGAIN:
+            assert ring.run(sockets) == [-errno.EAGAIN] * len(sockets) and len(asked) == TRIES_MAX
+        else:
+            with pytest.raises(OSError, match="Errno 9"):
+                ring.run(sockets)
+    for _ in range(2):
+        assert ring.run(sockets) == SIZES
+    assert [theirs.recv(99) for _, theirs in pairs] == [2 * WORD[:size] for size in SIZES]
 
 
-def test_a_fault_of_another_kind_is_told(ring: Ring, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> int:
-        raise OSError(errno.EBADF, "")
+def test_a_kernel_that_takes_some_is_asked_for_the_rest_or_the_rest_is_told(
+    ring: Ring, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, takes = uring._call, [3, 1]
 
-    monkeypatch.setattr(uring, "_call", broken)
-    with pytest.raises(OSError, match="Errno 9"):
-        ring.run(fds([ours for ours, _ in pairs]))
+    def short(number: int, *arguments: int) -> int:
+        if number != uring._ENTER or not takes:
+            raise OSError(errno.ENOMEM, "")
+        ring_fd, left, *_ = arguments
+        return call(number, ring_fd, min(takes.pop(), left), 0, 0, None, 0)
+
+    sockets = fds([ours for ours, _ in pairs])
+    with monkeypatch.context() as patched:
+        patched.setattr(uring, "_call", short)
+        assert ring.run(sockets) == SIZES  # one, and three
+        takes[:] = [2]
+        assert ring.run(sockets) == [*SIZES[:2], -errno.EAGAIN, -errno.EAGAIN]
+    assert ring.run(sockets) == SIZES
+    assert [len(theirs.recv(99)) for _, theirs in pairs] == [3, 6, 6, 8]
+
+
+def test_a_ring_that_cannot_be_laid_out_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "")
+
+    monkeypatch.setattr(mmap, "mmap", full)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="Errno 12"):
+        Ring(SEND, 4)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_thousands_of_rounds_wrap_around_both_queues(ring: Ring, pairs: Pairs) -> None:

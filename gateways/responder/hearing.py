@@ -46,15 +46,17 @@ class Hearing:
                 others.append(both)
             elif phase == OPEN:
                 usual.append(fd)
-                heard_s[fd] = now_s
             else:
                 entering.append(fd)
-        said, early = _said(self._short, usual, others), _said(self._long, entering, others)
-        return said, early, others
+        said, silent = _said(self._short, usual)
+        early, none_yet = _said(self._long, entering)
+        for fd, _ in said:
+            heard_s[fd] = now_s
+        return said, early, others + [(fd, arrival) for fd in silent + none_yet]
 
     def first(self, fds: list[int]) -> list[Said]:
-        """What those who come in have said already: nearly all of them have."""
-        return _said(self._long, fds, [])
+        """What those who come in have said already: nearly all of them have. The epoll tells of the others."""
+        return _said(self._long, fds)[0]
 
     def one(self, fd: int, now_s: int) -> bytes | None:
         """What `fd` says, as `arrived`."""
@@ -64,12 +66,14 @@ class Hearing:
         return data
 
 
-def _said(reads: many.Reads, fds: list[int], others: list[Event]) -> list[Said]:
-    """What each of them said; where it is nothing after all, or a reset, it is told to whoever asks again."""
+def _said(reads: many.Reads, fds: list[int]) -> tuple[list[Said], list[int]]:
+    """What each of them said; and those of whom there is nothing after all, or a reset, as is told to whoever asks
+    again."""
     heard = reads.each(fds)
-    if None in heard:
-        others += [(fd, select.EPOLLIN) for fd, data in zip(fds, heard, strict=True) if data is None]
-    return [(fd, data) for fd, data in zip(fds, heard, strict=True) if data is not None]
+    if None not in heard:
+        return list(zip(fds, heard, strict=True)), []  # type: ignore[arg-type]
+    said = [(fd, data) for fd, data in zip(fds, heard, strict=True) if data is not None]
+    return said, [fd for fd, data in zip(fds, heard, strict=True) if data is None]
 
 
 def arrived(fd: int) -> bytes | None:

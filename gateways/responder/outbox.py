@@ -7,11 +7,11 @@ is reckoned between two system calls finds cold caches.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 
 import structlog
 
@@ -44,19 +44,18 @@ class Outbox:
         try:
             yield
         finally:
-            self.release()
-            self._held = None
+            try:
+                self.release()
+            finally:
+                self._held = None
 
     def release(self) -> None:
         """Send what is held; before a connection is ended, too, since its last words come after all others."""
         if self._held:
             held, self._held = self._held, {}
-            free = {fd: data for fd, data in held.items() if fd not in self._waiting}
             for fd in held.keys() & self._waiting.keys():
-                self._keep(fd, held[fd])
-            for (fd, data), taken in zip(free.items(), self._writes.each(free), strict=True):
-                if taken != len(data):
-                    self._fell_short(fd, data, taken)
+                self._keep(fd, held.pop(fd))
+            self._fell_short(list(held), list(held.values()), self._writes.each(held))
 
     def send(self, fd: int, data: bytes) -> None:
         """What the kernel does not take waits, or the connection is ended."""
@@ -74,20 +73,23 @@ class Outbox:
             fds = [fd for fd in fds if fd not in self._waiting]
             for fd in late:
                 self._keep(fd, data)
-        size, taken = len(data), self._writes.same(fds, data)
-        if taken.count(size) != len(taken):
-            for fd, count in zip(fds, taken, strict=True):
-                if count != size:
-                    self._fell_short(fd, data, count)
-                    late.append(fd)
+        taken = self._writes.same(fds, data)
+        if taken.count(len(data)) < len(taken):  # hardly ever
+            late += self._fell_short(fds, repeat(data), taken)
         return late
 
-    def _fell_short(self, fd: int, data: bytes, taken: int) -> None:
-        """The kernel took that much of it, or failed."""
-        if taken >= 0 or taken == -errno.EAGAIN:
-            self._keep(fd, data[max(taken, 0) :])
-        else:
-            self._drop(fd)
+    def _fell_short(self, fds: Sequence[int], said: Iterable[bytes], taken: list[int]) -> list[int]:
+        """Of each the kernel took that much, or it failed; those of whom it did not take all."""
+        short: list[int] = []
+        for fd, data, count in zip(fds, said, taken, strict=False):
+            if count == len(data):
+                continue
+            short.append(fd)
+            if many.is_short(count):
+                self._keep(fd, data[max(count, 0) :])
+            else:
+                self._drop(fd)
+        return short
 
     def _keep(self, fd: int, data: bytes) -> None:
         """What the kernel did not take."""

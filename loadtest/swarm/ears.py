@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -35,17 +36,23 @@ class Ears:
         self._alike: dict[int, list[tuple[bytes, Alike]]] = {}  # by size: to compare costs less than a hash
 
     def learn(self, frame: bytes, alike: Alike) -> None:
-        """From now on `frame` is known."""
+        """From now on `frame` is known, unless it is longer than what is read at first."""
+        if len(frame) >= SHORT_BYTES:
+            return
         known = self._alike.setdefault(len(frame), [])
-        if len(frame) < SHORT_BYTES and (frame, alike) not in known:
+        if (frame, alike) not in known:
             known.insert(0, (frame, alike))
             del known[ALIKE_MAX:]
 
     def read(self, fd: int) -> bytes | OSError:
+        """All that is there."""
         try:
-            return os.read(fd, READ_BYTES)
+            return self._all(fd, os.read(fd, SHORT_BYTES))
         except OSError as error:
             return error
+
+    def close(self) -> None:
+        self._reads.close()
 
     def hear(self, events: list[Event]) -> tuple[list[tuple[int, bytes]], list[Event]]:
         """Reply to what is known, nearly all there ever is. What else came from the usual, and the events that are
@@ -90,8 +97,10 @@ class Ears:
         return said, told
 
     def _all(self, fd: int, data: bytes) -> bytes:
-        """`data`, and what came behind it if it was as much as was asked for: the epoll tells each arrival once."""
+        """`data`, and what came behind it if it was as much as was asked for: the epoll tells each arrival once. An
+        end or a reset it tells once more."""
         asked = SHORT_BYTES
-        while len(data) == asked and not isinstance(more := self.read(fd), OSError):
-            data, asked = data + more, asked + READ_BYTES
+        with contextlib.suppress(OSError):
+            while len(data) == asked:
+                data, asked = data + os.read(fd, READ_BYTES), asked + READ_BYTES
         return data

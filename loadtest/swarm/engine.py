@@ -6,7 +6,6 @@ A terminal that is closed does what the protocol tells it to: retry with jitter,
 
 from __future__ import annotations
 
-import errno
 import heapq
 import os
 import select
@@ -21,7 +20,7 @@ from fusioncmd.errors import BadMessage
 from loadtest.swarm import wire
 from loadtest.swarm.crew import Crew
 from loadtest.swarm.dialling import dial, source_of
-from loadtest.swarm.ears import READ_BYTES, Ears, Event
+from loadtest.swarm.ears import Ears, Event
 from loadtest.swarm.links import CLOSE, RST, SLOW_RECEIVE_BYTES, Links
 
 DIALLING_MAX = 512  # connections that are not welcomed yet, per process
@@ -138,14 +137,11 @@ class Engine:
         if not data:
             self._end(i, fd, 0, "end of stream")
             return False
-        more = len(data) == READ_BYTES
         data = self._rest.pop(fd, b"") + data
         if self._phase[i] == UPGRADING:
             self._upgraded(i, fd, data)
         else:
             self._frames(i, fd, data)
-        if more and self._of_fd[fd] == i:
-            return self._read(i, fd)
         return self._of_fd[fd] == i
 
     def _upgraded(self, i: int, fd: int, data: bytes) -> None:
@@ -208,7 +204,7 @@ class Engine:
 
     def _fell_short(self, fd: int, data: bytes, taken: int) -> None:
         """The kernel took that much of it, or failed: the read that follows tells why."""
-        if taken == -errno.EAGAIN or 0 <= taken < len(data):
+        if taken < len(data) and many.is_short(taken):
             self._unsent[fd] = data[max(taken, 0) :]
             self.epoll.modify(fd, READ | select.EPOLLOUT)
 
