@@ -61,9 +61,8 @@ def at_once() -> bool:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         try:
-            reads = RingReads(1)
-            with contextlib.closing(reads):
-                return reads.each([ours.fileno()] * FEW) == [None] * FEW
+            with contextlib.closing(RingReads(1)) as tried:
+                return tried.each([ours.fileno()] * FEW) == [None] * FEW
         except OSError:
             return False
 
