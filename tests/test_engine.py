@@ -32,10 +32,16 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
+def after_free_descriptors(count: int) -> int:
+    """So many descriptors are free below it."""
+    free = [os.dup(0) for _ in range(count)]
+    for fd in free:
+        os.close(fd)
+    return free[-1] + 1
+
+
 def lowest_free_descriptor() -> int:
-    fd = os.dup(0)
-    os.close(fd)
-    return fd
+    return after_free_descriptors(1) - 1
 
 
 async def answered(world: World, request: bytes) -> bytes:
@@ -127,7 +133,7 @@ async def test_a_slow_one_that_is_closed_costs_no_time_while_it_lingers(
 async def test_when_there_is_no_room_one_is_told_to_come_back_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DESCRIPTORS_SPARE", 8)
     rings = 9 if many.at_once() else 0
-    async with a_world(descriptors_max=lowest_free_descriptor() + 16 + rings) as world:
+    async with a_world(descriptors_max=after_free_descriptors(16 + rings)) as world:
         inside, answer = 0, (WELCOME, "")
         while answer[0] == WELCOME:
             late = await world.open()

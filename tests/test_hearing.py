@@ -21,6 +21,16 @@ NOW_S = 77
 RST = struct.pack("ii", 1, 0)  # socket(7), SO_LINGER
 
 
+HEARINGS: list[Hearing] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while HEARINGS:
+        HEARINGS.pop().close()
+
+
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
@@ -41,6 +51,7 @@ class Ears:
         self.phases[fd] = OPEN
         self.heard_s = array("I", bytes(4 * (fd + 1)))
         self._hearing = Hearing(self.phases, self.heard_s, self.reader)
+        HEARINGS.append(self._hearing)
 
     def hear(self, event: int = select.EPOLLIN) -> tuple[list[Said], list[Event]]:
         said, early, others = self._hearing.hear([(self.fd, event)], NOW_S)
