@@ -59,9 +59,9 @@ def test_the_disk_is_filled_and_nothing_is_confirmed_that_is_not_on_it() -> None
 
 
 def test_a_call_down_is_timed_weighed_and_exact() -> None:
-    said = run("calldown", "--people", "3000", "--terminals", "600", "--rounds", "1")
+    said = run("calldown", "--people", "3000", "--terminals", "2500", "--rounds", "1")
     figures = said["figures"]
-    assert figures["terminals connected"] == 600
+    assert figures["terminals connected"] == 2500  # so many that the kernel, which counts by 10 ms, sees them work
     assert figures["order on disk [s]"] > 0  # as the commander hears of it: by then few terminals may have it all
     assert 0 < figures["last delivery [s]"] <= figures["last answer confirmed [s]"]
     assert figures["last answer on disk [s]"] <= figures["last answer in the node's tally [s]"]
