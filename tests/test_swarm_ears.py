@@ -69,6 +69,15 @@ def test_each_gives_its_own_reply_and_all_are_written_down_once(both: tuple[Term
     assert terminals.hear()[0] == [] and len(terminals.written) == 2  # nothing more came
 
 
+def test_a_reply_goes_to_those_to_whom_it_came_in_that_turn(both: tuple[Terminals, list[socket.socket]]) -> None:
+    terminals, gateways = both
+    terminals.ears.learn(FRAME, terminals.alike(b"yes"))
+    for gateway, fd in zip(gateways, terminals.fds, strict=True):
+        gateway.sendall(FRAME)
+        terminals.hear()
+        assert terminals.sent.pop() == (fd, b"yes") and not terminals.sent
+
+
 def test_what_needs_no_reply_gets_none(both: tuple[Terminals, list[socket.socket]]) -> None:
     terminals, gateways = both
     terminals.ears.learn(FRAME, terminals.alike(b""))

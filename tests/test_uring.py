@@ -30,7 +30,7 @@ def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
 
 @pytest.fixture
 def ring() -> Iterator[Ring]:
-    ring = Ring(SEND, len(SIZES))
+    ring = Ring(SEND, 2 * len(SIZES))
     ring.point([many._address(WORD)] * len(SIZES), SIZES)
     yield ring
     ring.close()
