@@ -7,12 +7,12 @@ browser here reaches a real one: the page subscribes at this, and its service wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fusioncmd import terminal
 from tests.browser import built, chromium, device, violations
@@ -40,7 +40,7 @@ SUBSCRIBE = """([endpoint, key, auth]) => {
   };
 }"""
 NOTIFIED = """async () => (await self.registration.getNotifications())
-  .map((one) => [one.title, one.body, one.tag, one.requireInteraction])"""
+  .map((one) => [one.tag, one.title, one.body, one.requireInteraction])"""
 
 
 @pytest.fixture(scope="module")
@@ -129,42 +129,54 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
         yield context
 
 
+def pushed(phone: BrowserContext, page: Page, origin: str) -> Callable[..., dict[str, Any] | None]:
+    """Hands messages to the page's worker, and gives what is shown then, by its tag; nothing, where one is missing.
+
+    A browser forgets a notification for which it is asked before it is drawn: then it must be handed over again.
+    """
+    session = phone.new_cdp_session(page)
+    registrations: list[dict[str, Any]] = []
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda told: registrations.extend(told["registrations"]))
+    session.send("ServiceWorker.enable")
+    page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    until(lambda: page.wait_for_timeout(50) or registrations)
+
+    def push(*messages: str) -> dict[str, Any] | None:
+        for text in messages:
+            which = {"origin": origin, "registrationId": registrations[-1]["registrationId"]}
+            session.send("ServiceWorker.deliverPushMessage", which | {"data": text})
+        page.wait_for_timeout(200)
+        (worker,) = phone.service_workers
+        shown = {tag: more for tag, *more in worker.evaluate(NOTIFIED)}
+        return shown if len(shown) == len(messages) else None
+
+    return push
+
+
 @pytest.mark.parametrize("mode", ["--exercise", "--yes"])
 def test_the_page_subscribes_with_consent_and_its_worker_shows_which_mode_it_is(
     tier: TierProcess, service: HttpEnd, phone: BrowserContext, mode: str
 ) -> None:
     far, path = PushDevice(), f"/page{mode}"
+    origin = address(tier).rstrip("/")
     phone.add_init_script(f"({SUBSCRIBE})({json.dumps([service.url + path, far.point.hex(), far.auth.hex()])})")
-    phone.grant_permissions(["notifications"], origin=address(tier).rstrip("/"))
+    phone.grant_permissions(["notifications"], origin=origin)
     page = enrolled(tier, phone, {"id": "b1"})
     expect(page.locator(".pushed")).to_be_visible()
-    registrations: list[dict[str, Any]] = []
-    session = phone.new_cdp_session(page)
-    session.on("ServiceWorker.workerRegistrationUpdated", lambda told: registrations.extend(told["registrations"]))
-    session.send("ServiceWorker.enable")
     signer = page.evaluate("window.asked")
-    session.send("Network.enable")
-    page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    push = pushed(phone, page, origin)
     page.goto("about:blank")  # closed: the worker alone is left
     words = ("--to", OTHERS, "--text", "请到堤上。", *ANSWERS, mode)
     order = ask(tier, "call", *words, "--ladder", LADDER)["id"]
     (post,) = until(lambda: posts(service, path), 20)
+    ask(tier, "cancel", order)
     assert signer == [True, list(signed_by(post, service.url)[0])]
     data = json.dumps(far.read(post.body))
-    origin = address(tier).rstrip("/")
-    (worker,) = phone.service_workers
-    for text in (data, "no message"):
-        session.send(
-            "ServiceWorker.deliverPushMessage",
-            {"origin": origin, "registrationId": registrations[-1]["registrationId"], "data": text},
-        )
-    until(lambda: len(worker.evaluate(NOTIFIED)) == 2)
-    shown = {tag: (title, body, stays) for title, body, tag, stays in worker.evaluate(NOTIFIED)}
+    shown = until(lambda: push(data, "no message"))
     title, body, stays = shown[json.loads(data)["id"]]
     assert title.startswith("演练 EXERCISE" if mode == "--exercise" else "实战 ACTUAL")
     assert body == "请到堤上。\n1 在岗  2 求援" and stays is (mode == "--yes")
     assert "An order waits" in shown["waits"][1] and shown["waits"][2]
-    ask(tier, "cancel", order)
 
 
 def test_a_superior_sees_at_the_page_who_is_silent_and_answers_for_them(
