@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import msgpack
 import pytest
 
+import fusioncmd.terminal
 from fusioncmd import limits
 from loadtest.swarm import wire
 from tests.terminals import ALIVE, ANSWER, COUNTED, RECEIVED, REFUSED, Closed, World, a_world, delivery
@@ -97,3 +98,29 @@ async def test_a_known_frame_and_the_first_byte_of_the_next_are_not_one(world: W
     other.raw(b"\x80\xfe\x01\0\0")  # with the zero a fragment that continues nothing (RFC 6455, 5.4)
     with pytest.raises(Closed):
         await other.hear()
+
+
+async def test_who_says_only_that_it_is_alive_is_echoed_at_a_glance(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminals = [await world.enter(number) for number in range(5)]
+    decoded: list[bytes] = []
+    decode = fusioncmd.terminal.decode_from_terminal
+    monkeypatch.setattr(fusioncmd.terminal, "decode_from_terminal", lambda data: decoded.append(data) or decode(data))
+    for terminal in terminals:
+        terminal.say(ALIVE)
+    for terminal in terminals:
+        assert await terminal.hear() == [ALIVE]
+    assert decoded == []
+    frame = wire.masked(msgpack.packb([ALIVE]), b"mask")
+    terminals[0].raw(frame + frame[:3])
+    terminals[0].raw(frame[3:])
+    assert [await terminals[0].hear(), await terminals[0].hear()] == [[ALIVE], [ALIVE]]
+    assert await terminals[0].hears_nothing_more()
+
+
+async def test_who_has_said_no_hello_is_not_alive(world: World) -> None:
+    stranger = await world.open()
+    stranger.say(ALIVE)
+    with pytest.raises(Closed):
+        await stranger.hear()

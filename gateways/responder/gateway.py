@@ -58,7 +58,7 @@ class Gateway:
         self.outflow = Outflow(engine, self._seats, self._delivery, clock)
         self.outflow.moved = lambda: self.publisher.wake()
         self.outflow.unsettled = lambda: self.publisher.unsettled
-        self._shortcuts, self.distrusted = Shortcuts(), Distrusted()
+        self._shortcuts, self.distrusted = Shortcuts(lambda fd: engine.send(fd, replies.ALIVE)), Distrusted()
         self._room = descriptors_max - limits.DESCRIPTORS_SPARE
         self.push_key = b""  # what devices subscribe to push messages with
 

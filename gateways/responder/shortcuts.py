@@ -1,8 +1,9 @@
-"""Frames that thousands of terminals send alike: that they have an order, or which answer it gets. Pure.
+"""Frames that thousands of terminals send alike: that they have an order, which answer it gets, or that they are there.
+Pure.
 
 The first is decoded and judged as every frame is; what it came to is kept under its payload, so that the next costs a
 look-up and a place in a list, and all who said it in one turn are judged at once. Kept for a second at most: an order
-may end, and be forgotten, meanwhile.
+may end, and be forgotten, meanwhile. That one is there depends on nothing, and is always known.
 
 A frame is masked by four bytes that are different each time (RFC 6455, 5.3). It is read as one integer, little-endian:
 sixteen bits of head, thirty-two of mask, then the payload, which one multiplication and one exclusive-or unmask.
@@ -10,7 +11,7 @@ sixteen bits of head, thirty-two of mask, then the payload, which one multiplica
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pyroaring import BitMap
 
@@ -23,6 +24,7 @@ from gateways.responder.hearing import Said
 
 SHORTCUTS_MAX = 1_024  # shed: what is not kept is decoded
 _MASK = 0xFFFFFFFF
+_ALIVE = terminal.encode(terminal.Alive())
 
 
 class _Length:
@@ -57,7 +59,10 @@ class Shortcut:
 
 
 class Shortcuts:
-    def __init__(self) -> None:
+    """`alive` is told at which descriptor somebody says only that."""
+
+    def __init__(self, alive: Callable[[int], None]) -> None:
+        self._alive = alive
         self._lengths: dict[int, _Length] = {}  # by the first two bytes of a frame
         self._count = 0
         self._heard: list[Shortcut] = []
@@ -85,7 +90,10 @@ class Shortcuts:
             frame = as_integer(data, "little")
             length = lengths.get(frame & 0xFFFF)
             if length is None or len(data) != length.frame_bytes:
-                yield both
+                if websocket.short(data, 0) == (_ALIVE, len(data)):
+                    self._alive(fd)
+                else:
+                    yield both
                 continue
             shortcut = length.known.get((frame >> 48) ^ ((frame >> 16 & mask) * length.spread & length.cut))
             if shortcut is None:

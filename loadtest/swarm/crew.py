@@ -14,16 +14,15 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
-from fusioncmd import ids, limits, terminal
+from fusioncmd import ids, terminal
 from fusioncmd.trust import seals
 from loadtest.swarm.alike import Alike, Write
 from loadtest.swarm.behaviour import Behaviour
+from loadtest.swarm.heartbeats import Heartbeats
 from loadtest.swarm.orders import Held, Orders, Unbelieved
 from loadtest.swarm.record import Record, Written
 
 SEND_AGAIN_S = (5.0, 10.0)  # after a report that could not be stored: the impatient end of PROTOCOL.md, 2
-LOOKS_APART_S = 24  # between two looks at whether a terminal has to say that it is alive
-SILENT_S = limits.HEARTBEAT_S * 0.95 - LOOKS_APART_S  # after which it does, a little sooner than it must
 
 
 class Touching(NamedTuple):
@@ -60,10 +59,9 @@ class Crew:
         self._due: list[tuple[float, int, int, Touching]] = []  # when, tie-break, who, what
         self._ties = count()
         self._reports: dict[int, dict[bytes, bytes]] = {}  # terminal → report id → frame, until it is stored
-        self._alive = self._frame(terminal.Alive())
-        self._look_at, self._look_s = 0, now_s
-        # When each said something last: as if all of them had been here for long, so that heartbeats are spread.
-        self._said_s = array("d", (now_s - self._rng.uniform(0, SILENT_S) for _ in terminals))
+        self.alive = self._frame(terminal.Alive())
+        self._heartbeats = Heartbeats(len(terminals), self._rng, now_s)
+        self._said_s = self._heartbeats.said_s
 
     @property
     def record(self) -> Record:
@@ -113,7 +111,10 @@ class Crew:
             if frame and self.welcomed[i]:
                 self._said_s[i] = now_s
                 yield i, frame
-        yield from self._heartbeats(now_s)
+
+    def silent(self, now_s: float) -> list[int]:
+        """Who says `alive` now."""
+        return self._heartbeats.due(self.welcomed, now_s)
 
     def next_due_s(self) -> float:
         return self._due[0][0] if self._due else float("inf")
@@ -152,6 +153,8 @@ class Crew:
                     known.told(i, now_s)
                 else:
                     self._record.unasked["counted"] += 1
+            case terminal.Alive():
+                self._known[payload] = self._alike((b"",), lambda *_: None)
             case terminal.Stored(_, report):
                 if report not in self._record.reports:
                     self._record.unasked["stored"] += 1
@@ -235,14 +238,3 @@ class Crew:
         self._record.reports[ident] = Written(held.order.id, number)
         self._reports.setdefault(i, {})[ident] = frame
         return frame
-
-    def _heartbeats(self, now_s: float) -> Iterator[tuple[int, bytes]]:
-        """Whoever said nothing for long. Looked at a part at a time, once a second."""
-        if now_s - self._look_s < 1.0:
-            return
-        self._look_s = now_s
-        for i in range(self._look_at, len(self.numbers), LOOKS_APART_S):
-            if self.welcomed[i] and now_s - self._said_s[i] > SILENT_S:
-                self._said_s[i] = now_s
-                yield i, self._alive
-        self._look_at = (self._look_at + 1) % LOOKS_APART_S

@@ -66,6 +66,8 @@ class Engine:
             self._connect(heapq.heappop(self._dial)[1])
         for i, frame in self._crew.due(now_s):
             self._send(self._fd[i], frame)
+        if silent := self._crew.silent(now_s):
+            self._send_each([self._fd[i] for i in silent], self._crew.alive)
         if self._links.next_s <= now_s:
             self._links.step(self, now_s)
 
