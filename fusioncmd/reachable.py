@@ -6,6 +6,8 @@ that is set, either way, makes everybody unreachable until the gateways speak ag
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pyroaring import BitMap
 
 from fusioncmd import limits
@@ -15,9 +17,17 @@ from fusioncmd.tally import bitmap_from
 BELOW = "below "  # no gateway's name has a space
 
 
+class Here(NamedTuple):
+    """Who is connected, as it was said and as it is reckoned with, and when it was heard last."""
+
+    packed: bytes
+    numbers: BitMap
+    heard_s: float
+
+
 class Reachable:
     def __init__(self) -> None:
-        self._gateways: dict[str, tuple[BitMap, float]] = {}
+        self._gateways: dict[str, Here] = {}
         self._failing: set[str] = set()
         self._refused: dict[str, int] = {}
         self._distrusted: dict[str, int] = {}
@@ -27,24 +37,24 @@ class Reachable:
         (self._failing.add if presence.failing else self._failing.discard)(presence.gateway)
         self._refused[presence.gateway] = presence.refused
         self._distrusted[presence.gateway] = presence.distrusted
-        numbers, known = bitmap_from(presence.numbers), self._gateways.get(presence.gateway)
-        if known is not None and known[0] == numbers:  # as nearly always: the union, and what was counted by it, stand
-            numbers = known[0]
+        known = self._gateways.get(presence.gateway)
+        if known is not None and known.packed == presence.numbers:  # as nearly always
+            self._gateways[presence.gateway] = known._replace(heard_s=now_s)
         else:
             self._union = None
-        self._gateways[presence.gateway] = (numbers, now_s)
+            self._gateways[presence.gateway] = Here(presence.numbers, bitmap_from(presence.numbers), now_s)
 
     def hear_below(self, node: str, numbers: BitMap, now_s: float) -> None:
         """Who has a live channel through the node `node` below."""
         name, known = f"{BELOW}{node}", self._gateways.get(f"{BELOW}{node}")
-        if known is None or known[0] != numbers:
+        if known is None or known.numbers != numbers:
             self._union = None
-        self._gateways[name] = (numbers, now_s)
+        self._gateways[name] = Here(b"", numbers, now_s)
 
     def here(self, now_s: float) -> BitMap:
         """Everyone with a live channel through this node's own gateways."""
         self._drop_lost(now_s)
-        own = (numbers for name, (numbers, _) in self._gateways.items() if not name.startswith(BELOW))
+        own = (here.numbers for name, here in self._gateways.items() if not name.startswith(BELOW))
         return BitMap().union(*own, BitMap())
 
     def gateways(self, now_s: float) -> list[str]:
@@ -67,13 +77,11 @@ class Reachable:
         """Everyone with a live channel through any gateway; not to be changed by the caller."""
         self._drop_lost(now_s)
         if self._union is None:
-            self._union = (
-                BitMap.union(*(numbers for numbers, _ in self._gateways.values())) if self._gateways else BitMap()
-            )
+            self._union = BitMap().union(*(here.numbers for here in self._gateways.values()), BitMap())
         return self._union
 
     def _drop_lost(self, now_s: float) -> None:
-        lost = [name for name, (_, heard_s) in self._gateways.items() if abs(now_s - heard_s) > limits.PRESENCE_LOST_S]
+        lost = [name for name, here in self._gateways.items() if abs(now_s - here.heard_s) > limits.PRESENCE_LOST_S]
         for name in lost:
             del self._gateways[name]
             self._union = None

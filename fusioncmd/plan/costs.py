@@ -88,7 +88,6 @@ CARRY = Cost(
 BATCH_NODE = Cost(50, "µs", "measured", "node: a batch", "节点：一批回执", COSTS, "receipts: node CPU per batch")
 BATCH_NATS = Cost(109, "µs", "measured", "NATS: a batch", "总线：一批回执", COSTS, "receipts: NATS CPU per batch")
 RENEW_NODE = Cost(290, "µs", "measured", "node: a ticket renewed", "节点：票据续期", COSTS, "node CPU per renewal")
-RENEW_NODE = Cost(290, "µs", "measured", "node: a ticket renewed", "节点：票据续期", COSTS, "node CPU per renewal")
 RENEW_NATS = Cost(45, "µs", "measured", "NATS: a ticket renewed", "总线：票据续期", COSTS, "NATS CPU per renewal")
 SEEN_NODE = Cost(
     20,
