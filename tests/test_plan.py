@@ -91,7 +91,7 @@ def test_a_plan_holds_what_it_is_asked_for(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("wish", "group", "binding"),
     [
-        ({}, "gateway_cpu", "back"),
+        ({"back_s": 30}, "gateway_cpu", "back"),
         ({"back_s": 600}, "gateway_cpu", "delivered"),
         ({"back_s": 600, "delivered_s": 60}, "gateway_cpu", "confirmed"),
         ({}, "processes", "descriptors"),

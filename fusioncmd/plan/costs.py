@@ -50,7 +50,7 @@ class Cost:
 
 # --- CPU
 CONNECT = Cost(
-    88,
+    61,
     "µs",
     "measured",
     "gateway: handshake, ticket, welcome",
@@ -59,7 +59,7 @@ CONNECT = Cost(
     "gateway CPU per connect",
 )
 CALL = Cost(
-    35,
+    32,
     "µs",
     "measured",
     "gateway: delivery, answer, confirmation",
@@ -77,7 +77,7 @@ DELIVERED = Cost(
     "last delivery",
 )
 ALIVE = Cost(
-    50, "µs", "measured", "gateway: a heartbeat and its echo", "网关：一次心跳", COSTS, "gateway CPU per heartbeat"
+    88, "µs", "measured", "gateway: a heartbeat and its echo", "网关：一次心跳", COSTS, "gateway CPU per heartbeat"
 )
 FOLD = Cost(
     3.3, "µs", "measured", "node: one person's evidence", "节点：一人的回执", USUAL, "CPU per delivery and answer: node"
