@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.web_engines import CHROMIUM_MIN, WEB, program
 
@@ -23,6 +23,7 @@ DIST = WEB / "dist"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 800}
 WAIT_MS_MAX = 15_000
+expect.set_options(timeout=WAIT_MS_MAX)  # as for all else: four browsers share two cores
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=user-gesture-required",

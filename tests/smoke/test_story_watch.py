@@ -48,7 +48,7 @@ class Terminal:
         """What stays on the ordinary screen when the live one is gone."""
         return ESCAPES.sub("", self._text.split(LEAVE)[-1])
 
-    def shows(self, *words: str, without: str = "\0", wait_s: float = 15.0) -> str:
+    def shows(self, *words: str, without: str = "\0", wait_s: float = 40.0) -> str:
         """The screen, once all these words are on it."""
         give_up = time.monotonic() + wait_s
         while without in self.screen() or not all(word in self.screen() for word in words):
