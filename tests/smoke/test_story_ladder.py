@@ -108,6 +108,7 @@ def test_the_silent_get_an_sms_and_the_superior_the_rest_by_name(
         assert carrier.call(smsc.write_back(PEOPLE["p2"], f"2 {order[-TAG_CHARS:]}")) == 0
         assert carrier.call(smsc.write_back("13999999999", "1")) == 0  # a stranger: taken, and not counted
         until(lambda: total(reach, order)["answered"] == 2, 10)
+        until(lambda: steps(reach, order)[0]["delivered"] == 2, 20)  # what comes back while it is dead is not sure
 
     # The node dies and comes back: nobody gets a second message, and the ladder goes on.
     os.kill(reach.child(" tiers "), 9)
