@@ -48,7 +48,7 @@ class Terminal:
         """What stays on the ordinary screen when the live one is gone."""
         return ESCAPES.sub("", self._text.split(LEAVE)[-1])
 
-    def shows(self, *words: str, without: str = "\0", wait_s: float = 40.0) -> str:
+    def shows(self, *words: str, without: str = "\0", wait_s: float = 15.0) -> str:
         """The screen, once all these words are on it."""
         give_up = time.monotonic() + wait_s
         while without in self.screen() or not all(word in self.screen() for word in words):
@@ -137,7 +137,7 @@ def test_answers_move_the_figures_while_one_watches(
     terminal.shows("演练", "不可达", "q 退出")
     device = handset(flood[0]["number"])
     device.answer(device.order("Watch this."), "need help")
-    shown = terminal.shows("█ 2 need help 1", "最差在前")
+    shown = terminal.shows("█ 2 need help 1", "最差在前", wait_s=40.0)
     assert len(shown.splitlines()) <= 24
     terminal.press(b"q")
     assert terminal.ended() == 0
