@@ -25,6 +25,7 @@ from loadtest import harness, measure
 from loadtest.durable import watched
 from loadtest.floors import Floors
 from loadtest.harness import Running
+from loadtest.lateness import behind_s, tallied
 from loadtest.output import Result, note, show
 from loadtest.scenario import Campaign, until_quiet
 from loadtest.swarm.fleet import Fleet, launched
@@ -47,6 +48,7 @@ class Round(NamedTuple):
     durable_s: float
     confirmed_s: float
     ledger_s: float
+    late_s: float  # the oldest answer that the node's figures did not have, at most
     cpu_s: dict[str, float]
 
 
@@ -132,9 +134,11 @@ async def _round(
         issued = await campaign.issue(text=TEXT, answers=answers, audience=Selector(("44",)), status="exercise")
         issued_s = time.monotonic() - started_s
         wanted = swarm_before.welcomed
-        status = await until_quiet(fleet, {issued.order.id: wanted}, ROUND_S_MAX)
+        async with tallied(tier.commander, issued.order.id) as seen:
+            status = await until_quiet(fleet, {issued.order.id: wanted}, ROUND_S_MAX)
         ledger_s = await _until_counted(tier, issued.order.id, wanted, bool(answers), started_s, result)
         durable_s = durable.last_s(issued.order.id) or started_s
+    late_s = behind_s(seen, (await fleet.times(issued.order.id)).shown_s if answers else ())
     await asyncio.sleep(REST_S)
     after = measure.costs(tier.pids())
     cpu_s = {name: after[name].cpu_s - before[name].cpu_s for name in after}
@@ -145,12 +149,13 @@ async def _round(
         durable_s - started_s,
         status.last_confirmed_s - started_s,
         ledger_s,
+        late_s,
         cpu_s,
     )
     if answers:
         note(
             f"delivered in {found.delivered_s:.3f} s, on disk in {found.durable_s:.3f} s, "
-            f"confirmed in {found.confirmed_s:.3f} s"
+            f"confirmed in {found.confirmed_s:.3f} s, figures up to {found.late_s:.1f} s behind"
         )
     else:
         note(f"without answers: delivered in {found.delivered_s:.3f} s")
@@ -178,6 +183,7 @@ def _tell(rounds: list[Round], bare: Round, terminals: int, result: Result) -> N
     result.add("last answer on disk", median(r.durable_s for r in rounds), "s")
     result.add("last answer confirmed", median(r.confirmed_s for r in rounds), "s")
     result.add("last answer in the node's tally", median(r.ledger_s for r in rounds), "s")
+    result.add("node's tally behind the answers, at most", median(r.late_s for r in rounds), "s")
     gateways = median(_gateways_s(r) for r in rounds)
     result.add("CPU per delivery and answer: gateways", 1e6 * gateways / terminals, "µs")
     for name in ("node", "nats", "swarm"):
