@@ -13,7 +13,7 @@ PAGES := $(if $(NODE),if-pages,no-pages)
 
 help:
 	@echo "make demo    840,000 people, 20,000 live terminals, one call-down, every answer counted"
-	@echo "make test    the whole suite, some eleven minutes on two cores"
+	@echo "make test    the whole suite, some nine minutes on two cores"
 	@echo "make check   format, lint, strict types, house rules"
 	@echo "make screenshots   the pictures of the README, by Chromium"
 	@echo "make pages   the console and the responder's page, by Node.js 20.19 or 22.12, or later"
