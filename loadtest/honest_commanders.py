@@ -28,6 +28,7 @@ from loadtest.harness import BUS_WAIT_S, Running
 from loadtest.login_attackers import LoginLoot
 
 TICK_S = 0.02
+JUDGED_S_MAX = 10  # after a code was read off the app, which has to be good still
 ACCOUNTS = 12
 ATTACKED = "zhang.wei"
 WAIT = re.compile(r"try again in (\d+) s")
@@ -46,9 +47,9 @@ class Person:
 
     def code(self, now_s: float) -> str | None:
         """None when the app shows no code that has not been used."""
-        now = int(now_s) // passwords.TOTP_STEP_S
-        step = max(self.step + 1, now - passwords.TOTP_STEPS_APART)
-        if step > now + passwords.TOTP_STEPS_APART:
+        oldest = int(now_s + JUDGED_S_MAX) // passwords.TOTP_STEP_S - passwords.TOTP_STEPS_APART
+        step = max(self.step + 1, oldest)
+        if step > int(now_s) // passwords.TOTP_STEP_S + passwords.TOTP_STEPS_APART:
             return None
         self.step = step
         return passwords.code_now(self.totp, step * passwords.TOTP_STEP_S)

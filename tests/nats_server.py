@@ -11,6 +11,7 @@ import contextlib
 import json
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -68,8 +69,18 @@ class RealServer:
         wait_for_jetstream(self.port)
 
     def signal(self, number: int) -> None:
+        """One that stops it has done so for each of its threads: some may run on until another heeds it."""
         assert self._process is not None
         self._process.send_signal(number)
+        while number == signal.SIGSTOP and not self._stands_still():
+            time.sleep(POLL_S)
+
+    def _stands_still(self) -> bool:
+        assert self._process is not None
+        stats = Path(f"/proc/{self._process.pid}/task").glob("*/stat")  # proc_pid_stat(5)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread has just ended
+            return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
+        return False
 
     def kill(self) -> None:
         """As a power cut would."""
