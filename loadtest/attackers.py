@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -23,7 +24,6 @@ from msgspec import Struct
 
 from fusioncmd import limits, terminal
 from fusioncmd.descriptors import raise_descriptors
-from fusioncmd.priority import come_after_others
 from fusioncmd.terminal import Enrol, Enrolled, Hello, Renew, Ticketed, Welcome
 from fusioncmd.trust import signatures
 from loadtest.attempts import attempt, masked, opening
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--loot", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    come_after_others(limits.GATEWAY_NICE)  # as the gateways
+    os.nice(limits.GATEWAY_NICE)  # as the gateways
     uvloop.run(_run(given))
 
 

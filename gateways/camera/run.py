@@ -20,7 +20,6 @@ from pathlib import Path
 import structlog
 
 from fusioncmd.cameras import Camera
-from fusioncmd.priority import come_after_others
 from fusioncmd.supervisor import die_with_parent
 from gateways.camera.bounds import END_S_MAX, FILES_MAX, LINE_CHARS_MAX, MEMORY_BYTES_MAX, NICE, PACKETS_PER_WAKE
 from gateways.camera.command import command
@@ -184,7 +183,7 @@ def shown(line: str, camera: Camera) -> str:
 def _bound(parent: int) -> None:
     """In ffmpeg's process, before it is that."""
     die_with_parent(parent)
-    come_after_others(NICE)
+    os.nice(NICE)
     for what, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX), (resource.RLIMIT_NOFILE, FILES_MAX), (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

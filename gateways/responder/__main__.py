@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import re
 import signal
 from functools import partial
@@ -22,7 +23,6 @@ from fusioncmd.errors import BadInput, Unavailable
 from fusioncmd.machine_clock import machine_clock
 from fusioncmd.messages import Presence, encode
 from fusioncmd.networks import LOOPBACK, read_networks
-from fusioncmd.priority import come_after_others
 from fusioncmd.programs import run_program
 from fusioncmd.room import refuses_reports
 from fusioncmd.terminal import Close
@@ -60,7 +60,7 @@ async def _run(given: argparse.Namespace) -> None:
     judge = Judge(ring.anchors(ring.folder_of(given.data)), clock)
     proxies = read_networks(given.trust or LOOPBACK) if given.proxy_protocol else None
     descriptors_max = raise_descriptors()
-    come_after_others(limits.GATEWAY_NICE)  # what puts answers on disk comes before what gathers them
+    os.nice(limits.GATEWAY_NICE)  # where cores are few, what puts answers on disk comes before what gathers them
     listener = bind(given.host, given.port)
     bus = await open_bus(given.nats, given.name, wait_s=BUS_WAIT_S, key=given.bus_key, gateway=True, ca=given.tls_ca)
     engine = Engine(listener, descriptors_max, peers=Peers(proxies), pages=_pages(given.talk))

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import structlog
 
-from fusioncmd.priority import come_after_others
 from fusioncmd.supervisor import die_with_parent
 from gateways.satellite.pieces import HEAD, PIECE_BYTES_MAX, piece
 
@@ -89,7 +88,7 @@ class Child:
 def _bound(parent: int, memory_bytes_max: int) -> None:
     """In the child, before it is that."""
     die_with_parent(parent)
-    come_after_others(NICE)
+    os.nice(NICE)
     for what, most in ((resource.RLIMIT_AS, memory_bytes_max), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)

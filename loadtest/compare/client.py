@@ -22,7 +22,6 @@ import msgpack
 
 from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
-from fusioncmd.priority import come_after_others
 from loadtest.compare.dialect_mqtt import Mqtt
 from loadtest.compare.dialect_terminal import Terminal
 from loadtest.compare.dialects import LIVE, Broken, Dialect, Floor, Nats, NatsWebSocket, WebSocket
@@ -217,7 +216,7 @@ def main() -> None:
     parser.add_argument("--tickets", type=Path, help="a MessagePack list of tickets, by terminal number")
     given = parser.parse_args()
     engine = Engine(dialect_of(given), given.port, given.source, given.terminals, raise_descriptors())
-    come_after_others(limits.GATEWAY_NICE)  # as our gateways, in every row: they must not wait for their terminals
+    os.nice(limits.GATEWAY_NICE)  # as our gateways are, in every row: they must not wait for their own terminals
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(engine)

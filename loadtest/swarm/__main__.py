@@ -19,7 +19,6 @@ import msgpack
 
 from fusioncmd import limits
 from fusioncmd.descriptors import raise_descriptors
-from fusioncmd.priority import come_after_others
 from fusioncmd.trust import ring
 from fusioncmd.trust.judge import Judge
 from gateways.responder.pace import Pace
@@ -109,7 +108,7 @@ def main() -> None:
     crew = Crew(terminals, believe, BEHAVIOURS[given.behaviour], given.seed, os.urandom(4), time.monotonic())
     links = Links(given.link, given.share, len(terminals), f"{given.seed}/{given.source}/links")
     engine = Engine(crew, links, (given.host, given.port), given.source, raise_descriptors(), given.seed)
-    come_after_others(limits.GATEWAY_NICE)  # as the gateways, so that neither end is favoured
+    os.nice(limits.GATEWAY_NICE)  # as the gateways, so that neither end is favoured
     gc.freeze()
     gc.disable()  # nothing here is cyclic
     run(crew, links, engine)
