@@ -20,20 +20,22 @@ Seen = tuple[float, int]  # when (monotonic clock), and how many had answered by
 async def tallied(commander: Commander, order: bytes) -> AsyncIterator[list[Seen]]:
     """What the commander sees while the block runs."""
     seen: list[Seen] = []
+    ended = asyncio.Event()
 
     async def ask() -> None:
-        while True:
+        while not ended.is_set():
             with contextlib.suppress(Unavailable):  # the next one says how late it is
                 answered = (await commander.ask(api.Tally(order))).total.answered
                 seen.append((time.monotonic(), answered))
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), EVERY_S)
 
     asking = asyncio.create_task(ask())
     try:
         yield seen
     finally:
-        asking.cancel()
-        await asyncio.wait({asking})
+        ended.set()
+        await asking
 
 
 def behind_s(seen: Iterable[Seen], answered_s: Iterable[float]) -> float:
