@@ -28,7 +28,7 @@ from loadtest.harness import BUS_WAIT_S, Running
 from loadtest.login_attackers import LoginLoot
 
 TICK_S = 0.02
-JUDGED_S_MAX = 10  # after a code was read off the app, which has to be good still
+JUDGED_S_MAX = 3  # after a code was read off the app, which has to be good still
 ACCOUNTS = 12
 ATTACKED = "zhang.wei"
 WAIT = re.compile(r"try again in (\d+) s")
@@ -47,12 +47,18 @@ class Person:
 
     def code(self, now_s: float) -> str | None:
         """None when the app shows no code that has not been used."""
-        oldest = int(now_s + JUDGED_S_MAX) // passwords.TOTP_STEP_S - passwords.TOTP_STEPS_APART
-        step = max(self.step + 1, oldest)
-        if step > int(now_s) // passwords.TOTP_STEP_S + passwords.TOTP_STEPS_APART:
+        now = int(now_s) // passwords.TOTP_STEP_S
+        step = max(self.step + 1, now - passwords.TOTP_STEPS_APART)
+        if step > now + passwords.TOTP_STEPS_APART:
             return None
         self.step = step
         return passwords.code_now(self.totp, step * passwords.TOTP_STEP_S)
+
+
+def wait_s(now_s: float) -> float:
+    """Before the oldest code that is good is read off: it will be when it is judged."""
+    left_s = passwords.TOTP_STEP_S - now_s % passwords.TOTP_STEP_S
+    return left_s if left_s <= JUDGED_S_MAX else 0.0
 
 
 class HonestCommanders:
@@ -73,6 +79,7 @@ class HonestCommanders:
             password = self._rng.randbytes(9).hex()
             asked = api.AddAccount(name=name, roles=("commander",), path=place, password=password, totp=True)
             person = Person(name, password, (await administrator.ask(asked)).totp)
+            await asyncio.sleep(wait_s(time.time()))
             await self._log_in(person, b"")
             if name == ATTACKED:
                 self.owner = person
