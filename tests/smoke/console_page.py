@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.tier_process import TierProcess
 
 PASSWORD = "correct horse battery"
+
+
+# From half a second on the page is too busy to hear anything for two.
+BUSY = "setTimeout(() => { const until = performance.now() + 2_000; while (performance.now() < until); }, 500)"
 
 
 def key_files(tier: TierProcess, *names: str) -> list[Path]:
@@ -58,3 +62,9 @@ def send(page: Page, text: str) -> None:
     """What is written, which is then looked at."""
     page.locator("button.send").click()
     expect(page.locator("aside .text")).to_have_text(text)
+
+
+def hold(touch: Locator, held_ms: float) -> None:
+    """For so long by the clock of who touches; the page hears late of the end, and of its own timer."""
+    touch.page.evaluate(BUSY)
+    touch.click(delay=held_ms)

@@ -17,7 +17,7 @@ from fusioncmd.departments.department import Department
 from tests.browser import built, chromium, in_both_themes
 from tests.smoke.alarm_tier import Tier
 from tests.smoke.conftest import filled, tickets_of
-from tests.smoke.console_page import by_key
+from tests.smoke.console_page import by_key, hold
 from tests.smoke.handset import Handset
 
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
@@ -131,11 +131,11 @@ def test_an_alarm_is_seen_with_its_evidence_confirmed_and_issued_by_one_touch(
     expect(card.get_by_role("list", name="What was decided")).to_contain_text("order prepared", timeout=LATE_MS)
     expect(book).not_to_contain_text("wants a second look first")
     touch = book.get_by_role("button", name="signed by you")
-    touch.click()  # an actual order takes a long touch
+    hold(touch, 700)  # an actual order takes a long touch
     expect(touch).to_be_enabled()
     expect(page.locator("aside .text")).to_have_count(0)
     with Handset(tier.process.terminals, phone[0]) as device:
-        touch.click(delay=1_600)
+        hold(touch, 1_600)
         expect(page.locator("aside .text")).to_have_text("五山街道：边坡位移 32 毫米，请转移。")
         order = device.order("五山街道：边坡位移 32 毫米，请转移。")
         device.answer(order, "已转移")
