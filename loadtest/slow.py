@@ -215,7 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--terminals", type=int, default=15_000)
     parser.add_argument("--share", type=float, default=0.01, help="of the terminals stop reading")
     parser.add_argument("--orders", type=int, default=24, help="in a row, in each round")
-    parser.add_argument("--rounds", type=int, default=2, help="of each kind")
+    parser.add_argument("--rounds", type=int, default=4, help="of each kind: the machine drifts between them")
     parser.add_argument("--gateways", type=int, default=2, help="gateway processes")
     parser.add_argument("--swarm", type=int, default=2, help="swarm processes, at least")
     parser.add_argument("--timed", action=argparse.BooleanOptionalAction, default=True, help="judge the times too")
