@@ -12,7 +12,6 @@ from msgspec import structs
 
 from fusioncmd import access, api, envelope, ids, subjects
 from fusioncmd.accounts import proofs
-from fusioncmd.api.logins import ONCE
 from fusioncmd.bus.port import Bus
 from fusioncmd.errors import BusDown, NoReply, NoSession, NotReady, Unsure
 from fusioncmd.limits import CLOCK_SKEW_MS_MAX
@@ -112,7 +111,7 @@ class Commander:
         give_up, try_s, asked = loop.time() + timeout_s, FIRST_TRY_S, False
         verb, kind = api.VERBS[type(request)]
         data = envelope.encode_question(request, self.session)
-        once = type(request) in ONCE
+        once = type(request) in api.ONCE
         while True:
             try:
                 left_s = max(give_up - loop.time(), 0.05)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fusioncmd import api, subjects
+from fusioncmd import api, client, envelope, subjects
+from fusioncmd.api.cameras import AddCamera, CamerasReply
+from fusioncmd.api.radios import AddRadio, RadiosReply
+from fusioncmd.api.talkgroups import MakeTalkgroup, TalkgroupsReply
 from fusioncmd.bus.memory import MemoryBus
 from fusioncmd.client import Commander
 from fusioncmd.errors import BadInput, BadOrder, BusDown, NoReply, Unsure
@@ -67,3 +70,29 @@ async def test_a_node_that_is_not_there_surely_issued_nothing() -> None:
 async def test_half_a_character_is_refused_in_a_sentence() -> None:
     with pytest.raises(BadInput, match="UTF-8"):
         await Commander(MemoryBus()).ask(api.Find("\udcff"), timeout_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "times"),
+    [
+        (AddCamera("gate-1", url="rtsp://camera/1"), CamerasReply((), gateway=True), 1),
+        (AddRadio("car-1", "0" * 64, "0" * 32), RadiosReply(()), 1),
+        (MakeTalkgroup("dyke"), TalkgroupsReply(()), 1),
+        (api.Orders(), api.OrdersReply(()), 2),
+    ],
+)
+async def test_what_would_be_there_already_is_asked_once_and_waited_for(
+    question: api.Question[object], reply: object, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "FIRST_TRY_S", 0.05)
+    heard: list[bytes] = []
+
+    async def node(data: bytes) -> bytes:
+        heard.append(data)
+        await asyncio.sleep(0.1 if len(heard) == 1 else 0.0)  # a disk that is slow
+        return envelope.encode_reply(reply)
+
+    bus = MemoryBus()
+    await bus.serve(subjects.api(api.VERBS[type(question)][0]), node)
+    assert await Commander(bus, session=b"mine").ask(question, timeout_s=5.0) == reply
+    assert len(heard) == times

@@ -112,3 +112,5 @@ VERBS: Verbs = {
     **talkgroups.VERBS, **video.VERBS, **kept.VERBS, **tracks.VERBS, **alarms.VERBS,
     **experts.VERBS, **places.VERBS, **departments.VERBS,
 }  # fmt: skip
+# Asked again after a lost reply, these would not do the same again, or be told that it is there already.
+ONCE = logins.ONCE | {radios.AddRadio, cameras.AddCamera, talkgroups.MakeTalkgroup}

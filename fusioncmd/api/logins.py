@@ -127,5 +127,4 @@ VERBS: Verbs = {
     ChangeAccount: ("account_change", AccountMade),
     Accounts: ("accounts", AccountsReply),
 }
-# Asked again after a lost reply, these would not do the same again.
 ONCE = frozenset({Login, LoginByKey, LoginByToken, AddAccount, ChangeAccount})

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from fusioncmd import terminal
+from fusioncmd import ids, terminal
 from fusioncmd.messages import Order
 from fusioncmd.terminal import Alive, Answer, Counted, Deliver, Hello, Received, Welcome
 from fusioncmd.trust import seals
@@ -80,12 +80,12 @@ class Handset:
                     return frame
             self.said.append(self._read())
 
-    def order(self, text: str) -> Order:
-        """The next order with that text, which the device says that it received."""
+    def order(self, text: str, ident: str = "") -> Order:
+        """The next order with that text, which the device says that it received. `ident`: none but that one."""
         while True:
             order, _ = seals.claimed(self.hear(Deliver).sealed)
             self.say(Received(order.id))
-            if order.text == text:
+            if order.text == text and ident in ("", ids.to_text(order.id)):
                 return order
 
     def answer(self, order: Order, words: str) -> Counted:
